@@ -1,0 +1,132 @@
+"""What to redact and how: the policy file, validated, and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from redaction.errors import UsageError
+
+__all__ = ["Policy"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PurposeSection(_Section):
+    """Why the recording is kept, and for how long."""
+
+    name: str = Field("product-improvement", pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    retention_days: int = Field(90, ge=1, le=3650)
+
+
+class ConsentSection(_Section):
+    """What silence means in a live call."""
+
+    default: Literal["deny", "allow"] = "deny"
+
+
+class FacesSection(_Section):
+    """How an adult's face is covered; blur is not offered because measured attacks undo it."""
+
+    method: Literal["solid", "mosaic", "remove"] = "solid"
+
+
+class MinorsSection(_Section):
+    """Who counts as a minor and what is left of one."""
+
+    adult_if_at_least: float = Field(25, ge=18, le=120)
+    min_face_px: int = Field(64, ge=16, le=1024)
+    picture: Literal["remove"] = "remove"
+    voice: Literal["mute"] = "mute"
+    words: Literal["drop"] = "drop"
+    i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible: bool = False
+
+    @property
+    def all_declared_adult(self) -> bool:
+        """True when the operator declared, by the key that names the risk, that nobody is a minor."""
+        return self.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible
+
+
+class ScreenSection(_Section):
+    """Text and codes on the screen."""
+
+    text: Literal["personal", "all", "none"] = "none"
+    codes: bool = False
+
+
+class VoiceSection(_Section):
+    """What becomes of voices."""
+
+    method: Literal["resynthesize", "disguise", "mute"] = "resynthesize"
+
+
+class SpeechSection(_Section):
+    """What is heard in place of a personal word."""
+
+    personal: Literal["tone", "word", "mute"] = "tone"
+    language: str = Field("en", pattern=r"^([a-z]{2,3}|auto)$")
+    model: str = "speech.whisper_tiny_en"
+    roster: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+class TranscriptSection(_Section):
+    """What stands in the transcript in place of a name."""
+
+    names: Literal["pseudonym", "label", "drop"] = "pseudonym"
+
+
+class OutputSection(_Section):
+    """How the result is encoded."""
+
+    crf: int = Field(23, ge=10, le=40)
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "veryfast"
+
+
+class Policy(_Section):
+    """The whole policy file. Unknown keys are errors; its digest stands in every manifest."""
+
+    purpose: PurposeSection = PurposeSection()
+    consent: ConsentSection = ConsentSection()
+    faces: FacesSection = FacesSection()
+    minors: MinorsSection = MinorsSection()
+    screen: ScreenSection = ScreenSection()
+    voice: VoiceSection = VoiceSection()
+    speech: SpeechSection = SpeechSection()
+    transcript: TranscriptSection = TranscriptSection()
+    output: OutputSection = OutputSection()
+
+    @classmethod
+    def from_toml(cls, untrusted_text: str) -> Policy:
+        """Read a policy file's text.
+
+        Raises:
+            UsageError: the text is not TOML, or a key is unknown or out of range. The sentence names the key,
+                never its value, since rosters hold names.
+        """
+        try:
+            return cls.model_validate(tomllib.loads(untrusted_text))
+        except tomllib.TOMLDecodeError:
+            raise UsageError("The policy file is not valid TOML; compare it with docs/policy.md.") from None
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise UsageError(
+                f"The policy key {key} is not accepted: {_reason(first['type'])}; see docs/policy.md."
+            ) from None
+
+    @property
+    def digest(self) -> str:
+        """sha256, in hex, of the canonical JSON of every key; rosters enter by digest only."""
+        data = self.model_dump(mode="json")
+        return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _reason(kind: str) -> str:
+    return "there is no such key" if kind == "extra_forbidden" else "its value is out of range or of the wrong type"
