@@ -20,10 +20,13 @@ __all__ = [
     "Event",
     "EventKind",
     "Examined",
+    "Gap",
     "RedactedFrame",
+    "RedactedUtterance",
     "Samples",
     "Span",
     "TextFinding",
+    "Token",
     "Utterance",
     "VideoFrame",
     "Word",
@@ -286,6 +289,43 @@ class TextFinding:
     score: float
     rule: str
     pseudonym: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One stretch of a redacted utterance: a word that may be kept, or what stands for personal words.
+
+    Attributes:
+        text: the word itself, or the replacement's label such as `PERSON 1`; never a personal word.
+        span: call time.
+        entity_type: None for a kept word.
+        located: False when `span` is only the segment's time.
+    """
+
+    text: str
+    span: Span
+    entity_type: EntityType | None = None
+    located: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedUtterance:
+    """What may be stored and spoken of an utterance."""
+
+    tokens: tuple[Token, ...]
+    span: Span
+    speaker: str
+    track: str
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a track that could not be had; covered or silent in the result, never skipped."""
+
+    span: Span
+    track: str
+    reason: str
 
 
 class EventKind(StrEnum):

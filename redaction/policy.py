@@ -129,4 +129,8 @@ class Policy(_Section):
 
 
 def _reason(kind: str) -> str:
-    return "there is no such key" if kind == "extra_forbidden" else "its value is out of range or of the wrong type"
+    return (
+        "there is no such key"
+        if kind == "extra_forbidden"
+        else "its value is out of range or of the wrong type"
+    )
