@@ -235,7 +235,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Words of one speaker without a long pause. `speaker` is a label such as `S1`, unique in the recording."""
+    """Words of one speaker without a long pause; `speaker` is a label such as `S1` within its recording."""
 
     words: tuple[Word, ...]
     span: Span

@@ -21,8 +21,8 @@ class _Section(BaseModel):
 class PurposeSection(_Section):
     """Why the recording is kept, and for how long."""
 
-    name: str = Field("product-improvement", pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
-    retention_days: int = Field(90, ge=1, le=3650)
+    name: str = Field(default="product-improvement", pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    retention_days: int = Field(default=90, ge=1, le=3650)
 
 
 class ConsentSection(_Section):
@@ -40,8 +40,8 @@ class FacesSection(_Section):
 class MinorsSection(_Section):
     """Who counts as a minor and what is left of one."""
 
-    adult_if_at_least: float = Field(25, ge=18, le=120)
-    min_face_px: int = Field(64, ge=16, le=1024)
+    adult_if_at_least: float = Field(default=25, ge=18, le=120)
+    min_face_px: int = Field(default=64, ge=16, le=1024)
     picture: Literal["remove"] = "remove"
     voice: Literal["mute"] = "mute"
     words: Literal["drop"] = "drop"
@@ -70,7 +70,7 @@ class SpeechSection(_Section):
     """What is heard in place of a personal word."""
 
     personal: Literal["tone", "word", "mute"] = "tone"
-    language: str = Field("en", pattern=r"^([a-z]{2,3}|auto)$")
+    language: str = Field(default="en", pattern=r"^([a-z]{2,3}|auto)$")
     model: str = "speech.whisper_tiny_en"
     roster: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class TranscriptSection(_Section):
 class OutputSection(_Section):
     """How the result is encoded."""
 
-    crf: int = Field(23, ge=10, le=40)
+    crf: int = Field(default=23, ge=10, le=40)
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "veryfast"
 
 
