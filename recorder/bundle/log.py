@@ -1,0 +1,127 @@
+"""The hash-chained log: what was decided, covered and missed, and when; ids, spans and types only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from redaction.errors import InternalError, RedactionIncomplete
+from redaction.model import EntityType, Event
+
+__all__ = ["GENESIS", "SAFE_KEYS", "ChainedLog", "check_chain"]
+
+GENESIS: Final = "0" * 64
+SAFE_KEYS: Final = frozenset(
+    {
+        "action", "adults", "bridged", "channels", "check", "count", "covered_whole", "detected", "engine",
+        "entity_type", "examined", "failures", "figure", "frames", "height", "incomplete", "kind", "language",
+        "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed", "reason", "result",
+        "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker", "speakers", "state", "threshold",
+        "tracklet", "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
+    }
+)  # fmt: skip
+_SAFE_TEXT: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._+:/-]{0,79}$")
+_ENTITY_NAMES: Final = frozenset(str(kind) for kind in EntityType)
+
+
+class ChainedLog:
+    """Append events to `log.jsonl`; each line holds the hash of the line before it.
+
+    Args:
+        path: file to create; it must not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("x", encoding="ascii")
+        self._head = GENESIS
+        self._count = 0
+
+    @property
+    def head(self) -> str:
+        """Hash of the last line, `GENESIS` before the first."""
+        return self._head
+
+    @property
+    def count(self) -> int:
+        """Number of lines written."""
+        return self._count
+
+    def append(self, event: Event) -> None:
+        """Write one event.
+
+        Raises:
+            InternalError: the event carries a key or a text that is not known to be safe.
+        """
+        record: dict[str, object] = {"seq": self._count, "prev": self._head, "event": str(event.kind)}
+        if event.track:
+            record["track"] = _safe(event.track)
+        if event.span is not None:
+            record["span"] = [round(event.span.start, 3), round(event.span.end, 3)]
+        for key, value in event.detail.items():
+            if key not in SAFE_KEYS:
+                raise InternalError(
+                    f"An event of kind {event.kind} carries a key that the log does not know."
+                )
+            record[key] = _safe(value) if isinstance(value, str) else _finite(value)
+        digest = _digest(record)
+        self._file.write(_canonical({**record, "hash": digest}) + "\n")
+        self._head = digest
+        self._count += 1
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Write several events in order."""
+        for event in events:
+            self.append(event)
+
+    def close(self) -> None:
+        """Flush to the disk and close; safe to call twice."""
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def check_chain(path: Path) -> tuple[str, int]:
+    """Follow the chain of a stored log.
+
+    Returns:
+        The hash of the last line and the number of lines.
+
+    Raises:
+        RedactionIncomplete: a line is missing, altered, out of order or not JSON.
+    """
+    head, count = GENESIS, 0
+    with path.open(encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            try:
+                record = json.loads(line)
+                claimed = record.pop("hash")
+            except (ValueError, KeyError, AttributeError):
+                raise RedactionIncomplete(f"Line {count + 1} of the log cannot be read.") from None
+            if record.get("prev") != head or record.get("seq") != count or _digest(record) != claimed:
+                raise RedactionIncomplete(f"The log's chain is broken at line {count + 1}.")
+            head, count = claimed, count + 1
+    return head, count
+
+
+def _canonical(record: dict[str, object]) -> str:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _digest(record: dict[str, object]) -> str:
+    return hashlib.sha256(_canonical(record).encode()).hexdigest()
+
+
+def _safe(text: str) -> str:
+    if text and text not in _ENTITY_NAMES and not _SAFE_TEXT.match(text):
+        raise InternalError("An event carries a text that may be content.")
+    return text
+
+
+def _finite(value: int | float) -> int | float:
+    return round(value, 4) if isinstance(value, float) and abs(value) < 1e12 else int(value)
