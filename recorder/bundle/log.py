@@ -21,7 +21,8 @@ SAFE_KEYS: Final = frozenset(
         "action", "adults", "bridged", "channels", "check", "count", "covered_whole", "detected", "engine",
         "entity_type", "examined", "failures", "figure", "frames", "height", "incomplete", "kind", "language",
         "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed", "reason", "result",
-        "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker", "speakers", "state", "threshold",
+        "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker", "speakers", "state",
+        "threshold",
         "tracklet", "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
     }
 )  # fmt: skip

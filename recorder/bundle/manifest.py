@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +23,7 @@ __all__ = [
     "VoiceEntry",
 ]
 
-SCHEMA = "offrecord/bundle/1"
+SCHEMA: Final = "offrecord/bundle/1"
 
 
 class State(StrEnum):

@@ -60,8 +60,9 @@ def write_transcript(utterances: Sequence[RedactedUtterance], *, vtt: Path, json
     ordered = sorted((item for item in utterances if item.tokens), key=lambda item: item.span)
     lines = ["WEBVTT", ""]
     for utterance in ordered:
+        start, end = utterance.span.start, max(utterance.span.end, utterance.span.start + 0.01)
         lines += [
-            f"{_clock(utterance.span.start)} --> {_clock(max(utterance.span.end, utterance.span.start + 0.01))}",
+            f"{_clock(start)} --> {_clock(end)}",
             f"<v {names[utterance.speaker]}>{_escape(_joined(utterance.tokens))}",
             "",
         ]

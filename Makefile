@@ -1,0 +1,64 @@
+# make install   .venv with everything, and the model files
+# make demo      the set-up, then redact a sample and show where the result is
+# make test      the set-up, then every test
+# All are safe to run again; none asks for anything.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: install models demo test lint clean
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+STAMP := .venv/.installed
+export PYTHONUTF8 := 1
+export UV_LINK_MODE ?= copy
+export UV_HTTP_TIMEOUT ?= 180
+
+install: $(STAMP) models
+
+# Shared libraries that the wheels of OpenCV and MediaPipe load: libGL, libglib, libEGL, libGLESv2.
+.tools/system:
+	@mkdir -p .tools
+	@missing=""; \
+	for pair in libGL.so.1:libgl1 libgthread-2.0.so.0:libglib2.0-0 libEGL.so.1:libegl1 libGLESv2.so.2:libgles2; do \
+	  ldconfig -p 2>/dev/null | grep -q "$${pair%%:*}" || /sbin/ldconfig -p 2>/dev/null | grep -q "$${pair%%:*}" || missing="$$missing $${pair##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	  echo "installing system packages:$$missing"; \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
+	    || { echo "Please install these system packages by hand, then run make again:$$missing" >&2; exit 1; }; \
+	fi
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Python 3.11 is needed; name it with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target .tools/uv uv==$(UV_VERSION)
+
+$(STAMP): requirements.lock pyproject.toml .tools/system | $(UV)
+	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: --compile-bytecode requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+models: $(STAMP)
+	@$(BIN)/offrecord models fetch
+
+demo: install
+	@$(BIN)/offrecord demo -o demo-output --force
+
+test: install
+	@$(BIN)/offrecord models fetch speakers
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+lock: $(UV)
+	@$(UV) pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements.lock
+
+clean:
+	rm -rf .venv .tools demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
