@@ -1,0 +1,1 @@
+"""Fetches, converts and verifies the model files that `redaction.weights` lists."""

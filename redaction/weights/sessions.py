@@ -1,0 +1,91 @@
+"""Opens onnxruntime sessions, all in one way, from bytes that were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    RuntimeException,
+)
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    NotImplemented as OperatorMissing,
+)
+
+from redaction.errors import ModelAltered
+from redaction.weights.locate import read
+
+__all__ = ["Node", "Session", "open_session"]
+
+ERROR = 3  # onnxruntime's severity: nothing below an error is printed
+_LOAD_ERRORS = (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    OperatorMissing,
+    RuntimeException,
+    RuntimeError,
+)
+
+
+class Node(Protocol):
+    """An input or output of a graph."""
+
+    @property
+    def name(self) -> str:
+        """Name to feed or ask for."""
+
+    @property
+    def shape(self) -> Sequence[int | str | None]:
+        """Fixed sizes as numbers, free ones as names."""
+
+
+class Session(Protocol):
+    """What is used of `onnxruntime.InferenceSession`."""
+
+    def run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[np.generic]]
+    ) -> list[NDArray[np.float32]]:
+        """Return the outputs asked for, or all of them, in order."""
+
+    def get_inputs(self) -> Sequence[Node]:
+        """Return the inputs in order."""
+
+    def get_outputs(self) -> Sequence[Node]:
+        """Return the outputs in order."""
+
+
+def open_session(name: str, *, threads: int = 1, file: str | None = None) -> Session:
+    """Open a model on the CPU from the bytes whose sha256 was checked.
+
+    Args:
+        name: a catalog name, or the absolute path of the user's own ONNX file.
+        threads: threads inside one operator; they sleep between calls instead of spinning.
+        file: path within the model's folder, when it holds several ONNX files.
+
+    Raises:
+        ModelMissing: the model is not in place.
+        ModelAltered: the file has not the pinned sha256, or onnxruntime cannot load it.
+    """
+    data = read(name, file)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = ERROR
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    onnxruntime.disable_telemetry_events()
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except _LOAD_ERRORS:
+        raise ModelAltered("A model file is not a graph that onnxruntime can load.") from None
+    return cast(Session, session)
