@@ -129,7 +129,7 @@ def _fetch_entry(entry: ModelEntry, downloads: _Downloads, progress: Progress) -
     for file, expected in entry.files.items():
         if file not in files or sha256(files[file]).hexdigest() != expected:
             raise ModelAltered(
-                f"The model {entry.name} has another sha256 than the pinned one after unpacking; it was not stored."
+                f"The model {entry.name} did not come out with the pinned sha256; it was not stored."
             )
     for file in entry.files:
         _store(files[file], cache_root() / file)

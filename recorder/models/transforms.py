@@ -1,13 +1,13 @@
 """Functions that turn carried files into the files the engine loads, by the `transform` name of the catalog.
 
-Each is `(dict[str, bytes]) -> dict[str, bytes]`: from archive member paths (in the order of the entry's carriers
-and members, only those without a `target`) to paths below the entry's folder. Each must return the same bytes on
-every machine, write nothing, and raise `ValueError` when a member does not look as expected.
+Each is `(dict[str, bytes]) -> dict[str, bytes]`: from archive member paths (in the order of the entry's
+carriers and members, only those without a `target`) to paths below the entry's folder. Each must return the
+same bytes on every machine, write nothing, and raise `ValueError` when a member does not look as expected.
 
-To register one, add a row `"name": "package.module:function"` to `TRANSFORMS`. The module is imported when the
-function runs, so it may import what only a fetch needs (onnx). The entry itself goes into
-`redaction/weights/catalog.py`, whose docstring says how. To learn the sha256 of the result, run the function on the
-members and pin what it gives; check it with a second onnx version.
+To register one, add a row `"name": "package.module:function"` to `TRANSFORMS`. The module is imported when
+the function runs, so it may import what only a fetch needs (onnx). The entry itself goes into
+`redaction/weights/catalog.py`, whose docstring says how. To learn the sha256 of the result, run the function
+on the members and pin what it gives; check it with a second onnx version.
 """
 
 from __future__ import annotations
