@@ -18,8 +18,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from redaction.errors import ModelAltered
-
 __all__ = ["FACEAPI_SIZE_PX", "FACERES_SIZE_PX", "faceapi_age", "faceres_deep_age"]
 
 FACEAPI_SIZE_PX = 112
@@ -47,7 +45,7 @@ def faceapi_age(members: Mapping[str, bytes]) -> dict[str, bytes]:
         `age.onnx` with its bytes, the same on every machine.
 
     Raises:
-        ModelAltered: the members are not the net that this was written for.
+        ValueError: the members are not the net that this was written for.
     """
     manifest, blob = _split(members)
     weights = _read_weights(_first(manifest)["weights"], blob)
@@ -84,7 +82,7 @@ def faceres_deep_age(members: Mapping[str, bytes]) -> dict[str, bytes]:
         `age.onnx` with its bytes, the same on every machine.
 
     Raises:
-        ModelAltered: the members are not the net that this was written for.
+        ValueError: the members are not the net that this was written for.
     """
     model, blob = _split(members)
     weights = _read_weights(_first(model["weightsManifest"])["weights"], blob)
@@ -334,7 +332,5 @@ def _width(weights: Weights, name: str) -> int:
     return int(_take(weights, name).shape[-1])
 
 
-def _altered() -> ModelAltered:
-    return ModelAltered(
-        "An age model's package does not hold the net that was measured; nothing was converted."
-    )
+def _altered() -> ValueError:
+    return ValueError("the members are not the age net that was measured")

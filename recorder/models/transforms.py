@@ -21,7 +21,11 @@ __all__ = ["TRANSFORMS", "Transform", "join_parts", "load_transform"]
 Transform = Callable[[dict[str, bytes]], dict[str, bytes]]
 
 TRANSFORMS: Mapping[str, str] = {
+    "age_faceapi": "recorder.models.age:faceapi_age",
+    "age_faceres_deep": "recorder.models.age:faceres_deep_age",
+    "campplus": "recorder.models.speakers:campplus",
     "centerface": "recorder.models.detectors:size_free_centerface",
+    "segmentation": "recorder.models.speakers:segmentation",
     "whisper_base": "recorder.models.transforms:join_parts",
     "yunet": "recorder.models.detectors:size_free_yunet",
 }

