@@ -25,7 +25,7 @@ _OPSET = 17
 _IR_VERSION = 8
 
 _BLOCKS = ((12, 1), (24, 2), (16, 2))
-"""CAM++'s dense blocks: number of layers, dilation. Source: Wang et al., "CAM++", Interspeech 2023, table 1."""
+"""Layers and dilation of CAM++'s dense blocks. Source: Wang et al., "CAM++", Interspeech 2023, table 1."""
 
 _SEGMENT = 100
 """Frames of one context segment of CAM++'s masks. Source: same, section 2.2."""
@@ -33,18 +33,21 @@ _SEGMENT = 100
 _SINC_TAPS = 251
 _SINC_MIN_HZ = 50.0
 _SINC_STEP = 10
-"""SincNet front end at 16 kHz. Source: Ravanelli and Bengio, 2018; Pariente et al., "Filterbank design for
-end-to-end speech separation", 2020 (filters with both phases); stride from pyannote segmentation-3.0's card."""
+"""SincNet front end at 16 kHz, every tenth sample. Source: Ravanelli and Bengio, "Speaker recognition from
+raw waveform with SincNet", 2018; both phases as in Pariente et al., "Filterbank design for end-to-end speech
+separation", 2020; the stride is segmentation-3.0's own."""
 
 
 def campplus(members: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return CAM++ (Chinese and English, 192 values) as ONNX.
 
-    Input `features` float32 (N, T, 80): log-mel energies, mean over T subtracted, T at least 12 frames of 10 ms.
+    Input `features` float32 (N, T, 80): log-mel energies less their mean over T; frames of 10 ms, T at least
+    12.
     Output `embedding` float32 (N, 192), not normalised.
 
-    Source: Wang, Zheng, Chen, Cheng and Chen, "CAM++: A Fast and Efficient Network for Speaker Verification Using
-    Context-Aware Masking", Interspeech 2023. The last layer is a plain affine-free batch norm, as published.
+    Source: Wang, Zheng, Chen, Cheng and Chen, "CAM++: A Fast and Efficient Network for Speaker Verification
+    Using Context-Aware Masking", Interspeech 2023. The last layer is a batch norm without scale
+    or shift, as published.
     """
     (data,) = members.values()
     return {"campplus.onnx": _CampPlus(_Graph(read_state_dict(data))).written()}
@@ -53,8 +56,8 @@ def campplus(members: Mapping[str, bytes]) -> dict[str, bytes]:
 def segmentation(members: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return pyannote segmentation-3.0 as ONNX.
 
-    Input `samples` float32 (N, 1, S), 16 kHz, S at least 991. Output `log_probabilities` float32 (N, F, 7) over
-    nobody, the speakers 1, 2, 3, and the pairs 1+2, 1+3, 2+3, one frame each 270 samples.
+    Input `samples` float32 (N, 1, S), 16 kHz, S at least 1400. Output `log_probabilities` float32 (N, F, 7)
+    over nobody, the speakers 1, 2, 3, and the pairs 1+2, 1+3, 2+3, one frame each 270 samples.
 
     Source: Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization",
     Interspeech 2023; Bredin and Laurent, "End-to-end speaker segmentation", Interspeech 2021.
@@ -175,7 +178,7 @@ class _CampPlus:
         return self._graph.add("Conv", value, weight, strides=[stride, 1], pads=[pad] * 4)
 
     def _head(self) -> str:
-        """Append the head: (N, T, 80) to (N, 320, T), residual layers that halve the frequencies three times."""
+        """Append the head: (N, T, 80) to (N, 320, T), frequencies halved three times."""
         graph = self._graph
         value = graph.add("Transpose", "features", perm=[0, 2, 1])
         value = graph.add("Unsqueeze", value, graph.constant("axis_channel", [1]))
@@ -214,7 +217,7 @@ class _CampPlus:
     def _dense_layer(self, name: str, frames: str, *, dilation: int, of_frame: str) -> str:
         """Append one masked time-delay layer.
 
-        The mask depends on the segment alone, so it is worked out once a segment and then spread over its frames.
+        The mask depends on the segment alone, so it is worked out once a segment and spread over its frames.
         """
         graph = self._graph
         value = self._norm_relu(frames, f"{name}.nonlinear1.batchnorm")
@@ -316,8 +319,8 @@ class _Segmentation:
     def _sinc_filters(self) -> Floats:
         """Return the 80 band-pass filters float32 (80, 1, 251): 40 even ones, then 40 odd ones.
 
-        Worked out in double precision and rounded to 2**-26, so that a mathematics library which differs in the
-        last bit gives the same file.
+        Worked out in double precision and rounded to 2**-30, so that a mathematics library which differs in
+        the last bit gives the same file.
         """
         graph, bank = self._graph, "sincnet.conv1d.0.filterbank"
         lows = _SINC_MIN_HZ + np.abs(graph.take(f"{bank}.low_hz_")[:, 0].astype(np.float64))
@@ -335,7 +338,7 @@ class _Segmentation:
                 filters[band, 0, [tap, -1 - tap]] = even
                 filters[40 + band, 0, tap], filters[40 + band, 0, -1 - tap] = odd, -odd
             filters[band, 0, half] = 1.0
-        return (np.round(filters * 2**26) / 2**26).astype(np.float32)
+        return (np.round(filters * 2**30) / 2**30).astype(np.float32)
 
 
 def _gates(rows: Floats) -> Floats:

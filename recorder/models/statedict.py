@@ -1,11 +1,12 @@
 """Reads the tensors of a torch state dict without torch, and without the power to run anything.
 
-A state dict is a zip of raw tensor bytes and a pickle that names them. Unpickling may call any function that a
-file names, so the pickle is not loaded: its instructions are stepped through here by a small machine that knows
-plain values, containers and the one call that describes a tensor. Whatever else a file asks for is refused.
+A state dict is a zip of raw tensor bytes and a pickle that names them. Unpickling may call any function that
+a file names, so the pickle is not loaded: its instructions are stepped through here by a small machine that
+knows plain values, containers and the one call that describes a tensor. Whatever else a file asks for is
+refused.
 
-Source: Python's `pickletools` for the instructions; the layout of `torch.save` (zip format 3) as documented in
-PyTorch's serialization notes.
+Source: Python's `pickletools` for the instructions; the layout of `torch.save` (zip format) as documented
+in PyTorch's serialization notes.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ from redaction.errors import ModelAltered
 __all__ = ["Tensor", "read_state_dict"]
 
 Tensor = NDArray[np.float32] | NDArray[np.int64]
+_DType = np.dtype[np.float32] | np.dtype[np.int64]
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Largest state dict that is opened, in bytes; the two that are known have 6 and 28 MB."""
 
-_STORAGES: Final = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+_STORAGES: Final[dict[str, _DType]] = {
+    "torch FloatStorage": np.dtype("<f4"),
+    "torch LongStorage": np.dtype("<i8"),
+}
 _TENSOR: Final = "torch._utils _rebuild_tensor_v2"
 _ORDERED: Final = "collections OrderedDict"
 _REFUSED: Final = "A model file holds something other than tensors and was refused."
@@ -46,7 +51,7 @@ class _Name:
 @dataclass(frozen=True, slots=True)
 class _Storage:
     key: str
-    dtype: np.dtype[np.float32] | np.dtype[np.int64]
+    dtype: _DType
     items: int
 
 
@@ -159,7 +164,9 @@ class _Machine:
         kind, name, key, _device, items = reference
         if kind != "storage" or not isinstance(name, _Name) or not isinstance(key, str):
             raise ModelAltered(_REFUSED)
-        self._stack.append(_Storage(key, _STORAGES[name.text], int(items)))
+        if not isinstance(items, int):
+            raise ModelAltered(_REFUSED)
+        self._stack.append(_Storage(key, _STORAGES[name.text], items))
 
     def _drop_attributes(self, _: object) -> None:
         """Forget an OrderedDict's attributes (versions of its modules)."""
