@@ -1,0 +1,110 @@
+"""Stages that run in threads of their own, joined by bounded queues."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Generic, TypeVar
+
+from redaction.errors import Interrupted
+
+__all__ = ["Cancellation", "prefetched"]
+
+T = TypeVar("T")
+_POLL_S: Final = 0.1
+
+
+class Cancellation:
+    """Asks every stage of a run to stop."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask; never blocks."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise `Interrupted` when somebody asked."""
+        if self._event.is_set():
+            raise Interrupted("The run was stopped. Nothing was published.")
+
+
+class _Stage(Generic[T]):
+    """One producer thread; its end marker or its error always arrives."""
+
+    def __init__(self, items: Iterable[T], *, depth: int, name: str, cancellation: Cancellation) -> None:
+        self._items = items
+        self._queue: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
+        self._cancellation = cancellation
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._produce, name=name, daemon=True)
+        self._thread.start()
+
+    def _produce(self) -> None:
+        end: BaseException | None = None
+        try:
+            for item in self._items:
+                if not self._put((item,)):
+                    break
+        except BaseException as error:  # noqa: BLE001 - handed to the consumer, which raises it
+            end = error
+        finally:
+            close = getattr(self._items, "close", None)
+            if close is not None:
+                close()
+        self._put(end)
+
+    def _put(self, item: tuple[T] | BaseException | None) -> bool:
+        while not self._abandoned.is_set():
+            try:
+                self._queue.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            self._cancellation.check()
+            try:
+                item = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+
+    def abandon(self) -> None:
+        """Let the producer end without delivering, and wait for it."""
+        self._abandoned.set()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._thread.join(timeout=30)
+
+
+@contextmanager
+def prefetched(
+    items: Iterable[T], *, depth: int, name: str, cancellation: Cancellation
+) -> Iterator[Iterator[T]]:
+    """Run an iterable in a thread of its own, at most `depth` items ahead.
+
+    An error of the producer is raised in the consumer, and leaving the block stops the producer.
+
+    Raises:
+        Interrupted: the run was cancelled.
+    """
+    stage = _Stage(items, depth=depth, name=name, cancellation=cancellation)
+    try:
+        yield iter(stage)
+    finally:
+        stage.abandon()

@@ -1,0 +1,273 @@
+"""The sound of one recording: listen to every audio track, find personal words, speak or disguise the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from recorder.bundle.media import AudioWriter
+from recorder.bundle.writer import storage_errors
+from recorder.flow import Cancellation, prefetched
+from recorder.progress import Progress
+from recorder.sources.contract import Source, TrackInfo
+from redaction.audio.align import PocketsphinxAligner
+from redaction.audio.disguise import Disguiser
+from redaction.audio.listen import Listener
+from redaction.audio.mute import mute_spans
+from redaction.audio.pseudovoice import draw_voices
+from redaction.audio.resynthesize import Resynthesizer
+from redaction.audio.speak import HibariSynthesizer
+from redaction.audio.speakers import SpeakerSplitter, assign_speakers
+from redaction.audio.transcribe import WhisperTranscriber
+from redaction.model import AudioBlock, Event, EventKind, Gap, RedactedUtterance, Span, TextFinding, Utterance
+from redaction.policy import Policy
+from redaction.text.find import PersonalDataFinder
+from redaction.text.pseudonyms import assign_pseudonyms
+from redaction.text.redact import redact
+
+__all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "SoundResult", "SoundStages", "listen", "render"]
+
+LISTENING_HZ: Final = 16_000
+SPEAKING_HZ: Final = 24_000
+_DEPTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStages:
+    """The models of the sound, loaded once."""
+
+    transcriber: WhisperTranscriber
+    aligner: PocketsphinxAligner
+    finder: PersonalDataFinder
+    synthesizer: HibariSynthesizer | None
+
+    @classmethod
+    def load(cls, policy: Policy, *, threads: int = 1) -> SoundStages:
+        """Load what the policy needs.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        speech = policy.speech
+        return cls(
+            transcriber=WhisperTranscriber(speech.model, language=speech.language, threads=threads),
+            aligner=PocketsphinxAligner(),
+            finder=PersonalDataFinder(speech),
+            synthesizer=HibariSynthesizer() if policy.voice.method == "resynthesize" else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in all audio tracks. It holds raw words, so it never leaves memory."""
+
+    utterances: tuple[Utterance, ...]
+    findings: tuple[TextFinding, ...]
+    redacted: tuple[RedactedUtterance, ...]
+    uncovered: dict[str, tuple[Span, ...]]
+    failures: dict[str, tuple[Span, ...]]
+    speech_seconds: float
+    gaps: tuple[Gap, ...]
+    events: tuple[Event, ...]
+    speakers_told_apart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SoundResult:
+    """The stored sound and what is known of it."""
+
+    path: Path
+    seconds: float
+    silenced: float
+    method: str
+    events: tuple[Event, ...]
+    transcript: tuple[RedactedUtterance, ...]
+
+
+def listen(
+    source: Source,
+    tracks: Sequence[TrackInfo],
+    *,
+    policy: Policy,
+    stages: SoundStages,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> Heard:
+    """Transcribe every audio track and find the personal words in the whole recording.
+
+    Raises:
+        UnreadableInput: nothing of a track can be decoded.
+        Interrupted: the run was cancelled.
+    """
+    utterances: list[Utterance] = []
+    uncovered: dict[str, tuple[Span, ...]] = {}
+    failures: dict[str, tuple[Span, ...]] = {}
+    gaps: list[Gap] = []
+    speech = 0.0
+    told_apart = len(tracks) > 1
+    for number, track in enumerate(tracks, start=1):
+        listener = Listener(
+            track=track.id, speaker=f"S{number}", transcriber=stages.transcriber, aligner=stages.aligner
+        )
+        splitter = SpeakerSplitter() if len(tracks) == 1 and SpeakerSplitter.available() else None
+        heard = _listen_to_track(
+            source, track, listener, splitter, gaps=gaps, progress=progress, cancellation=cancellation
+        )
+        if splitter is not None:
+            heard = list(assign_speakers(heard, splitter.finish()))
+            told_apart = True
+        utterances += heard
+        uncovered[track.id] = tuple(listener.uncovered)
+        failures[track.id] = tuple(listener.failures)
+        speech += sum(span.duration for span in listener.speech)
+    utterances.sort(key=lambda item: item.span)
+    cancellation.check()
+    findings = assign_pseudonyms(utterances, stages.finder.find(utterances))
+    return Heard(
+        utterances=tuple(utterances),
+        findings=tuple(findings),
+        redacted=tuple(redact(utterances, findings, policy.transcript)),
+        uncovered=uncovered,
+        failures=failures,
+        speech_seconds=speech,
+        gaps=tuple(gaps),
+        events=tuple(_finding_events(utterances, findings)),
+        speakers_told_apart=told_apart,
+    )
+
+
+def _listen_to_track(
+    source: Source,
+    track: TrackInfo,
+    listener: Listener,
+    splitter: SpeakerSplitter | None,
+    *,
+    gaps: list[Gap],
+    progress: Progress,
+    cancellation: Cancellation,
+) -> list[Utterance]:
+    stage = f"words {track.id}"
+    progress.begin(stage, source.info().duration)
+    found: list[Utterance] = []
+    with prefetched(
+        source.audio(track.id, LISTENING_HZ), depth=_DEPTH, name="hear", cancellation=cancellation
+    ) as items:
+        for item in items:
+            if isinstance(item, Gap):
+                gaps.append(item)
+                continue
+            if splitter is not None:
+                splitter.push(item)
+            found += listener.push(item)
+            progress.reach(stage, item.span.end)
+    found += listener.flush()
+    progress.end(stage)
+    return found
+
+
+def drop_minors(
+    heard: Heard, spans: Sequence[Span]
+) -> tuple[tuple[RedactedUtterance, ...], tuple[Event, ...]]:
+    """Drop the words spoken while every visible person was a minor; return what is left, with events."""
+    kept: list[RedactedUtterance] = []
+    events: list[Event] = []
+    for utterance in heard.redacted:
+        if any(span.overlaps(utterance.span) for span in spans):
+            events.append(
+                Event(EventKind.SILENCED, utterance.track, utterance.span, {"reason": "only minors visible"})
+            )
+        else:
+            kept.append(utterance)
+    return tuple(kept), tuple(events)
+
+
+def render(
+    source: Source,
+    tracks: Sequence[TrackInfo],
+    path: Path,
+    *,
+    policy: Policy,
+    stages: SoundStages,
+    heard: Heard,
+    utterances: Sequence[RedactedUtterance],
+    silent: Sequence[Span],
+    progress: Progress,
+    cancellation: Cancellation,
+) -> SoundResult:
+    """Store the sound that the policy allows.
+
+    Args:
+        utterances: what may be spoken.
+        silent: spans in which nothing may be heard.
+    """
+    duration = source.info().duration
+    speaking = policy.voice.method == "resynthesize"
+    rate = SPEAKING_HZ if speaking else LISTENING_HZ
+    transcript = tuple(utterances)
+    events: list[Event] = []
+    stage = "voices"
+    progress.begin(stage, duration)
+    writer = AudioWriter(path, sample_rate=rate)
+    loud = 0.0
+    try:
+        if speaking:
+            if stages.synthesizer is None:
+                raise ValueError("resynthesis was not loaded")
+            voices = draw_voices(max(1, len({item.speaker for item in utterances})))
+            resynthesizer = Resynthesizer(policy, stages.synthesizer, voices)
+            blocks = resynthesizer.render(utterances, duration=duration, muted=silent)
+        elif policy.voice.method == "disguise":
+            blocks = _disguised(source, tracks, heard, utterances, silent, duration=duration)
+        else:
+            blocks = _silence(duration, rate)
+        for block in blocks:
+            cancellation.check()
+            with storage_errors():
+                writer.write(block)
+            loud += (
+                float((abs(block.samples) > 1e-4).mean()) * block.span.duration if len(block.samples) else 0
+            )
+            progress.reach(stage, block.span.end)
+        if speaking:
+            events += resynthesizer.drain_events()
+            transcript = tuple(resynthesizer.rendered)
+    finally:
+        with storage_errors():
+            writer.close()
+    progress.end(stage)
+    return SoundResult(
+        path=path,
+        seconds=duration,
+        silenced=max(0.0, duration - loud),
+        method=policy.voice.method,
+        events=tuple(events),
+        transcript=transcript,
+    )
+
+
+def _silence(duration: float, rate: int) -> Iterator[AudioBlock]:
+    import numpy as np
+
+    total = round(duration * rate)
+    for start in range(0, total, rate):
+        yield AudioBlock(np.zeros(min(rate, total - start), np.float32), start, rate)
+
+
+def _finding_events(utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> Iterator[Event]:
+    for finding in findings:
+        utterance = utterances[finding.utterance]
+        words = utterance.words[finding.first : finding.last]
+        yield Event(
+            EventKind.FINDING,
+            utterance.track,
+            Span(words[0].span.start, max(word.span.end for word in words)) if words else utterance.span,
+            {
+                "entity_type": str(finding.entity_type),
+                "rule": finding.rule,
+                "words": finding.last - finding.first,
+                "score": finding.score,
+            },
+        )

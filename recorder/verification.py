@@ -1,0 +1,212 @@
+"""The second look before publishing: numbered steps over the stored files, each of which raises or passes.
+
+1. the stored picture has every frame, at its time, and shows what redaction put where something was covered
+2. other detectors find no face outside what is covered; what they find is covered again and looked at again
+3. the stored sound is as long as the recording and starts with it
+4. the stored sound, transcribed again, holds none of the personal words that were found
+5. the stored voices are not the voices that spoke
+6. the stored file holds the expected streams and no tag, chapter, subtitle, attachment or data
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+
+from recorder.bundle.manifest import Check
+from recorder.flow import Cancellation, prefetched
+from recorder.picture import FrameProof, Highlight
+from recorder.sources.file import FileSource
+from redaction.errors import RedactionIncomplete, UnreadableInput
+from redaction.model import Box, Gap, VideoFrame
+from redaction.video.secondlook import SecondLook
+
+__all__ = ["PictureVerdict", "Suspect", "check_container", "check_picture", "check_sound_length"]
+
+LOOK_EVERY_S: Final = 0.5
+LUMA_TOLERANCE: Final = 40
+TIME_TOLERANCE_S: Final = 0.002
+LENGTH_TOLERANCE_S: Final = 0.1
+_COVERED_SHARE: Final = 0.55
+_ALLOWED_TAGS: Final = frozenset(
+    {"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"}
+)
+_ALLOWED_VALUES: Final = frozenset({"", "und", "VideoHandler", "SoundHandler", "[0][0][0][0]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Something like a face in the stored picture, outside what is covered."""
+
+    frame: int
+    time: float
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureVerdict:
+    """What the second look at a stored picture found.
+
+    Attributes:
+        frames: frames decoded and compared.
+        probes: covered pixels compared.
+        looked: frames in which other detectors searched.
+        suspects: what they found outside what is covered.
+        stills: JPEG bytes of the highlights, from the stored pixels.
+    """
+
+    frames: int
+    probes: int
+    looked: int
+    suspects: tuple[Suspect, ...]
+    stills: tuple[tuple[Highlight, VideoFrame], ...]
+
+
+def check_picture(
+    path: Path,
+    proofs: Sequence[FrameProof],
+    highlights: Sequence[Highlight],
+    *,
+    look: SecondLook,
+    cancellation: Cancellation,
+    reach: Callable[[float], None],
+) -> PictureVerdict:
+    """Decode the stored picture and compare every frame with its proof (steps 1 and 2).
+
+    Raises:
+        RedactionIncomplete: a frame is missing, at another time, or shows something else where it was covered.
+    """
+    suspects: list[Suspect] = []
+    stills: list[tuple[Highlight, VideoFrame]] = []
+    wanted = sorted(highlights, key=lambda item: item.time)
+    index = probes = looked = 0
+    next_look = 0.0
+    for frame in stored_frames(path, cancellation):
+        if index >= len(proofs):
+            raise RedactionIncomplete("The stored picture has more frames than were redacted.")
+        proof = proofs[index]
+        if abs(frame.time - proof.time) > TIME_TOLERANCE_S:
+            raise RedactionIncomplete(f"Frame {index} of the stored picture is not at its time.")
+        probes += _compare(frame, proof, index)
+        highlighted = bool(wanted) and frame.time >= wanted[0].time - TIME_TOLERANCE_S
+        if frame.time >= next_look or highlighted:
+            next_look = frame.time + LOOK_EVERY_S
+            looked += 1
+            suspects += _suspects(look, frame, proof, index)
+        if highlighted:
+            stills.append((wanted.pop(0), _kept(frame)))
+        index += 1
+        reach(frame.time)
+    if index != len(proofs):
+        raise RedactionIncomplete(f"The stored picture lacks {len(proofs) - index} frames.")
+    return PictureVerdict(index, probes, looked, tuple(suspects), tuple(stills))
+
+
+def stored_frames(path: Path, cancellation: Cancellation) -> Iterator[VideoFrame]:
+    """Decode a stored picture.
+
+    Raises:
+        RedactionIncomplete: it cannot be decoded without a gap.
+    """
+    source = FileSource(path)
+    try:
+        track = next(item for item in source.info().tracks if item.kind == "video")
+        with prefetched(
+            source.video(track.id), depth=6, name="decode stored", cancellation=cancellation
+        ) as frames:
+            for item in frames:
+                if isinstance(item, Gap) or item.whole_cover:
+                    raise RedactionIncomplete("The stored picture does not decode cleanly.")
+                yield item
+    except (UnreadableInput, StopIteration):
+        raise RedactionIncomplete("The stored picture cannot be read back.") from None
+
+
+def _compare(frame: VideoFrame, proof: FrameProof, index: int) -> int:
+    if not len(proof.points):
+        return 0
+    x, y = proof.points[:, 0], proof.points[:, 1]
+    if int(x.max()) >= frame.width or int(y.max()) >= frame.height:
+        raise RedactionIncomplete(f"Frame {index} of the stored picture has another size.")
+    off = np.abs(frame.y[y, x].astype(np.int16) - proof.luma.astype(np.int16)) > LUMA_TOLERANCE
+    if off.mean() > 0.2:
+        raise RedactionIncomplete(f"Frame {index} of the stored picture is not covered where it should be.")
+    return len(x)
+
+
+def _suspects(look: SecondLook, frame: VideoFrame, proof: FrameProof, index: int) -> Iterator[Suspect]:
+    covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
+    for rect, score in look.search(frame):
+        box = Box.outward(*rect).clipped(frame.width, frame.height)
+        if box.area and not _mostly_covered(box, covers):
+            yield Suspect(index, frame.time, box, score)
+
+
+def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:
+    seen = np.zeros((box.height, box.width), bool)
+    for cover in covers:
+        part = box.intersection(cover)
+        if part.area:
+            seen[part.y1 - box.y1 : part.y2 - box.y1, part.x1 - box.x1 : part.x2 - box.x1] = True
+    return float(seen.mean()) >= _COVERED_SHARE
+
+
+def _kept(frame: VideoFrame) -> VideoFrame:
+    return VideoFrame(frame.y.copy(), frame.u.copy(), frame.v.copy(), frame.pts, frame.time_base)
+
+
+def check_sound_length(path: Path, expected: float) -> Check:
+    """Decode the stored sound and hold its length against the recording's (step 3).
+
+    Raises:
+        RedactionIncomplete: it cannot be read back, or its length is off.
+    """
+    source = FileSource(path)
+    seconds = 0.0
+    try:
+        track = next(item for item in source.info().tracks if item.kind == "audio")
+        for block in source.audio(track.id, 16_000):
+            if not isinstance(block, Gap):
+                seconds = block.span.end
+    except (UnreadableInput, StopIteration):
+        raise RedactionIncomplete("The stored sound cannot be read back.") from None
+    off = abs(seconds - expected)
+    if off > LENGTH_TOLERANCE_S:
+        raise RedactionIncomplete(f"The stored sound is {off:.2f} s off the recording's length.")
+    return Check(name="sound-length", passed=True, figure=round(off, 3), limit=LENGTH_TOLERANCE_S)
+
+
+def check_container(path: Path, *, video: int, audio: int) -> Check:
+    """Open the final file and look for anything but its streams (step 6).
+
+    Raises:
+        RedactionIncomplete: a tag, chapter, subtitle, attachment, data stream or extra stream is there.
+    """
+    with av.open(str(path), mode="r", options={"protocol_whitelist": "file"}) as container:
+        kinds = sorted(stream.type for stream in container.streams)
+        tags = dict(container.metadata)
+        for stream in container.streams:
+            tags.update(stream.metadata)
+        chapters = 0
+        with contextlib.suppress(AttributeError):
+            chapters = len(container.chapters())
+    if kinds != sorted(["video"] * video + ["audio"] * audio):
+        raise RedactionIncomplete("The stored file has other streams than it should.")
+    if chapters:
+        raise RedactionIncomplete("The stored file has chapters.")
+    foreign = [
+        key
+        for key, value in tags.items()
+        if key not in _ALLOWED_TAGS
+        or (key not in ("major_brand", "minor_version", "compatible_brands") and value not in _ALLOWED_VALUES)
+    ]
+    if foreign:
+        raise RedactionIncomplete("The stored file has a tag that it should not have.")
+    return Check(name="metadata", passed=True, figure=0, limit=0)
