@@ -1,0 +1,1 @@
+"""Listening, finding where words are, and speaking anew."""
