@@ -20,14 +20,12 @@ from recorder.models.download import download
 from recorder.models.transforms import load_transform
 from recorder.models.verify import State, entry_state
 from redaction.errors import ModelAltered, OffrecordError, StorageFailed, UsageError
-from redaction.weights import GROUPS, Carrier, ModelEntry, cache_root, select
+from redaction.weights import GROUPS, TEMPORARY, Carrier, ModelEntry, cache_root, select, strangers
 
 __all__ = ["Progress", "fetch", "main", "selected"]
 
 Progress = Callable[[str, str], None]
 """Called with an entry's name and one of `in place`, `downloading`, `converting`, `fetched`."""
-
-_TEMPORARY = ".fetch-"
 
 
 def _silent(name: str, step: str) -> None:
@@ -133,6 +131,8 @@ def _fetch_entry(entry: ModelEntry, downloads: _Downloads, progress: Progress) -
             )
     for file in entry.files:
         _store(files[file], cache_root() / file)
+    for stranger in strangers(entry):
+        stranger.unlink()
     progress(entry.name, "fetched")
 
 
@@ -158,7 +158,7 @@ def _final_files(entry: ModelEntry, members: dict[str, bytes]) -> dict[str, byte
 def _store(data: bytes, path: Path) -> None:
     """Write beside the final place, flush to the disk, then take the final name in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -183,12 +183,12 @@ def _own_cache() -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for stale in root.rglob(f"{_TEMPORARY}*"):
+        for stale in root.rglob(f"{TEMPORARY}*"):
             if stale.is_dir():
                 shutil.rmtree(stale, ignore_errors=True)
             else:
                 stale.unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as workspace:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=root) as workspace:
             yield Path(workspace)
 
 

@@ -1,12 +1,13 @@
 """The list of model files and the check that each is the one that was measured."""
 
 from redaction.weights.catalog import CATALOG, GROUPS, Carrier, Member, ModelEntry, select
-from redaction.weights.locate import cache_root, check_entry, identify, locate, read
+from redaction.weights.locate import TEMPORARY, cache_root, check_entry, identify, locate, read, strangers
 from redaction.weights.sessions import Session, open_session
 
 __all__ = [
     "CATALOG",
     "GROUPS",
+    "TEMPORARY",
     "Carrier",
     "Member",
     "ModelEntry",
@@ -18,4 +19,5 @@ __all__ = [
     "open_session",
     "read",
     "select",
+    "strangers",
 ]

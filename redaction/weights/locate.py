@@ -11,9 +11,11 @@ from threading import Lock
 from redaction.errors import ModelAltered, ModelMissing, ModelUnavailable
 from redaction.weights.catalog import CATALOG, ModelEntry
 
-__all__ = ["cache_root", "check_entry", "identify", "locate", "read"]
+__all__ = ["TEMPORARY", "cache_root", "check_entry", "identify", "locate", "read", "strangers"]
 
 FETCH = "run `offrecord models fetch`"
+TEMPORARY = ".fetch-"
+"""How the names of files begin that a fetch is still writing."""
 
 _Stamp = tuple[str, int, int, int, int]
 _hashed: dict[_Stamp, str] = {}
@@ -100,11 +102,11 @@ def read(name: str, file: str | None = None) -> bytes:
 
 
 def check_entry(entry: ModelEntry) -> None:
-    """Check every file of an entry.
+    """Check every file of an entry, and that a folder holds nothing else: loaders read what lies there.
 
     Raises:
         ModelMissing: a file is not there.
-        ModelAltered: a file has not the pinned sha256.
+        ModelAltered: a file has not the pinned sha256, or a folder holds a file that is not listed.
     """
     for file, expected in entry.files.items():
         try:
@@ -115,6 +117,22 @@ def check_entry(entry: ModelEntry) -> None:
             raise _unreadable(entry.name) from None
         if actual != expected:
             raise _altered(entry.name)
+    if strangers(entry):
+        raise ModelAltered(f"The model {entry.name} holds a file that does not belong to it; {FETCH}.")
+
+
+def strangers(entry: ModelEntry) -> tuple[Path, ...]:
+    """Return what lies in a folder entry's folder without being listed; a fetch under way is let be."""
+    if not entry.folder:
+        return ()
+    root = cache_root()
+    return tuple(
+        path
+        for path in (root / entry.name).rglob("*")
+        if not path.name.startswith(TEMPORARY)
+        and (path.is_symlink() or not path.is_dir())
+        and path.relative_to(root).as_posix() not in entry.files
+    )
 
 
 def _entry(name: str) -> ModelEntry:

