@@ -73,7 +73,7 @@ class Listener:
         self._segmenter = Segmenter(vad=vad)
         self._open: list[Word] = []
         self._language = "en"
-        self._settled = 0.0
+        self._settled = self._until = 0.0
         self._uncovered: list[Span] = []
         self._speech: list[Span] = []
         self._failures: list[Span] = []
@@ -111,6 +111,7 @@ class Listener:
         done = self._heard(self._segmenter.flush())
         if self._open:
             done += self._closed(len(self._open))
+        self._settled = self._until
         return done
 
     def _heard(self, pieces: Iterable[Piece]) -> list[Utterance]:
@@ -135,7 +136,8 @@ class Listener:
             done += self._closed(count)
         if self._open and piece.span.end - _end(self._open) >= _pause(self._open[-1], self._open[-1]):
             done += self._closed(len(self._open))
-        self._settled = min((word.span.start for word in self._open), default=piece.span.end)
+        self._until = piece.span.end
+        self._settled = min((word.span.start for word in self._open), default=self._until)
         return done
 
     def _words(self, piece: Piece) -> tuple[list[Word], str]:

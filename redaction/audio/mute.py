@@ -24,10 +24,11 @@ def mute_spans(
     track: str | None = None,
     uncovered: Iterable[Span] = (),
     failures: Iterable[Span] = (),
+    pad_s: float = PAD_S,
 ) -> list[Span]:
     """Return the stretches of one track to mute.
 
-    Personal words are muted with `PAD_S` on each side and on to the neighbouring words, at most
+    Personal words are muted with `pad_s` on each side and on to the neighbouring words, at most
     `LONGEST_FILL_S`. Where one of them is not located its whole utterance is muted, with the same margins.
 
     Args:
@@ -36,6 +37,7 @@ def mute_spans(
         track: the track whose sound is to be muted; None takes all utterances for one track.
         uncovered: speech that no word covers.
         failures: stretches that could not be heard.
+        pad_s: what is muted around the time of personal words, in seconds.
 
     Returns:
         Spans in call time, in order, apart from each other.
@@ -58,7 +60,7 @@ def mute_spans(
         inside = {(finding.utterance, place) for place in range(first, last)}
         personal = [word for word in utterance.words[first:last]]
         others = [word for word, key in words if key not in inside]
-        spans.append(_filled(personal, others) if personal else utterance.span)
+        spans.append(_filled(personal, others, pad_s=pad_s) if personal else utterance.span)
     return merged(spans)
 
 
@@ -75,7 +77,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return result
 
 
-def _filled(personal: Sequence[Word], others: Iterable[Word]) -> Span:
+def _filled(personal: Sequence[Word], others: Iterable[Word], *, pad_s: float) -> Span:
     """Return the hull of personal words, padded, and grown into the pauses beside it."""
     start = min(word.span.start for word in personal)
     end = max(word.span.end for word in personal)
@@ -85,4 +87,4 @@ def _filled(personal: Sequence[Word], others: Iterable[Word]) -> Span:
             before = max(before, min(word.span.end, start))
         if word.span.end > end:
             after = min(after, max(word.span.start, end))
-    return Span(max(0.0, min(start - PAD_S, before)), max(end + PAD_S, after))
+    return Span(max(0.0, min(start - pad_s, before)), max(end + pad_s, after))

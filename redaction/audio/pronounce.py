@@ -49,6 +49,7 @@ _SIGNS: dict[str, Slot] = {
     "°": (("degrees",), ()),
 }
 _CURRENCY = "$£€"
+_EDGES = re.compile(r"^[^\w$£€@#&%+.]*(?:\.(?!\w))*[^\w$£€@#&%+.]*|[^\w$£€%+°]+$")
 _ATOM = re.compile(r"\d+(?:,\d{3})*(?:st|nd|rd|th|s)?(?![a-z])|\d+|[^\W\d_]+(?:'[^\W\d_]+)*'?|[^\w\s]|_")
 _ABBREVIATIONS = {
     "dr": ("doctor", "drive"),
@@ -143,9 +144,7 @@ def spoken_slots(token: str) -> tuple[Slot, ...]:
         Slots in order, none when nothing in the token can be spoken.
     """
     text = unicodedata.normalize("NFKC", token).replace("’", "'").replace("‘", "'")
-    bare = text.strip(" \t\n\r.,;:!?\"“”()[]{}<>…'-–—¿¡♪*")
-    if text.lstrip(" (\"'").startswith(tuple(_CURRENCY)) and not bare.startswith(tuple(_CURRENCY)):
-        bare = text.strip()[0] + bare
+    bare = _EDGES.sub("", text)
     atoms = _ATOM.findall(bare.lower())
     slots: list[Slot] = []
     behind: str | None = None
@@ -211,8 +210,18 @@ def _figure_slots(atom: str) -> Iterator[Slot]:
 
 
 def _digit_ways(digits: str) -> Iterator[Slot]:
-    for digit in digits:
-        yield (("zero",), ("oh",)) if digit == "0" else ((_ONES[int(digit)],),)
+    """Yield slots for a long figure: two digits at a time from the right, each as a pair or one by one."""
+    odd = len(digits) % 2
+    if odd:
+        yield (("zero",), ("oh",)) if digits[0] == "0" else ((_ONES[int(digits[0])],),)
+    for at in range(odd, len(digits), 2):
+        pair = digits[at : at + 2]
+        ways = {tuple(zero if d == "0" else _ONES[int(d)] for d in pair) for zero in ("zero", "oh")}
+        if pair[0] != "0":
+            ways.add(_cardinal(int(pair)))
+        elif pair == "00":
+            ways.add(("hundred",))
+        yield tuple(sorted(ways))
 
 
 def _cardinal(number: int) -> tuple[str, ...]:
