@@ -1,0 +1,74 @@
+"""A recorded file as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+
+from recorder.sources.audio import read_audio
+from recorder.sources.contract import SourceInfo, TrackKind
+from recorder.sources.probe import Probe, Track, probe
+from recorder.sources.video import read_video
+from redaction.errors import UsageError
+from redaction.model import AudioBlock, Gap, VideoFrame
+
+__all__ = ["FileSource"]
+
+
+class FileSource:
+    """Reads one media file, in memory only; each iterator opens it anew, so tracks decode side by side."""
+
+    def __init__(self, untrusted_path: Path, *, threads: int = 2) -> None:
+        """Name the file; nothing is opened yet.
+
+        Args:
+            untrusted_path: where the file is.
+            threads: of each picture track's decoder.
+        """
+        self._path = untrusted_path
+        self._threads = threads
+        self._probe: Probe | None = None
+        self._lock = Lock()
+
+    def info(self) -> SourceInfo:
+        """Describe the tracks; the file is looked at once.
+
+        Raises:
+            UnreadableInput: it is not media that can be read.
+        """
+        return self._probed().info
+
+    def video(self, track_id: str) -> Iterator[VideoFrame | Gap]:
+        """Yield a picture track's frames, as the contract says.
+
+        Raises:
+            UnreadableInput: the file cannot be read.
+            UsageError: there is no such picture track.
+        """
+        return read_video(
+            self._path, self._probed(), self._track(track_id, TrackKind.VIDEO), threads=self._threads
+        )
+
+    def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:
+        """Yield a sound track's blocks, as the contract says.
+
+        Raises:
+            UnreadableInput: the file cannot be read.
+            UsageError: there is no such sound track, or the rate is out of range.
+        """
+        return read_audio(
+            self._path, self._probed(), self._track(track_id, TrackKind.AUDIO), sample_rate=sample_rate
+        )
+
+    def _probed(self) -> Probe:
+        with self._lock:
+            if self._probe is None:
+                self._probe = probe(self._path)
+            return self._probe
+
+    def _track(self, track_id: str, kind: TrackKind) -> Track:
+        for track in self._probed().tracks:
+            if track.info.id == track_id and track.info.kind is kind:
+                return track
+        raise UsageError(f"The source has no {kind.value} track of that id.")

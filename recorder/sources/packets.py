@@ -1,0 +1,35 @@
+"""Read one stream's packets past whatever damage there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import av.error
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
+
+__all__ = ["packets"]
+
+_MOST_FAILURES: Final = 32
+
+
+def packets(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet[Stream] | None]:
+    """Yield the stream's packets; None stands for a place where the container itself could not be read.
+
+    The last packet is empty: it makes the decoder give what it holds back.
+    """
+    for other in container.streams:
+        if other.index != stream.index and not other.disposition & Disposition.attached_pic:
+            other.discard = Discard.all
+    for _ in range(_MOST_FAILURES):
+        try:
+            yield from container.demux(stream)
+        except av.error.FFmpegError:
+            yield None
+            continue
+        return
+    yield Packet()

@@ -1,0 +1,345 @@
+"""Look at an untrusted media file once: its tracks, their clocks, and whether anything in it can be decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av.error
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame as AvVideoFrame
+from av.video.stream import VideoStream
+
+from recorder.sources.clock import TrackClock, finer
+from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
+from recorder.sources.opening import MAX_PIXELS, MAX_TRACKS, open_media
+from recorder.sources.upright import Geometry
+from redaction.errors import UnreadableInput
+
+__all__ = ["Probe", "Track", "prepare", "probe", "scan_end"]
+
+LONGEST_S: Final = 24 * 3600
+_NOMINAL_RATE: Final = Fraction(25)
+_PACKETS_TO_TRY: Final = 1500
+_SLOWEST, _FASTEST = Fraction(1, 10), Fraction(1000)
+_TRUSTED_LEAD: Final = Fraction(1)
+_ENCRYPTED_TAGS: Final = frozenset({"encv", "enca", "encs", "drms", "drmi", "drmv", "drma"})
+_NOT_A_PICTURE_TRACK: Final = Disposition.attached_pic | Disposition.timed_thumbnails
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What a reader of one track needs.
+
+    Attributes:
+        index: the stream's place in the container.
+        raw_time_base: seconds per raw pts unit.
+        start: raw time in seconds of the first thing to present.
+        step: seconds one frame lasts when nothing else is known.
+        end: call time in seconds where the container says that this track ends, None when it does not say.
+        geometry: how decoded pictures become upright frames; None for sound.
+    """
+
+    info: TrackInfo
+    index: int
+    raw_time_base: Fraction
+    start: Fraction
+    step: Fraction
+    end: Fraction | None
+    geometry: Geometry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is known of a file before it is decoded; `zero` is the call clock's zero in seconds of raw time."""
+
+    info: SourceInfo
+    zero: Fraction
+    tracks: tuple[Track, ...]
+
+    def track(self, track_id: str) -> Track:
+        """Return one track.
+
+        Raises:
+            KeyError: there is no such track.
+        """
+        for track in self.tracks:
+            if track.info.id == track_id:
+                return track
+        raise KeyError(track_id)
+
+    def clock(self, track: Track) -> TrackClock:
+        """Return a fresh clock for the track."""
+        return TrackClock(
+            raw_time_base=track.raw_time_base,
+            zero=self.zero,
+            step=track.step,
+            end=Fraction(self.info.duration) if self.info.duration else None,
+        )
+
+
+def prepare(stream: VideoStream | AudioStream, *, threads: int) -> None:
+    """Set a stream's decoder up before its first packet.
+
+    Frame threads, since slice threads lose the marks that FFmpeg's H.264 decoder puts on damaged frames (measured).
+    """
+    context = stream.codec_context
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.thread_count = max(1, threads)
+    context.thread_type = "FRAME"
+
+
+def probe(untrusted_path: Path) -> Probe:
+    """Find the tracks of a file and decode the first frame of each.
+
+    Raises:
+        UnreadableInput: the file is no media, is encrypted, is out of bounds, or nothing in it can be decoded.
+    """
+    with open_media(untrusted_path) as container:
+        streams, left_out = _usable(container)
+        firsts = _first_frames(container, streams)
+        if not firsts:
+            raise UnreadableInput("Nothing in the input can be decoded: it is damaged or encrypted.")
+        tracks = _describe(streams, firsts)
+        zero = min(track.start for track in tracks)
+        tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
+        duration = _declared_duration(container, zero, tracks)
+    if duration is None:
+        duration = scan_end(untrusted_path, tracks, zero)
+    if duration > LONGEST_S:
+        raise UnreadableInput("The input says that it is longer than 24 hours, which is not supported.")
+    info = SourceInfo(
+        duration=float(max(duration, Fraction(0))),
+        tracks=tuple(track.info for track in tracks),
+        left_out=left_out,
+    )
+    return Probe(info=info, zero=zero, tracks=tracks)
+
+
+def scan_end(untrusted_path: Path, tracks: tuple[Track, ...], zero: Fraction) -> Fraction:
+    """Read every packet without decoding, and return the call time in seconds where the last one ends."""
+    clocks = {
+        track.index: TrackClock(raw_time_base=track.raw_time_base, zero=zero, step=track.step, end=None)
+        for track in tracks
+    }
+    end = Fraction(0)
+    with open_media(untrusted_path) as container:
+        try:
+            for packet in container.demux([container.streams[index] for index in clocks]):
+                if packet.pts is None and packet.dts is None:
+                    continue
+                clock = clocks[packet.stream_index]
+                duration = clock.scaled(packet.duration or 0)
+                stamp = packet.dts if packet.dts is not None else packet.pts
+                end = max(
+                    end, (clock.place(stamp, duration=duration) + (duration or clock.step)) * clock.time_base
+                )
+        except av.error.FFmpegError:
+            return end
+    return end
+
+
+def _usable(container: InputContainer) -> tuple[list[VideoStream | AudioStream], int]:
+    streams: list[VideoStream | AudioStream] = []
+    unknown = {"video": 0, "audio": 0}
+    for stream in container.streams:
+        if stream.type not in unknown or stream.disposition & _NOT_A_PICTURE_TRACK:
+            continue
+        _refuse_encrypted(stream)
+        if isinstance(stream, VideoStream | AudioStream) and _within_bounds(stream):
+            streams.append(stream)
+        else:
+            unknown[stream.type] += 1
+    if len(streams) > MAX_TRACKS:
+        raise UnreadableInput(f"The input holds more than {MAX_TRACKS} tracks.")
+    kinds = {stream.type for stream in streams}
+    for kind, count in unknown.items():
+        if count and kind not in kinds:
+            word = "picture" if kind == "video" else "sound"
+            raise UnreadableInput(f"The input's {word} is in a format that cannot be decoded.")
+    if not streams:
+        raise UnreadableInput("The input holds neither picture nor sound.")
+    streams.sort(key=lambda stream: (stream.type != "video", stream.index))
+    return streams, sum(unknown.values())
+
+
+def _refuse_encrypted(stream: Stream) -> None:
+    if _has_decoder(stream) and stream.codec_context.codec_tag.lower() in _ENCRYPTED_TAGS:
+        raise UnreadableInput("The input is encrypted or copy-protected, so it cannot be decoded.")
+
+
+def _has_decoder(stream: Stream) -> bool:
+    context: object = stream.codec_context
+    return context is not None
+
+
+def _within_bounds(stream: VideoStream | AudioStream) -> bool:
+    """Tell whether there is a decoder and the header's figures are possible.
+
+    Raises:
+        UnreadableInput: the header asks for pictures larger than the bound.
+    """
+    if not _has_decoder(stream) or not stream.time_base:
+        return False
+    if isinstance(stream, AudioStream):
+        return 1000 <= stream.sample_rate <= 768_000 and 1 <= stream.channels <= 64
+    context = stream.codec_context
+    _bounded_picture(max(context.width, context.coded_width), max(context.height, context.coded_height))
+    return True
+
+
+def _bounded_picture(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > 16_384:
+        raise UnreadableInput(
+            "The input's picture is larger than 8192 x 8192 pixels, which is not supported."
+        )
+
+
+def _first_frames(
+    container: InputContainer, streams: list[VideoStream | AudioStream]
+) -> dict[int, AvVideoFrame | AudioFrame]:
+    """Decode until each stream has shown one frame, or enough packets have been tried."""
+    firsts: dict[int, AvVideoFrame | AudioFrame] = {}
+    wanted = {stream.index: stream for stream in streams}
+    for stream in streams:
+        prepare(stream, threads=1)
+    tried = 0
+    try:
+        for packet in container.demux(streams):
+            stream = wanted[packet.stream_index]
+            if packet.has_sidedata("encryption_info"):
+                raise UnreadableInput("The input is encrypted or copy-protected, so it cannot be decoded.")
+            if packet.stream_index not in firsts:
+                frame = _first_of(stream, packet)
+                if frame is not None:
+                    firsts[stream.index] = frame
+            tried += 1
+            if len(firsts) == len(streams) or tried > _PACKETS_TO_TRY:
+                break
+    except av.error.FFmpegError:
+        return firsts
+    return firsts
+
+
+def _first_of(stream: VideoStream | AudioStream, packet: Packet[Stream]) -> AvVideoFrame | AudioFrame | None:
+    try:
+        frames = stream.decode(packet)
+    except av.error.FFmpegError:
+        return None
+    return next((frame for frame in frames if not frame.is_corrupt), None)
+
+
+def _describe(
+    streams: list[VideoStream | AudioStream], firsts: dict[int, AvVideoFrame | AudioFrame]
+) -> tuple[Track, ...]:
+    tracks: list[Track] = []
+    numbers = {"V": 0, "A": 0}
+    for stream in streams:
+        letter = "V" if isinstance(stream, VideoStream) else "A"
+        numbers[letter] += 1
+        track_id = f"{letter}{numbers[letter]}"
+        first = firsts.get(stream.index)
+        start = _start(stream, first)
+        if isinstance(stream, VideoStream):
+            picture = first if isinstance(first, AvVideoFrame) else None
+            tracks.append(_describe_video(stream, picture, track_id=track_id, start=start))
+        else:
+            tracks.append(_describe_audio(stream, track_id=track_id, start=start))
+    return tuple(tracks)
+
+
+def _describe_video(
+    stream: VideoStream, first: AvVideoFrame | None, *, track_id: str, start: Fraction
+) -> Track:
+    width = first.width if first is not None else stream.codec_context.width
+    height = first.height if first is not None else stream.codec_context.height
+    if width < 1 or height < 1:
+        raise UnreadableInput("The input's picture has no size.")
+    geometry = Geometry.of(width, height, aspect=stream.sample_aspect_ratio, first=first)
+    _bounded_picture(geometry.width, geometry.height)
+    rate = _plausible_rate(stream)
+    raw_time_base = stream.time_base or Fraction(1, 90_000)
+    info = TrackInfo(
+        id=track_id,
+        kind=TrackKind.VIDEO,
+        width=geometry.width,
+        height=geometry.height,
+        average_rate=rate,
+        time_base=finer(raw_time_base),
+        sample_rate=0,
+        channels=0,
+        bt709=geometry.bt709,
+    )
+    return Track(
+        info=info,
+        index=stream.index,
+        raw_time_base=raw_time_base,
+        start=start,
+        step=1 / (rate or _NOMINAL_RATE),
+        end=None,
+        geometry=geometry,
+    )
+
+
+def _describe_audio(stream: AudioStream, *, track_id: str, start: Fraction) -> Track:
+    rate = stream.sample_rate
+    info = TrackInfo(
+        id=track_id,
+        kind=TrackKind.AUDIO,
+        width=0,
+        height=0,
+        average_rate=None,
+        time_base=Fraction(1, rate),
+        sample_rate=rate,
+        channels=stream.channels,
+    )
+    return Track(
+        info=info,
+        index=stream.index,
+        raw_time_base=stream.time_base or Fraction(1, rate),
+        start=start,
+        step=Fraction(1024, rate),
+        end=None,
+    )
+
+
+def _plausible_rate(stream: VideoStream) -> Fraction | None:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate is not None and _SLOWEST <= rate <= _FASTEST:
+            return rate
+    return None
+
+
+def _start(stream: VideoStream | AudioStream, first: AvVideoFrame | AudioFrame | None) -> Fraction:
+    """Return the raw time of the first thing to present: the first frame's, unless it comes late or early by far."""
+    time_base = stream.time_base or Fraction(0)
+    declared = None if stream.start_time is None else stream.start_time * time_base
+    seen = None if first is None or first.pts is None else first.pts * time_base
+    if declared is None or seen is None:
+        return declared if declared is not None else seen if seen is not None else Fraction(0)
+    return seen if abs(seen - declared) < _TRUSTED_LEAD else min(seen, declared)
+
+
+def _ending(track: Track, stream: VideoStream | AudioStream, zero: Fraction) -> Track:
+    if not stream.duration or stream.duration < 0:
+        return track
+    end = (stream.start_time or 0) * track.raw_time_base + stream.duration * track.raw_time_base - zero
+    return replace(track, end=end) if 0 < end <= LONGEST_S else track
+
+
+def _declared_duration(
+    container: InputContainer, zero: Fraction, tracks: tuple[Track, ...]
+) -> Fraction | None:
+    ends = [track.end for track in tracks if track.end is not None]
+    if len(ends) == len(tracks):
+        return max(ends)
+    if not container.duration or container.duration < 0:
+        return None
+    end = Fraction(container.duration + (container.start_time or 0), 1_000_000) - zero
+    return end if 0 < end <= LONGEST_S else None

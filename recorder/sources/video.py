@@ -1,0 +1,240 @@
+"""Decode one picture track: exact times, upright frames, and damage that shows as covered time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av.error
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame as AvVideoFrame
+from av.video.stream import VideoStream
+
+from recorder.sources.deinterlace import Deinterlacer
+from recorder.sources.opening import open_media
+from recorder.sources.packets import packets
+from recorder.sources.probe import Probe, Track, prepare
+from recorder.sources.upright import Upright, black
+from redaction.errors import InternalError, UnreadableInput
+from redaction.model import Gap, Span, VideoFrame
+
+__all__ = ["read_video"]
+
+# After damage, pictures are built on wrong ones until the next key frame. Streams of calls may go without one for
+# minutes while they heal by intra blocks, so the cover ends after this long without a new sign of damage.
+_HEALED_AFTER_S: Final = 10
+_MOST_FILLERS: Final = 600
+_LONGEST_TAIL_S: Final = 600
+_TAIL_TOLERANCE_S: Final = 1
+_REGULAR_FRAMES: Final = 25
+_HOLE_STEPS: Final = 10
+
+
+def read_video(
+    untrusted_path: Path, probe: Probe, track: Track, *, threads: int
+) -> Iterator[VideoFrame | Gap]:
+    """Yield the track's frames and gaps, reading the file in a container of its own.
+
+    Raises:
+        UnreadableInput: the file can no longer be opened.
+    """
+    with open_media(untrusted_path) as container:
+        streams = container.streams
+        stream = streams[track.index] if track.index < len(streams) else None
+        if not isinstance(stream, VideoStream):
+            raise UnreadableInput("The input changed while it was read.")
+        prepare(stream, threads=threads)
+        reader = _Reader(probe, track)
+        for packet in packets(container, stream):
+            yield from reader.read(stream, packet)
+        yield from reader.finish()
+
+
+@dataclass(slots=True)
+class _Damage:
+    """What is known of damage around the place that is read.
+
+    Attributes:
+        pending: something failed since the last frame came out.
+        last_raw: highest raw pts that a sign of damage bore; a key frame after it is sound.
+        heals_at: in ticks, when the cover ends without a key frame; None when nothing is covered.
+        since: in ticks, where the covered stretch began; None when there is none.
+    """
+
+    pending: bool = False
+    last_raw: int = -(2**62)
+    heals_at: int | None = None
+    since: int | None = None
+
+
+class _Reader:
+    def __init__(self, probe: Probe, track: Track) -> None:
+        if track.geometry is None:
+            raise InternalError("A sound track was read as a picture.")
+        self._track = track
+        self._clock = probe.clock(track)
+        self._upright = Upright(track.geometry)
+        self._black = black(track.info.width, track.info.height)
+        self._deinterlacer = Deinterlacer()
+        self._deinterlacing = False
+        self._held: deque[int] = deque()
+        self._damage = _Damage()
+        self._waiting: set[int] = set()
+        self._end = max(0, round((track.start - probe.zero) / self._clock.time_base))
+        self._last: int | None = None
+        self._regular = 0
+
+    def read(self, stream: VideoStream, packet: Packet[Stream] | None) -> Iterator[VideoFrame | Gap]:
+        if packet is None:
+            self._damage.pending = True
+            return
+        raw = packet.pts
+        if packet.size and raw is not None and not packet.is_discard:
+            self._waiting.add(raw)
+        if packet.is_corrupt:
+            self._mark(raw)
+        try:
+            pictures = stream.decode(packet)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            self._mark(raw)
+            return
+        for picture in pictures:
+            yield from self._take(picture)
+
+    def finish(self) -> Iterator[VideoFrame | Gap]:
+        yield from self._drain()
+        clock = self._clock
+        end = self._end
+        if self._waiting and self._damage.pending:
+            end = max(end, clock.ticks(max(self._waiting)) + clock.step)
+        if self._track.end is not None:
+            declared = int(self._track.end / clock.time_base)
+            if declared - self._end > _TAIL_TOLERANCE_S / clock.time_base:
+                end = max(end, declared)
+        end = min(end, self._end + int(_LONGEST_TAIL_S / clock.time_base))
+        if end > self._end:
+            yield from self._fill(end)
+        yield from self._close_gap()
+
+    def _mark(self, raw: int | None) -> None:
+        self._damage.pending = True
+        if raw is not None:
+            self._damage.last_raw = max(self._damage.last_raw, raw)
+
+    def _take(self, picture: AvVideoFrame) -> Iterator[VideoFrame | Gap]:
+        raw = picture.pts
+        before = self._last
+        leaps = self._clock.leaps
+        pts = self._clock.place(raw, duration=self._clock.scaled(picture.duration or 0))
+        lost = self._lost_before(raw, leapt=self._clock.leaps > leaps)
+        hole = pts - self._end > self._clock.step // 2
+        suspicious = hole and (
+            self._damage.pending or lost or (not picture.key_frame and self._breaks_rhythm(pts - self._end))
+        )
+        if suspicious:
+            yield from self._drain()
+            yield from self._fill(pts)
+            self._mark(None)
+        covered = self._covered(picture, pts)
+        self._rhythm(pts, before)
+        self._last = pts
+        lasts = self._clock.scaled(picture.duration or 0)
+        self._end = pts + max(self._clock.step, lasts if lasts < 60 / self._clock.time_base else 0)
+        if covered:
+            yield from self._drain()
+            yield self._filler(pts)
+            return
+        if self._damage.since is not None:
+            yield from self._drain()
+            yield from self._close_gap(at=pts)
+        yield from self._show(picture, pts)
+
+    def _lost_before(self, raw: int | None, *, leapt: bool) -> bool:
+        if leapt:
+            self._waiting.clear()
+        if raw is None or not self._waiting:
+            return False
+        past = {stamp for stamp in self._waiting if stamp <= raw}
+        self._waiting -= past
+        return bool(past - {raw})
+
+    def _covered(self, picture: AvVideoFrame, pts: int) -> bool:
+        damage = self._damage
+        raw = picture.pts
+        if picture.is_corrupt:
+            self._mark(raw)
+        if damage.pending:
+            damage.pending = False
+            damage.heals_at = pts + int(_HEALED_AFTER_S / self._clock.time_base)
+        if damage.heals_at is None:
+            return False
+        sound_key = picture.key_frame and not picture.is_corrupt and (raw is None or raw > damage.last_raw)
+        if sound_key or pts >= damage.heals_at:
+            damage.heals_at = None
+            return False
+        return True
+
+    def _rhythm(self, pts: int, before: int | None) -> None:
+        step = self._clock.step
+        even = before is not None and abs(pts - before - step) * 4 <= step
+        self._regular = self._regular + 1 if even else 0
+
+    def _breaks_rhythm(self, hole: int) -> bool:
+        """Tell a hole in a track of even rhythm, as a lost stretch leaves it, from a picture that stood still."""
+        steps = max(_HOLE_STEPS * self._clock.step, int(Fraction(1, 2) / self._clock.time_base))
+        return self._regular >= _REGULAR_FRAMES and hole > steps
+
+    def _fill(self, until: int) -> Iterator[VideoFrame]:
+        """Cover from the end of what was seen, at the nominal rate or, over a long stretch, more slowly."""
+        if self._damage.since is None:
+            self._damage.since = self._end
+        step = max(self._clock.step, (until - self._end) // _MOST_FILLERS)
+        first = self._end if self._last is None else max(self._end, self._last + 1)
+        for pts in range(first, until, step):
+            yield self._filler(pts)
+            self._last = pts
+        self._end = until
+
+    def _filler(self, pts: int) -> VideoFrame:
+        if self._damage.since is None:
+            self._damage.since = pts
+        y, u, v = self._black
+        return VideoFrame(y, u, v, pts=pts, time_base=self._clock.time_base, whole_cover=True)
+
+    def _close_gap(self, *, at: int | None = None) -> Iterator[Gap]:
+        since, self._damage.since = self._damage.since, None
+        if since is None:
+            return
+        time_base = self._clock.time_base
+        end = self._end if at is None else at
+        span = Span(float(since * time_base), float(max(since, end) * time_base))
+        yield Gap(span=span, track=self._track.info.id, reason="damaged")
+
+    def _show(self, picture: AvVideoFrame, pts: int) -> Iterator[VideoFrame]:
+        self._deinterlacing = self._deinterlacing or picture.interlaced_frame
+        if not self._deinterlacing:
+            yield self._frame(picture, pts)
+            return
+        self._held.append(pts)
+        for done in self._deinterlacer.push(picture):
+            yield self._frame(done, self._held.popleft())
+
+    def _drain(self) -> Iterator[VideoFrame]:
+        for done in self._deinterlacer.flush():
+            yield self._frame(done, self._held.popleft())
+        while self._held:
+            yield self._filler(self._held.popleft())
+
+    def _frame(self, picture: AvVideoFrame, pts: int) -> VideoFrame:
+        try:
+            y, u, v = self._upright.convert(picture)
+        except (av.error.FFmpegError, ValueError):
+            return self._filler(pts)
+        return VideoFrame(y, u, v, pts=pts, time_base=self._clock.time_base)
