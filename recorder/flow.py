@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
-from redaction.errors import Interrupted
+from redaction.errors import InternalError, Interrupted
 
 __all__ = ["Cancellation", "prefetched"]
 
@@ -21,10 +21,19 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._failed = threading.Event()
 
     def cancel(self) -> None:
         """Ask; never blocks."""
         self._event.set()
+
+    def cancel_run(self) -> None:
+        """Ask the stages of the present run to stop because one of them failed."""
+        self._failed.set()
+
+    def renew(self) -> None:
+        """Begin the next run; somebody's wish to stop stays."""
+        self._failed.clear()
 
     @property
     def cancelled(self) -> bool:
@@ -35,6 +44,8 @@ class Cancellation:
         """Raise `Interrupted` when somebody asked."""
         if self._event.is_set():
             raise Interrupted("The run was stopped. Nothing was published.")
+        if self._failed.is_set():
+            raise InternalError("Another stage of this run failed.")
 
 
 class _Stage(Generic[T]):

@@ -27,7 +27,15 @@ from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.secondlook import SecondLook
 
-__all__ = ["PictureVerdict", "Suspect", "check_container", "check_picture", "check_sound_length"]
+__all__ = [
+    "PictureVerdict",
+    "Still",
+    "Suspect",
+    "check_container",
+    "check_picture",
+    "check_sound_length",
+    "stored_frames",
+]
 
 LOOK_EVERY_S: Final = 0.5
 LUMA_TOLERANCE: Final = 40
@@ -51,6 +59,14 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class Still:
+    """A stored frame for the report."""
+
+    highlight: Highlight
+    frame: VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
 class PictureVerdict:
     """What the second look at a stored picture found.
 
@@ -59,14 +75,14 @@ class PictureVerdict:
         probes: covered pixels compared.
         looked: frames in which other detectors searched.
         suspects: what they found outside what is covered.
-        stills: JPEG bytes of the highlights, from the stored pixels.
+        stills: the highlights' frames, from the stored pixels.
     """
 
     frames: int
     probes: int
     looked: int
     suspects: tuple[Suspect, ...]
-    stills: tuple[tuple[Highlight, VideoFrame], ...]
+    stills: tuple[Still, ...]
 
 
 def check_picture(
@@ -84,7 +100,7 @@ def check_picture(
         RedactionIncomplete: a frame is missing, at another time, or shows something else where it was covered.
     """
     suspects: list[Suspect] = []
-    stills: list[tuple[Highlight, VideoFrame]] = []
+    stills: list[Still] = []
     wanted = sorted(highlights, key=lambda item: item.time)
     index = probes = looked = 0
     next_look = 0.0
@@ -101,7 +117,7 @@ def check_picture(
             looked += 1
             suspects += _suspects(look, frame, proof, index)
         if highlighted:
-            stills.append((wanted.pop(0), _kept(frame)))
+            stills.append(Still(wanted.pop(0), _kept(frame)))
         index += 1
         reach(frame.time)
     if index != len(proofs):

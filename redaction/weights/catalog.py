@@ -62,8 +62,8 @@ _BLAZEFACE = Carrier(
     _copies(
         "mediapipe/modules/face_detection",
         {
-            "face_detection_full_range_sparse.tflite": (
-                "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"
+            "face_detection_short_range.tflite": (
+                "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
             )
         },
     ),
@@ -263,7 +263,7 @@ _ENTRIES = (
         files=_stored("face.blazeface", (_BLAZEFACE,)),
         carriers=(_BLAZEFACE,),
         licence="Apache-2.0",
-        origin="BlazeFace full range sparse by Google",
+        origin="BlazeFace short range by Google",
         purpose="the second look for faces in what was stored",
     ),
     ModelEntry(

@@ -1,0 +1,230 @@
+"""The report: one self-contained page, what needs a look first, then figures, pictures and the time line."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from recorder.bundle.manifest import Manifest
+from recorder.bundle.transcript import speaker_names
+from recorder.picture import PictureResult
+from recorder.sound import Heard, SoundResult
+from recorder.verification import Still
+from redaction.model import Event, EventKind, Span, VideoFrame
+
+__all__ = ["write_report"]
+
+_STILL_WIDTH: Final = 360
+_MOST_BARS: Final = 2000
+
+_NOTES: Final = {
+    "minors-only-sound-dropped": (
+        "While only minors, or people who could not be told from minors, were visible, sound and words were dropped."
+    ),
+    "minor-voice-not-told-apart": (
+        "A minor was visible beside others. Whose voice is whose cannot be told in a mixed sound, so the minor's "
+        "words, spoken by a synthetic voice, may be among those kept."
+    ),
+    "voices-not-compared": (
+        "The speaker models are not installed, so stored voices were not compared with the ones that spoke; "
+        "run `offrecord models fetch speakers`."
+    ),
+    "one-voice-for-all": (
+        "The speaker models are not installed, so everybody in the single sound track shares one voice; "
+        "run `offrecord models fetch speakers`."
+    ),
+    "disguised-voice-may-be-recognised": "A disguised voice is close enough to the original to be recognised.",
+    "language-without-voice": "Words in a language that no synthetic voice speaks are in the transcript only.",
+    "phrases-not-spoken": "Some phrases could not be spoken and are silent; they stand in the transcript.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    left: float
+    width: float
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    bars: tuple[_Bar, ...]
+
+
+def write_report(
+    path: Path,
+    manifest: Manifest,
+    *,
+    pictures: Sequence[PictureResult],
+    heard: Heard | None,
+    sound: SoundResult | None,
+    stills: Sequence[Still],
+) -> None:
+    """Write `report.html`. Pictures in it come from the stored file, so they are as redacted as that is."""
+    environment = Environment(
+        loader=PackageLoader("recorder.bundle", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("report.html.j2").render(
+        manifest=manifest,
+        attention=_attention(manifest, pictures),
+        figures=_figures(manifest),
+        stills=[
+            {
+                "source": _jpeg(still.frame),
+                "time": _clock(still.highlight.time),
+                "reason": still.highlight.reason,
+            }
+            for still in sorted(stills, key=lambda item: item.highlight)[::-1]
+        ],
+        rows=_rows(manifest, pictures, heard, sound),
+        ticks=_ticks(manifest.duration),
+        redacted=manifest.redacted,
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def _attention(manifest: Manifest, pictures: Sequence[PictureResult]) -> list[str]:
+    """Say what a person should look at first, worst first."""
+    video, audio = manifest.coverage.video, manifest.coverage.audio
+    lines = [f"The check {check.name} did not pass." for check in manifest.checks if not check.passed]
+    if manifest.voice.note:
+        lines.append(manifest.voice.note)
+    for gap in manifest.gaps:
+        lines.append(
+            f"{gap.track}: {_clock(gap.start)} to {_clock(gap.end)} could not be read ({gap.reason}); "
+            "it is covered or silent."
+        )
+    if video.failed_detections:
+        lines.append(f"A detector failed on {video.failed_detections} frames; they are covered whole.")
+    elif video.covered_whole:
+        lines.append(f"{video.covered_whole} frames are covered whole.")
+    if audio.failed:
+        lines.append(f"{audio.failed:.1f} s of sound could not be transcribed and are silent.")
+    if audio.speech_without_words >= 1:
+        lines.append(
+            f"In {audio.speech_without_words:.1f} s of speech no word was recognised; nothing of it is kept."
+        )
+    mended = sum(1 for picture in pictures for event in picture.events if event.kind is EventKind.MENDED)
+    if mended:
+        lines.append(f"The second look covered {mended} more places.")
+    return lines + [_NOTES.get(note, note) for note in manifest.notes]
+
+
+def _figures(manifest: Manifest) -> list[tuple[str, str]]:
+    video, audio = manifest.coverage.video, manifest.coverage.audio
+    rows = [("Length", _clock(manifest.duration))]
+    if video.frames:
+        known = video.detected + video.bridged + video.covered_whole
+        rows += [
+            ("Frames", f"{video.frames}"),
+            ("examined", f"{video.detected} looked at, {video.bridged} proven unchanged between two looks"),
+            ("covered whole", f"{video.covered_whole}"),
+            ("accounted for", f"{100 * known / video.frames:.1f} %"),
+            ("Faces followed", f"{video.tracklets}, of which {video.minors} treated as minors and removed"),
+            ("Picture covered", f"{100 * video.share_of_area_covered:.1f} % of all pixels"),
+        ]
+    if audio.seconds:
+        rows += [
+            ("Speech heard", f"{audio.speech:.1f} s, {audio.words} words, {audio.speakers} speakers"),
+            ("Sound that is silent", f"{audio.silenced:.1f} s of {audio.seconds:.1f} s"),
+            ("Voices", manifest.voice.method),
+        ]
+    return rows
+
+
+def _rows(
+    manifest: Manifest, pictures: Sequence[PictureResult], heard: Heard | None, sound: SoundResult | None
+) -> list[_Row]:
+    total = max(manifest.duration, 0.001)
+    rows: list[_Row] = []
+    for picture in pictures:
+        covered = [event for event in picture.events if event.kind is EventKind.TRACKLET and event.span]
+        for reason, name in (("face", "faces"), ("minor", "minors")):
+            spans = [event for event in covered if event.detail.get("reason") == reason]
+            if spans:
+                rows.append(_Row(f"{picture.track.id} {name}", _event_bars(spans, total, reason)))
+        gone = [event for event in picture.events if event.kind is EventKind.WHOLE_COVER and event.span]
+        if gone:
+            rows.append(_Row(f"{picture.track.id} covered whole", _event_bars(gone, total, "whole")))
+    if heard is not None and sound is not None:
+        names = speaker_names(sound.transcript)
+        for speaker, name in names.items():
+            spans = [item.span for item in sound.transcript if item.speaker == speaker]
+            rows.append(_Row(name, _bars(spans, total, "speech", {})))
+        found = [event for event in heard.events if event.kind is EventKind.FINDING]
+        if found:
+            rows.append(_Row("personal words", _event_bars(found, total, "personal")))
+        silenced = [event for event in sound.events if event.kind is EventKind.SILENCED]
+        if silenced:
+            rows.append(_Row("silenced", _event_bars(silenced, total, "whole")))
+    gaps = [Span(gap.start, gap.end) for gap in manifest.gaps]
+    if gaps:
+        rows.append(_Row("could not be read", _bars(gaps, total, "gap", {})))
+    return rows
+
+
+def _event_bars(events: Iterable[Event], total: float, kind: str) -> tuple[_Bar, ...]:
+    bars: list[_Bar] = []
+    for event in events:
+        if event.span is not None:
+            bars += _bars([event.span], total, kind, event.detail)
+    return tuple(bars[:_MOST_BARS])
+
+
+def _bars(
+    spans: Iterable[Span], total: float, kind: str, detail: Mapping[str, str | int | float]
+) -> tuple[_Bar, ...]:
+    what = str(detail.get("entity_type") or detail.get("reason") or kind).lower()
+    return tuple(
+        _Bar(
+            left=round(100 * span.start / total, 3),
+            width=max(0.15, round(100 * span.duration / total, 3)),
+            kind=kind,
+            title=f"{what}, {_clock(span.start)} to {_clock(span.end)}",
+        )
+        for span in spans
+    )[:_MOST_BARS]
+
+
+def _ticks(duration: float) -> list[tuple[float, str]]:
+    step = next((step for step in (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800) if duration / step <= 8), 3600)
+    count = int(duration // step)
+    return [
+        (round(100 * step * number / max(duration, 0.001), 3), _clock(step * number))
+        for number in range(count + 1)
+    ]
+
+
+def _jpeg(frame: VideoFrame) -> str:
+    height, width = frame.height & ~1, frame.width & ~1
+    buffer = np.concatenate(
+        [
+            frame.y[:height, :width].reshape(-1),
+            frame.u[: height // 2, : width // 2].reshape(-1),
+            frame.v[: height // 2, : width // 2].reshape(-1),
+        ]
+    ).reshape(height * 3 // 2, width)
+    picture = cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420)
+    scale = min(1.0, _STILL_WIDTH / width)
+    small = cv2.resize(
+        picture, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+    )
+    done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    if not done:
+        return ""
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0.0, seconds), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

@@ -1,0 +1,252 @@
+"""`offrecord redact`: recorded files in, bundles out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from recorder.bundle.writer import BundleWriter
+from recorder.commands.watch import ProgressMode, watched
+from recorder.flow import Cancellation
+from recorder.session import Engine, bundle_name, redact_file
+from recorder.signals import stopping
+from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
+from redaction.policy import Policy
+
+__all__ = ["load_policy", "redact", "redact_all"]
+
+# fmt: off
+MEDIA_SUFFIXES: Final = frozenset({
+    ".3gp", ".aac", ".aif", ".aiff", ".amr", ".asf", ".avi", ".flac", ".flv", ".m2ts", ".m4a", ".m4v", ".mka",
+    ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".oga", ".ogg", ".ogv", ".opus", ".ts", ".wav",
+    ".webm", ".wma", ".wmv",
+})
+# fmt: on
+_LARGEST_POLICY: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one input; `number` is its place among the inputs, since its name stays with the user."""
+
+    number: int
+    code: ExitCode
+    bundle: Path | None
+    sentence: str
+
+
+@click.command("redact")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundles."
+)
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
+)
+@click.option(
+    "--roster", multiple=True, help="A name that must be masked wherever it is said; may be repeated."
+)
+@click.option("--force", is_flag=True, help="Replace a bundle that exists already.")
+@click.option(
+    "--delete-source", is_flag=True, help="Delete each input once its bundle is verified and published."
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON document on stdout; progress as JSON lines on stderr.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def redact(
+    inputs: tuple[Path, ...],
+    folder: Path,
+    policy_file: Path | None,
+    roster: tuple[str, ...],
+    force: bool,
+    delete_source: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Redact recorded calls into bundles.
+
+    INPUTS are recordings, or folders of recordings. Each becomes one folder NAME.offrecord in the output folder,
+    whose name is derived from the recording's content, never from its file name.
+
+    Example: offrecord redact call.mp4 -o redacted --policy policy.toml
+    """
+    policy = load_policy(policy_file, roster)
+    outcomes = redact_all(
+        inputs,
+        folder,
+        policy=policy,
+        force=force,
+        delete_source=delete_source,
+        mode=ProgressMode.choose(as_json=as_json, quiet=quiet),
+    )
+    if as_json:
+        click.echo(json.dumps([_row(item) for item in outcomes], indent=2))
+    else:
+        for item in outcomes:
+            _print(item, many=len(outcomes) > 1)
+    return int(overall(outcomes))
+
+
+def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:
+    """Read the policy file, or take the defaults, and add names to the roster.
+
+    Raises:
+        UsageError: the file cannot be read or a key is not accepted.
+    """
+    policy = Policy()
+    if policy_file is not None:
+        try:
+            if policy_file.stat().st_size > _LARGEST_POLICY:
+                raise UsageError("The policy file is far too large to be one; name another.")
+            policy = Policy.from_toml(policy_file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            raise UsageError(
+                "The policy file cannot be read as UTF-8 text; check the path given to --policy."
+            ) from None
+    if roster:
+        speech = policy.speech.model_copy(update={"roster": (*policy.speech.roster, *roster)})
+        policy = policy.model_copy(update={"speech": speech})
+    return policy
+
+
+def redact_all(
+    inputs: Sequence[Path],
+    folder: Path,
+    *,
+    policy: Policy,
+    force: bool,
+    delete_source: bool,
+    mode: ProgressMode,
+    name: str | None = None,
+) -> list[Outcome]:
+    """Redact every input; one that fails does not stop the others, an interruption does.
+
+    Raises:
+        UnreadableInput: a folder holds no recording.
+        ModelUnavailable: a model file is missing or altered.
+    """
+    files = _expanded(inputs)
+    cancellation = Cancellation()
+    outcomes: list[Outcome] = []
+    with stopping(cancellation) as stop:
+        engine = Engine.load(policy)
+        try:
+            for number, path in enumerate(files, start=1):
+                cancellation.renew()
+                outcomes.append(
+                    _one(
+                        path,
+                        folder,
+                        engine,
+                        stop.note,
+                        cancellation,
+                        number=number,
+                        of=len(files),
+                        force=force,
+                        delete_source=delete_source,
+                        mode=mode,
+                        name=name,
+                    )
+                )
+                if outcomes[-1].code is ExitCode.INTERRUPTED:
+                    break
+        finally:
+            engine.close()
+    return outcomes
+
+
+def _one(
+    path: Path,
+    folder: Path,
+    engine: Engine,
+    note_writer: object,
+    cancellation: Cancellation,
+    *,
+    number: int,
+    of: int,
+    force: bool,
+    delete_source: bool,
+    mode: ProgressMode,
+    name: str | None,
+) -> Outcome:
+    try:
+        cancellation.check()
+        writer = BundleWriter(folder, name or bundle_name(path), replace=force)
+        if callable(note_writer):
+            note_writer(writer)
+        with watched(mode, number=number, of=of) as progress:
+            published = redact_file(path, writer, engine=engine, progress=progress, cancellation=cancellation)
+        if delete_source:
+            _delete(path)
+    except OffrecordError as error:
+        if cancellation.cancelled:
+            return Outcome(number, ExitCode.INTERRUPTED, None, "The run was stopped. Nothing was published.")
+        return Outcome(number, error.exit_code, None, error.sentence)
+    except MemoryError:
+        return Outcome(
+            number, ExitCode.INTERNAL, None, "The machine ran out of memory. Nothing was published."
+        )
+    return Outcome(number, ExitCode.OK, published.path, "redacted and verified")
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError:
+        raise StorageFailed(
+            "The bundle is published, but its source could not be deleted; delete it by hand."
+        ) from None
+
+
+def _expanded(inputs: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for item in inputs:
+        if item.is_dir():
+            found = sorted(
+                path for path in item.rglob("*") if path.is_file() and path.suffix.lower() in MEDIA_SUFFIXES
+            )
+            if not found:
+                raise UnreadableInput(
+                    "A folder among the inputs holds no recording; name recordings or their folder."
+                )
+            files += found
+        else:
+            files.append(item)
+    return files
+
+
+def overall(outcomes: Sequence[Outcome]) -> ExitCode:
+    """Return the status of the whole run: the one failure's own, or 3 when failures differ."""
+    codes = {item.code for item in outcomes if item.code is not ExitCode.OK}
+    if not codes:
+        return ExitCode.OK
+    if ExitCode.INTERRUPTED in codes:
+        return ExitCode.INTERRUPTED
+    return codes.pop() if len(codes) == 1 else ExitCode.INCOMPLETE
+
+
+def _row(item: Outcome) -> dict[str, object]:
+    return {
+        "input": item.number,
+        "status": int(item.code),
+        "bundle": str(item.bundle) if item.bundle else None,
+        "message": item.sentence,
+    }
+
+
+def _print(item: Outcome, *, many: bool) -> None:
+    which = f"input {item.number}: " if many else ""
+    if item.bundle is None:
+        click.echo(f"offrecord: {which}{item.sentence}", err=True)
+        return
+    click.echo(f"{which}{item.sentence}: {item.bundle}")
+    click.echo(f"  report: {item.bundle / 'report.html'}")

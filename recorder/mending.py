@@ -1,0 +1,332 @@
+"""What the second look finds is covered again, encoded again and looked at again; what cannot be mended ends the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from recorder.bundle.manifest import Check
+from recorder.bundle.media import VideoWriter
+from recorder.bundle.writer import storage_errors
+from recorder.flow import Cancellation
+from recorder.picture import FrameProof, PictureResult
+from recorder.progress import Progress
+from recorder.sound import Heard, SoundResult, SoundStages
+from recorder.sources.contract import Source, TrackInfo
+from recorder.sources.file import FileSource
+from recorder.verification import Still, Suspect, check_picture, stored_frames
+from redaction.audio.listen import Listener
+from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerSplitter
+from redaction.audio.voicecheck import VoiceCheck
+from redaction.errors import RedactionIncomplete
+from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
+from redaction.policy import Policy
+from redaction.video.cover import solid
+from redaction.video.secondlook import SecondLook
+
+__all__ = ["VerifiedPicture", "VerifiedSound", "personal_words", "verified_picture", "verified_sound"]
+
+_ROUNDS: Final = 3
+_REACH_S: Final = 0.6
+_GROWTH: Final = 0.5
+_SOUND_ROUNDS: Final = 2
+_SHORTEST_WORD: Final = 4
+_SHORTEST_NUMBER: Final = 4
+
+Rerender = Callable[[Sequence[Span]], SoundResult]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPicture:
+    """A picture that passed, with what the second look did."""
+
+    picture: PictureResult
+    stills: tuple[Still, ...]
+    checks: tuple[Check, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSound:
+    """A sound that passed, with what the second look did."""
+
+    sound: SoundResult
+    checks: tuple[Check, ...]
+    events: tuple[Event, ...]
+    notes: tuple[str, ...] = ()
+
+
+def verified_picture(
+    picture: PictureResult,
+    *,
+    policy: Policy,
+    look: SecondLook,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> VerifiedPicture:
+    """Look at a stored picture, cover what is found, and look again.
+
+    Raises:
+        RedactionIncomplete: after the last round something like a face is still there, or the file is not what
+            was redacted.
+    """
+    events: list[Event] = []
+    found = 0
+    for number in range(_ROUNDS + 1):
+        stage = (
+            f"second look {picture.track.id}" if not number else f"mending {picture.track.id}, round {number}"
+        )
+        progress.begin(stage, picture.proofs[-1].time if picture.proofs else 0)
+        verdict = check_picture(
+            picture.path,
+            picture.proofs,
+            picture.highlights,
+            look=look,
+            cancellation=cancellation,
+            reach=lambda seconds, stage=stage: progress.reach(stage, seconds),
+        )
+        progress.end(stage)
+        if not verdict.suspects:
+            checks = (
+                Check(name="picture-as-redacted", passed=True, figure=verdict.frames, note="frames"),
+                Check(name="covered-pixels", passed=True, figure=verdict.probes, note="pixels"),
+                Check(name="no-face-left", passed=True, figure=verdict.looked, note="frames searched"),
+            )
+            if found:
+                events.append(
+                    Event(EventKind.MENDED, picture.track.id, detail={"count": found, "round": number})
+                )
+            return VerifiedPicture(picture, verdict.stills, checks, tuple(events))
+        if number == _ROUNDS:
+            break
+        found += len(verdict.suspects)
+        events += [
+            Event(EventKind.VERIFY, picture.track.id, Span(item.time, item.time), {"score": item.score})
+            for item in verdict.suspects
+        ]
+        picture = _covered_again(
+            picture, verdict.suspects, policy=policy, whole=number == _ROUNDS - 1, cancellation=cancellation
+        )
+    raise RedactionIncomplete("The second look still finds a face in the stored picture.")
+
+
+def _covered_again(
+    picture: PictureResult,
+    suspects: Sequence[Suspect],
+    *,
+    policy: Policy,
+    whole: bool,
+    cancellation: Cancellation,
+) -> PictureResult:
+    """Encode the stored picture once more with the suspects' places covered; the source is not needed."""
+    target = picture.path.with_name(picture.path.name + ".mended.mp4")
+    proofs: list[FrameProof] = []
+    track = picture.track
+    writer = VideoWriter(
+        target,
+        width=track.width,
+        height=track.height,
+        time_base=track.time_base or Fraction(1, 90_000),
+        crf=policy.output.crf,
+        preset=policy.output.preset,
+    )
+    try:
+        for frame, proof in zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True):
+            boxes = _boxes_at(frame, suspects, whole=whole)
+            if boxes:
+                frame = _filled(frame, boxes, track=track)  # noqa: PLW2901 - the covered frame replaces it
+                proof = _extended(proof, frame, boxes)  # noqa: PLW2901
+            proofs.append(proof)
+            with storage_errors():
+                writer.write(frame)
+    finally:
+        with storage_errors():
+            writer.close()
+    with storage_errors():
+        target.replace(picture.path)
+    return replace(picture, proofs=tuple(proofs))
+
+
+def _boxes_at(frame: VideoFrame, suspects: Iterable[Suspect], *, whole: bool) -> list[Box]:
+    near = [item for item in suspects if abs(item.time - frame.time) <= _REACH_S]
+    if near and whole:
+        return [Box(0, 0, frame.width, frame.height)]
+    return [
+        Box.outward(
+            item.box.x1 - _GROWTH * item.box.width,
+            item.box.y1 - _GROWTH * item.box.height,
+            item.box.x2 + _GROWTH * item.box.width,
+            item.box.y2 + _GROWTH * item.box.height,
+        ).clipped(frame.width, frame.height)
+        for item in near
+    ]
+
+
+def _filled(frame: VideoFrame, boxes: Sequence[Box], *, track: TrackInfo) -> VideoFrame:
+    covered = VideoFrame(frame.y.copy(), frame.u.copy(), frame.v.copy(), frame.pts, frame.time_base)
+    for box in boxes:
+        solid(covered, box)
+    return covered
+
+
+def _extended(proof: FrameProof, frame: VideoFrame, boxes: Sequence[Box]) -> FrameProof:
+    points = np.array([((box.x1 + box.x2) // 2, (box.y1 + box.y2) // 2) for box in boxes], np.uint16).reshape(
+        -1, 2
+    )
+    where = np.concatenate([proof.points, points])
+    edges = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], np.uint16).reshape(-1, 4)
+    return FrameProof(
+        proof.time,
+        where,
+        np.concatenate([proof.luma, frame.y[points[:, 1], points[:, 0]]]),
+        np.concatenate([proof.boxes, edges]),
+    )
+
+
+def verified_sound(
+    sound: SoundResult,
+    heard: Heard,
+    *,
+    source: Source,
+    tracks: Sequence[TrackInfo],
+    stages: SoundStages,
+    rerender: Rerender,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> VerifiedSound:
+    """Transcribe the stored sound again and compare its voices with those that spoke.
+
+    Raises:
+        RedactionIncomplete: a personal word or a voice is still there after the last round.
+    """
+    if sound.method == "mute":
+        return VerifiedSound(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
+    wanted = personal_words(heard)
+    events: list[Event] = []
+    silent: list[Span] = []
+    for number in range(_SOUND_ROUNDS + 1):
+        hits = _heard_again(sound.path, wanted, stages=stages, progress=progress, cancellation=cancellation)
+        if not hits:
+            break
+        if number == _SOUND_ROUNDS:
+            raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
+        events += [
+            Event(EventKind.MENDED, span=span, detail={"reason": "personal word heard"}) for span in hits
+        ]
+        silent += [span.padded(0.3, 0.3) for span in hits]
+        sound = rerender(silent)
+    checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
+    voice, note = _voice_check(sound, source, tracks, cancellation)
+    checks += [voice] if voice else []
+    return VerifiedSound(sound, tuple(checks), tuple(events), (note,) if note else ())
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalWords:
+    """Raw personal words, in memory only, for the one comparison with what is heard again."""
+
+    words: frozenset[str]
+    numbers: frozenset[str]
+
+
+def personal_words(heard: Heard) -> PersonalWords:
+    """Collect the words that were redacted and occur nowhere in what is kept."""
+    kept = {
+        _normal(token.text)
+        for utterance in heard.redacted
+        for token in utterance.tokens
+        if token.entity_type is None
+    }
+    words: set[str] = set()
+    numbers: set[str] = set()
+    for finding in heard.findings:
+        texts = [
+            word.text for word in heard.utterances[finding.utterance].words[finding.first : finding.last]
+        ]
+        words |= {word for text in texts if len(word := _normal(text)) >= _SHORTEST_WORD and word.isalpha()}
+        digits = re.sub(r"\D", "", "".join(texts))
+        if len(digits) >= _SHORTEST_NUMBER:
+            numbers.add(digits)
+    return PersonalWords(frozenset(words - kept), frozenset(numbers))
+
+
+def _normal(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _heard_again(
+    path: Path,
+    wanted: PersonalWords,
+    *,
+    stages: SoundStages,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> list[Span]:
+    source = FileSource(path)
+    info = source.info()
+    progress.begin("hearing it again", info.duration)
+    listener = Listener(track="A1", speaker="S1", transcriber=stages.transcriber, aligner=None)
+    utterances = []
+    for item in source.audio(info.audio[0].id, 16_000):
+        cancellation.check()
+        if isinstance(item, Gap):
+            raise RedactionIncomplete("The stored sound does not decode cleanly.")
+        utterances += listener.push(item)
+        progress.reach("hearing it again", item.span.end)
+    utterances += listener.flush()
+    progress.end("hearing it again")
+    if listener.failures:
+        raise RedactionIncomplete("The stored sound could not be transcribed again.")
+    hits: list[Span] = []
+    for utterance in utterances:
+        digits = re.sub(r"\D", "", "".join(word.text for word in utterance.words))
+        if any(number in digits for number in wanted.numbers) or any(
+            _normal(word.text) in wanted.words for word in utterance.words
+        ):
+            hits.append(utterance.span)
+    return hits
+
+
+def _voice_check(
+    sound: SoundResult, source: Source, tracks: Sequence[TrackInfo], cancellation: Cancellation
+) -> tuple[Check | None, str]:
+    """Hold the stored voices against the voices that spoke at the same time.
+
+    Raises:
+        RedactionIncomplete: they may be the same person's and the method promised otherwise.
+    """
+    if not SpeakerSplitter.available():
+        return None, "voices-not-compared"
+    highest = -1.0
+    for track in tracks:
+        stored = FileSource(sound.path)
+        check = VoiceCheck()
+        cosine = check.highest(source.audio(track.id, 16_000), stored.audio("A1", 16_000))
+        cancellation.check()
+        highest = max(highest, cosine)
+    passed = highest < SAME_SPEAKER_COSINE
+    if not passed and sound.method == "resynthesize":
+        raise RedactionIncomplete("A stored voice may be recognised as one that spoke.")
+    return (
+        Check(
+            name="voice-not-recognised",
+            passed=passed,
+            figure=round(highest, 3),
+            limit=SAME_SPEAKER_COSINE,
+            note="cosine, CAM++",
+        ),
+        "" if passed else "disguised-voice-may-be-recognised",
+    )
+
+
+def _is_silent(path: Path) -> bool:
+    for item in FileSource(path).audio("A1", 16_000):
+        if not isinstance(item, Gap) and len(item.samples) and float(np.abs(item.samples).max()) > 1e-3:
+            raise RedactionIncomplete("The stored sound should be silent and is not.")
+    return True
