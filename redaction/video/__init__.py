@@ -1,0 +1,1 @@
+"""Faces and people in pictures: detect, link, decide, cover."""

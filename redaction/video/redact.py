@@ -1,0 +1,247 @@
+"""The picture engine: frames in, frames that may be stored out, with what was found and done."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Self
+
+from redaction.model import Event, EventKind, Examined, RedactedFrame, Span, VideoFrame
+from redaction.policy import Policy
+from redaction.video.age import AgeJudge
+from redaction.video.cover import covered, covered_whole
+from redaction.video.detect import CenterFace, Detection, FaceDetector, PairDetector, YuNet
+from redaction.video.look import Cadence
+from redaction.video.lookahead import Bounds, LookAhead, Planned, TrackletRecord
+from redaction.video.minors import AgeJudging, Ages, Outlines, Silhouettes
+
+__all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
+
+_QUEUE = 6
+"""Frames that may wait for the thread that looks at them."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoStages:
+    """The models that a run needs; one set serves any number of tracks, one after the other.
+
+    Attributes:
+        quick: looks where something changed.
+        thorough: looks at whole frames now and then.
+        judge: tells adults; None when the policy declares that all are.
+        silhouettes: outlines people who are removed; None covers whole frames instead.
+        numbers: what the judge knows a tracklet by, never the same in two tracks.
+    """
+
+    quick: FaceDetector
+    thorough: FaceDetector
+    judge: AgeJudging | None = None
+    silhouettes: Silhouettes | None = None
+    numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
+
+    @classmethod
+    def load(cls, policy: Policy, *, threads: int = 1) -> Self:
+        """Load what the policy needs.
+
+        Raises:
+            ModelMissing: a model is not in place.
+            ModelAltered: a model is not the one that was measured.
+        """
+        quick = YuNet(threads=threads)
+        thorough = PairDetector(quick, CenterFace(threads=threads))
+        judge = None if policy.minors.all_declared_adult else AgeJudge(policy.minors, threads=threads)
+        return cls(quick, thorough, judge)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSummary:
+    """Figures of one track.
+
+    Attributes:
+        frames: all that were given.
+        detected: frames a detector looked at.
+        bridged: frames proven not to have changed outside what is covered.
+        covered_whole: frames covered whole, for whatever reason.
+        failed_detections: frames on which a detector raised.
+        failed_silhouettes: frames on which the silhouette raised.
+        incomplete: frames covered whole though their source was sound: something failed or memory did not suffice.
+        tracklets: one record for each followed face.
+        minors: tracklets removed as minors.
+        minors_only: when every visible person was a minor.
+    """
+
+    frames: int
+    detected: int
+    bridged: int
+    covered_whole: int
+    failed_detections: int
+    failed_silhouettes: int
+    incomplete: int
+    tracklets: tuple[TrackletRecord, ...]
+    minors: int
+    minors_only: tuple[Span, ...]
+
+
+class VideoRedactor:
+    """Redacts one track, frame by frame, with a bounded look-ahead.
+
+    Looking happens in a thread of its own, so that it overlaps with whatever the caller does between two frames; what
+    comes out does not depend on its pace. Call `flush` at the end, or `close` to give up.
+
+    Args:
+        width: of the frames in pixels; a frame of another size begins a new shot.
+        height: the same.
+        policy: what to cover, and how.
+        stages: the models.
+        track: id for the log.
+        bounds: how much is held.
+        cadence: how often is looked.
+        threaded: False looks in the caller's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        height: int,
+        policy: Policy,
+        stages: VideoStages,
+        track: str,
+        bounds: Bounds | None = None,
+        cadence: Cadence | None = None,
+        threaded: bool = True,
+    ) -> None:
+        if width < 2 or height < 2:
+            raise ValueError("a picture has at least two pixels each way")
+        judge = None if policy.minors.all_declared_adult else stages.judge or _NobodyIsAdult()
+        self._ahead = LookAhead(
+            quick=stages.quick,
+            thorough=stages.thorough,
+            ages=Ages(judge, numbers=stages.numbers),
+            outlines=None if stages.silhouettes is None else Outlines(stages.silhouettes),
+            remove_all=policy.faces.method == "remove",
+            track=track,
+            bounds=bounds,
+            cadence=cadence,
+        )
+        self._pixelate = policy.faces.method == "mosaic"
+        self._track = track
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="look") if threaded else None
+        self._waiting: deque[Future[list[Planned]]] = deque()
+        self._events: deque[Event] = deque()
+        self._counts = dict.fromkeys(Examined, 0)
+        self._frames = 0
+        self._incomplete = 0
+        self._whole: tuple[str, Span] | None = None
+        self._minors_only: list[Span] = []
+        self._alone: Span | None = None
+        self._given = 0
+
+    def push(self, frame: VideoFrame) -> list[RedactedFrame]:
+        """Take the next frame; return those that are done, in order."""
+        self._given += 1
+        if self._pool is None:
+            return [self._done(item) for item in self._ahead.feed(frame)]
+        self._waiting.append(self._pool.submit(self._ahead.feed, frame))
+        result: list[RedactedFrame] = []
+        while self._waiting and (len(self._waiting) > _QUEUE or self._waiting[0].done()):
+            result += [self._done(item) for item in self._waiting.popleft().result()]
+        return result
+
+    def flush(self) -> list[RedactedFrame]:
+        """Return all frames that are still held; no more can be given."""
+        result: list[RedactedFrame] = []
+        while self._waiting:
+            result += [self._done(item) for item in self._waiting.popleft().result()]
+        result += [self._done(item) for item in self._ahead.finish()]
+        self._end_whole()
+        self._end_alone()
+        self.close()
+        return result
+
+    def close(self) -> None:
+        """Stop the thread; frames still held are dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def drain_events(self) -> list[Event]:
+        """Return what happened since the last call."""
+        result: list[Event] = []
+        for queue in (self._events, self._ahead.events):
+            while queue:
+                result.append(queue.popleft())
+        return result
+
+    @property
+    def summary(self) -> VideoSummary:
+        """Figures of what was done so far; complete after `flush`."""
+        records = tuple(self._ahead.finished)
+        return VideoSummary(
+            frames=self._frames,
+            detected=self._counts[Examined.DETECTED],
+            bridged=self._counts[Examined.BRIDGED],
+            covered_whole=self._counts[Examined.COVERED],
+            failed_detections=self._ahead.failures["detector"],
+            failed_silhouettes=self._ahead.failures["silhouette"],
+            incomplete=self._incomplete,
+            tracklets=records,
+            minors=sum(record.reason.value == "minor" for record in records),
+            minors_only=tuple(self._minors_only),
+        )
+
+    def _done(self, item: Planned) -> RedactedFrame:
+        self._frames += 1
+        self._counts[item.examined] += 1
+        time = item.frame.time
+        if item.whole:
+            self._incomplete += item.whole in ("detector", "silhouette", "memory")
+            self._note_whole(item.whole, time)
+        else:
+            self._end_whole()
+        if item.people and item.minors == item.people:
+            start = self._alone.start if self._alone is not None else time
+            self._alone = Span(start, max(start, time))
+        elif self._alone is not None:
+            self._alone = Span(self._alone.start, max(self._alone.start, time))
+            self._end_alone()
+        return RedactedFrame(self._rendered(item), item.covers, item.examined)
+
+    def _rendered(self, item: Planned) -> VideoFrame:
+        if item.whole:
+            return covered_whole(item.frame)
+        return covered(item.frame, item.covers, pixelate=self._pixelate)
+
+    def _note_whole(self, reason: str, time: float) -> None:
+        if self._whole is not None and self._whole[0] == reason:
+            self._whole = (reason, Span(self._whole[1].start, max(self._whole[1].start, time)))
+            return
+        self._end_whole()
+        self._whole = (reason, Span(time, time))
+
+    def _end_whole(self) -> None:
+        if self._whole is not None:
+            reason, span = self._whole
+            self._events.append(Event(EventKind.WHOLE_COVER, self._track, span, {"reason": reason}))
+            self._whole = None
+
+    def _end_alone(self) -> None:
+        if self._alone is not None:
+            self._minors_only.append(self._alone)
+            self._alone = None
+
+
+class _NobodyIsAdult:
+    """Stands in where there is no judge: nobody is proved to be an adult."""
+
+    def observe(self, tracklet_id: int, frame: VideoFrame, detection: Detection) -> None:
+        """Learn nothing."""
+
+    def is_adult(self, tracklet_id: int) -> bool:
+        """Prove nobody."""
+        return tracklet_id < 0
+
+    def forget(self, tracklet_id: int) -> None:
+        """Know nothing."""
