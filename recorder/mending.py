@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ from redaction.audio.voicecheck import VoiceCheck
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
 from redaction.policy import Policy
-from redaction.video.cover import solid
+from redaction.video.cover import evened, solid
 from redaction.video.secondlook import SecondLook
 
 __all__ = ["VerifiedPicture", "VerifiedSound", "personal_words", "verified_picture", "verified_sound"]
@@ -89,7 +89,7 @@ def verified_picture(
             picture.highlights,
             look=look,
             cancellation=cancellation,
-            reach=lambda seconds, stage=stage: progress.reach(stage, seconds),
+            reach=partial(progress.reach, stage),
         )
         progress.end(stage)
         if not verdict.suspects:
@@ -132,15 +132,16 @@ def _covered_again(
         target,
         width=track.width,
         height=track.height,
-        time_base=track.time_base or Fraction(1, 90_000),
+        time_base=track.time_base,
         crf=policy.output.crf,
         preset=policy.output.preset,
+        bt709=track.bt709,
     )
     try:
         for frame, proof in zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True):
             boxes = _boxes_at(frame, suspects, whole=whole)
             if boxes:
-                frame = _filled(frame, boxes, track=track)  # noqa: PLW2901 - the covered frame replaces it
+                frame = _filled(frame, boxes)  # noqa: PLW2901 - the covered frame replaces it
                 proof = _extended(proof, frame, boxes)  # noqa: PLW2901
             proofs.append(proof)
             with storage_errors():
@@ -168,10 +169,10 @@ def _boxes_at(frame: VideoFrame, suspects: Iterable[Suspect], *, whole: bool) ->
     ]
 
 
-def _filled(frame: VideoFrame, boxes: Sequence[Box], *, track: TrackInfo) -> VideoFrame:
+def _filled(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:
     covered = VideoFrame(frame.y.copy(), frame.u.copy(), frame.v.copy(), frame.pts, frame.time_base)
     for box in boxes:
-        solid(covered, box)
+        solid((covered.y, covered.u, covered.v), evened(box, width=frame.width, height=frame.height))
     return covered
 
 

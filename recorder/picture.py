@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -155,9 +154,10 @@ def redact_picture(
         path,
         width=track.width,
         height=track.height,
-        time_base=track.time_base or Fraction(1, 90_000),
+        time_base=track.time_base,
         crf=policy.output.crf,
         preset=policy.output.preset,
+        bt709=track.bt709,
     )
     stage = f"picture {track.id}"
     progress.begin(stage, source.info().duration)
@@ -176,6 +176,7 @@ def redact_picture(
                     writer.write(redacted.frame)
                 progress.reach(stage, redacted.frame.time)
     finally:
+        redactor.close()
         with storage_errors():
             writer.close()
     progress.end(stage)
@@ -260,8 +261,3 @@ def _interest(redacted: RedactedFrame) -> tuple[float, str]:
     if scores:
         return 0.8 - 0.7 * min(scores), "least certain face"
     return (0.3, "bridged face") if redacted.covers else (0.01, "nothing covered")
-
-
-def whole_cover_events(result: PictureResult) -> Sequence[Event]:
-    """Return one event per gap of the picture."""
-    return [Event(EventKind.GAP, result.track.id, gap.span, {"reason": gap.reason}) for gap in result.gaps]

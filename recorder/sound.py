@@ -17,7 +17,6 @@ from redaction.audio.align import PocketsphinxAligner
 from redaction.audio.disguise import Disguiser
 from redaction.audio.listen import Listener
 from redaction.audio.mute import mute_spans
-from redaction.audio.pseudovoice import draw_voices
 from redaction.audio.resynthesize import Resynthesizer
 from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers import SpeakerSplitter, assign_speakers
@@ -25,7 +24,7 @@ from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, Event, EventKind, Gap, RedactedUtterance, Span, TextFinding, Utterance
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.text.pseudonyms import assign_pseudonyms
+from redaction.text.pseudonyms import assign
 from redaction.text.redact import redact
 
 __all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "SoundResult", "SoundStages", "listen", "render"]
@@ -125,11 +124,11 @@ def listen(
         speech += sum(span.duration for span in listener.speech)
     utterances.sort(key=lambda item: item.span)
     cancellation.check()
-    findings = assign_pseudonyms(utterances, stages.finder.find(utterances))
+    findings = assign(utterances, stages.finder.find(utterances))
     return Heard(
         utterances=tuple(utterances),
         findings=tuple(findings),
-        redacted=tuple(redact(utterances, findings, policy.transcript)),
+        redacted=tuple(redact(utterances, findings, policy)),
         uncovered=uncovered,
         failures=failures,
         speech_seconds=speech,
@@ -194,6 +193,7 @@ def render(
     heard: Heard,
     utterances: Sequence[RedactedUtterance],
     silent: Sequence[Span],
+    duration: float,
     progress: Progress,
     cancellation: Cancellation,
 ) -> SoundResult:
@@ -202,8 +202,8 @@ def render(
     Args:
         utterances: what may be spoken.
         silent: spans in which nothing may be heard.
+        duration: of the recording, in seconds.
     """
-    duration = source.info().duration
     speaking = policy.voice.method == "resynthesize"
     rate = SPEAKING_HZ if speaking else LISTENING_HZ
     transcript = tuple(utterances)
@@ -216,8 +216,7 @@ def render(
         if speaking:
             if stages.synthesizer is None:
                 raise ValueError("resynthesis was not loaded")
-            voices = draw_voices(max(1, len({item.speaker for item in utterances})))
-            resynthesizer = Resynthesizer(policy, stages.synthesizer, voices)
+            resynthesizer = Resynthesizer(policy, stages.synthesizer)
             blocks = resynthesizer.render(utterances, duration=duration, muted=silent)
         elif policy.voice.method == "disguise":
             blocks = _disguised(source, tracks, heard, utterances, silent, duration=duration)

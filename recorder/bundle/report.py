@@ -149,9 +149,9 @@ def _rows(
     for picture in pictures:
         covered = [event for event in picture.events if event.kind is EventKind.TRACKLET and event.span]
         for reason, name in (("face", "faces"), ("minor", "minors")):
-            spans = [event for event in covered if event.detail.get("reason") == reason]
-            if spans:
-                rows.append(_Row(f"{picture.track.id} {name}", _event_bars(spans, total, reason)))
+            followed = [event for event in covered if event.detail.get("reason") == reason]
+            if followed:
+                rows.append(_Row(f"{picture.track.id} {name}", _event_bars(followed, total, reason)))
         gone = [event for event in picture.events if event.kind is EventKind.WHOLE_COVER and event.span]
         if gone:
             rows.append(_Row(f"{picture.track.id} covered whole", _event_bars(gone, total, "whole")))

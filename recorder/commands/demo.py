@@ -34,7 +34,9 @@ def demo(folder: Path, force: bool) -> int:
     Example: offrecord demo -o demo-output
     """
     if not (_SAMPLES / "make.py").is_file():
-        raise ModelMissing("The samples folder is not beside the program; run this from a checkout of offrecord.")
+        raise ModelMissing(
+            "The samples folder is not beside the program; run this from a checkout of offrecord."
+        )
     sys.path.insert(0, str(_SAMPLES.parent))
     from samples.make import make_call
 
@@ -52,7 +54,9 @@ def demo(folder: Path, force: bool) -> int:
         if item.bundle is None:
             click.echo(f"offrecord: {item.sentence}", err=True)
             continue
-        click.echo(f"The sample call: {sample.path} (the only unredacted file; it is made, no one is in it by accident)")
+        click.echo(
+            f"The sample call: {sample.path} (the only unredacted file; it is made, no one is in it by accident)"
+        )
         click.echo(f"The bundle:      {item.bundle}")
         click.echo(f"The report:      {(item.bundle / 'report.html').resolve()}")
         click.echo("Look at recording.mp4 and report.html; what was said stands in transcript.vtt.")

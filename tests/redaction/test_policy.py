@@ -1,0 +1,64 @@
+"""The policy file: what is accepted, what is refused and what its digest tells."""
+
+import pytest
+
+from redaction.errors import UsageError
+from redaction.policy import Policy
+
+
+def test_empty_file_is_the_default_policy() -> None:
+    """An empty file gives the defaults: solid faces, minors removed, voices spoken anew."""
+    policy = Policy.from_toml("")
+    assert policy == Policy()
+    assert (policy.faces.method, policy.voice.method, policy.minors.all_declared_adult) == (
+        "solid",
+        "resynthesize",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[faces]\nmethod = 'blur'", "faces.method"),
+        ("[minors]\nadult_if_at_least = 12", "minors.adult_if_at_least"),
+        ("[face]\nmethod = 'solid'", "face"),
+        ("[speech]\nnames = 'x'", "speech.names"),
+        ("[output]\ncrf = 51", "output.crf"),
+    ],
+)
+def test_bad_key_is_named_but_not_its_value(text: str, key: str) -> None:
+    """An unknown key or a value out of range is refused in a sentence that names the key alone."""
+    with pytest.raises(UsageError, match=key.replace(".", r"\.")) as error:
+        Policy.from_toml(text)
+    assert "blur" not in error.value.sentence
+
+
+def test_roster_never_shows_in_an_error() -> None:
+    """A roster of the wrong type does not print the names in it."""
+    with pytest.raises(UsageError) as error:
+        Policy.from_toml("[speech]\nroster = 'Adaeze Okonkwo'")
+    assert "Adaeze" not in str(error.value)
+
+
+def test_not_toml_is_one_sentence() -> None:
+    """Text that is no TOML is a usage error."""
+    with pytest.raises(UsageError, match="not valid TOML"):
+        Policy.from_toml("[faces")
+
+
+def test_digest_follows_the_rules_and_not_the_names() -> None:
+    """The digest changes with what is redacted, and cannot be used to guess a roster."""
+    plain = Policy()
+    roster = Policy.from_toml("[speech]\nroster = ['Adaeze Okonkwo']")
+    mosaic = Policy.from_toml("[faces]\nmethod = 'mosaic'")
+    assert plain.digest == roster.digest
+    assert plain.digest != mosaic.digest
+
+
+def test_declaring_all_adult_needs_the_whole_sentence() -> None:
+    """Only the key that names its risk turns the minors' rule off."""
+    key = "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible"
+    assert Policy.from_toml(f"[minors]\n{key} = true").minors.all_declared_adult
+    with pytest.raises(UsageError):
+        Policy.from_toml("[minors]\nall_declared_adult = true")
