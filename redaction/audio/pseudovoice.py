@@ -11,6 +11,7 @@ import pyworld
 from numpy.typing import NDArray
 
 from redaction.audio.speak import HOP, RATE, Speech
+from redaction.audio.world import level, move_formants
 from redaction.model import Samples
 
 __all__ = ["PseudoVoice", "Uniform", "draw_voices"]
@@ -24,8 +25,6 @@ WARP_NODES_HZ = (0.0, 500.0, 1000.0, 1800.0, 2800.0, 4000.0, 12_000.0)
 EQUALISER_BANDS = 8
 CANDIDATES = 12  # draws per voice of which the one farthest from its neighbours is kept
 _FLOOR_HZ, _CEILING_HZ = 60.0, 420.0
-_LEVEL = 0.08  # root mean square of the sounding part, about -22 dBFS
-_LOUDEST = 0.7
 
 
 class Uniform(Protocol):
@@ -70,8 +69,8 @@ class PseudoVoice:
         times = (np.arange(frames) + 0.5) * HOP / RATE
         envelope = pyworld.cheaptrick(sound, speech.f0, times, RATE)
         noise = pyworld.d4c(sound, speech.f0, times, RATE)
-        log_envelope = _warped(np.log(envelope), self.warp) + self._gain(envelope.shape[1])
-        breath = np.clip(_warped(noise, self.warp) ** (1 / self.breath), 1e-9, 1.0)
+        log_envelope = self._moved(np.log(envelope)) + self._gain(envelope.shape[1])
+        breath = np.clip(self._moved(noise) ** (1 / self.breath), 1e-9, 1.0)
         out = pyworld.synthesize(
             self._pitch(speech.f0),
             np.ascontiguousarray(np.exp(log_envelope)),
@@ -79,7 +78,7 @@ class PseudoVoice:
             RATE,
             1000.0 * HOP / RATE / speed,
         )
-        return _levelled(out)
+        return level(out)
 
     def distance(self, other: PseudoVoice) -> float:
         """Return how far apart two voices are, in units of about one easily heard step."""
@@ -96,6 +95,9 @@ class PseudoVoice:
                 self.breath / 0.6,
             ]
         )
+
+    def _moved(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return move_formants(rows, nodes_hz=WARP_NODES_HZ, factors=self.warp, top_hz=RATE / 2)
 
     def _pitch(self, f0: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.zeros_like(f0)
@@ -148,23 +150,3 @@ def _draw(chance: Uniform) -> PseudoVoice:
         tilt_db=chance.uniform(-2, 2),
         breath=chance.uniform(0.7, 1.3),
     )
-
-
-def _warped(rows: NDArray[np.float64], warp: tuple[float, ...]) -> NDArray[np.float64]:
-    """Move each row's frequency axis: what was at node k comes to node k times its factor."""
-    bins = rows.shape[1]
-    top = RATE / 2
-    to = np.asarray(WARP_NODES_HZ) * np.asarray(warp)
-    wanted = np.interp(np.linspace(0, top, bins), to, WARP_NODES_HZ) / top * (bins - 1)
-    below = np.minimum(wanted.astype(np.intp), bins - 2)
-    share = wanted - below
-    return np.asarray(rows[:, below] * (1 - share) + rows[:, below + 1] * share)
-
-
-def _levelled(samples: NDArray[np.float64]) -> Samples:
-    power = np.square(samples)
-    sounding = power[power > power.max(initial=0.0) * 1e-4]
-    if not len(sounding):
-        return np.zeros(len(samples), np.float32)
-    gain = min(_LEVEL / float(np.sqrt(sounding.mean())), _LOUDEST / float(np.sqrt(power.max())))
-    return (samples * gain).astype(np.float32)
