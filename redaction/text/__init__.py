@@ -1,0 +1,7 @@
+"""Finds personal data in recognised words and writes what may be kept of them."""
+
+from redaction.text.find import PersonalDataFinder
+from redaction.text.pseudonyms import assign
+from redaction.text.redact import redact
+
+__all__ = ["PersonalDataFinder", "assign", "redact"]

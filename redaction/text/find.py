@@ -1,0 +1,225 @@
+"""Finds personal data in all the words of a recording."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+
+from redaction.model import EntityType, TextFinding, Utterance
+from redaction.policy import SpeechSection
+from redaction.text.lexicon import LONGEST, fold, is_product
+from redaction.text.memory import Memory, Seen
+from redaction.text.ner import NameModel, Opinion, WordReader
+from redaction.text.passage import Hit, Passage, passages, spread
+from redaction.text.roster import Roster
+from redaction.text.rules import apply
+from redaction.text.written import Change, WrittenToken, write
+
+__all__ = ["PersonalDataFinder"]
+
+THRESHOLD = 0.2  # Source: measured; at 0.5 a tenth of the personal words that this finds is missed
+FEWEST_DIGITS = 4  # fewer in the written copy are taken for house numbers that they are not
+# Tongues of which the model reads at least names, towns and numbers. All words of another are masked.
+READ = frozenset({"en", "es", "fr", "de", "it", "nl", "pt"})
+MODEL_RULE, WRITTEN_RULE, UNREAD_RULE, FAILED_RULE = "rampart", "rampart-written", "unread", "failed"
+# What a run of the name model may raise; anything else ends the run.
+_MODEL_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    ArithmeticError,
+    MemoryError,
+    OverflowError,
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.RuntimeException,
+    onnx_errors.EPFail,
+    onnx_errors.NotImplemented,
+)
+
+
+class PersonalDataFinder:
+    """Finds personal data by a name model, by rules, by the user's roster, and by what was found elsewhere.
+
+    Attributes:
+        failures: indices of the utterances of the last search in which the model failed; all their words are masked.
+        unread: indices of those in a tongue or script that nothing here reads; what is unread of them is masked.
+    """
+
+    def __init__(self, speech: SpeechSection, *, model: WordReader | None = None, threads: int = 1) -> None:
+        """Open the model, unless one is given.
+
+        Raises:
+            ModelMissing: the name model is not in place. There is no search without it.
+            ModelAltered: it has not the pinned sha256.
+        """
+        self._model: WordReader = NameModel.load(threads=threads) if model is None else model
+        self._roster = Roster(speech.roster)
+        self._allow = frozenset(
+            word for entry in speech.allow for word in (fold(entry), *map(fold, entry.split())) if word
+        )
+        self.failures: list[int] = []
+        self.unread: list[int] = []
+
+    def find(self, utterances: Sequence[Utterance]) -> list[TextFinding]:
+        """Return what is personal in a whole recording, in order; findings do not overlap within a kind and rule.
+
+        Args:
+            utterances: of all speakers and tracks, in order of time.
+        """
+        self.failures, self.unread = [], []
+        findings = [
+            finding for index, one in enumerate(utterances) for finding in self._unreadable(one, index)
+        ]
+        streams = passages(utterances)
+        opinions = self._opinions(utterances)
+        first_pass = [self._search(passage, opinions) for passage in streams]
+        self.failures.sort()
+        findings += [_whole(utterances[index], index, FAILED_RULE) for index in self.failures]
+        memory = Memory()
+        for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
+            memory.learn(_seen(passage, hits))
+            memory.learn_written(_personal(tokens, hits))
+        for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
+            again = [hit for hit in memory.find(passage) if not self._is_allowed(passage, hit)]
+            for hit in (*hits, *again, *memory.find_written(tokens)):
+                findings.extend(spread(passage, hit))
+        return sorted(set(findings), key=lambda one: (one.utterance, one.first, -one.last, one.rule))
+
+    def _search(
+        self, passage: Passage, opinions: Sequence[Sequence[Opinion]]
+    ) -> tuple[list[Hit], list[WrittenToken]]:
+        tokens = write(passage)
+        hits = [*self._roster.find(passage)]
+        found = [*apply(passage), *self._of_model(passage, opinions), *self._of_written(passage, tokens)]
+        hits += [hit for hit in found if hit.strong or not self._is_allowed(passage, hit)]
+        return hits, tokens
+
+    def _is_allowed(self, passage: Passage, hit: Hit) -> bool:
+        """Tell whether all words of a hit are product words or allowed by the user."""
+        return all(
+            is_product(item.core) or item.core in self._allow or item.stem in self._allow
+            for item in passage[hit.first : hit.last]
+        )
+
+    def _opinions(self, utterances: Sequence[Utterance]) -> list[list[Opinion]]:
+        """Ask the model about every word; where it fails, note the utterance."""
+        opinions: list[list[Opinion]] = []
+        for index, utterance in enumerate(utterances):
+            words = [_readable(word.text) for word in utterance.words]
+            try:
+                opinions.append(self._model.read(words) if words else [])
+            except _MODEL_ERRORS:
+                self.failures.append(index)
+                opinions.append([Opinion(EntityType.OTHER, 0.0)] * len(words))
+        return opinions
+
+    def _of_model(self, passage: Passage, opinions: Sequence[Sequence[Opinion]]) -> list[Hit]:
+        """Join neighbouring words that the model holds personal, of one kind and one utterance."""
+        hits: list[Hit] = []
+        for at, item in enumerate(passage):
+            opinion = opinions[item.utterance][item.word]
+            if opinion.score < THRESHOLD:
+                continue
+            last = hits[-1] if hits else None
+            joins = (
+                last is not None
+                and last.last == at
+                and last.entity_type is opinion.entity_type
+                and passage[at - 1].utterance == item.utterance
+                and not passage[at - 1].pauses
+            )
+            if last is not None and joins:
+                score = max(last.score, opinion.score)
+                hits[-1] = Hit(last.first, at + 1, last.entity_type, score, MODEL_RULE, strong=False)
+            else:
+                hits.append(Hit(at, at + 1, opinion.entity_type, opinion.score, MODEL_RULE, strong=False))
+        return hits
+
+    def _of_written(self, passage: Passage, tokens: Sequence[WrittenToken]) -> list[Hit]:
+        """Ask the model about the written copy of what has numbers or addresses in it."""
+        hits: list[Hit] = []
+        for at, token in enumerate(tokens):
+            if token.change not in (Change.NUMBER, Change.MAIL):
+                continue
+            if sum(map(str.isdigit, token.text)) < FEWEST_DIGITS and "@" not in token.text:
+                continue
+            around = tokens[max(0, at - CONTEXT) : at + CONTEXT]
+            place = min(at, CONTEXT)
+            utterance = passage[token.first].utterance
+            try:
+                opinion = self._model.read([_readable(one.text) for one in around])[place]
+            except _MODEL_ERRORS:
+                if utterance not in self.failures:
+                    self.failures.append(utterance)
+                opinion = Opinion(EntityType.OTHER, 1.0)
+            if opinion.score >= THRESHOLD:
+                hits.append(
+                    Hit(
+                        token.first,
+                        token.last,
+                        opinion.entity_type,
+                        opinion.score,
+                        WRITTEN_RULE,
+                        strong=False,
+                    )
+                )
+        return hits
+
+    def _unreadable(self, utterance: Utterance, index: int) -> list[TextFinding]:
+        """Mask what nothing here can read: other tongues, other scripts, words of absurd length."""
+        if utterance.language not in READ and utterance.words:
+            self.unread.append(index)
+            return [_whole(utterance, index, UNREAD_RULE)]
+        masked = [
+            TextFinding(index, at, at + 1, EntityType.OTHER, 1.0, UNREAD_RULE)
+            for at, word in enumerate(utterance.words)
+            if len(word.text) > LONGEST or _foreign(word.text)
+        ]
+        if masked:
+            self.unread.append(index)
+        return masked
+
+
+CONTEXT = 12  # tokens on each side of a number that the model sees with it
+
+
+def _whole(utterance: Utterance, index: int, rule: str) -> TextFinding:
+    return TextFinding(index, 0, len(utterance.words), EntityType.OTHER, 1.0, rule)
+
+
+def _readable(text: str) -> str:
+    """Return what the model may see of a word: no absurd length, one line, never empty."""
+    cut = " ".join(text[:LONGEST].split())
+    return cut if cut else "."
+
+
+def _foreign(text: str) -> bool:
+    """Tell whether a word has letters of a script other than Latin."""
+    return any(
+        char.isalpha()
+        and ord(char) > 0x24F
+        and not unicodedata.name(char, "").startswith(("LATIN", "FEMININE", "MASC"))
+        for char in text[: LONGEST + 1]
+    )
+
+
+def _seen(passage: Passage, hits: Sequence[Hit]) -> list[Seen]:
+    return [(passage[hit.first : hit.last], hit.entity_type, hit.score, hit.strong) for hit in hits]
+
+
+def _personal(tokens: Sequence[WrittenToken], hits: Sequence[Hit]) -> list[tuple[WrittenToken, EntityType]]:
+    """Return the written tokens that a hit covers in whole, with its kind."""
+    kinds: dict[int, EntityType] = {}
+    for hit in hits:
+        for at in range(hit.first, hit.last):
+            kinds.setdefault(at, hit.entity_type)
+    return [
+        (token, kinds[token.first])
+        for token in tokens
+        if token.first in kinds and all(at in kinds for at in range(token.first, token.last))
+    ]

@@ -1,0 +1,267 @@
+"""Reads numbers and codes as they are spoken: digits, tens, hundreds, `double`, single letters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+from redaction.text.lexicon import vocabulary
+from redaction.text.passage import Item
+
+__all__ = ["Element", "Kind", "Run", "cardinal", "code_runs"]
+
+ONES = {
+    "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
+    "nine": "9", "nought": "0", "naught": "0", "niner": "9", "fife": "5",
+}  # fmt: skip
+OH = frozenset({"oh", "o"})
+TEENS = {
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
+    "seventeen": "17", "eighteen": "18", "nineteen": "19",
+}  # fmt: skip
+TENS = {
+    "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80",
+    "ninety": "90", "fourty": "40", "ninty": "90",
+}  # fmt: skip
+REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
+MAGNITUDES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "k": 1_000}
+# Words that sound like a digit and stand for one between digits that were read out singly.
+HOMOPHONES = {"to": "2", "too": "2", "for": "4", "won": "1", "ate": "8"}
+# What people say or breathe between the digits of a number.
+FILLERS = vocabulary(
+    """
+    uh um er erm ah hmm dash hyphen minus space stroke slash then
+    """
+)
+# Source: the ITU/NATO spelling alphabet, less the words that are too usual to mean a letter.
+SPELLING = {
+    "alfa": "a", "bravo": "b", "foxtrot": "f", "hotel": "h", "juliett": "j", "juliet": "j", "kilo": "k", "lima": "l",
+    "oscar": "o", "papa": "p", "quebec": "q", "romeo": "r", "sierra": "s", "tango": "t", "whiskey": "w", "x-ray": "x",
+    "xray": "x", "yankee": "y", "zulu": "z", "zed": "z", "zee": "z",
+}  # fmt: skip
+
+_NUMERAL = re.compile(r"\+?\d[\d()./-]*\d|\+?\d")
+_AMOUNT = re.compile(
+    r"[$£€]\d.*|\d+(?:[.,]\d+)*[%$£€]|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{1,2}:\d{2}.*|\d+[kmx]|v\d.*"
+)
+_MIXED = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]{2,}(?:[-/.][a-z0-9]+)*")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s)|q[1-4]|h[12]|(?:am|pm)?\d{1,2}(?:am|pm)")
+_SPELLED = re.compile(r"[a-z](?:[-.][a-z])+")
+
+
+class Kind(Enum):
+    """How a part of a number or code was said."""
+
+    DIGIT = "digit"  # read out singly, `double five` too
+    PAIR = "pair"  # 10 to 99 as a word
+    HUNDRED = "hundred"
+    NUMERAL = "numeral"  # written by the recogniser
+    AMOUNT = "amount"  # thousands, money, percents, decimals, times
+    LETTER = "letter"
+    MIXED = "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """Items `[first, last)` that stand for `text`, digits or letters."""
+
+    first: int
+    last: int
+    text: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Elements that follow one another; items between them are fillers."""
+
+    elements: tuple[Element, ...]
+
+    @property
+    def first(self) -> int:
+        """Index of the first item."""
+        return self.elements[0].first
+
+    @property
+    def last(self) -> int:
+        """One past the last item."""
+        return self.elements[-1].last
+
+    @property
+    def text(self) -> str:
+        """The writing it stands for."""
+        return "".join(element.text for element in self.elements)
+
+    @property
+    def digits(self) -> str:
+        """Its digits alone."""
+        return "".join(char for char in self.text if char.isdigit())
+
+    @property
+    def letters(self) -> int:
+        """How many letters it has."""
+        return sum(char.isalpha() for char in self.text)
+
+    @property
+    def single(self) -> int:
+        """How many digits were read out singly or written in groups of three and more."""
+        return sum(
+            len(element.text)
+            for element in self.elements
+            if element.kind is Kind.DIGIT
+            or (element.kind in (Kind.NUMERAL, Kind.MIXED) and (len(element.text) != 2))
+        )
+
+    @property
+    def counting(self) -> bool:
+        """True when somebody counts up: one two three."""
+        digits = [element.text for element in self.elements]
+        return len(digits) > 1 and all(
+            later.isdigit() and earlier.isdigit() and int(later) - int(earlier) == 1
+            for earlier, later in pairwise(digits)
+        )
+
+
+def cardinal(items: Sequence[Item], at: int) -> Element | None:
+    """Read one number at an item: a digit, `twenty one`, `nine hundred`, `double five`, or a numeral."""
+    word = items[at].core
+    if word in REPEATS and at + 1 < len(items):
+        digit = ONES.get(items[at + 1].core) or ("0" if items[at + 1].core in OH else None)
+        if digit is None and len(items[at + 1].core) == 1 and items[at + 1].core.isdigit():
+            digit = items[at + 1].core
+        return None if digit is None else Element(at, at + 2, digit * REPEATS[word], Kind.DIGIT)
+    if _AMOUNT.fullmatch(word):
+        return Element(at, at + 1, "".join(filter(str.isdigit, word)), Kind.AMOUNT)
+    if _NUMERAL.fullmatch(word) and word.isascii():
+        digits = "".join(filter(str.isdigit, word))
+        kind = Kind.DIGIT if len(digits) == 1 else Kind.NUMERAL
+        return _scaled(items, Element(at, at + 1, digits, kind))
+    small = _below_hundred(items, at)
+    return None if small is None else _scaled(items, small)
+
+
+def _below_hundred(items: Sequence[Item], at: int) -> Element | None:
+    word = items[at].core
+    if word in ONES:
+        return Element(at, at + 1, ONES[word], Kind.DIGIT)
+    if word in TEENS:
+        return Element(at, at + 1, TEENS[word], Kind.PAIR)
+    if word in TENS:
+        following = items[at + 1].core if at + 1 < len(items) and not items[at].pauses else ""
+        if following in ONES and following not in ("zero", "nought", "naught"):
+            return Element(at, at + 2, str(int(TENS[word]) + int(ONES[following])), Kind.PAIR)
+        return Element(at, at + 1, TENS[word], Kind.PAIR)
+    tens, hyphen, ones = word.partition("-")
+    if hyphen and tens in TENS and ones in ONES:
+        return Element(at, at + 1, str(int(TENS[tens]) + int(ONES[ones])), Kind.PAIR)
+    return None
+
+
+def _scaled(items: Sequence[Item], base: Element) -> Element:
+    """Take up `hundred` and `thousand` after a number."""
+    value, last, kind = int(base.text[:15] or "0"), base.last, base.kind
+    word = items[last].core if last < len(items) else ""
+    if word == "hundred" and value < 100:
+        value, last, kind = value * 100, last + 1, Kind.HUNDRED
+        joined = last < len(items) and items[last].core == "and"
+        rest = _below_hundred(items, last + joined) if last + joined < len(items) else None
+        if rest is not None and (joined or rest.kind is Kind.PAIR):
+            value, last = value + int(rest.text), rest.last
+        word = items[last].core if last < len(items) else ""
+    if word in MAGNITUDES:
+        value, last = value * MAGNITUDES[word], last + 1
+        return Element(base.first, last, str(value), Kind.AMOUNT)
+    if kind is base.kind:
+        return base
+    return Element(base.first, last, str(value), kind)
+
+
+def _spoken_letter(core: str) -> str | None:
+    if len(core) == 1 and "a" <= core <= "z":
+        return core
+    if _SPELLED.fullmatch(core):
+        return core.replace("-", "").replace(".", "")
+    return SPELLING.get(core)
+
+
+def _element(items: Sequence[Item], at: int, before: Sequence[Element]) -> Element | None:
+    core = items[at].core
+    inside = bool(before) and before[-1].last == at
+    after_digits = inside and len(before) >= 1 and before[-1].text.isdigit()
+    if core in OH:
+        nearby = at + 1 < len(items) and _begins_code(items, at + 1)
+        return (
+            Element(at, at + 1, "0", Kind.DIGIT)
+            if after_digits or (nearby and core == "oh")
+            else _letter(items, at)
+        )
+    number = cardinal(items, at)
+    if number is not None:
+        return number
+    if core in HOMOPHONES:
+        singly = len(before) >= 3 and inside and all(e.kind is Kind.DIGIT for e in before[-3:])
+        goes_on = at + 1 < len(items) and items[at + 1].core in ONES
+        return Element(at, at + 1, HOMOPHONES[core], Kind.DIGIT) if singly and goes_on else None
+    if _MIXED.fullmatch(core) and not _ORDINAL.fullmatch(core):
+        return Element(at, at + 1, "".join(filter(str.isalnum, core)), Kind.MIXED)
+    return _letter(items, at)
+
+
+def _begins_code(items: Sequence[Item], at: int) -> bool:
+    return (
+        items[at].core in ONES
+        or items[at].core in REPEATS
+        or items[at].core in TEENS
+        or items[at].core in TENS
+    )
+
+
+def _letter(items: Sequence[Item], at: int) -> Element | None:
+    letters = _spoken_letter(items[at].core)
+    if letters is None:
+        return None
+    if items[at].core in ("a", "i"):
+        sides = [items[side].core for side in (at - 1, at + 1) if 0 <= side < len(items)]
+        if not any(_spoken_letter(side) not in (None, "a", "i") for side in sides):
+            return None
+    if items[at].core.startswith("i'"):
+        return None
+    return Element(at, at + 1, letters, Kind.LETTER)
+
+
+def code_runs(items: Sequence[Item]) -> list[Run]:
+    """Return every longest run of numbers and single letters, in order, without overlap.
+
+    A run goes on over commas, full stops and fillers such as `dash` or `um`; it ends at a question or at a word that
+    is neither.
+    """
+    runs: list[Run] = []
+    current: list[Element] = []
+    at = 0
+    while at < len(items):
+        element = _element(items, at, current)
+        if element is not None:
+            if (
+                current
+                and element.first != current[-1].last
+                and not _bridged(items, current[-1].last, element.first)
+            ):
+                runs.append(Run(tuple(current)))
+                current = []
+            current.append(element)
+            at = element.last
+            continue
+        if current and not (items[at].core in FILLERS and at - current[-1].last < 2):
+            runs.append(Run(tuple(current)))
+            current = []
+        at += 1
+    if current:
+        runs.append(Run(tuple(current)))
+    return runs
+
+
+def _bridged(items: Sequence[Item], first: int, last: int) -> bool:
+    return all(items[at].core in FILLERS for at in range(first, last))

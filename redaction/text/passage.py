@@ -1,0 +1,151 @@
+"""Words of one speaker in a row, over the borders of utterances, ready to be searched by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from redaction.model import EntityType, TextFinding, Utterance
+from redaction.text.lexicon import fold, is_ordinary, namelike, stem, vocabulary
+
+__all__ = ["Hit", "Item", "Passage", "item_of", "items_of", "passages", "spread"]
+
+LONGEST_PAUSE = 30.0  # seconds; a number read out in parts is not held up for longer
+_ABBREVIATIONS = vocabulary(
+    """
+    mr mrs ms dr prof st sr jr no ave rd blvd apt p.o vs etc
+    """
+)
+_BOUND = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One word, prepared for comparison.
+
+    Attributes:
+        utterance: index of its utterance in the searched list.
+        word: index within the utterance.
+        core: folded word without punctuation at its ends.
+        stem: `core` without possessive or contraction.
+        capital: it begins with a capital letter that its place in the sentence does not explain.
+        upper: it begins with a capital letter.
+        opens: it is the first word of a sentence.
+        closes: a sentence ends with it.
+        pauses: punctuation follows it.
+        cased: its utterance has capital letters at all.
+    """
+
+    utterance: int
+    word: int
+    core: str
+    stem: str
+    capital: bool
+    upper: bool
+    opens: bool
+    closes: bool
+    pauses: bool
+    cased: bool
+
+    @property
+    def ordinary(self) -> bool:
+        """True for an everyday word, also where people are called so."""
+        return is_ordinary(self.core)
+
+    @property
+    def alphabetic(self) -> bool:
+        """True when it is made of letters, apostrophes and hyphens only."""
+        letters = self.stem.replace("'", "").replace("-", "").replace(".", "")
+        return len(letters) > 1 and letters.isalpha()
+
+    @property
+    def nameable(self) -> bool:
+        """True when it may be a name where the words before it call for one."""
+        if not self.alphabetic:
+            return False
+        if self.cased:
+            return self.upper and (
+                not self.ordinary or namelike(self.core) or (self.capital and not self.opens)
+            )
+        return not self.ordinary or namelike(self.core)
+
+    @property
+    def strange(self) -> bool:
+        """True when it is no everyday word and, in text with capitals, written with one."""
+        return self.alphabetic and not self.ordinary and (self.upper or not self.cased)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Items `[first, last)` of a passage that are personal; a strong hit no allow-list takes back."""
+
+    first: int
+    last: int
+    entity_type: EntityType
+    score: float
+    rule: str
+    strong: bool = True
+
+
+Passage = tuple[Item, ...]
+
+
+def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: bool) -> Item:
+    """Prepare one word of an utterance."""
+    raw = utterance.words[word].text.strip()[:_BOUND]
+    core = fold(raw)
+    upper = bool(raw.lstrip("\"'([¿¡“«")[:1].isupper()) and core not in ("i", "i'm", "i'd", "i'll", "i've")
+    tail = raw.rstrip("\"')]”»")
+    closes = tail.endswith((".", "?", "!", "…")) and core not in _ABBREVIATIONS
+    return Item(
+        utterance=index,
+        word=word,
+        core=core,
+        stem=stem(core),
+        capital=upper and not opens,
+        upper=upper,
+        opens=opens,
+        closes=closes,
+        pauses=tail.endswith((".", "?", "!", "…", ",", ";", ":")) and core not in _ABBREVIATIONS,
+        cased=cased,
+    )
+
+
+def items_of(utterance: Utterance, index: int) -> list[Item]:
+    """Prepare the words of one utterance, in order."""
+    cased = any(any(char.isupper() for char in word.text) for word in utterance.words)
+    items: list[Item] = []
+    for word in range(len(utterance.words)):
+        opens = not items or items[-1].closes
+        items.append(item_of(utterance, index, word, opens=opens, cased=cased))
+    return items
+
+
+def passages(utterances: Sequence[Utterance]) -> list[Passage]:
+    """Join the utterances of each speaker of each track until a pause of over 30 s.
+
+    Others may speak in between: a number is often repeated by the listener while it is read out.
+    """
+    streams: dict[tuple[str, str], list[Item]] = {}
+    ends: dict[tuple[str, str], float] = {}
+    done: list[Passage] = []
+    for index, utterance in enumerate(utterances):
+        key = (utterance.track, utterance.speaker)
+        if key in streams and utterance.span.start - ends[key] > LONGEST_PAUSE:
+            done.append(tuple(streams.pop(key)))
+        streams.setdefault(key, []).extend(items_of(utterance, index))
+        ends[key] = utterance.span.end
+    return [*done, *(tuple(stream) for stream in streams.values() if stream)]
+
+
+def spread(passage: Passage, hit: Hit) -> Iterator[TextFinding]:
+    """Yield a hit as findings, one for each utterance that it reaches into."""
+    first = hit.first
+    while first < hit.last:
+        start = passage[first]
+        last = first + 1
+        while last < hit.last and passage[last].utterance == start.utterance:
+            last += 1
+        end = start.word + (last - first)
+        yield TextFinding(start.utterance, start.word, end, hit.entity_type, hit.score, hit.rule)
+        first = last

@@ -1,0 +1,297 @@
+"""Numbers and codes: phones, cards, accounts, documents, plates, e-mail and web addresses, handles, spelled names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from redaction.model import EntityType
+from redaction.text.lexicon import vocabulary
+from redaction.text.numbers import SPELLING, Element, Kind, Run, code_runs
+from redaction.text.passage import Hit, Passage
+from redaction.text.rules.phrases import Phrases
+from redaction.text.written import Change, mails
+
+__all__ = ["find_codes", "find_handles", "find_mails", "find_spelled", "luhn"]
+
+PHONE, CARD, ACCOUNT, ID, ADDRESS = (
+    EntityType.PHONE,
+    EntityType.CARD,
+    EntityType.ACCOUNT,
+    EntityType.ID,
+    EntityType.ADDRESS,
+)
+
+# What a number is called before it is said, and what that makes of it.
+CALLED: Phrases[EntityType] = Phrases(
+    (
+        PHONE,
+        """
+        phone; telephone; cell; mobile; landline; fax; extension; ext; reach me; reach him; reach her;
+        reach them; call me; call him; call her; call us; text me; text him; text her; dial; ring me; whatsapp;
+        hotline; area code; number is; number's; my number; her number; his number; their number;
+        contact number; work number; home number; callback; dial in; voicemail
+        """,
+    ),
+    (
+        CARD,
+        """
+        card; card number; visa; mastercard; amex; american express; expiry; expires; expiration;
+        expiration date; cvv; cvc; security code; debit card; credit card
+        """,
+    ),
+    (
+        ACCOUNT,
+        """
+        account; account number; iban; sort code; routing number; routing; swift code; bic; bank account; acct
+        """,
+    ),
+    (
+        ID,
+        """
+        case; case number; social security; social security number; social; ssn; passport; passport number;
+        national insurance; national insurance number; aadhaar; nhs; n h s; nhs number; reference;
+        reference number; booking reference; confirmation; confirmation number; confirmation code; booking;
+        licence; license; licence number; license number; driver's license; driving licence; license plate;
+        licence plate; plate; plates; registration; registration number; passcode; pass code; pin; pin code;
+        pin number; password; access code; entry code; door code; gate code; alarm code; code is; meeting id;
+        zoom id; serial number; serial; member number; membership; membership number; member id; employee id;
+        employee number; badge; badge number; staff number; student id; student number; patient id;
+        patient number; medical record; medical record number; record number; mrn; chart number; policy number;
+        claim number; claim; policy; tracking number; tracking; order number; invoice number; ticket number;
+        customer number; customer id; client number; user id; tax id; tax number; tax file number; ein;
+        vat number; id; id number; identity number; identity card; vin; imei; flight; locker; safe combination;
+        combination; one time code; verification code; docket; docket number; file number; application number;
+        visa number; insurance number; medicare; medicare number; medicaid; pan; pan card; cpf; curp; nif; dni;
+        siret; bsn; last four; ends in; ending in; ending with; final four digits; sin; social insurance;
+        social insurance number; voter id; account ending; last four digits
+        """,
+    ),
+)
+# Words that may stand between what a number is called and the number.
+BETWEEN = vocabulary(
+    """
+    is number number's no it's it its the a my his her their our your on at in of one full whole ends ending
+    with was are that's that which code id as being so okay um uh and then by to me for him hash pound call or
+    are's i'll now him her give you them please will be reads goes starts from last first four digits card
+    uses under
+    """
+)
+FURTHEST = 6
+# A quantity when such a word follows.
+UNITS = vocabulary(
+    """
+    percent per cent dollars dollar euros euro pounds pound bucks cents pence rupees yen users people
+    customers rows lines files records requests tickets points seconds minutes minute hours hour days day
+    weeks week months month years year megabytes gigabytes kilobytes bytes meg gig kilometers kilometres miles
+    meters metres feet inches kilos grams degrees pixels items units views clicks downloads times steps words
+    pages slides questions students employees milliseconds mb gb kb ms km kg mm cm px calories volts watts rpm
+    fps hertz
+    """
+)
+POSTCODE = re.compile(
+    r"(?:gir0aa|[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}|[a-z]\d[a-z]\d[a-z]\d)"
+)  # Source: UK, Canadian post
+IBAN = re.compile(r"[a-z]{2}\d{2}[a-z0-9]{11,30}")  # Source: ISO 13616
+TAX_ID = re.compile(r"[a-z]{2}\d{6}[a-d]|[a-z]{5}\d{4}[a-z]")  # Source: UK national insurance, Indian PAN
+SPELL_CUES = frozenset(["spelled", "spelt", "spell", "spells", "spelling", "letters"])
+ACRONYMS = vocabulary(
+    """
+    abc aac api apis ascii asap aws btw ceo cfo cli cms cpu crm css csv ctrl dna dns erp eta faq fyi gdp gpu
+    gui hdmi hipaa html http https iot iso jpeg json kpi llc mvp mri nasa ngo okr pdf php png poc qa rfp roi
+    rsvp saas sdk seo sla smtp sms sql ssh ssl svg tcp tls tbd ucla ufo uk ui uk un url us usa usb ux vat vip
+    vpn wifi www xls xml yaml ymca diy eod eta hr it pc pr tv abtest bbc cbc cnn fbi cia irs nhs dmv hmrc ikea
+    lgbt lgbtq abcd
+    """
+)
+
+
+def luhn(digits: str) -> bool:
+    """Tell whether the check digit of a card number holds.
+
+    It only gives a number its name: one that fails is masked all the same. Source: ISO/IEC 7812-1.
+    """
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return bool(digits) and total % 10 == 0
+
+
+def find_mails(passage: Passage) -> Iterator[Hit]:
+    """Yield e-mail and web addresses, spoken or written."""
+    for token in mails(passage):
+        kind = EntityType.EMAIL if token.change is Change.MAIL else EntityType.URL
+        yield Hit(token.first, token.last, kind, 0.95, "mail" if kind is EntityType.EMAIL else "web")
+
+
+def find_codes(passage: Passage) -> Iterator[Hit]:
+    """Yield numbers and codes that look like a person's, or are called so."""
+    called: dict[int, EntityType] = {}
+    for _, end, name in CALLED.find(passage):
+        called[end] = name
+    for run in code_runs(passage):
+        cue = _cue(passage, run, called)
+        kind = _kind(run, cue=cue, quantity=_quantity(passage, run))
+        if kind is not None:
+            yield Hit(run.first, run.last, kind, 0.9, "code-called" if cue else "code")
+
+
+def _cue(passage: Passage, run: Run, called: dict[int, EntityType]) -> EntityType | None:
+    at = run.first
+    for _ in range(FURTHEST):
+        if at in called:
+            return called[at]
+        if at == 0 or not (
+            passage[at - 1].core in BETWEEN
+            or passage[at - 1].core in SPELLING
+            or _numeric(passage[at - 1].core)
+        ):
+            return None
+        at -= 1
+    return called.get(at)
+
+
+def _numeric(core: str) -> bool:
+    return core.isdigit() or not core
+
+
+def _quantity(passage: Passage, run: Run) -> bool:
+    following = passage[run.last].core if run.last < len(passage) else ""
+    return following in UNITS or any(element.kind is Kind.AMOUNT for element in run.elements)
+
+
+def _kind(run: Run, *, cue: EntityType | None, quantity: bool) -> EntityType | None:
+    """Name a run of numbers and letters, or tell that it is nobody's."""
+    text, digits = run.text, run.digits
+    if POSTCODE.fullmatch(text):
+        return ADDRESS
+    if IBAN.fullmatch(text):
+        return ACCOUNT
+    if TAX_ID.fullmatch(text):
+        return ID
+    if run.letters and digits:
+        return _mixed(run, cue)
+    if not digits:
+        return None
+    dialled = run.single >= max(4, len(digits) / 2) and not (quantity and run.single < 7)
+    if len(digits) >= 13 and dialled:
+        return CARD if luhn(digits[:19]) and len(digits) <= 19 else cue or ID
+    if len(digits) >= 7 and dialled and not run.counting:
+        return cue or PHONE
+    if cue is not None and not quantity and (len(digits) >= 3 or (len(digits) == 2 and cue is CARD)):
+        return cue
+    if len(digits) >= 4 and run.single == len(digits) and not quantity and not run.counting:
+        return ID if _read_out(run) else None
+    return None
+
+
+def _read_out(run: Run) -> bool:
+    """Tell whether four to six digits were read out as a code, unlike a year or a round number."""
+    if all(element.kind is Kind.DIGIT for element in run.elements):
+        return True
+    if len(run.digits) == 4 and len(run.elements) == 1:
+        return run.digits.startswith("0")
+    return not run.digits.endswith("00")
+
+
+def _mixed(run: Run, cue: EntityType | None) -> EntityType | None:
+    kinds = [element.kind for element in run.elements]
+    if any(kind is Kind.AMOUNT for kind in kinds):
+        return None
+    if cue is not None and len(run.text) >= 4:
+        return cue
+    if len(run.digits) >= 3 and len(run.text) >= 5:
+        return ID
+    if Kind.DIGIT in kinds and len(run.text) >= 5 and len(run.digits) >= 2:
+        return ID
+    if len(run.elements) == 1 and len(run.text) >= 6 and run.letters >= 3 and len(run.digits) >= 2:
+        return ID
+    return None
+
+
+HANDLES: Phrases[EntityType] = Phrases(
+    (
+        ID,
+        """
+        handle is; handle's; username is; user name is; username's; login is; user is; screen name is;
+        gamertag is; skype is; skype id is; instagram is; insta is; twitter is; telegram is; discord is;
+        password is; password's; passphrase is; passcode is; tag is; alias is; nickname is; handle; username;
+        on instagram; on twitter; on telegram; on discord; on tiktok
+        """,
+    ),
+)
+JOINTS = frozenset({"underscore", "dot", "dash", "hyphen", "slash"})
+AFTER_HANDLE = vocabulary(
+    """
+    and or but so not in on for with the a is was to of if it's i my no you we should must field column table
+    when where please okay there here like wrong right correct expired required too very reset stored hashed
+    encrypted same still already being taken going gone back
+    """
+)
+
+
+def find_handles(passage: Passage) -> Iterator[Hit]:
+    """Yield names that people use online, and passwords."""
+    for _, end, kind in HANDLES.find(passage):
+        last = _handle_end(passage, end)
+        if last > end:
+            yield Hit(end, last, kind, 0.85, "handle")
+    for at, item in enumerate(passage):
+        if (
+            item.core.startswith(("@", "#"))
+            and len(item.core) > 2
+            and item.core[1:2].isalpha()
+            and item.core[0] == "@"
+        ):
+            yield Hit(at, at + 1, ID, 0.9, "handle")
+        elif item.core in JOINTS - {"dash", "dot", "slash"} and 0 < at < len(passage) - 1:
+            first = at - 1
+            while first > 1 and passage[first - 1].core in JOINTS:
+                first -= 2
+            last = _handle_end(passage, first)
+            if last > at + 1 and not passage[first].pauses and not passage[first].ordinary:
+                yield Hit(first, last, ID, 0.7, "handle")
+
+
+def _handle_end(passage: Passage, first: int) -> int:
+    """Return where a handle ends: words joined by signs, then numbers or letters."""
+    at = first + (first < len(passage) and passage[first].core == "at")
+    if at >= len(passage) or passage[at].core in AFTER_HANDLE or not passage[at].core:
+        return first
+    at += 1
+    while at + 1 < len(passage) and passage[at].core in JOINTS and not passage[at - 1].closes:
+        at += 2
+    while at < len(passage) and not passage[at - 1].pauses and _codelike(passage, at):
+        at += 1
+    joined = any(passage[k].core in JOINTS for k in range(first, at))
+    plain = at - first == 1 and passage[first].ordinary
+    return first if plain and not joined else at
+
+
+def _codelike(passage: Passage, at: int) -> bool:
+    return bool(code_runs(passage[at : at + 1])) or any(char.isdigit() for char in passage[at].core)
+
+
+def find_spelled(passage: Passage) -> Iterator[Hit]:
+    """Yield names that are spelled out: K-O-W-A-L, `k o w a l`, also three letters after `spelled`."""
+    for run in code_runs(passage):
+        letters: list[Element] = []
+        for element in (*run.elements, None):
+            if element is not None and element.kind is Kind.LETTER:
+                letters.append(element)
+                continue
+            if letters:
+                yield from _spelled(passage, letters)
+            letters = []
+
+
+def _spelled(passage: Passage, letters: list[Element]) -> Iterator[Hit]:
+    text = "".join(element.text for element in letters)
+    first, last = letters[0].first, letters[-1].last
+    cue = any(passage[at].core in SPELL_CUES for at in range(max(0, first - 4), first))
+    if text in ACRONYMS or len(text) < (2 if cue else 4):
+        return
+    if len(set(text)) == 1:
+        return
+    yield Hit(first, last, EntityType.PERSON, 0.85, "spelled")

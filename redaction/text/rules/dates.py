@@ -1,0 +1,241 @@
+"""Ages and dates of birth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from redaction.model import EntityType
+from redaction.text.lexicon import vocabulary
+from redaction.text.numbers import Element, Kind, cardinal
+from redaction.text.passage import Hit, Passage
+from redaction.text.rules.names import RELATIONS
+from redaction.text.rules.phrases import Phrases
+
+__all__ = ["find_ages", "find_birth_dates"]
+
+AGE, BIRTH_DATE = EntityType.AGE, EntityType.BIRTH_DATE
+OLDEST = 115
+MONTHS = vocabulary(
+    """
+    january february march april may june july august september october november december jan feb mar apr jun
+    jul aug sep sept oct nov dec
+    """
+)
+ORDINALS = vocabulary(
+    """
+    first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
+    fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth fortieth fiftieth sixtieth
+    seventieth eightieth ninetieth hundredth twenty-first twenty-second twenty-third thirty-first
+    """
+)
+_WRITTEN_ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)")
+_DATE = re.compile(r"\d{1,4}([/.-])\d{1,2}\1\d{1,4}|\d{1,2}/\d{1,4}|(?:19|20)\d\d|'?\d\ds?")
+YEARS_OLD = frozenset({"years", "year", "yrs", "yr", "months", "month", "weeks", "days"})
+BIRTH: Phrases[bool] = Phrases(
+    (
+        True,
+        """
+        born; born on; born in; birthday; birthday is; birthday's; birthday was; birthday on; birth date;
+        birthdate; birth date is; birthdate is; date of birth; date of birth is; dob; d o b; dob is;
+        year of birth; due date; birth year; born the; turns; d.o.b
+        """,
+    ),
+)
+BETWEEN = vocabulary(
+    """
+    is was on in the it's it of a back around sometime year month my her his their and that's be at s
+    """
+)
+# After these a bare number is a person's age.
+SUBJECTS = vocabulary(
+    """
+    he's she's i'm he'd she'd they're who's he'll she'll they'd you're
+    """
+)
+PRONOUNS = frozenset(["he", "she", "i", "they", "who", "it"])
+BE = vocabulary(
+    """
+    is was am are turns turned turning be being
+    """
+)
+ADVERBS = vocabulary(
+    """
+    only just almost nearly about now already not yet turning turned like still be around going on gonna
+    barely maybe probably roughly approximately over under really at she he
+    """
+)
+# What may stand right after a bare age; anything else makes it a quantity.
+AFTER = vocabulary(
+    """
+    and now right so but he she they i in when next on because yeah okay today tomorrow this who if years year
+    yrs or which that as too though already then can has goes is was my his her last since with
+    """
+)
+TIMES = vocabulary(
+    """
+    minutes minute hours hour o'clock am pm percent days weeks thirty fifteen people feet foot inches pounds
+    dollars miles kilometers of for to at past
+    """
+)
+KIDS = vocabulary(
+    """
+    boys girls kids children sons daughters twins siblings brothers sisters grandchildren grandkids boy girl
+    kid child son daughter baby grandson granddaughter nephew niece nephews nieces toddler teenager teen
+    """
+)
+
+
+def find_ages(passage: Passage) -> Iterator[Hit]:
+    """Yield ages: `nine years old`, `my six year old`, `he's nine`, `two boys, nine and fourteen`."""
+    at = 0
+    while at < len(passage):
+        number = cardinal(passage, at)
+        if number is not None:
+            if _plausible(number):
+                yield from _age(passage, number)
+            at = number.last
+            continue
+        if _ordinal(passage[at].core) and at + 1 < len(passage) and passage[at + 1].stem == "birthday":
+            yield Hit(at, at + 1, AGE, 0.85, "age-birthday")
+        hyphened = re.match(r"([a-z]+(?:-[a-z]+)?|\d{1,3})-(?:year|month|week)s?-old", passage[at].core)
+        if hyphened:
+            yield Hit(at, at + 1, AGE, 0.95, "age-old")
+        at += 1
+
+
+def _plausible(number: Element) -> bool:
+    return number.kind is not Kind.AMOUNT and len(number.text) <= 3 and int(number.text) <= OLDEST
+
+
+def _age(passage: Passage, number: Element) -> Iterator[Hit]:
+    first, last = number.first, number.last
+    following = [passage[at].core for at in range(last, min(last + 3, len(passage)))]
+    before = [passage[at].core for at in range(max(0, first - 3), first)]
+    if following[:1] and following[0] in YEARS_OLD and ("old" in following[1:2] or "olds" in following[1:2] or
+                                                        following[1:3] == ["of", "age"]):  # fmt: skip
+        yield Hit(first, last + (3 if following[1:2] == ["of"] else 2), AGE, 0.95, "age-old")
+    elif following[:1] and following[0] in ("year-old", "years-old", "year-olds", "yearold", "yo", "y.o"):
+        yield Hit(first, last + 1, AGE, 0.95, "age-old")
+    elif (
+        before
+        and before[-1] in ("aged", "age", "ages", "turning", "turned", "turns")
+        and not _timed(following)
+    ):
+        yield Hit(first, last, AGE, 0.8, "age-called")
+    elif before[-2:] in (["age", "of"], ["age", "is"]):
+        yield Hit(first, last, AGE, 0.85, "age-called")
+    elif _bare(passage, number):
+        yield Hit(first, _spoken_of(passage, last), AGE, 0.75, "age-bare")
+    elif _of_kids(passage, number):
+        yield Hit(first, last, AGE, 0.7, "age-kids")
+
+
+def _timed(following: list[str]) -> bool:
+    return bool(following) and following[0] in TIMES - {"of"}
+
+
+def _spoken_of(passage: Passage, last: int) -> int:
+    return last + (last < len(passage) and passage[last].core in ("years", "yrs"))
+
+
+def _ends(passage: Passage, last: int) -> bool:
+    if (
+        last >= len(passage)
+        or passage[last - 1].pauses
+        or passage[last].utterance != passage[last - 1].utterance
+    ):
+        return True
+    return passage[last].core in AFTER
+
+
+def _bare(passage: Passage, number: Element) -> bool:
+    """Tell whether a number after `he's`, `Emily is` or `my brother's` is an age."""
+    if not _ends(passage, number.last):
+        return False
+    at = number.first - 1
+    while at >= 0 and passage[at].core in ADVERBS and number.first - at < 5:
+        if passage[at].pauses:
+            return False
+        at -= 1
+    if at < 0 or passage[at].pauses:
+        return False
+    core = passage[at].core
+    if core in SUBJECTS:
+        return True
+    if core.endswith("'s") and (passage[at].stem in RELATIONS or passage[at].strange):
+        return not passage[at].stem.endswith(("it", "that", "there", "here", "what"))
+    if core in BE and at > 0:
+        before = passage[at - 1]
+        return before.core in PRONOUNS - {"it"} or before.stem in RELATIONS or before.strange
+    return False
+
+
+def _of_kids(passage: Passage, number: Element) -> bool:
+    """Tell whether numbers follow a word for children: `two boys, nine and fourteen`."""
+    if not _ends(passage, number.last) and number.last < len(passage):
+        return False
+    at = number.first - 1
+    for _ in range(4):
+        if at < 0:
+            return False
+        if passage[at].stem in KIDS or passage[at].core in KIDS:
+            return passage[at].pauses or at < number.first - 1 or not passage[at].cased
+        if (
+            passage[at].core != "and"
+            and cardinal(passage, at) is None
+            and passage[at].core not in ("who", "are", "is")
+        ):
+            return False
+        at -= 1
+    return False
+
+
+def _ordinal(core: str) -> bool:
+    return core in ORDINALS or bool(_WRITTEN_ORDINAL.fullmatch(core))
+
+
+def find_birth_dates(passage: Passage) -> Iterator[Hit]:
+    """Yield dates after `born`, `birthday` and the like."""
+    for at, end, _ in BIRTH.find(passage):
+        begin = end
+        while begin < len(passage) and begin - end < 4 and passage[begin].core in BETWEEN:
+            if _date_end(passage, begin) > begin + 1:
+                break
+            begin += 1
+        last = _date_end(passage, begin)
+        if last > begin and passage[at].core != "turns":
+            yield Hit(begin, last, BIRTH_DATE, 0.85, "birth-date")
+        before = _date_start(passage, at)
+        if before < at and passage[at].stem in ("birthday", "born"):
+            yield Hit(before, at, BIRTH_DATE, 0.6, "birth-date", strong=False)
+
+
+def _date_start(passage: Passage, end: int) -> int:
+    """Return where a date right before an item begins: `May the fifth is her birthday` is left to the cue after."""
+    at = end
+    while at > 0 and (passage[at - 1].core in MONTHS or _ordinal(passage[at - 1].core)) and end - at < 3:
+        at -= 1
+    return at if any(passage[k].core in MONTHS for k in range(at, end)) else end
+
+
+def _date_end(passage: Passage, first: int) -> int:
+    """Return where a date that begins at an item ends: months, days, years and the words that join them."""
+    at = last = first
+    while at < len(passage) and at - first < 10:
+        core = passage[at].core
+        if at > first and passage[at - 1].closes:
+            break
+        number = cardinal(passage, at)
+        if core in MONTHS or _ordinal(core) or _DATE.fullmatch(core):
+            at += 1
+            last = at
+        elif number is not None and (
+            number.kind is not Kind.AMOUNT or int(number.text or "0") in range(1900, 2100)
+        ):
+            at = last = number.last
+        elif (core == "oh" and at > first) or core in ("the", "of", "and") or core in ("slash", "dash", "in"):
+            at += 1
+        else:
+            break
+    return last

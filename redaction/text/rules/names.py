@@ -1,0 +1,210 @@
+"""Names of people, known by what is said around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from redaction.model import EntityType
+from redaction.text.lexicon import is_product, namelike, vocabulary
+from redaction.text.passage import Hit, Item, Passage
+from redaction.text.rules.phrases import Phrases
+
+__all__ = ["PARTICLES", "TITLES", "find_named", "find_speakers", "find_titled", "name_end"]
+
+PERSON = EntityType.PERSON
+TITLES = vocabulary(
+    """
+    mr mrs ms miss mister missus dr doctor prof professor coach sir madam madame father sister reverend rev
+    pastor rabbi imam judge justice officer detective sergeant captain lieutenant colonel general major
+    principal nurse uncle aunt auntie aunty grandma grandpa nana señor senor señora senora herr frau monsieur
+    mademoiselle signor signora sheikh sister brother deacon bishop cardinal senator congressman congresswoman
+    councillor councilman governor mayor ambassador inspector constable sri shri mx
+    """
+)
+# Titles that are everyday words too: what follows must be strange, not just possible.
+LOOSE_TITLES = vocabulary(
+    """
+    father sister brother judge justice general major principal nurse captain coach officer doctor professor
+    uncle aunt miss sir madam cardinal senator governor mayor inspector pastor bishop
+    """
+)
+PARTICLES = vocabulary(
+    """
+    al el de da do dos das del della di du la le van von der den ter ten bin bint ibn abu ben st mac mc o
+    van't zu zur af y san santa e
+    """
+)
+LONGEST_NAME = 4
+
+# What is said before a name, and how sure that makes it: "sure" takes any word that may be a name, and "likely" only
+# words that are no everyday words (or, in text with capitals, capitalised ones).
+BEFORE: Phrases[str] = Phrases(
+    (
+        "sure",
+        """
+        my name is; my name's; name is; name's; named; maiden name was; maiden name is; last name is; last name;
+        first name is; first name; surname is; surname; middle name; middle name is; family name is;
+        legal name is; full name is; her name is; his name is; their name is; name was; goes by; go by;
+        known as; nicknamed; answers to; call him; call her; call me; i'll call her; i'll call him;
+        calls herself; calls himself; ask for; signed by; speaking with; speaking to; is this;
+        am i speaking with; am i speaking to; name of; by the name of; introduce you to; maiden name;
+        meet my friend; addressed to; registered to; made out to; care of; attention of; married name is;
+        deadname; née; nee; patient is; patient name is; attending is; called
+        """,
+    ),
+    (
+        "likely",
+        """
+        this is; it's; i'm; i am; here's; that's; that was; there's; hi; hello; hey; dear; thanks; thank you;
+        thank; thanks to; welcome; congratulations; congrats; bye; goodbye; good morning; good afternoon; sorry;
+        morning; cheers; ask; asked; tell; told; remind; ping; pinged; invite; invited; cc; loop in; looping in;
+        email; emailed; message; messaged; text; texted; call; called; phone; speak to; speak with; spoke to;
+        spoke with; talk to; talk with; talked to; talked with; talking to; chat with; check with; checked with;
+        met with; met; meet; meeting with; follow up with; sync with; hand over to; handing over to; over to;
+        pass it to; passing to; waiting on; waiting for; reach; reached; assigned to; assign it to; reports to;
+        report to; work with; worked with; working with; paired with; see; saw; know; with; from; for; by;
+        about; and; or; to; did; does; has; is; was; can; could; will; would; should; let; make; sent; send;
+        give; gave; help; helped; join; joined; married; divorced; dating; visited; visiting; visit; hired;
+        hire; fired; promoted; and then; when; because; if; since; that; so; but; unless; while; until;
+        what did; where is; where's; who is; who's; when does; when did; how is; how's; of; between; like;
+        including
+        """,
+    ),
+)
+# Cues that are too weak without a capital letter inside the sentence.
+WEAK = vocabulary(
+    """
+    with from for by about and or to did does has is was can could will would should let make sent send give
+    gave help helped join joined when because if since that so but unless while until of between like
+    including see saw know reach reached it's that's there's here's this call text phone email message meet
+    visit sorry report
+    """
+) | {"and then", "i am", "work with", "working with", "waiting for", "waiting on", "report to", "this is"}
+RELATIONS = vocabulary(
+    """
+    daughter son wife husband brother sister mother father mom mum dad partner fiance fiancee girlfriend
+    boyfriend cousin niece nephew uncle aunt grandmother grandfather granddaughter grandson manager boss
+    colleague coworker assistant supervisor teammate roommate neighbor neighbour friend teacher tutor client
+    customer patient tenant landlord caseworker nurse doctor lawyer attorney accountant recruiter candidate
+    interviewee interviewer intern student pupil kid child baby boy girl toddler twin twins stepson
+    stepdaughter stepmother stepfather godson goddaughter babysitter nanny carer coach director lead mentor
+    mentee hubby kids children boys girls sons daughters parents defendant plaintiff witness applicant
+    employee contractor founder
+    """
+)
+SPEAKING = frozenset({"speaking", "here"})
+DOING = vocabulary(
+    """
+    said says told asked thinks thought wants wanted mentioned suggested agreed agrees joined knows knew
+    believes explained replied emailed messaged texted pinged called volunteered offered promised complained
+    left resigned loves hates feels noticed reported raised confirmed proposed insisted wrote signed spoke
+    speaks lives lived works worked went goes took takes sent sends brought got gets has had is was will would
+    can could might should did does isn't wasn't hasn't won't didn't doesn't and
+    """
+)
+SURE_DOING = vocabulary(
+    """
+    said says told asked thinks thought wants wanted mentioned suggested agreed agrees knows knew believes
+    explained replied emailed messaged texted pinged volunteered offered promised complained resigned loves
+    hates feels noticed insisted wrote lives lived speaking
+    """
+)
+
+
+def name_end(items: Passage, first: int, *, strict: bool = False) -> int:
+    """Return one past a name of up to four words that begins at an item; `first` when there is none."""
+    at = first
+    if at < len(items) and items[at].core in TITLES:
+        at += 1
+    begin = at
+    while at < len(items) and at - begin < LONGEST_NAME:
+        item = items[at]
+        fits = item.strange if strict and at == begin else item.nameable or item.strange
+        if at > begin and item.ordinary and not item.cased and items[at - 1].ordinary:
+            fits = False
+        if not fits:
+            joint = (
+                at + 1 < len(items)
+                and item.core in PARTICLES
+                and (items[at + 1].strange or items[at + 1].nameable)
+            )
+            if not joint or (at == begin and not items[at + 1].strange):
+                break
+        at += 1
+        if item.pauses or item.core.endswith(("'s", "s'")):
+            break
+    while at > begin and items[at - 1].core in PARTICLES and items[at - 1].ordinary:
+        at -= 1
+    return at if at > begin else first
+
+
+def find_titled(passage: Passage) -> Iterator[Hit]:
+    """Yield names after a title: `Dr X`, `Coach X`, `Miss X`; the title goes with the name."""
+    for at, item in enumerate(passage):
+        if item.core not in TITLES or at + 1 >= len(passage) or item.pauses:
+            continue
+        loose = item.core in LOOSE_TITLES
+        last = name_end(passage, at + 1, strict=loose and not (passage[at + 1].cased and item.upper))
+        if last > at + 1:
+            yield Hit(at, last, PERSON, 0.9, "title", strong=not is_product(passage[at + 1].core))
+
+
+def find_named(passage: Passage) -> Iterator[Hit]:
+    """Yield names after the words that lead up to one."""
+    for at, end, how in BEFORE.find(passage):
+        if end >= len(passage) or passage[end - 1].closes:
+            continue
+        if how == "sure":
+            yield from _sure(passage, end)
+        elif not _weak(passage, at, end):
+            last = name_end(passage, end, strict=True)
+            if last > end and not _allowed(passage, end, last):
+                yield Hit(end, last, PERSON, 0.6, "name-likely", strong=False)
+    for at, item in enumerate(passage):
+        if item.core in RELATIONS and at + 1 < len(passage) and not item.closes:
+            last = name_end(passage, at + 1, strict=not passage[at + 1].capital)
+            if last > at + 1 and passage[at + 1].core != "and":
+                yield Hit(at + 1, last, PERSON, 0.8, "relation", strong=not _allowed(passage, at + 1, last))
+        if (
+            item.stem in RELATIONS
+            and at + 3 < len(passage)
+            and passage[at + 1].core in ("name", "name's", "called")
+        ):
+            skip = at + 2 + (passage[at + 2].core in ("is", "was"))
+            yield from _sure(passage, skip)
+
+
+def _sure(passage: Passage, first: int) -> Iterator[Hit]:
+    last = name_end(passage, first)
+    if last > first:
+        yield Hit(first, last, PERSON, 0.9, "name-cue", strong=not _allowed(passage, first, last))
+
+
+def _allowed(passage: Passage, first: int, last: int) -> bool:
+    return all(is_product(passage[at].core) for at in range(first, last))
+
+
+def _weak(passage: Passage, first: int, end: int) -> bool:
+    phrase = " ".join(item.core for item in passage[first:end])
+    return phrase in WEAK or (end - first == 1 and passage[first].core in WEAK)
+
+
+def find_speakers(passage: Passage) -> Iterator[Hit]:
+    """Yield names before what only people do: `X speaking`, `X said`, and lists joined to a name."""
+    for at in range(len(passage) - 1):
+        item, following = passage[at], passage[at + 1]
+        if item.pauses or not _may_act(item):
+            continue
+        if following.core in SPEAKING and (
+            item.opens or at == 0 or passage[at - 1].utterance != item.utterance
+        ):
+            if item.strange or item.upper:
+                yield Hit(at, at + 1, PERSON, 0.7, "speaking", strong=not is_product(item.core))
+        elif (following.core in SURE_DOING and item.strange) or (
+            following.core in SURE_DOING and item.capital and namelike(item.core)
+        ):
+            yield Hit(at, at + 1, PERSON, 0.6, "doing", strong=False)
+
+
+def _may_act(item: Item) -> bool:
+    return item.alphabetic and len(item.stem) > 2 and (not item.ordinary or namelike(item.core))

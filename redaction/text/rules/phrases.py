@@ -1,0 +1,45 @@
+"""Looks up fixed phrases in a passage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+from redaction.text.passage import Item
+
+__all__ = ["Phrases"]
+
+Value = TypeVar("Value")
+
+
+class Phrases(Generic[Value]):
+    """A table of phrases of folded words, each with a value; the longest that fits is taken.
+
+    Args:
+        groups: values, each with its phrases parted by semicolons.
+    """
+
+    def __init__(self, *groups: tuple[Value, str]) -> None:
+        self._by_first: dict[str, list[tuple[tuple[str, ...], Value]]] = defaultdict(list)
+        for value, text in groups:
+            for phrase in text.split(";"):
+                words = tuple(phrase.split())
+                self._by_first[words[0]].append((words, value))
+        for entries in self._by_first.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+
+    def at(self, items: Sequence[Item], at: int) -> tuple[int, Value] | None:
+        """Return where the longest phrase that begins at an item ends, and its value."""
+        for words, value in self._by_first.get(items[at].core, ()):
+            end = at + len(words)
+            if end <= len(items) and all(items[at + k].core == word for k, word in enumerate(words)):
+                return end, value
+        return None
+
+    def find(self, items: Sequence[Item]) -> Iterator[tuple[int, int, Value]]:
+        """Yield every phrase as first item, one past its last item, and value."""
+        for at in range(len(items)):
+            found = self.at(items, at)
+            if found is not None:
+                yield at, *found

@@ -1,0 +1,222 @@
+"""Addresses and the places where people live or come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from redaction.model import EntityType
+from redaction.text.lexicon import is_product, vocabulary
+from redaction.text.numbers import Kind, Run, code_runs
+from redaction.text.passage import Hit, Item, Passage
+from redaction.text.rules.phrases import Phrases
+
+__all__ = ["find_addresses", "find_homes"]
+
+ADDRESS, LOCATION = EntityType.ADDRESS, EntityType.LOCATION
+STREETS = vocabulary(
+    """
+    street st avenue ave road rd lane ln boulevard blvd terrace crescent parkway pkwy mews gardens alley
+    highway hwy cul-de-sac quay esplanade causeway turnpike promenade strasse straße allee platz
+    """
+)
+# Street words that are everyday words: they need a house number or a capital before them.
+LOOSE_STREETS = vocabulary(
+    """
+    drive dr close court ct way place pl square sq row circle hill park walk rise grove green view trail
+    bridge heights point path loop broadway wharf yard field fields ridge run bend cove plaza estate
+    """
+)
+# Streets whose kind comes first.
+FOREIGN = vocabulary(
+    """
+    calle avenida rue via viale piazza rua plaza carrer chemin ulica jalan
+    """
+)
+UNITS = vocabulary(
+    """
+    apartment apt flat unit suite room floor building block house number lot box p.o plot door villa
+    """
+)
+NOT_BEFORE = vocabulary(
+    """
+    the a an this that these those my your his her our their its main high same other whole next last first
+    second third one in on at to from of by for with and or but is was along across down up over back off into
+    through every each any some no what which right left long short quick easy hard better best only all take
+    takes took taking find make it i we you they he she how where whatever either half long-term under hit
+    rocky just there here
+    """
+)
+LEADING = frozenset(
+    {"on", "at", "in", "of", "along", "to", "near", "from", "off", "down", "is", "up", "by", "past", "live"}
+)
+HOME: Phrases[EntityType] = Phrases(
+    (
+        ADDRESS,
+        """
+        address is; address was; address's; lives at; live at; living at; lived at; located at; staying at;
+        stays at; mail it to; ship it to; shipped to; deliver it to; delivered to; house is at; house at;
+        place is at; home is at; office is at; moved to; moving to
+        """,
+    ),
+    (
+        LOCATION,
+        """
+        live in; lives in; living in; lived in; grew up in; grow up in; raised in; born in; born and raised in;
+        moved to; moving to; move to; moved from; moved here from; relocated to; relocating to; based in;
+        based out of; i'm from; he's from; she's from; they're from; we're from; comes from; come from;
+        came from; originally from; from a village called; from a town called; town called; village called;
+        hometown is; hometown of; flew to; flying to; fly to; flew in from; flying in from; back home in;
+        stationed in; family in; parents in; house in; home in; apartment in; flat in; dialing in from;
+        calling in from; joining from; joining us from; calling from; deported to; fled; emigrated from;
+        immigrated from; retired to; holiday in; city of; town of; village of; visiting family in
+        """,
+    ),
+)
+# Words in a free-form address of another tongue or kind that are no names.
+LINE_WORDS = STREETS | LOOSE_STREETS | FOREIGN | UNITS | frozenset({"north", "south", "east", "west", "upper", "lower",
+                                                                   "number", "po", "box", "floor"})  # fmt: skip
+ZIP = re.compile(r"\d{5}(?:-\d{4})?")
+ZIP_CUES = frozenset(["zip", "zipcode", "postcode", "postal", "post", "pin"])
+LONGEST_LINE = 12
+
+
+def find_addresses(passage: Passage) -> Iterator[Hit]:
+    """Yield addresses: house numbers with streets, streets by name, boxes, postcodes that are called so."""
+    runs = {run.last: run for run in code_runs(passage)}
+    starts = {run.first: run for run in runs.values()}
+    for at, item in enumerate(passage):
+        if item.core in STREETS or item.core in LOOSE_STREETS:
+            hit = _street(passage, at, runs)
+            if hit is not None:
+                yield Hit(hit[0], _tail(passage, hit[1], starts), ADDRESS, 0.85, "street")
+        elif (
+            item.core in FOREIGN
+            and at + 1 < len(passage)
+            and (passage[at + 1].strange or passage[at + 1].capital)
+        ):
+            yield Hit(
+                at, _tail(passage, _line_end(passage, at + 1, starts), starts), ADDRESS, 0.8, "street-foreign"
+            )
+        elif item.core in ZIP_CUES and not item.closes:
+            yield from _zip(passage, at, starts)
+        elif item.core == "box" and at > 0 and at + 1 in starts and _post_office(passage, at):
+            first = at - (2 if passage[at - 1].core == "o" else 1)
+            yield Hit(first, _tail(passage, starts[at + 1].last, starts), ADDRESS, 0.9, "post-box")
+        elif item.core in ("flat", "apartment", "apt", "suite") and at + 1 in starts and not item.pauses:
+            end = starts[at + 1].last
+            yield Hit(at, _tail(passage, end, starts), ADDRESS, 0.7, "flat")
+
+
+def _post_office(passage: Passage, at: int) -> bool:
+    return passage[at - 1].core.replace(".", "") == "po" or (
+        at > 1 and passage[at - 1].core == "o" and passage[at - 2].core == "p"
+    )
+
+
+def _zip(passage: Passage, at: int, starts: dict[int, Run]) -> Iterator[Hit]:
+    for begin in range(at + 1, min(at + 4, len(passage))):
+        run = starts.get(begin)
+        if run is not None:
+            if len(run.text) >= 4:
+                yield Hit(run.first, run.last, ADDRESS, 0.85, "postcode")
+            return
+        if passage[begin].core not in ("code", "is", "it's", "was", "here"):
+            return
+
+
+def _street(passage: Passage, at: int, runs: dict[int, Run]) -> tuple[int, int] | None:
+    """Return the items of a street's name with its house number, if it is one."""
+    loose = passage[at].core in LOOSE_STREETS
+    first = at
+    while first > 0 and at - first < 3 and _street_word(passage[first - 1]) and first not in runs:
+        first -= 1
+    if first == at and first not in runs:
+        return None
+    number = runs.get(first)
+    if number is not None and _house_number(number) and at - first >= 1:
+        begin = number.first
+        if begin > 0 and passage[begin - 1].core in UNITS:
+            begin -= 1
+        return begin, at + 1
+    if number is not None and at == first and _ordinal_street(passage, at):
+        return number.first, at + 1
+    words = passage[first:at]
+    if not words:
+        return None
+    named = all(word.capital for word in words) or any(word.strange for word in words)
+    if loose:
+        return (first, at + 1) if passage[at].capital and named else None
+    led = first > 0 and passage[first - 1].core in LEADING
+    return (first, at + 1) if named or led else None
+
+
+def _ordinal_street(passage: Passage, at: int) -> bool:
+    return passage[at].capital
+
+
+def _street_word(item: Item) -> bool:
+    if item.pauses or item.core in NOT_BEFORE:
+        return False
+    if re.fullmatch(r"\d+(?:st|nd|rd|th)", item.core):
+        return True
+    return item.alphabetic and (not item.cased or item.upper)
+
+
+def _house_number(run: Run) -> bool:
+    return (
+        1 <= len(run.digits) <= 6
+        and run.letters <= 1
+        and all(e.kind is not Kind.AMOUNT for e in run.elements)
+    )
+
+
+def _tail(passage: Passage, at: int, starts: dict[int, Run]) -> int:
+    """Go on over the flat, the city and the postcode that may follow a street."""
+    end = at
+    while at < len(passage) and at - end < 3 and passage[at - 1].utterance == passage[at].utterance:
+        if passage[at - 1].closes:
+            break
+        item = passage[at]
+        if item.core in UNITS and at + 1 in starts:
+            at = end = starts[at + 1].last
+        elif (
+            at in starts and passage[at - 1].core in STREETS | LOOSE_STREETS and starts[at].single >= 4
+        ) or (at in starts and (starts[at].single >= 4 or starts[at].letters) and len(starts[at].text) >= 4):
+            at = end = starts[at].last
+        elif item.strange or (item.capital and item.cased):
+            at = end = at + 1
+        else:
+            break
+    return end
+
+
+def _line_end(passage: Passage, first: int, starts: dict[int, Run]) -> int:
+    """Return the end of a free-form address line: strange words, numbers, and words of addresses."""
+    at = first
+    while at < len(passage) and at - first < LONGEST_LINE:
+        item = passage[at]
+        if at in starts:
+            at = starts[at].last
+        elif item.strange or item.core in LINE_WORDS or (item.cased and item.capital):
+            at += 1
+        else:
+            break
+        if passage[at - 1].closes:
+            break
+    return at
+
+
+def find_homes(passage: Passage) -> Iterator[Hit]:
+    """Yield where people live or come from, after what is said before it."""
+    starts = {run.first: run for run in code_runs(passage)}
+    for _, end, kind in HOME.find(passage):
+        if end >= len(passage) or passage[end - 1].closes:
+            continue
+        last = _line_end(passage, end, starts)
+        words = passage[end:last]
+        if not any(word.strange or word.capital for word in words):
+            continue
+        if kind is LOCATION and all(is_product(word.core) for word in words):
+            continue
+        yield Hit(end, last, kind, 0.75, "home", strong=kind is ADDRESS)

@@ -1,0 +1,121 @@
+"""Tells which words may be the same name, misheard or misspelt."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+
+from redaction.text.lexicon import is_ordinary
+
+__all__ = ["NameIndex", "distance", "sounds"]
+
+# Consonants that recognisers take for one another, longest spelling first. The groups are our own: voiced and
+# unvoiced stops apart (Ben and Penn are different people), sibilants together, h and final r silent.
+_SOUNDS = (
+    (r"^(?:kn|gn|pn)", "n"), (r"^wr", "r"), (r"^(?:ps|x)", "s"), (r"sch|tch|tsch|ch|sh|cz|sz|zh|zs", "j"),
+    (r"ph|v|w(?=r)", "f"), (r"th", "t"), (r"dh", "d"), (r"gh|h", ""), (r"dge|g(?=[eiy])", "j"), (r"c(?=[eiy])", "s"),
+    (r"qu?|ck|c|kh|x", "k"), (r"z", "s"), (r"d[iy]o(?=[aeiou]|n)", "jo"), (r"r+$|r(?=[bdfgkmnpst])", ""), (r"w", "u"),
+    (r"m(?=[fp])", "m"),
+)  # fmt: skip
+_VOWELS = re.compile(r"[aeiouy]+")
+SHORTEST_CODE = 3
+SHORTEST_FUZZY = 5
+
+
+@lru_cache(maxsize=1 << 15)
+def sounds(name: str) -> str:
+    """Return a code of how a folded word sounds: consonants in groups, and an A where it begins with a vowel.
+
+    >>> sounds("eleanor") == sounds("alina")
+    True
+    """
+    code = re.sub(r"[^a-z]", "", name)
+    for pattern, instead in _SOUNDS:
+        code = re.sub(pattern, instead, code)
+    starts = "A" if _VOWELS.match(code) else ""
+    code = starts + _VOWELS.sub(" ", code).replace(" ", "")
+    return re.sub(r"(.)\1+", r"\1", code)
+
+
+@lru_cache(maxsize=1 << 15)
+def distance(left: str, right: str) -> int:
+    """Return how many letters have to be added, dropped, changed or swapped with a neighbour.
+
+    Source: optimal string alignment, the restricted Damerau-Levenshtein distance.
+    """
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, char in enumerate(left, start=1):
+        older, before, row = before, row, [i]
+        for j, other in enumerate(right, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (char != other))
+            if i > 1 and j > 1 and char == right[j - 2] and left[i - 2] == other:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def _shortened(word: str) -> set[str]:
+    """Return the word and the word with any one letter left out."""
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
+
+
+class NameIndex:
+    """Names to be found again, each under the number of its owner.
+
+    Looking a word up costs its length, not the number of names. An everyday word only ever matches itself.
+    """
+
+    def __init__(self) -> None:
+        self._exact: dict[str, int] = {}
+        self._near: dict[str, set[str]] = defaultdict(set)
+        self._sound: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, name: str, owner: int, *, fuzzy: bool = True, phonetic: bool = False) -> None:
+        """Take up a folded word."""
+        letters = name.replace("'", "").replace("-", "").replace(" ", "")
+        for form in (name, letters):
+            self._exact.setdefault(form, owner)
+        if fuzzy and len(letters) >= SHORTEST_FUZZY:
+            for key in _shortened(letters):
+                self._near[key].add(letters)
+        if phonetic and len(sounds(letters)) >= SHORTEST_CODE:
+            self._sound[sounds(letters)].add(letters)
+
+    def add_all(
+        self, names: Iterable[str], owner: int, *, fuzzy: bool = True, phonetic: bool = False
+    ) -> None:
+        """Take up several folded words of one owner."""
+        for name in names:
+            self.add(name, owner, fuzzy=fuzzy, phonetic=phonetic)
+
+    def owner(self, word: str, *, ordinary: bool | None = None) -> int | None:
+        """Return the owner of a name that a folded word is, resembles or sounds like."""
+        found = self._exact.get(word)
+        if found is not None:
+            return found
+        letters = word.replace("'", "").replace("-", "").replace(" ", "")
+        if letters in self._exact:
+            return self._exact[letters]
+        if is_ordinary(word) if ordinary is None else ordinary:
+            return None
+        best: tuple[int, str] | None = None
+        if len(letters) >= SHORTEST_FUZZY - 1:
+            for key in _shortened(letters):
+                for name in self._near.get(key, ()):
+                    apart = distance(letters, name)
+                    if apart <= _allowed(letters, name) and (best is None or (apart, name) < best):
+                        best = (apart, name)
+        if best is None:
+            heard = sorted(
+                self._sound.get(sounds(letters), ()), key=lambda name: (distance(letters, name), name)
+            )
+            best = next(((0, name) for name in heard if abs(len(name) - len(letters)) <= 3), None)
+        return None if best is None else self._exact[best[1]]
+
+
+def _allowed(word: str, name: str) -> int:
+    longer = max(len(word), len(name))
+    return 2 if longer >= 8 and word[:1] == name[:1] else 1

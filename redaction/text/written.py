@@ -1,0 +1,230 @@
+"""A copy of spoken words in writing, with the way back: digits, spelled letters, e-mail and web addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from redaction.text.lexicon import is_ordinary, vocabulary
+from redaction.text.numbers import Kind, Run, cardinal, code_runs
+from redaction.text.passage import Item
+
+__all__ = ["Change", "WrittenToken", "mails", "write"]
+
+SIGNS = {
+    "dot": ".",
+    "period": ".",
+    "point": ".",
+    "underscore": "_",
+    "dash": "-",
+    "hyphen": "-",
+    "minus": "-",
+    "plus": "+",
+}
+# Mail houses that people name without their ending.
+HOUSES = vocabulary(
+    """
+    gmail googlemail yahoo hotmail outlook icloud proton protonmail aol gmx live msn fastmail zoho yandex mail
+    qq btinternet comcast verizon web
+    """
+)
+HOUSE_FIRST = HOUSES - {"live", "mail", "web", "outlook"}
+ENDINGS = vocabulary(
+    """
+    com org net edu gov io co uk us ca au de fr es it nl pl ie in za ng ke gh jp cn br mx ch at be se no dk fi
+    pt ru tr info biz app dev ai me tv africa eu int mil name online shop site school health tech cloud xyz
+    """
+)
+# Words that end an e-mail's local part when read backwards: they lead up to it.
+LEAD = vocabulary(
+    """
+    is it's its at to me my email e-mail mail address the a an or and on him her them us use reach send
+    contact write that's that i'm was just so by for it okay yeah him he's she's be under through via you your
+    with not
+    """
+)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_WEB = re.compile(
+    r"(?:https?://|www\.)\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|io|co\.uk|app|dev)(?:/\S*)?"
+)
+LONGEST_LOCAL = 10
+
+
+class Change(Enum):
+    """How a token differs from what was said."""
+
+    NONE = "none"
+    NUMBER = "number"
+    LETTERS = "letters"
+    MAIL = "mail"
+    WEB = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenToken:
+    """Writing that stands for the items `[first, last)`."""
+
+    text: str
+    first: int
+    last: int
+    change: Change = Change.NONE
+
+
+def write(items: Sequence[Item]) -> list[WrittenToken]:
+    """Return the words in writing; the tokens' ranges cover every item once, in order."""
+    runs = code_runs(items)
+    found = mails(items, runs)
+    found += [token for run in runs if (token := _of_run(run)) is not None]
+    found.sort(key=lambda token: (token.first, -token.last))
+    written: list[WrittenToken] = []
+    at = 0
+    for token in found:
+        if token.first < at:
+            continue
+        written.extend(_plain(items, at, token.first))
+        written.append(token)
+        at = token.last
+    written.extend(_plain(items, at, len(items)))
+    return written
+
+
+def _plain(items: Sequence[Item], first: int, last: int) -> list[WrittenToken]:
+    return [WrittenToken(items[at].core, at, at + 1) for at in range(first, last)]
+
+
+def _of_run(run: Run) -> WrittenToken | None:
+    if run.last - run.first == 1 and run.elements[0].kind in (Kind.NUMERAL, Kind.MIXED, Kind.AMOUNT):
+        return None
+    if run.digits:
+        return WrittenToken(run.text, run.first, run.last, Change.NUMBER)
+    if run.letters >= 3:
+        return WrittenToken(run.text, run.first, run.last, Change.LETTERS)
+    return None
+
+
+def mails(items: Sequence[Item], runs: Sequence[Run] | None = None) -> list[WrittenToken]:
+    """Return e-mail and web addresses, spoken or written, without overlap."""
+    spoken = code_runs(items) if runs is None else runs
+    ending_at = {run.last: run for run in spoken}
+    starting_at = {run.first: run for run in spoken}
+    found: list[WrittenToken] = []
+    floor = 0
+    for at, item in enumerate(items):
+        token: WrittenToken | None = None
+        if at < floor:
+            continue
+        if _MAIL.fullmatch(item.core):
+            token = WrittenToken(item.core, at, at + 1, Change.MAIL)
+        elif item.core in ("at", "@"):
+            token = _mail_around(items, at, ending_at=ending_at, starting_at=starting_at, floor=floor)
+        elif _WEB.fullmatch(item.core):
+            token = WrittenToken(item.core, at, at + 1, Change.WEB)
+        elif item.core == "dot" and at > floor:
+            token = _web_around(items, at, starting_at=starting_at)
+        if token is not None:
+            if found and found[-1].last > token.first:
+                found.pop()
+            found.append(token)
+            floor = token.last
+    return found
+
+
+def _domain(items: Sequence[Item], at: int, starting_at: dict[int, Run]) -> tuple[str, int, bool] | None:
+    """Read `gmail dot com` forwards; tell the writing, where it ends, and whether it has an ending."""
+    parts, last = "", at
+    while last < len(items):
+        run = starting_at.get(last)
+        if run is not None and run.letters and (run.last - run.first > 1 or run.letters > 1):
+            parts, last = parts + run.text, run.last
+        elif items[last].core and (items[last].alphabetic or "." in items[last].core):
+            parts, last = parts + items[last].core, last + 1
+        elif (number := cardinal(items, last)) is not None:
+            parts, last = parts + number.text, number.last
+        else:
+            break
+        if (
+            last < len(items)
+            and items[last].core in ("dot", "period", "dash", "hyphen")
+            and not items[last - 1].closes
+        ):
+            parts += SIGNS[items[last].core]
+            last += 1
+            continue
+        break
+    if not parts:
+        return None
+    return parts, last, "." in parts.strip(".")
+
+
+def _mail_around(
+    items: Sequence[Item],
+    at: int,
+    *,
+    ending_at: dict[int, Run],
+    starting_at: dict[int, Run],
+    floor: int,
+) -> WrittenToken | None:
+    domain = _domain(items, at + 1, starting_at) if at + 1 < len(items) else None
+    if domain is None:
+        return None
+    text, last, ended = domain
+    if not ended and text not in HOUSE_FIRST:
+        return None
+    if ended and not _plausible(text):
+        return None
+    first, local = _local(items, at, ending_at=ending_at, floor=floor)
+    if first == at:
+        return WrittenToken("x@" + text, at, last, Change.MAIL)
+    return WrittenToken(f"{local}@{text if ended else text + '.com'}", first, last, Change.MAIL)
+
+
+def _plausible(domain: str) -> bool:
+    ending = domain.rpartition(".")[2]
+    return ending in ENDINGS or (2 <= len(ending) <= 12 and ending.isalpha() and not is_ordinary(ending))
+
+
+def _local(items: Sequence[Item], at: int, *, ending_at: dict[int, Run], floor: int) -> tuple[int, str]:
+    """Read what stands before `at` backwards: words joined by `dot`, numbers, spelled letters, strange words."""
+    first, local, joined, whole = at, "", True, 0
+    while first > max(floor, at - LONGEST_LOCAL):
+        core = items[first - 1].core
+        run = ending_at.get(first)
+        if core in SIGNS and first < at:
+            first, local, joined = first - 1, SIGNS[core] + local, True
+        elif run is not None and run.first >= floor and (joined or run.last == first):
+            first, local, joined = run.first, run.text + local, local == ""
+            joined = joined or bool(run.digits)
+        elif joined and (whole == 0 or _sign_after(items, first)) and core not in LEAD and core:
+            first, local, joined, whole = first - 1, core.replace(" ", "") + local, False, whole + 1
+        elif items[first - 1].strange and not items[first - 1].pauses:
+            first, local = first - 1, core + local
+        else:
+            break
+        if items[first - 1].pauses if first else True:
+            break
+    while first < at and items[first].core in SIGNS:
+        first, local = first + 1, local[1:]
+    return first, local
+
+
+def _sign_after(items: Sequence[Item], at: int) -> bool:
+    return items[at].core in SIGNS
+
+
+def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) -> WrittenToken | None:
+    """Read `example dot com slash team`, from the first `dot` on."""
+    domain = _domain(items, at + 1, starting_at) if at + 1 < len(items) else None
+    before = items[at - 1]
+    if domain is None or before.pauses or not before.core or before.core in SIGNS:
+        return None
+    text, last, _ = domain
+    ending = text.rpartition(".")[2]
+    if ending not in ENDINGS - {"me", "it", "in", "at", "us", "no", "be", "name", "site", "school", "int"}:
+        return None
+    first = at - 1
+    text = f"{before.core}.{text}"
+    while last + 1 < len(items) and items[last].core == "slash":
+        text, last = f"{text}/{items[last + 1].core}", last + 2
+    return WrittenToken(text, first, last, Change.WEB)
