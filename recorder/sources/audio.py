@@ -102,6 +102,11 @@ class _Reader:
         yield from self._blocks.flush()
 
     def _take(self, frame: AudioFrame) -> Iterator[AudioBlock | Gap]:
+        try:
+            samples = mono(frame)
+        except (av.error.FFmpegError, ValueError):
+            self._damaged = True
+            return
         rate = frame.sample_rate
         clock = self._clock
         lasts = max(1, round(Fraction(frame.samples, rate) / clock.time_base))
@@ -117,7 +122,7 @@ class _Reader:
         else:
             yield from self._begin_run(start, rate)
         self._damaged = False
-        yield from self._push(mono(frame))
+        yield from self._push(samples)
 
     def _begin_run(self, start: Fraction, rate: int) -> Iterator[AudioBlock | Gap]:
         place = round(start * self._rate)

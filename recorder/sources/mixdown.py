@@ -12,6 +12,8 @@ from redaction.model import Samples
 
 __all__ = ["Resampler", "mono"]
 
+# PyAV 18 counts the planes of a planar frame up to a null pointer, which from 8 channels on is not there.
+_PLANES_PYAV_COUNTS: Final = 8
 # ITU-R BS.775-3, table 2: what each channel weighs in a downmix. The low-frequency channel is left out.
 _WEIGHTS: Final = {"FC": 1.0, "FL": 0.7071, "FR": 0.7071, "LFE": 0.0, "LFE2": 0.0}
 _OTHER_WEIGHT: Final = 0.5
@@ -21,6 +23,8 @@ _SCALES: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "s64": 9
 def mono(frame: AudioFrame) -> Samples:
     """Return a decoded frame as float32 (n,), -1 to 1; loudness never rises, so nothing clips."""
     channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= _PLANES_PYAV_COUNTS:
+        frame = _packed(frame)
     data = frame.to_ndarray()
     if not frame.format.is_planar:
         data = data.reshape(-1, channels).T
@@ -33,6 +37,10 @@ def mono(frame: AudioFrame) -> Samples:
     mixed: Samples = samples[0] if channels == 1 else _weights(frame) @ samples
     bounded: Samples = np.clip(np.nan_to_num(mixed, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
     return bounded
+
+
+def _packed(frame: AudioFrame) -> AudioFrame:
+    return AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate).resample(frame)[0]
 
 
 def _weights(frame: AudioFrame) -> Samples:

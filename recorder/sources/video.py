@@ -32,7 +32,8 @@ _MOST_FILLERS: Final = 600
 _LONGEST_TAIL_S: Final = 600
 _TAIL_TOLERANCE_S: Final = 1
 _REGULAR_FRAMES: Final = 25
-_HOLE_STEPS: Final = 10
+_HOLE_STEPS: Final = 4
+_HOLE_S: Final = Fraction(1, 4)
 
 
 def read_video(
@@ -64,12 +65,14 @@ class _Damage:
         last_raw: highest raw pts that a sign of damage bore; a key frame after it is sound.
         heals_at: in ticks, when the cover ends without a key frame; None when nothing is covered.
         since: in ticks, where the covered stretch began; None when there is none.
+        reason: why it is covered: `damaged`, or `missing` where a track of even rhythm has a hole.
     """
 
     pending: bool = False
     last_raw: int = -(2**62)
     heals_at: int | None = None
     since: int | None = None
+    reason: str = "damaged"
 
 
 class _Reader:
@@ -130,20 +133,25 @@ class _Reader:
 
     def _take(self, picture: AvVideoFrame) -> Iterator[VideoFrame | Gap]:
         raw = picture.pts
-        before = self._last
+        before: int | None = self._last
+        filled = False
         leaps = self._clock.leaps
         pts = self._clock.place(raw, duration=self._clock.scaled(picture.duration or 0))
         lost = self._lost_before(raw, leapt=self._clock.leaps > leaps)
-        hole = pts - self._end > self._clock.step // 2
-        suspicious = hole and (
-            self._damage.pending or lost or (not picture.key_frame and self._breaks_rhythm(pts - self._end))
-        )
-        if suspicious:
-            yield from self._drain()
-            yield from self._fill(pts)
-            self._mark(None)
+        hole = pts - self._end
+        if hole > self._clock.step // 2:
+            if self._damage.pending or lost:
+                yield from self._drain()
+                yield from self._fill(pts)
+                self._mark(None)
+                filled = True
+            elif self._breaks_rhythm(hole):
+                yield from self._drain()
+                yield from self._fill(pts, reason="missing")
+                filled = True
         covered = self._covered(picture, pts)
-        self._rhythm(pts, before)
+        if not filled:
+            self._rhythm(pts, before)
         self._last = pts
         lasts = self._clock.scaled(picture.duration or 0)
         self._end = pts + max(self._clock.step, lasts if lasts < 60 / self._clock.time_base else 0)
@@ -188,13 +196,14 @@ class _Reader:
 
     def _breaks_rhythm(self, hole: int) -> bool:
         """Tell a hole in a track of even rhythm, as a lost stretch leaves it, from a picture that stood still."""
-        steps = max(_HOLE_STEPS * self._clock.step, int(Fraction(1, 2) / self._clock.time_base))
-        return self._regular >= _REGULAR_FRAMES and hole > steps
+        shortest = max(_HOLE_STEPS * self._clock.step, int(_HOLE_S / self._clock.time_base))
+        return self._regular >= _REGULAR_FRAMES and hole > shortest
 
-    def _fill(self, until: int) -> Iterator[VideoFrame]:
+    def _fill(self, until: int, *, reason: str = "damaged") -> Iterator[VideoFrame]:
         """Cover from the end of what was seen, at the nominal rate or, over a long stretch, more slowly."""
         if self._damage.since is None:
             self._damage.since = self._end
+            self._damage.reason = reason
         step = max(self._clock.step, (until - self._end) // _MOST_FILLERS)
         first = self._end if self._last is None else max(self._end, self._last + 1)
         for pts in range(first, until, step):
@@ -205,6 +214,7 @@ class _Reader:
     def _filler(self, pts: int) -> VideoFrame:
         if self._damage.since is None:
             self._damage.since = pts
+            self._damage.reason = "damaged"
         y, u, v = self._black
         return VideoFrame(y, u, v, pts=pts, time_base=self._clock.time_base, whole_cover=True)
 
@@ -215,7 +225,7 @@ class _Reader:
         time_base = self._clock.time_base
         end = self._end if at is None else at
         span = Span(float(since * time_base), float(max(since, end) * time_base))
-        yield Gap(span=span, track=self._track.info.id, reason="damaged")
+        yield Gap(span=span, track=self._track.info.id, reason=self._damage.reason)
 
     def _show(self, picture: AvVideoFrame, pts: int) -> Iterator[VideoFrame]:
         self._deinterlacing = self._deinterlacing or picture.interlaced_frame
