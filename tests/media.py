@@ -281,7 +281,7 @@ def make_joined_clip(
     seconds: float = 1.0,
     fps: int = 25,
     codec: str = "libvpx",
-    audio: str = "aac",
+    audio: str = "mp2",
 ) -> Clip:
     """Write one track whose picture size (`parts`) or sample rate (`rates`) changes between stretches of `seconds`."""
     container = av.open(str(path), mode="w")
@@ -445,18 +445,19 @@ def _join_sound(container: OutputContainer, rates: Sequence[int], *, seconds: fl
         context.open()
         samples = tone(seconds, sample_rate=rate)
         size = context.frame_size
-        for begin in range(0, len(samples) // size * size, size):
+        whole = len(samples) // size * size
+        frames: list[av.AudioFrame | None] = []
+        for begin in range(0, whole, size):
             frame = av.AudioFrame.from_ndarray(samples[begin : begin + size].reshape(1, -1), "fltp", "mono")
             frame.sample_rate, frame.pts, frame.time_base = rate, begin, Fraction(1, rate)
-            for packet in context.encode(frame):
-                packet.stream = stream
-                _shift(packet, time, rate)
-                container.mux(packet)
-        for packet in context.encode(None):
-            packet.stream = stream
-            _shift(packet, time, rate)
-            container.mux(packet)
-        time += Fraction(len(samples) // size * size, rate)
+            frames.append(frame)
+        for item in (*frames, None):
+            for packet in context.encode(item):
+                if packet.pts is not None and 0 <= packet.pts < whole:
+                    packet.stream = stream
+                    _shift(packet, time, rate)
+                    container.mux(packet)
+        time += Fraction(whole, rate)
 
 
 def _shift(packet: Packet[Stream], by: Fraction, rate: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = ["read_video"]
 # minutes while they heal by intra blocks, so the cover ends after this long without a new sign of damage.
 _HEALED_AFTER_S: Final = 10
 _MOST_FILLERS: Final = 600
+_MOST_WAITING: Final = 256
 _LONGEST_TAIL_S: Final = 600
 _TAIL_TOLERANCE_S: Final = 1
 _REGULAR_FRAMES: Final = 25
@@ -99,6 +100,8 @@ class _Reader:
         raw = packet.pts
         if packet.size and raw is not None and not packet.is_discard:
             self._waiting.add(raw)
+            if len(self._waiting) > _MOST_WAITING:
+                self._waiting.remove(min(self._waiting))
         if packet.is_corrupt:
             self._mark(raw)
         try:
@@ -133,24 +136,13 @@ class _Reader:
 
     def _take(self, picture: AvVideoFrame) -> Iterator[VideoFrame | Gap]:
         raw = picture.pts
-        before: int | None = self._last
-        filled = False
+        before = self._last
         leaps = self._clock.leaps
         pts = self._clock.place(raw, duration=self._clock.scaled(picture.duration or 0))
         lost = self._lost_before(raw, leapt=self._clock.leaps > leaps)
-        hole = pts - self._end
-        if hole > self._clock.step // 2:
-            if self._damage.pending or lost:
-                yield from self._drain()
-                yield from self._fill(pts)
-                self._mark(None)
-                filled = True
-            elif self._breaks_rhythm(hole):
-                yield from self._drain()
-                yield from self._fill(pts, reason="missing")
-                filled = True
+        bridged = yield from self._bridge(pts, lost=lost)
         covered = self._covered(picture, pts)
-        if not filled:
+        if not bridged:
             self._rhythm(pts, before)
         self._last = pts
         lasts = self._clock.scaled(picture.duration or 0)
@@ -163,6 +155,20 @@ class _Reader:
             yield from self._drain()
             yield from self._close_gap(at=pts)
         yield from self._show(picture, pts)
+
+    def _bridge(self, pts: int, *, lost: bool) -> Generator[VideoFrame, None, bool]:
+        """Fill the time before a frame if something was lost there, and tell whether it was."""
+        hole = pts - self._end
+        if hole <= self._clock.step // 2:
+            return False
+        damaged = self._damage.pending or lost
+        if not damaged and not self._breaks_rhythm(hole):
+            return False
+        yield from self._drain()
+        yield from self._fill(pts, reason="damaged" if damaged else "missing")
+        if damaged:
+            self._mark(None)
+        return True
 
     def _lost_before(self, raw: int | None, *, leapt: bool) -> bool:
         if leapt:
