@@ -1,4 +1,4 @@
-"""What the second look finds is covered again, encoded again and looked at again; what cannot be mended ends the run."""
+"""What the second look finds is covered again and looked at again; what cannot be mended ends the run."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ def _covered_again(
         for frame, proof in zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True):
             boxes = _boxes_at(frame, suspects, whole=whole)
             if boxes:
-                frame = _filled(frame, boxes)  # noqa: PLW2901 - the covered frame replaces it
-                proof = _extended(proof, frame, boxes)  # noqa: PLW2901
+                frame = _filled(frame, boxes)
+                proof = _extended(proof, frame, boxes)
             proofs.append(proof)
             with storage_errors():
                 writer.write(frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,6 @@ from redaction.model import (
     Cover,
     CoverReason,
     Event,
-    EventKind,
     Examined,
     Gap,
     RedactedFrame,

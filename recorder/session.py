@@ -37,7 +37,7 @@ from recorder.sound import Heard, SoundResult, SoundStages, drop_minors, listen,
 from recorder.sources.contract import TrackInfo
 from recorder.sources.file import FileSource
 from recorder.verification import Still, check_container, check_sound_length
-from redaction.errors import UnreadableInput, UsageError
+from redaction.errors import RedactionIncomplete, UnreadableInput, UsageError
 from redaction.model import Event, EventKind, Gap, Span
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
@@ -171,6 +171,8 @@ class _Run:
     def run(self) -> Published:
         self._log_start()
         pictures, heard = self._redact()
+        self._log_findings(pictures, heard)
+        _refuse_incomplete(pictures)
         sound = self._speak(pictures, heard) if heard is not None else None
         self.cancellation.check()
         self._state(State.REDACTED)
@@ -220,6 +222,16 @@ class _Run:
             for job in done:
                 job.result()
             return picture_job.result(), sound_job.result() if sound_job is not None else None
+
+    def _log_findings(self, pictures: Sequence[PictureResult], heard: Heard | None) -> None:
+        for picture in pictures:
+            self.log.extend(picture.events)
+            self.log.extend(_gap_events(picture.gaps))
+        if heard is not None:
+            self.log.extend(_gap_events(heard.gaps))
+            self.log.extend(heard.events)
+            if len(self.info.audio) == 1 and not heard.speakers_told_apart:
+                self.notes.append("one-voice-for-all")
 
     def _pictures(self) -> list[PictureResult]:
         return [
@@ -338,12 +350,7 @@ class _Run:
         sound: SoundResult | None,
         stills: Sequence[Still],
     ) -> Published:
-        for picture in pictures:
-            self.log.extend(picture.events)
-            self.log.extend(_gap_events(picture.gaps))
-        if heard is not None and sound is not None:
-            self.log.extend(_gap_events(heard.gaps))
-            self.log.extend(heard.events)
+        if sound is not None:
             self.log.extend(sound.events)
             with storage_errors():
                 write_transcript(
@@ -414,6 +421,17 @@ class _Run:
             log_lines=0,
             log_head="",
         )
+
+
+def _refuse_incomplete(pictures: Sequence[PictureResult]) -> None:
+    """Raise when a stage failed on a frame: the frame is covered, yet the result is not what was promised."""
+    for picture in pictures:
+        summary = picture.summary
+        if failed := summary.failed_detections + summary.failed_silhouettes:
+            raise RedactionIncomplete(
+                f"A detector failed on {failed} frame(s) of {picture.track.id}. Nothing was published; "
+                "run `offrecord doctor`, then try again."
+            )
 
 
 def _gap_events(gaps: Sequence[Gap]) -> list[Event]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from recorder.bundle.media import AudioWriter
 from recorder.bundle.writer import storage_errors
@@ -32,6 +33,7 @@ __all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "SoundResult", "SoundStages",
 LISTENING_HZ: Final = 16_000
 SPEAKING_HZ: Final = 24_000
 _DEPTH: Final = 8
+_TOKEN_PAD_S: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +207,11 @@ def render(
         duration: of the recording, in seconds.
     """
     speaking = policy.voice.method == "resynthesize"
-    rate = SPEAKING_HZ if speaking else LISTENING_HZ
     transcript = tuple(utterances)
     events: list[Event] = []
     stage = "voices"
     progress.begin(stage, duration)
-    writer = AudioWriter(path, sample_rate=rate)
+    writer = AudioWriter(path, sample_rate=SPEAKING_HZ)
     loud = 0.0
     try:
         if speaking:
@@ -219,9 +220,9 @@ def render(
             resynthesizer = Resynthesizer(policy, stages.synthesizer)
             blocks = resynthesizer.render(utterances, duration=duration, muted=silent)
         elif policy.voice.method == "disguise":
-            blocks = _disguised(source, tracks, heard, utterances, silent, duration=duration)
+            blocks = _disguised(source, tracks, heard, utterances, silent, duration=duration, events=events)
         else:
-            blocks = _silence(duration, rate)
+            blocks = _silence(duration, SPEAKING_HZ)
         for block in blocks:
             cancellation.check()
             with storage_errors():
@@ -247,9 +248,53 @@ def render(
     )
 
 
-def _silence(duration: float, rate: int) -> Iterator[AudioBlock]:
-    import numpy as np
+def _disguised(
+    source: Source,
+    tracks: Sequence[TrackInfo],
+    heard: Heard,
+    utterances: Sequence[RedactedUtterance],
+    silent: Sequence[Span],
+    *,
+    duration: float,
+    events: list[Event],
+) -> Iterator[AudioBlock]:
+    """Mix the tracks, each disguised, with personal words and everything that is no recognised speech silent."""
+    disguisers = [Disguiser(track=track.id) for track in tracks]
+    rendered = [
+        disguiser.render(
+            (item for item in source.audio(track.id, LISTENING_HZ) if not isinstance(item, Gap)),
+            [item.span for item in utterances if item.track == track.id],
+            duration=duration,
+            muted=[*silent, *_personal_spans(heard, utterances, track)],
+        )
+        for track, disguiser in zip(tracks, disguisers, strict=True)
+    ]
+    for blocks in zip(*rendered, strict=True):
+        mixed = np.sum([block.samples for block in blocks], axis=0, dtype=np.float32)
+        yield AudioBlock(np.clip(mixed, -1, 1), blocks[0].start, blocks[0].sample_rate)
+    for disguiser in disguisers:
+        events += disguiser.drain_events()
 
+
+def _personal_spans(
+    heard: Heard, utterances: Sequence[RedactedUtterance], track: TrackInfo
+) -> Iterator[Span]:
+    """Return what must not be heard of a track: findings, and words masked only because they recur."""
+    yield from mute_spans(
+        heard.utterances,
+        heard.findings,
+        track=track.id,
+        uncovered=heard.uncovered[track.id],
+        failures=heard.failures[track.id],
+    )
+    for utterance in utterances:
+        for token in utterance.tokens if utterance.track == track.id else ():
+            if token.entity_type is not None:
+                span = token.span if token.located else utterance.span
+                yield span.padded(_TOKEN_PAD_S, _TOKEN_PAD_S)
+
+
+def _silence(duration: float, rate: int) -> Iterator[AudioBlock]:
     total = round(duration * rate)
     for start in range(0, total, rate):
         yield AudioBlock(np.zeros(min(rate, total - start), np.float32), start, rate)

@@ -15,6 +15,7 @@ from redaction import weights
 from redaction.model import Box, VideoFrame
 from redaction.video.detect import CenterFace, Rect
 from redaction.video.picture import Picture, View
+from redaction.video.quiet import silent_stderr
 
 __all__ = ["SecondLook", "Sighting"]
 
@@ -39,8 +40,10 @@ class SecondLook:
             base_options=BaseOptions(model_asset_buffer=weights.read("face.blazeface")),
             min_detection_confidence=_FLOOR,
         )
-        self._blaze: Any = vision.FaceDetector.create_from_options(options)
         self._center = CenterFace(threads=threads, shrink=1.0, limit=_LONG_SIDE, working=0.25)
+        with silent_stderr():
+            self._blaze: Any = vision.FaceDetector.create_from_options(options)
+            self._blazes(np.zeros((64, 64, 3), np.uint8), Box(0, 0, 64, 64))
 
     def __enter__(self) -> Self:
         return self
