@@ -1,0 +1,19 @@
+"""Speakers of a shared track: who speaks when, and how alike two voices are.
+
+The vectors behind it are biometric: they live in memory while a run needs them and are zeroed after.
+"""
+
+from redaction.audio.diarize import SpeakerSplitter
+from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
+from redaction.audio.turns import ONLY_SPEAKER, Turn, assign_speakers
+
+__all__ = [
+    "ONLY_SPEAKER",
+    "SAME_SPEAKER_COSINE",
+    "Embedder",
+    "Embedding",
+    "SpeakerSplitter",
+    "Turn",
+    "assign_speakers",
+    "cosine",
+]
