@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -113,13 +114,14 @@ def listen(
         listener = Listener(
             track=track.id, speaker=f"S{number}", transcriber=stages.transcriber, aligner=stages.aligner
         )
-        splitter = SpeakerSplitter() if len(tracks) == 1 and SpeakerSplitter.available() else None
-        heard = _listen_to_track(
-            source, track, listener, splitter, gaps=gaps, progress=progress, cancellation=cancellation
-        )
-        if splitter is not None:
-            heard = list(assign_speakers(heard, splitter.finish()))
-            told_apart = True
+        apart = len(tracks) == 1 and SpeakerSplitter.available()
+        with SpeakerSplitter() if apart else nullcontext() as splitter:
+            heard = _listen_to_track(
+                source, track, listener, splitter, gaps=gaps, progress=progress, cancellation=cancellation
+            )
+            if splitter is not None:
+                heard = list(assign_speakers(heard, splitter.finish()))
+                told_apart = True
         utterances += heard
         uncovered[track.id] = tuple(listener.uncovered)
         failures[track.id] = tuple(listener.failures)
