@@ -22,6 +22,7 @@ _ENDINGS = ("'s", "s'", "'ll", "'ve", "'re", "'d", "'m", "n't", "'")
 _INFLECTIONS = (("ies", "y"), ("ied", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
                 ("ly", ""), ("er", ""), ("ers", ""), ("er", "e"), ("ness", ""))  # fmt: skip
 LONGEST = 64
+_SHORT = frozenset({"i", "a", "o"})
 
 
 def vocabulary(text: str) -> frozenset[str]:
@@ -60,14 +61,14 @@ def is_ordinary(core: str) -> bool:
     """Tell whether a folded word, or what it is bent from, is an everyday English word."""
     words = _words("ordinary")
     base = stem(core)
-    if core in words or base in words:
+    if core in words or base in words or core.partition("'")[0] in _SHORT or core.endswith("n't"):
         return True
     if "-" in base:
         return all(is_ordinary(part) for part in base.split("-") if part)
     for ending, instead in _INFLECTIONS:
         if base.endswith(ending) and len(base) - len(ending) >= 3:
             root = base[: -len(ending)] + instead
-            if root in words and root not in _words("namelike"):
+            if root in words and (ending == "s" or root not in _words("namelike")):
                 return True
             if ending in ("ed", "ing", "er") and root[-1:] == root[-2:-1] and root[:-1] in words:
                 return True

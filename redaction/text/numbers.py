@@ -45,7 +45,7 @@ SPELLING = {
 
 _NUMERAL = re.compile(r"\+?\d[\d()./-]*\d|\+?\d")
 _AMOUNT = re.compile(
-    r"[$£€]\d.*|\d+(?:[.,]\d+)*[%$£€]|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{1,2}:\d{2}.*|\d+[kmx]|v\d.*"
+    r"[$£€]\d.*|\d+(?:[.,]\d+)*[%$£€]|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d{1,2}:\d{2}.*|\d{1,3}[kmx]|v\d.*"
 )
 _MIXED = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]{2,}(?:[-/.][a-z0-9]+)*")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s)|q[1-4]|h[12]|(?:am|pm)?\d{1,2}(?:am|pm)")
@@ -61,6 +61,7 @@ class Kind(Enum):
     NUMERAL = "numeral"  # written by the recogniser
     AMOUNT = "amount"  # thousands, money, percents, decimals, times
     LETTER = "letter"
+    SIGN = "sign"  # the plus before a country's code
     MIXED = "mixed"
 
 
@@ -171,7 +172,7 @@ def _scaled(items: Sequence[Item], base: Element) -> Element:
         if rest is not None and (joined or rest.kind is Kind.PAIR):
             value, last = value + int(rest.text), rest.last
         word = items[last].core if last < len(items) else ""
-    if word in MAGNITUDES:
+    if word in MAGNITUDES and not (word == "k" and kind is Kind.DIGIT):
         value, last = value * MAGNITUDES[word], last + 1
         return Element(base.first, last, str(value), Kind.AMOUNT)
     if kind is base.kind:
@@ -201,13 +202,15 @@ def _element(items: Sequence[Item], at: int, before: Sequence[Element]) -> Eleme
     number = cardinal(items, at)
     if number is not None:
         return number
+    if core == "plus" and not inside and at + 1 < len(items) and _begins_code(items, at + 1):
+        return Element(at, at + 1, "+", Kind.SIGN)
     if core in HOMOPHONES:
         singly = len(before) >= 3 and inside and all(e.kind is Kind.DIGIT for e in before[-3:])
         goes_on = at + 1 < len(items) and items[at + 1].core in ONES
         return Element(at, at + 1, HOMOPHONES[core], Kind.DIGIT) if singly and goes_on else None
     if _MIXED.fullmatch(core) and not _ORDINAL.fullmatch(core):
         return Element(at, at + 1, "".join(filter(str.isalnum, core)), Kind.MIXED)
-    return _letter(items, at)
+    return _letter(items, at, inside=inside)
 
 
 def _begins_code(items: Sequence[Item], at: int) -> bool:
@@ -219,17 +222,22 @@ def _begins_code(items: Sequence[Item], at: int) -> bool:
     )
 
 
-def _letter(items: Sequence[Item], at: int) -> Element | None:
+def _letter(items: Sequence[Item], at: int, *, inside: bool = False) -> Element | None:
     letters = _spoken_letter(items[at].core)
     if letters is None:
         return None
-    if items[at].core in ("a", "i"):
-        sides = [items[side].core for side in (at - 1, at + 1) if 0 <= side < len(items)]
-        if not any(_spoken_letter(side) not in (None, "a", "i") for side in sides):
-            return None
-    if items[at].core.startswith("i'"):
+    if items[at].core in ("a", "i") and not _among_codes(items, at, inside=inside):
         return None
     return Element(at, at + 1, letters, Kind.LETTER)
+
+
+def _among_codes(items: Sequence[Item], at: int, *, inside: bool) -> bool:
+    """Tell whether an `a` or `i` is read out as a letter: beside another letter, or inside a code up to its end."""
+    sides = [items[side].core for side in (at - 1, at + 1) if 0 <= side < len(items)]
+    if any(_spoken_letter(side) not in (None, "a", "i") for side in sides):
+        return True
+    follows = at + 1 >= len(items) or items[at].pauses or items[at + 1].core in ("a", "i")
+    return inside and (follows or _begins_code(items, at + 1))
 
 
 def code_runs(items: Sequence[Item]) -> list[Run]:

@@ -94,7 +94,9 @@ def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: 
     """Prepare one word of an utterance."""
     raw = utterance.words[word].text.strip()[:_BOUND]
     core = fold(raw)
-    upper = bool(raw.lstrip("\"'([¿¡“«")[:1].isupper()) and core not in ("i", "i'm", "i'd", "i'll", "i've")
+    upper = bool(raw.lstrip("\"'([¿¡“«")[:1].isupper()) and core.partition("'")[0] != "i"
+    if upper and raw.isupper() and len(core) > 1 and is_ordinary(core) and not namelike(core):
+        upper = False
     tail = raw.rstrip("\"')]”»")
     closes = tail.endswith((".", "?", "!", "…")) and core not in _ABBREVIATIONS
     return Item(

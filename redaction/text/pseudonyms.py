@@ -37,9 +37,9 @@ RANK = (
 def assign(utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> list[TextFinding]:
     """Return the findings without overlap, each with a pseudonym such as `PERSON 1`.
 
-    Findings that overlap become one, of the kind that ranks first; an unknown kind is OTHER. A name and its parts (`Adaeze`, `Adaeze
-    Okonkwo`), spellings of one name, and a number however it was said share a pseudonym; numbers count up by kind in
-    the order of first appearance. Nothing that could lead back to the words is kept.
+    Findings that overlap become one, of the kind that ranks first; an unknown kind is OTHER. A name and its parts
+    (`Adaeze`, `Adaeze Okonkwo`), spellings of one name, and a number however it was said share a pseudonym; numbers
+    count up by kind in the order of first appearance. Nothing that could lead back to the words is kept.
     """
     merged = _merge(findings)
     prepared = {one.utterance: items_of(utterances[one.utterance], one.utterance) for one in merged}

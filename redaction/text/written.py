@@ -57,6 +57,7 @@ class Change(Enum):
 
     NONE = "none"
     NUMBER = "number"
+    QUANTITY = "quantity"  # a number that was not read out digit by digit: a year, a price, a time
     LETTERS = "letters"
     MAIL = "mail"
     WEB = "web"
@@ -98,7 +99,9 @@ def _of_run(run: Run) -> WrittenToken | None:
     if run.last - run.first == 1 and run.elements[0].kind in (Kind.NUMERAL, Kind.MIXED, Kind.AMOUNT):
         return None
     if run.digits:
-        return WrittenToken(run.text, run.first, run.last, Change.NUMBER)
+        amount = any(element.kind is Kind.AMOUNT for element in run.elements)
+        code = not amount and (run.single >= 3 or len(run.digits) >= 6)
+        return WrittenToken(run.text, run.first, run.last, Change.NUMBER if code else Change.QUANTITY)
     if run.letters >= 3:
         return WrittenToken(run.text, run.first, run.last, Change.LETTERS)
     return None
@@ -138,7 +141,7 @@ def _domain(items: Sequence[Item], at: int, starting_at: dict[int, Run]) -> tupl
         run = starting_at.get(last)
         if run is not None and run.letters and (run.last - run.first > 1 or run.letters > 1):
             parts, last = parts + run.text, run.last
-        elif items[last].core and (items[last].alphabetic or "." in items[last].core):
+        elif "@" not in items[last].core and (items[last].alphabetic or "." in items[last].core):
             parts, last = parts + items[last].core, last + 1
         elif (number := cardinal(items, last)) is not None:
             parts, last = parts + number.text, number.last

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import vocabulary
+from redaction.text.lexicon import is_ordinary, vocabulary
 from redaction.text.numbers import SPELLING, Element, Kind, Run, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
@@ -134,7 +134,8 @@ def find_codes(passage: Passage) -> Iterator[Hit]:
         cue = _cue(passage, run, called)
         kind = _kind(run, cue=cue, quantity=_quantity(passage, run))
         if kind is not None:
-            yield Hit(run.first, run.last, kind, 0.9, "code-called" if cue else "code")
+            first = run.first - (cue is not None and _plate_letters(passage, run.first))
+            yield Hit(first, run.last, kind, 0.9, "code-called" if cue else "code")
 
 
 def _cue(passage: Passage, run: Run, called: dict[int, EntityType]) -> EntityType | None:
@@ -146,10 +147,20 @@ def _cue(passage: Passage, run: Run, called: dict[int, EntityType]) -> EntityTyp
             passage[at - 1].core in BETWEEN
             or passage[at - 1].core in SPELLING
             or _numeric(passage[at - 1].core)
+            or (at == run.first and _abbreviated(passage[at - 1].core))
         ):
             return None
         at -= 1
     return called.get(at)
+
+
+def _plate_letters(passage: Passage, first: int) -> bool:
+    """Tell whether up to three letters right before a run belong to it: WX 4821K."""
+    return first > 0 and _abbreviated(passage[first - 1].core) and not passage[first - 1].pauses
+
+
+def _abbreviated(core: str) -> bool:
+    return 1 < len(core) <= 3 and core.isalpha() and not is_ordinary(core)
 
 
 def _numeric(core: str) -> bool:

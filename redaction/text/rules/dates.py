@@ -31,6 +31,17 @@ ORDINALS = vocabulary(
 )
 _WRITTEN_ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)")
 _DATE = re.compile(r"\d{1,4}([/.-])\d{1,2}\1\d{1,4}|\d{1,2}/\d{1,4}|(?:19|20)\d\d|'?\d\ds?")
+# What is so many years old without being anybody.
+THINGS = vocabulary(
+    """
+    codebase code company building system systems house car laptop project bug server contract document product database
+    phone machine version issue whisky whiskey wine computer account law tradition firm business brand app website site
+    ticket request patch release branch engine bridge church tree record data story joke problem technology tech device
+    hardware software battery bond loan mortgage policy agreement startup organization organisation repo library
+    framework language standard feature platform tool team model furniture equipment truck van bus boat plane printer
+    scotch mall hotel restaurant it that this
+    """
+)
 YEARS_OLD = frozenset({"years", "year", "yrs", "yr", "months", "month", "weeks", "days"})
 BIRTH: Phrases[bool] = Phrases(
     (
@@ -69,7 +80,7 @@ ADVERBS = vocabulary(
 AFTER = vocabulary(
     """
     and now right so but he she they i in when next on because yeah okay today tomorrow this who if years year
-    yrs or which that as too though already then can has goes is was my his her last since with
+    yrs or which that as too though maybe almost probably already then can has goes is was my his her last since with
     """
 )
 TIMES = vocabulary(
@@ -88,12 +99,16 @@ KIDS = vocabulary(
 
 def find_ages(passage: Passage) -> Iterator[Hit]:
     """Yield ages: `nine years old`, `my six year old`, `he's nine`, `two boys, nine and fourteen`."""
-    at = 0
+    at, found = 0, -1
     while at < len(passage):
         number = cardinal(passage, at)
         if number is not None:
-            if _plausible(number):
-                yield from _age(passage, number)
+            hits = list(_age(passage, number)) if _plausible(number) else []
+            if not hits and _plausible(number) and _joined(passage, found, number):
+                hits = [Hit(number.first, number.last, AGE, 0.6, "age-joined")]
+            if hits:
+                found = hits[-1].last
+            yield from hits
             at = number.last
             continue
         if _ordinal(passage[at].core) and at + 1 < len(passage) and passage[at + 1].stem == "birthday":
@@ -102,6 +117,17 @@ def find_ages(passage: Passage) -> Iterator[Hit]:
         if hyphened:
             yield Hit(at, at + 1, AGE, 0.95, "age-old")
         at += 1
+
+
+def _joined(passage: Passage, found: int, number: Element) -> bool:
+    """Tell whether a number goes on from an age: `five or six`."""
+    between = [passage[at].core for at in range(max(0, found), number.first)]
+    near = found > 0 and len(between) <= 3 and bool(between)
+    return (
+        near
+        and all(word in ("or", "maybe", "and", "to", "almost") for word in between)
+        and _ends(passage, number.last)
+    )
 
 
 def _plausible(number: Element) -> bool:
@@ -114,9 +140,12 @@ def _age(passage: Passage, number: Element) -> Iterator[Hit]:
     before = [passage[at].core for at in range(max(0, first - 3), first)]
     if following[:1] and following[0] in YEARS_OLD and ("old" in following[1:2] or "olds" in following[1:2] or
                                                         following[1:3] == ["of", "age"]):  # fmt: skip
-        yield Hit(first, last + (3 if following[1:2] == ["of"] else 2), AGE, 0.95, "age-old")
+        end = last + (3 if following[1:2] == ["of"] else 2)
+        if not _of_thing(passage, first, end):
+            yield Hit(first, end, AGE, 0.95, "age-old")
     elif following[:1] and following[0] in ("year-old", "years-old", "year-olds", "yearold", "yo", "y.o"):
-        yield Hit(first, last + 1, AGE, 0.95, "age-old")
+        if not _of_thing(passage, first, last + 1):
+            yield Hit(first, last + 1, AGE, 0.95, "age-old")
     elif (
         before
         and before[-1] in ("aged", "age", "ages", "turning", "turned", "turns")
@@ -129,6 +158,16 @@ def _age(passage: Passage, number: Element) -> Iterator[Hit]:
         yield Hit(first, _spoken_of(passage, last), AGE, 0.75, "age-bare")
     elif _of_kids(passage, number):
         yield Hit(first, last, AGE, 0.7, "age-kids")
+
+
+def _of_thing(passage: Passage, first: int, last: int) -> bool:
+    """Tell whether an age is a thing's: `a twenty year old codebase`, `the company is ten years old`."""
+    if last < len(passage) and passage[last].stem in THINGS and not passage[last - 1].pauses:
+        return passage[last].stem not in ("it", "that", "this")
+    at = first - 1
+    while at >= 0 and (passage[at].core in BE or passage[at].core in ADVERBS):
+        at -= 1
+    return 0 <= at < first - 1 and passage[at].stem in THINGS
 
 
 def _timed(following: list[str]) -> bool:

@@ -9,24 +9,32 @@ from redaction.text.lexicon import is_product, namelike, vocabulary
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
 
-__all__ = ["PARTICLES", "TITLES", "find_named", "find_speakers", "find_titled", "name_end"]
+__all__ = ["PARTICLES", "TITLES", "find_named", "find_speakers", "find_strange", "find_titled", "name_end"]
 
 PERSON = EntityType.PERSON
+MONTHS = vocabulary(
+    """
+    january february march april may june july august september october november december
+    """
+)
 TITLES = vocabulary(
     """
     mr mrs ms miss mister missus dr doctor prof professor coach sir madam madame father sister reverend rev
     pastor rabbi imam judge justice officer detective sergeant captain lieutenant colonel general major
     principal nurse uncle aunt auntie aunty grandma grandpa nana señor senor señora senora herr frau monsieur
     mademoiselle signor signora sheikh sister brother deacon bishop cardinal senator congressman congresswoman
-    councillor councilman governor mayor ambassador inspector constable sri shri mx
+    councillor councilman governor mayor ambassador inspector constable sri shri mx agent sensei ustad pandit
     """
 )
 # Titles that are everyday words too: what follows must be strange, not just possible.
 LOOSE_TITLES = vocabulary(
     """
     father sister brother judge justice general major principal nurse captain coach officer doctor professor
-    uncle aunt miss sir madam cardinal senator governor mayor inspector pastor bishop
+    uncle aunt miss sir madam cardinal senator governor mayor inspector pastor bishop agent
     """
+)
+KIN = frozenset(
+    {"father", "sister", "brother", "uncle", "aunt", "auntie", "aunty", "grandma", "grandpa", "nana"}
 )
 PARTICLES = vocabulary(
     """
@@ -55,6 +63,8 @@ BEFORE: Phrases[str] = Phrases(
     (
         "likely",
         """
+        heard from; hear from; message from; messages from; email from; note from; word from; call from; letter from;
+        regards from; okay; ok; alright; no; yes; yeah; well; poor; old; dear old;
         this is; it's; i'm; i am; here's; that's; that was; there's; hi; hello; hey; dear; thanks; thank you;
         thank; thanks to; welcome; congratulations; congrats; bye; goodbye; good morning; good afternoon; sorry;
         morning; cheers; ask; asked; tell; told; remind; ping; pinged; invite; invited; cc; loop in; looping in;
@@ -146,7 +156,8 @@ def find_titled(passage: Passage) -> Iterator[Hit]:
         loose = item.core in LOOSE_TITLES
         last = name_end(passage, at + 1, strict=loose and not (passage[at + 1].cased and item.upper))
         if last > at + 1:
-            yield Hit(at, last, PERSON, 0.9, "title", strong=not is_product(passage[at + 1].core))
+            first = at + (item.core in KIN and not item.capital)
+            yield Hit(first, last, PERSON, 0.9, "title", strong=not is_product(passage[at + 1].core))
 
 
 def find_named(passage: Passage) -> Iterator[Hit]:
@@ -204,6 +215,26 @@ def find_speakers(passage: Passage) -> Iterator[Hit]:
             following.core in SURE_DOING and item.capital and namelike(item.core)
         ):
             yield Hit(at, at + 1, PERSON, 0.6, "doing", strong=False)
+
+
+def find_strange(passage: Passage) -> Iterator[Hit]:
+    """Yield names by their look alone: two strange words in a row, or a name that is a word but has a capital."""
+    at = 0
+    while at < len(passage):
+        last = at
+        while last < len(passage) and passage[last].strange and not is_product(passage[last].core):
+            last += 1
+            if passage[last - 1].pauses or passage[last - 1].core.endswith("'s"):
+                break
+        if last - at >= 2:
+            yield Hit(at, last, PERSON, 0.4, "strange", strong=False)
+        item = passage[at]
+        if item.capital and not is_product(item.core) and item.stem not in MONTHS:
+            if namelike(item.core):
+                yield Hit(at, at + 1, PERSON, 0.5, "capital-name", strong=False)
+            elif item.strange and len(item.stem) > 2:
+                yield Hit(at, at + 1, PERSON, 0.3, "capital-strange", strong=False)
+        at = max(last, at + 1)
 
 
 def _may_act(item: Item) -> bool:

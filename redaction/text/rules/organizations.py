@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from redaction.model import EntityType
 from redaction.text.lexicon import is_product, vocabulary
+from redaction.text.numbers import code_runs
 from redaction.text.passage import Hit, Item, Passage
+from redaction.text.rules.names import RELATIONS
 from redaction.text.rules.phrases import Phrases
 
 __all__ = ["find_employers", "find_schools"]
@@ -105,6 +107,9 @@ STOPS = vocabulary(
     that's what's there's here and the please thanks actually anyway though home work me him us them
     """
 )  # fmt: skip
+VERBS = frozenset(
+    {"attends", "attended", "attending", "likes", "loves", "left", "joined", "called", "named", "visited"}
+)
 NOWHERE = vocabulary(
     """
     home work scale speed free me him her us them myself yourself themselves least first last once night noon
@@ -148,6 +153,8 @@ def _in_name(item: Item) -> bool:
         return item.upper and item.core not in ("the", "my", "our", "i")
     return (
         item.alphabetic
+        and item.stem not in RELATIONS
+        and item.core not in VERBS
         and item.core not in STOPS
         and (
             item.core not in SCHOOL_WORDS
@@ -187,8 +194,12 @@ def _after(passage: Passage, first: int, kind: EntityType, *, vague: bool, rule:
     """Yield what stands where a name of a school or company is due."""
     if first >= len(passage) or passage[first - 1].closes:
         return
+    letters = code_runs(passage[first : first + 8])
+    if letters and letters[0].first == 0 and letters[0].letters >= 2 and not letters[0].digits:
+        yield Hit(first, first + letters[0].last, kind, 0.75, rule)
+        return
     begin = first + (passage[first].core == "the" and first + 1 < len(passage))
-    last = _name_run(passage, begin, longest=LONGEST)
+    last = _name_run(passage, begin, longest=LONGEST, keep=kind is SCHOOL and not vague)
     if last <= begin:
         return
     words = passage[begin:last]
@@ -197,19 +208,21 @@ def _after(passage: Passage, first: int, kind: EntityType, *, vague: bool, rule:
     spelled = all(len(word.core) == 1 for word in words) and len(words) >= 2
     if all(is_product(word.core) for word in words) and kind is SCHOOL:
         return
-    if not (telling or ended or spelled):
+    plain = kind is SCHOOL and not vague and not words[0].cased and words[0].core not in SCHOOL_WORDS
+    if not (telling or ended or spelled or plain):
         return
     if vague and not (ended or spelled or all(word.strange or word.capital for word in words)):
         return
     yield Hit(first, last, kind, 0.75, rule)
 
 
-def _name_run(passage: Passage, first: int, *, longest: int) -> int:
+def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False) -> int:
     """Return where a run of words of a name ends."""
     at = first
     while at < len(passage) and at - first < longest:
         item = passage[at]
-        if item.core == "and" and at > first and at + 1 < len(passage) and passage[at + 1].stem in AFTER_AND:
+        after = passage[at + 1] if at + 1 < len(passage) else item
+        if item.core == "and" and at > first and (after.stem in AFTER_AND or after.capital):
             at += 2
             break
         if item.core == "of" and at > first and at + 1 < len(passage) and passage[at + 1].strange:
@@ -225,7 +238,7 @@ def _name_run(passage: Passage, first: int, *, longest: int) -> int:
         if item.pauses:
             break
     if at > first and not passage[first].cased:
-        return _trimmed(passage, first, at)
+        return _trimmed(passage, first, at) if not keep else min(at, first + 3)
     return at
 
 

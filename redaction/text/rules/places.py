@@ -184,7 +184,7 @@ def _tail(passage: Passage, at: int, starts: dict[int, Run]) -> int:
             at in starts and passage[at - 1].core in STREETS | LOOSE_STREETS and starts[at].single >= 4
         ) or (at in starts and (starts[at].single >= 4 or starts[at].letters) and len(starts[at].text) >= 4):
             at = end = starts[at].last
-        elif item.strange or (item.capital and item.cased):
+        elif item.strange or (item.capital and item.alphabetic):
             at = end = at + 1
         else:
             break
@@ -198,7 +198,7 @@ def _line_end(passage: Passage, first: int, starts: dict[int, Run]) -> int:
         item = passage[at]
         if at in starts:
             at = starts[at].last
-        elif item.strange or item.core in LINE_WORDS or (item.cased and item.capital):
+        elif item.strange or item.core in LINE_WORDS or (item.capital and item.alphabetic):
             at += 1
         else:
             break

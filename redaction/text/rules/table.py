@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.codes import find_codes, find_handles, find_mails, find_spelled
 from redaction.text.rules.dates import find_ages, find_birth_dates
-from redaction.text.rules.names import find_named, find_speakers, find_titled
+from redaction.text.rules.names import find_named, find_speakers, find_strange, find_titled
 from redaction.text.rules.organizations import find_employers, find_schools
 from redaction.text.rules.places import find_addresses, find_homes
 
@@ -23,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     find_titled,
     find_named,
     find_speakers,
+    find_strange,
     find_addresses,
     find_homes,
     find_schools,
