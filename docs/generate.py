@@ -1,0 +1,170 @@
+"""Generate docs/policy.md and docs/schema/*.json from the program; `--check` only says whether they are up to date.
+
+python docs/generate.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from recorder.bundle.manifest import Manifest
+from recorder.bundle.transcript import Transcript
+from redaction.policy import Policy
+
+DOCS: Final = Path(__file__).resolve().parent
+SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
+    "manifest": Manifest,
+    "transcript": Transcript,
+    "policy": Policy,
+}
+
+NOTES: Final = {
+    "purpose.name": "Why the recording is kept: lower-case letters, digits and hyphens. Written into the manifest.",
+    "purpose.retention_days": "Days until the recording expires; the manifest carries the date.",
+    "consent.default": "Live calls (not in this version): what no answer means.",
+    "faces.method": "`solid` fills the face and what surrounds it, `mosaic` leaves at most 8 blocks across it, "
+    "`remove` takes the whole person out. There is no blur: see the README.",
+    "minors.adult_if_at_least": "A person is an adult only when clearly at least this old by two estimators. Lower "
+    "values keep more young adults in the picture and let more minors through; the default is the measured point "
+    "of 99 % recall of minors.",
+    "minors.min_face_px": "A face less high than this many pixels cannot be judged, so it counts as a minor's. Under "
+    "40 pixels the estimators are of no use.",
+    "minors.picture": "Minors are taken out with hair and body; there is no other choice.",
+    "minors.voice": "A minor's voice is muted wherever it can be told apart; there is no other choice.",
+    "minors.words": "A minor's words are dropped wherever they can be told apart; there is no other choice.",
+    "minors.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible": "Treat "
+    "everybody as an adult: faces are covered, nobody is removed. The name says what it risks; the manifest says that "
+    "it was set.",
+    "screen.text": "Text on shared screens. This version accepts `none` alone and says so; any other value ends in "
+    "status 2, so that nobody relies on what is not there.",
+    "screen.codes": "QR and bar codes on shared screens: `false` alone in this version.",
+    "voice.method": "`resynthesize` stores no sample of the original: the redacted words are spoken by a synthetic "
+    "voice. `disguise` changes the original voice, keeps its melody, and is **not anonymous**: attackers who know the "
+    "method link 82 to 99 of 100 voices. `mute` stores silence.",
+    "speech.personal": "What is heard in place of personal words: a short `tone`, a spoken `word` such as "
+    '"name", or nothing (`mute`).',
+    "speech.language": "ISO 639 code of the language spoken, or `auto`. Languages other than English need the "
+    "multilingual model and have no synthetic voice: their sound is silent and the transcript is kept.",
+    "speech.model": "Name of a model from `offrecord models list`, or the absolute path of a CTranslate2 folder.",
+    "speech.roster": "Names and other words that are masked wherever they are said, also when nearly misspelt. They "
+    "are not part of the policy's digest, which is published.",
+    "speech.allow": "Product words that look like names and are not to be masked.",
+    "transcript.names": "What stands for personal words in the transcript: a `pseudonym` that stays the same for the "
+    "same person ([PERSON 1]), the `label` of its kind ([PERSON]), or nothing (`drop`).",
+    "output.crf": "Constant quality of the H.264 encoder: lower is better and larger.",
+    "output.preset": "Speed of the H.264 encoder.",
+}
+
+HEADER: Final = """# The policy file
+
+A TOML file given with `--policy FILE`. Every key may be left out; a key that is not listed here is an error (status 2).
+The manifest of every bundle holds the sha256 of the whole policy but its lists of words, and its main choices in
+plain text.
+
+This page is generated from `redaction/policy.py` by `docs/generate.py`; a test holds them together.
+
+```toml
+[purpose]
+name = "support-quality"
+retention_days = 30
+
+[faces]
+method = "solid"
+
+[voice]
+method = "resynthesize"
+
+[speech]
+personal = "word"
+roster = ["Ada Example"]       # masked wherever they are said
+allow = ["Jenkins", "Grafana"]  # products, not people
+```
+"""
+
+
+def outputs() -> Mapping[Path, str]:
+    """Return every generated file with its text."""
+    files = {DOCS / "policy.md": policy_page()}
+    for name, model in SCHEMAS.items():
+        schema = json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False)
+        files[DOCS / "schema" / f"{name}.schema.json"] = schema + "\n"
+    return files
+
+
+def policy_page() -> str:
+    """Return docs/policy.md.
+
+    Raises:
+        KeyError: a key has no note here, or a note has no key.
+    """
+    notes = dict(NOTES)
+    lines = [HEADER]
+    for section, field in Policy.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise KeyError(section)
+        lines += [f"## [{section}]", "", (model.__doc__ or "").strip(), ""]
+        lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
+        for key, info in model.model_fields.items():
+            note = notes.pop(f"{section}.{key}")
+            lines.append(f"| `{key}` | {_type(info)} | `{_toml(info.default)}` | {note} |")
+        lines.append("")
+    if notes:
+        raise KeyError(", ".join(notes))
+    return "\n".join(lines)
+
+
+def _type(info: FieldInfo) -> str:
+    """Return a field's type and range in words."""
+    limits = []
+    for limit in info.metadata:
+        for attribute, word in (("ge", "from"), ("le", "to"), ("pattern", "matching")):
+            value = getattr(limit, attribute, None)
+            if value is not None:
+                limits.append(f"{word} `{value}`".replace("|", "\\|"))
+    return " ".join([_annotation(info.annotation), *limits])
+
+
+def _annotation(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " \\| ".join(f"`{_toml(value)}`" for value in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return "list of text"
+    if isinstance(annotation, UnionType):
+        return " or ".join(_annotation(part) for part in get_args(annotation))
+    return {str: "text", int: "whole number", float: "number", bool: "true or false"}[annotation]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def main() -> int:
+    """Write the files, or with --check compare them; return the exit status."""
+    stale = []
+    for path, text in outputs().items():
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.relative_to(DOCS.parent).as_posix())
+        if "--check" not in sys.argv[1:]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        sys.stdout.write(
+            ("out of date: " if "--check" in sys.argv[1:] else "written: ") + ", ".join(stale) + "\n"
+        )
+    return int(bool(stale) and "--check" in sys.argv[1:])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
