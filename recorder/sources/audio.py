@@ -17,7 +17,7 @@ from av.stream import Stream
 from recorder.sources.mixdown import Resampler, mono
 from recorder.sources.opening import open_media
 from recorder.sources.packets import packets
-from recorder.sources.probe import Probe, Track, prepare
+from recorder.sources.probe import Probe, Track, cut_off_at, prepare
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Samples, Span
 
@@ -49,7 +49,7 @@ def read_audio(
         if not isinstance(stream, AudioStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare(stream, threads=1)
-        reader = _Reader(probe, track, sample_rate)
+        reader = _Reader(untrusted_path, probe, track, sample_rate=sample_rate)
         for packet in packets(container, stream):
             yield from reader.read(stream, packet)
         yield from reader.finish()
@@ -62,7 +62,9 @@ class _Reader:
     rounding never adds up; a stamp that strays too far from the count ends the run.
     """
 
-    def __init__(self, probe: Probe, track: Track, sample_rate: int) -> None:
+    def __init__(self, untrusted_path: Path, probe: Probe, track: Track, *, sample_rate: int) -> None:
+        self._path = untrusted_path
+        self._probe = probe
         self._track = track
         self._rate = sample_rate
         self._clock = probe.clock(track)
@@ -94,10 +96,12 @@ class _Reader:
 
     def finish(self) -> Iterator[AudioBlock | Gap]:
         yield from self._end_run()
-        end = self._track.end
-        declared = 0 if end is None else round(end * self._rate)
-        missing = min(declared - self._blocks.written, _LONGEST_TAIL_S * self._rate)
+        seen = Fraction(self._blocks.written, self._rate)
+        leapt = self._clock.leaps
+        declared = seen if leapt else cut_off_at(self._path, self._probe, self._track, end=seen)
+        missing = min(round((declared - seen) * self._rate), _LONGEST_TAIL_S * self._rate)
         if missing > _TAIL_TOLERANCE_S * self._rate:
+            self._damaged = True
             yield from self._silence(self._blocks.written + missing)
         yield from self._blocks.flush()
 

@@ -22,12 +22,14 @@ from recorder.sources.opening import MAX_PIXELS, MAX_TRACKS, open_media
 from recorder.sources.upright import Geometry
 from redaction.errors import UnreadableInput
 
-__all__ = ["Probe", "Track", "prepare", "probe", "scan_end"]
+__all__ = ["Probe", "Track", "cut_off_at", "prepare", "probe", "scan_end"]
 
 LONGEST_S: Final = 24 * 3600
 _NOMINAL_RATE: Final = Fraction(25)
+_FEWEST_BYTES_PER_S: Final = 125
 _PACKETS_TO_TRY: Final = 1500
 _SLOWEST, _FASTEST = Fraction(1, 10), Fraction(1000)
+_CUT_OFF_S: Final = 1
 _TRUSTED_LEAD: Final = Fraction(1)
 _ENCRYPTED_TAGS: Final = frozenset({"encv", "enca", "encs", "drms", "drmi", "drmv", "drma"})
 _NOT_A_PICTURE_TRACK: Final = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -110,7 +112,8 @@ def probe(untrusted_path: Path) -> Probe:
         zero = min(track.start for track in tracks)
         tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
         duration = _declared_duration(container, zero, tracks)
-    if duration is None:
+        believable = duration is not None and container.size >= duration * _FEWEST_BYTES_PER_S
+    if duration is None or not believable:
         duration = scan_end(untrusted_path, tracks, zero)
     if duration > LONGEST_S:
         raise UnreadableInput("The input says that it is longer than 24 hours, which is not supported.")
@@ -120,6 +123,22 @@ def probe(untrusted_path: Path) -> Probe:
         left_out=left_out,
     )
     return Probe(info=info, zero=zero, tracks=tracks)
+
+
+def cut_off_at(untrusted_path: Path, probed: Probe, track: Track, *, end: Fraction) -> Fraction:
+    """Return where a track that ended at `end`, in call time, should have ended: there, or later if it was cut off.
+
+    A container that states no end for each track does state one for all: if no track gets there, the file was cut off.
+    """
+    if track.end is not None:
+        return max(track.end, end)
+    declared = Fraction(probed.info.duration)
+    if (
+        declared - end <= _CUT_OFF_S
+        or declared - scan_end(untrusted_path, probed.tracks, probed.zero) <= _CUT_OFF_S
+    ):
+        return end
+    return declared
 
 
 def scan_end(untrusted_path: Path, tracks: tuple[Track, ...], zero: Fraction) -> Fraction:
@@ -260,7 +279,7 @@ def _describe_video(
     width = first.width if first is not None else stream.codec_context.width
     height = first.height if first is not None else stream.codec_context.height
     if width < 1 or height < 1:
-        raise UnreadableInput("The input's picture has no size.")
+        raise UnreadableInput("The input's picture has no size, or one that is not supported.")
     geometry = Geometry.of(width, height, aspect=stream.sample_aspect_ratio, first=first)
     _bounded_picture(geometry.width, geometry.height)
     rate = _plausible_rate(stream)

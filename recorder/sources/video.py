@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from recorder.sources.deinterlace import Deinterlacer
 from recorder.sources.opening import open_media
 from recorder.sources.packets import packets
-from recorder.sources.probe import Probe, Track, prepare
+from recorder.sources.probe import Probe, Track, cut_off_at, prepare
 from recorder.sources.upright import Upright, black
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Gap, Span, VideoFrame
@@ -51,7 +51,7 @@ def read_video(
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare(stream, threads=threads)
-        reader = _Reader(probe, track)
+        reader = _Reader(untrusted_path, probe, track)
         for packet in packets(container, stream):
             yield from reader.read(stream, packet)
         yield from reader.finish()
@@ -77,9 +77,11 @@ class _Damage:
 
 
 class _Reader:
-    def __init__(self, probe: Probe, track: Track) -> None:
+    def __init__(self, untrusted_path: Path, probe: Probe, track: Track) -> None:
         if track.geometry is None:
             raise InternalError("A sound track was read as a picture.")
+        self._path = untrusted_path
+        self._probe = probe
         self._track = track
         self._clock = probe.clock(track)
         self._upright = Upright(track.geometry)
@@ -120,10 +122,10 @@ class _Reader:
         end = self._end
         if self._waiting and self._damage.pending:
             end = max(end, clock.ticks(max(self._waiting)) + clock.step)
-        if self._track.end is not None:
-            declared = int(self._track.end / clock.time_base)
-            if declared - self._end > _TAIL_TOLERANCE_S / clock.time_base:
-                end = max(end, declared)
+        seen = self._end * clock.time_base
+        declared = seen if clock.leaps else cut_off_at(self._path, self._probe, self._track, end=seen)
+        if declared - seen > _TAIL_TOLERANCE_S:
+            end = max(end, int(declared / clock.time_base))
         end = min(end, self._end + int(_LONGEST_TAIL_S / clock.time_base))
         if end > self._end:
             yield from self._fill(end)
