@@ -232,7 +232,7 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
         if item.capital and not is_product(item.core) and item.stem not in MONTHS:
             if namelike(item.core):
                 yield Hit(at, at + 1, PERSON, 0.5, "capital-name", strong=False)
-            elif item.strange and len(item.stem) > 2:
+            elif item.strange and len(item.stem) > 2 and passage[at - 1].core not in ("the", "a", "an"):
                 yield Hit(at, at + 1, PERSON, 0.3, "capital-strange", strong=False)
         at = max(last, at + 1)
 
