@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from redaction.audio.align import Aligner
+from redaction.audio.mute import merged
 from redaction.audio.pronounce import is_figure
 from redaction.audio.segment import Piece, Segmenter, Vad, wipe
 from redaction.audio.transcribe import Transcriber
@@ -23,10 +24,14 @@ out."""
 LONGEST_S = 30.0
 MOST_WORDS = 120
 
-UNCOVERED_S = 0.3
+UNCOVERED_S = 0.25
 """Speech without a word counts as unheard from this length on, in seconds: about the length of a spoken
 digit. The speech detector closes gaps of 0.25 s, so that shorter ones are often the pause between two
 words."""
+
+_LONGEST_BASE_S, _LONGEST_LETTER_S, _LONGEST_FIGURE_S = 0.35, 0.07, 0.5
+"""What an aligned word lasts at most, in seconds: so much, and more for each letter and figure. Source: above the
+99th percentile of aligned words, prolonged ones included; a dropped word stretches its neighbours beyond it."""
 
 _BROKEN = (
     ArithmeticError,
@@ -125,12 +130,15 @@ class Listener:
 
     def _piece(self, piece: Piece) -> list[Utterance]:
         done: list[Utterance] = []
-        words, language = self._words(piece)
+        heard, words, language = self._words(piece)
         if language != self._language:
             done += self._closed(len(self._open))
             self._language = language
         self._speech += piece.speech
-        self._uncovered += uncovered_speech(piece.speech, words)
+        believable = [word for word in words if not _stretched(word)]
+        self._uncovered += merged(
+            [*uncovered_speech(piece.speech, heard), *uncovered_speech(piece.speech, believable)]
+        )
         self._open += words
         while (count := _complete(self._open)) is not None:
             done += self._closed(count)
@@ -140,18 +148,22 @@ class Listener:
         self._settled = min((word.span.start for word in self._open), default=self._until)
         return done
 
-    def _words(self, piece: Piece) -> tuple[list[Word], str]:
-        """Return the words of a piece and their language; none and a failure where the transcriber raised."""
+    def _words(self, piece: Piece) -> tuple[list[Word], list[Word], str]:
+        """Return the words of a piece as transcribed and as aligned, and their language.
+
+        Where the transcriber raised there are no words, and the piece is a failure.
+        """
         if not piece.speech:
-            return [], self._language
+            return [], [], self._language
         try:
             transcript = self._transcriber.transcribe(piece)
             segments = transcript.segments
             language = transcript.language
-            words = [_sane(word, piece.span) for segment in segments for word in segment]
+            heard = [_sane(word, piece.span) for segment in segments for word in segment]
         except _BROKEN:
             self._failures.append(piece.span)
-            return [], self._language
+            return [], [], self._language
+        words = heard
         if self._aligner is not None:
             try:
                 aligned = [word for segment in self._aligner.align(piece, transcript) for word in segment]
@@ -159,7 +171,7 @@ class Listener:
                     words = [_sane(word, piece.span) for word in aligned]
             except _BROKEN:
                 words = [Word(word.text, word.span, word.probability, located=False) for word in words]
-        return _in_order(words, piece.span), language
+        return heard, _in_order(words, piece.span), language
 
     def _closed(self, count: int) -> list[Utterance]:
         """Close the first `count` open words as an utterance."""
@@ -186,6 +198,14 @@ def uncovered_speech(speech: Sequence[Span], words: Sequence[Word]) -> list[Span
             at = span.end
         left.append(Span(at, max(at, run.end)))
     return [span for span in left if span.duration >= UNCOVERED_S]
+
+
+def _stretched(word: Word) -> bool:
+    """Tell whether an aligned word lasts so long that another, unheard one may be hidden in it."""
+    figures = sum(char.isdecimal() for char in word.text)
+    letters = sum(char.isalpha() for char in word.text)
+    longest = _LONGEST_BASE_S + _LONGEST_LETTER_S * letters + _LONGEST_FIGURE_S * figures
+    return word.located and word.span.duration > longest
 
 
 def _sane(word: Word, piece: Span) -> Word:

@@ -30,6 +30,7 @@ def mute_spans(
 
     Personal words are muted with `pad_s` on each side and on to the neighbouring words, at most
     `LONGEST_FILL_S`. Where one of them is not located its whole utterance is muted, with the same margins.
+    Speech that no word covers is muted with `pad_s` on each side.
 
     Args:
         utterances: what was searched; a finding's `utterance` is an index into it.
@@ -42,25 +43,26 @@ def mute_spans(
     Returns:
         Spans in call time, in order, apart from each other.
     """
-    words = [
-        (word, (number, place))
-        for number, utterance in enumerate(utterances)
-        if track is None or utterance.track == track
-        for place, word in enumerate(utterance.words)
-    ]
-    spans = [*uncovered, *failures]
+    here = [(n, u) for n, u in enumerate(utterances) if track is None or u.track == track]
+    spans = [*(span.padded(pad_s, pad_s) for span in uncovered), *failures]
     for finding in findings:
         utterance = utterances[finding.utterance]
         if track is not None and utterance.track != track:
             continue
         first, last = max(0, finding.first), min(len(utterance.words), finding.last)
-        if not all(word.located for word in utterance.words[first:last]) or first >= last:
+        if first >= last or not all(word.located for word in utterance.words[first:last]):
             first, last = 0, len(utterance.words)
-        spans += [utterance.span] if (first, last) == (0, len(utterance.words)) else []
-        inside = {(finding.utterance, place) for place in range(first, last)}
-        personal = [word for word in utterance.words[first:last]]
-        others = [word for word, key in words if key not in inside]
-        spans.append(_filled(personal, others, pad_s=pad_s) if personal else utterance.span)
+            spans.append(utterance.span)
+        reach = utterance.span.padded(LONGEST_FILL_S, LONGEST_FILL_S)
+        others = [
+            word
+            for number, near in here
+            if near.span.overlaps(reach)
+            for place, word in enumerate(near.words)
+            if word.located and not (number == finding.utterance and first <= place < last)
+        ]
+        if first < last:
+            spans.append(_filled(utterance.words[first:last], others, pad_s=pad_s))
     return merged(spans)
 
 

@@ -235,8 +235,8 @@ class Segmenter:
         if pauses:
             _, begin, end = max(pauses)
             return max(1, (begin + end + 1) // 2, end - _LEAD)
-        quiet = np.convolve(self._probs[first:last], np.ones(3, np.float32), mode="same")
-        return max(1, first + int(np.argmin(quiet)))
+        around = np.convolve(self._probs[max(0, first - 1) : last + 1], np.ones(3, np.float32), mode="valid")
+        return max(1, last - int(np.argmin(around[::-1]))) if len(around) else max(1, last)
 
     def _fitting(self, runs: list[tuple[int, int]]) -> int:
         """Return how many frames, from the first, hold no more than `max_speech_s` of speech."""
