@@ -37,8 +37,9 @@ MAX_WORD_CHARS = 40  # longer "words" are addresses or noise that no listener co
 MAX_PHONEMES = 480
 MAX_SPEECH_S = 60.0
 SENTENCE_PAUSE_S = 0.18
+_TAIL_FRAMES = 3  # a closing consonant's burst decays for some 40 ms
 DURATION_HOPS = 2  # the model counts a phoneme's length in steps of 25 ms, two frames
-SILENCE_DB = -45.0  # under the loudest frame: what is below it at both ends is cut
+SILENCE_DB = -50.0  # under the loudest frame: what is below it at both ends is cut
 LOWEST_F0_HZ = 40.0  # below this the model means "unvoiced". Source: hibari-tts 0.2.1, `dsp.pulses`
 
 _MODEL = "voice.hibari"
@@ -240,7 +241,7 @@ def _sounding(samples: Samples) -> tuple[int, int]:
     loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (SILENCE_DB / 10))
     if not len(loud):
         raise CannotSpeak("The voice model gave silence for a sentence.")
-    return max(0, int(loud[0]) - 1), min(len(frames), int(loud[-1]) + 2)
+    return max(0, int(loud[0]) - 1), min(len(frames), int(loud[-1]) + 1 + _TAIL_FRAMES)
 
 
 def _frame(value: np.int64, end: int) -> int:
