@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -21,9 +22,7 @@ Say = Callable[[str], Samples]
 def say() -> Say:
     """Return a function that speaks a text: float32 (n,), 16,000 Hz, half a second of silence on both
     sides."""
-    from hibari import Hibari
-
-    voice = Hibari()
+    voice = import_module("hibari").Hibari()
 
     def speak(text: str) -> Samples:
         spoken = resample_poly(voice(text, seed=7), 2, 3).astype(np.float32)

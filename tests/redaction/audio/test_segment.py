@@ -17,7 +17,7 @@ class LevelVad:
     """Takes the mean level of a frame for its probability of speech."""
 
     def probabilities(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.abs(frames).mean(axis=1).astype(np.float32)
+        return np.asarray(np.abs(frames).mean(axis=1), np.float32)
 
     def reset(self) -> None:
         return None
