@@ -1,0 +1,102 @@
+"""The README says what the program does: its blocks run, its tables are the program's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from redaction.errors import ExitCode
+from redaction.policy import Policy
+from redaction.weights import CATALOG
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").glob("*.md")],
+    key=lambda page: page.name,
+)
+RUN = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
+
+
+def _sessions() -> list[tuple[str, str]]:
+    """Return each command of the blocks marked with `<!-- run -->`, and the output that the page shows."""
+    found = []
+    for block in RUN.findall(README):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output.strip("\n")))
+    return found
+
+
+def _run(command: str) -> str:
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "100",
+        "TERM": "dumb",
+    }
+    done = subprocess.run(
+        shlex.split(command),
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def test_there_is_something_to_run() -> None:
+    """At least the help text is among the blocks that are run."""
+    assert "offrecord --help" in [command for command, _ in _sessions()]
+
+
+@pytest.mark.parametrize(("command", "shown"), _sessions())
+def test_blocks_show_what_commands_print(command: str, shown: str) -> None:
+    """Every marked block shows what its command prints today."""
+    assert _run(command) == shown
+
+
+def test_policy_example_is_accepted() -> None:
+    """The policy shown is one, and says what the text beside it says."""
+    policy = Policy.from_toml(re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0])
+    assert policy.minors.adult_if_at_least > Policy().minors.adult_if_at_least
+    assert policy.speech.personal == "word"
+
+
+def test_status_table_is_complete() -> None:
+    """The table of exit statuses lists each one that the program knows, and no other."""
+    table = README.split("| status | meaning |\n|---|---|\n")[1].split("\n\n")[0]
+    assert [int(row.split("|")[1]) for row in table.splitlines()] == sorted(map(int, ExitCode))
+
+
+def test_model_table_is_the_catalog() -> None:
+    """The table of models is the catalog's: name, group, licence, purpose."""
+    rows = [f"| `{e.name}` | {e.group} | {e.licence} | {e.purpose} |" for e in CATALOG.values()]
+    table = README.split("| model | group | licence | what it is for |\n|---|---|---|---|\n")[1].split(
+        "\n\n"
+    )[0]
+    assert table.splitlines() == rows
+
+
+def test_make_targets_exist() -> None:
+    """Every `make` target and `benchmarks` module that the page names exists."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for module in re.findall(r"-m benchmarks\.(\w+)", README):
+        assert (ROOT / "benchmarks" / f"{module}.py").is_file(), module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of every page leads to a file of the project."""
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
