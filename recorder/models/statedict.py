@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -218,7 +219,7 @@ def read_state_dict(untrusted_data: bytes, *, under: str = "") -> dict[str, Tens
     try:
         with zipfile.ZipFile(io.BytesIO(untrusted_data)) as archive:
             return _tensors(archive, under)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, TypeError, ValueError):
         raise ModelAltered(_REFUSED) from None
 
 
