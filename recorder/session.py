@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ from recorder.mending import verified_picture, verified_sound
 from recorder.picture import PictureResult, redact_picture
 from recorder.progress import Progress
 from recorder.sound import Heard, SoundResult, SoundStages, drop_minors, listen, render
-from recorder.sources.contract import TrackInfo
+from recorder.sources.contract import SourceInfo, TrackInfo
 from recorder.sources.file import FileSource
 from recorder.verification import Still, check_container, check_sound_length
 from redaction.errors import RedactionIncomplete, UnreadableInput, UsageError
@@ -44,7 +44,7 @@ from redaction.video.redact import VideoStages
 from redaction.video.secondlook import SecondLook
 from redaction.weights import identify
 
-__all__ = ["Engine", "Published", "bundle_name", "redact_file"]
+__all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file"]
 
 RECORDING: Final = "recording.mp4"
 _EDGE_S: Final = 0.5
@@ -57,42 +57,68 @@ _VIDEO_MODELS: Final = ("face.yunet", "face.centerface", "face.blazeface")
 _AGE_MODELS: Final = ("age.faceapi", "age.faceres_deep", "person.selfie")
 
 
-@dataclass(frozen=True, slots=True)
 class Engine:
-    """Everything loaded once and shared by the recordings of a run.
+    """The models, loaded when the first recording needs them and shared by the recordings of a run.
 
-    Sound stages are loaded when the first recording with sound needs them, so that a silent film needs no speech model.
+    Raises:
+        UsageError: the policy asks for what this version cannot do.
     """
 
-    policy: Policy
-    video: VideoStages
-    look: SecondLook
-    _sound: list[SoundStages] = field(default_factory=list)
-
-    @classmethod
-    def load(cls, policy: Policy) -> Engine:
-        """Load the picture's models.
-
-        Raises:
-            ModelUnavailable: a model file is missing or altered.
-            UsageError: the policy asks for what this version cannot do.
-        """
+    def __init__(self, policy: Policy) -> None:
         if policy.screen.text != "none" or policy.screen.codes:
             raise UsageError(
                 "This version does not redact text or codes on the screen; "
                 'set screen.text = "none" and screen.codes = false, or wait for the version that does.'
             )
-        return cls(policy, VideoStages.load(policy), SecondLook())
+        self.policy = policy
+        self._video: VideoStages | None = None
+        self._look: SecondLook | None = None
+        self._sound: SoundStages | None = None
 
+    @property
+    def video(self) -> VideoStages:
+        """The picture's stages.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        if self._video is None:
+            self._video = VideoStages.load(self.policy)
+        return self._video
+
+    @property
+    def look(self) -> SecondLook:
+        """The detectors of the second look.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        if self._look is None:
+            self._look = SecondLook()
+        return self._look
+
+    @property
     def sound(self) -> SoundStages:
-        """Return the sound's models, loading them at the first call."""
-        if not self._sound:
-            self._sound.append(SoundStages.load(self.policy))
-        return self._sound[0]
+        """The sound's stages.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        if self._sound is None:
+            self._sound = SoundStages.load(self.policy)
+        return self._sound
+
+    def prepare(self, info: SourceInfo) -> None:
+        """Load what a recording needs before anything of it is decoded."""
+        if info.video:
+            _ = self.video, self.look
+        if info.audio:
+            _ = self.sound
 
     def close(self) -> None:
         """Free what must be freed before the interpreter ends."""
-        self.look.close()
+        if self._look is not None:
+            self._look.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +128,21 @@ class Published:
     path: Path
     manifest: Manifest
     seconds_taken: float
+
+
+def open_source(path: Path) -> FileSource:
+    """Open a recording and look at its tracks.
+
+    Raises:
+        UnreadableInput: it is no recording, or a track of it cannot be decoded.
+    """
+    source = FileSource(path)
+    if left_out := source.info().left_out:
+        raise UnreadableInput(
+            f"{left_out} track(s) of the input cannot be decoded, so what is in them is unknown; "
+            "convert the recording to MP4 with H.264 and AAC first."
+        )
+    return source
 
 
 def bundle_name(path: Path) -> str:
@@ -125,7 +166,7 @@ def bundle_name(path: Path) -> str:
 
 
 def redact_file(
-    path: Path,
+    source: FileSource,
     writer: BundleWriter,
     *,
     engine: Engine,
@@ -137,20 +178,21 @@ def redact_file(
     Raises:
         OffrecordError: with the exit status of the cause; nothing was published.
     """
-    run = _Run(path, writer, engine, progress, cancellation)
+    with storage_errors():
+        log = ChainedLog(writer.path("log.jsonl"))
     try:
-        return run.run()
-    except BaseException:
-        run.log.close()
+        return _Run(source, writer, log, engine, progress, cancellation).run()
+    finally:
+        log.close()
         writer.discard()
-        raise
 
 
 class _Run:
     def __init__(
         self,
-        path: Path,
+        source: FileSource,
         writer: BundleWriter,
+        log: ChainedLog,
         engine: Engine,
         progress: Progress,
         cancellation: Cancellation,
@@ -159,17 +201,17 @@ class _Run:
         self.engine = engine
         self.policy = engine.policy
         self.writer = writer
+        self.log = log
         self.progress = progress
         self.cancellation = cancellation
-        with storage_errors():
-            self.log = ChainedLog(writer.path("log.jsonl"))
-        self.source = FileSource(path)
-        self.info = self.source.info()
+        self.source = source
+        self.info = source.info()
         self.notes: list[str] = []
         self.checks: list[Check] = []
 
     def run(self) -> Published:
         self._log_start()
+        self.engine.prepare(self.info)
         pictures, heard = self._redact()
         self._log_findings(pictures, heard)
         _refuse_incomplete(pictures)
@@ -204,14 +246,10 @@ class _Run:
                     },
                 )
             )
-        if self.info.left_out:
-            raise UnreadableInput(
-                f"{self.info.left_out} track(s) of the input cannot be decoded, so what is in them is unknown."
-            )
 
     def _redact(self) -> tuple[list[PictureResult], Heard | None]:
         """Redact the pictures and listen to the sound at the same time."""
-        stages = self.engine.sound() if self.info.audio else None
+        stages = self.engine.sound if self.info.audio else None
         with ThreadPoolExecutor(2, thread_name_prefix="redact") as pool:
             picture_job = pool.submit(self._pictures)
             sound_job = pool.submit(self._listen, stages) if stages is not None else None
@@ -276,7 +314,7 @@ class _Run:
             self.writer.path("sound.m4a"),
             duration=self._duration(pictures),
             policy=self.policy,
-            stages=self.engine.sound(),
+            stages=self.engine.sound,
             heard=heard,
             utterances=utterances,
             silent=[*minors_only, *silent],
@@ -314,7 +352,7 @@ class _Run:
             heard,
             source=self.source,
             tracks=self.info.audio,
-            stages=self.engine.sound(),
+            stages=self.engine.sound,
             rerender=lambda silent: self._speak(pictures, heard, silent=silent),
             progress=self.progress,
             cancellation=self.cancellation,

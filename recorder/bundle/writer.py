@@ -134,7 +134,9 @@ class BundleWriter:
             _remove(aside)
 
     def discard(self) -> None:
-        """Remove the partial bundle; never raises, since it runs while another error is on its way."""
+        """Remove the partial bundle, if it is still there; never raises, since an error may be on its way."""
+        if self._lock is None:
+            return
         shutil.rmtree(self.partial, ignore_errors=True)
         self._unlock()
 

@@ -13,7 +13,7 @@ import click
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.watch import ProgressMode, watched
 from recorder.flow import Cancellation
-from recorder.session import Engine, bundle_name, redact_file
+from recorder.session import Engine, bundle_name, open_source, redact_file
 from recorder.signals import stopping
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import Policy
@@ -138,7 +138,7 @@ def redact_all(
     cancellation = Cancellation()
     outcomes: list[Outcome] = []
     with stopping(cancellation) as stop:
-        engine = Engine.load(policy)
+        engine = Engine(policy)
         try:
             for number, path in enumerate(files, start=1):
                 cancellation.renew()
@@ -180,11 +180,14 @@ def _one(
 ) -> Outcome:
     try:
         cancellation.check()
+        source = open_source(path)
         writer = BundleWriter(folder, name or bundle_name(path), replace=force)
         if callable(note_writer):
             note_writer(writer)
         with watched(mode, number=number, of=of) as progress:
-            published = redact_file(path, writer, engine=engine, progress=progress, cancellation=cancellation)
+            published = redact_file(
+                source, writer, engine=engine, progress=progress, cancellation=cancellation
+            )
         if delete_source:
             _delete(path)
     except OffrecordError as error:
