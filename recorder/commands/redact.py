@@ -6,17 +6,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.watch import ProgressMode, watched
 from recorder.flow import Cancellation
-from recorder.session import Engine, bundle_name, open_source, redact_file
 from recorder.signals import stopping
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import Policy
+
+if TYPE_CHECKING:
+    from recorder.session import Engine
 
 __all__ = ["load_policy", "redact", "redact_all"]
 
@@ -135,6 +137,8 @@ def redact_all(
         ModelUnavailable: a model file is missing or altered.
     """
     files = _expanded(inputs)
+    from recorder.session import Engine  # takes seconds to import; a mistyped path is told at once
+
     cancellation = Cancellation()
     outcomes: list[Outcome] = []
     with stopping(cancellation) as stop:
@@ -178,6 +182,8 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> Outcome:
+    from recorder.session import bundle_name, open_source, redact_file
+
     try:
         cancellation.check()
         source = open_source(path)
@@ -222,8 +228,10 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
                     "A folder among the inputs holds no recording; name recordings or their folder."
                 )
             files += found
-        else:
+        elif item.exists():
             files.append(item)
+        else:
+            raise UnreadableInput("An input does not exist; check the paths given.")
     return files
 
 

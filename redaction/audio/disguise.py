@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyworld
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from redaction.audio.mix import Mixer, mute
 from redaction.audio.pseudovoice import Uniform
@@ -150,6 +149,8 @@ class Disguiser:
         )[: len(original)]
         if not np.isfinite(out).all():
             raise ValueError("a disguised piece is not sound")
+        from scipy.signal import resample_poly  # takes a second to import, and only this method needs it
+
         samples = level(resample_poly(out, OUTPUT_RATE // 8000, LISTENING_RATE // 8000))
         count = min(round(FADE_S * OUTPUT_RATE), len(samples) // 2)
         ramp = np.linspace(0, 1, count, dtype=np.float32)
