@@ -60,6 +60,7 @@ class Cadence:
         key: at least this often both detectors see the whole frame.
         frames: the same in frames.
         deep: at least this often they see it at full resolution.
+        turned_scale: share of an ordinary look's scale at which turned frames are looked at.
         turned_score: least score of a face found only in a turned frame.
         rescues: most lost faces looked for one by one on one frame.
         crowded: share of the frame from which changed regions are looked at as a whole.
@@ -67,7 +68,8 @@ class Cadence:
 
     key: float = 0.2
     frames: int = 12
-    deep: float = 1.0
+    deep: float = 1.4
+    turned_scale: float = 0.75
     turned_score: float = 0.7
     rescues: int = 6
     crowded: float = 0.45
@@ -217,7 +219,8 @@ class Examiner:
         turns: Sequence[Turn] = TURNS[1:] if first else (TURNS[1 + shot.turns % 3],)
         shot.turns += 1
         for turn in turns:
-            found = self._see(frame, View.of(frame, scale=base, turn=turn), self._quick)
+            view = View.of(frame, scale=base * self.cadence.turned_scale, turn=turn)
+            found = self._see(frame, view, self._quick)
             faces += [face for face in found if face.score >= self.cadence.turned_score]
         links = self._linker.link(frame.time, merged(faces))
         links += self._rescue(frame, base)
@@ -276,8 +279,9 @@ class Examiner:
         box = Box.outward(x1, y1, x2, y2)
         block = block_of(frame)
         times: list[float] = []
+        born = frame.time
         for earlier, before in reversed(shot.history):
-            if earlier >= frame.time:
+            if earlier >= born:
                 continue
             if patch_change(now, before, block=block, box=box) >= 3.0:
                 break

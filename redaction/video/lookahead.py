@@ -58,7 +58,7 @@ class TrackletRecord:
     Attributes:
         number: within the track, from 1.
         reason: MINOR when it was removed as one on any frame.
-        start, end: times of the first and the last covered frame, seconds.
+        start, end: from its first covered frame to the end of its last, seconds.
         frames: covered frames.
         seen: frames on which a detector saw it.
         lowest_score: the least of its detections' scores.
@@ -74,7 +74,7 @@ class TrackletRecord:
 
     @property
     def span(self) -> Span:
-        """Time from its first to its last covered frame."""
+        """Time for which it is covered."""
         return Span(self.start, self.end)
 
 
@@ -163,6 +163,8 @@ class LookAhead:
     def _time(self, frame: VideoFrame) -> None:
         if self._last_time is not None:
             step = frame.time - self._last_time
+            if step < 0:
+                raise ValueError("frames do not come in order of time")
             if 0 < step < 0.5:
                 self._interval += 0.2 * (step - self._interval)
         self._last_time = frame.time
@@ -191,6 +193,7 @@ class LookAhead:
 
     def _cover_people(self, held: _Held, verdict: _Verdict) -> None:
         frame = held.frame
+        time = frame.time
         for item in self._linker.tracklets:
             box = self._box(item, frame)
             if box is None:
@@ -198,10 +201,10 @@ class LookAhead:
             verdict.people += 1
             minor = not self._ages.is_adult(item.number)
             verdict.minors += minor
-            self._note(item, frame.time, minor=minor)
+            self._note(item, time, minor=minor)
             if verdict.whole:
                 continue
-            score = next((seen.score for seen in item.observations if seen.time == frame.time), 0.0)
+            score = next((seen.score for seen in item.observations if seen.time == time), 0.0)
             reason = CoverReason.MINOR if minor else CoverReason.FACE
             if not minor and not self._remove_all:
                 verdict.covers.append(Cover(box, reason, item.number, score))
@@ -264,6 +267,7 @@ class LookAhead:
         if record is None:
             return
         record.seen, record.lowest_score = item.seen, item.lowest
+        record.end += self._interval
         self.finished.append(record)
         self.events.append(
             Event(

@@ -17,6 +17,7 @@ from redaction.video.detect import CenterFace, Detection, FaceDetector, PairDete
 from redaction.video.look import Cadence
 from redaction.video.lookahead import Bounds, LookAhead, Planned, TrackletRecord
 from redaction.video.minors import AgeJudging, Ages, Outlines, Silhouettes
+from redaction.video.person import Silhouette
 
 __all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
 
@@ -53,7 +54,8 @@ class VideoStages:
         quick = YuNet(threads=threads)
         thorough = PairDetector(quick, CenterFace(threads=threads))
         judge = None if policy.minors.all_declared_adult else AgeJudge(policy.minors, threads=threads)
-        return cls(quick, thorough, judge)
+        removes = judge is not None or policy.faces.method == "remove"
+        return cls(quick, thorough, judge, Silhouette() if removes else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class VideoRedactor:
         if width < 2 or height < 2:
             raise ValueError("a picture has at least two pixels each way")
         judge = None if policy.minors.all_declared_adult else stages.judge or _NobodyIsAdult()
+        self._bounds = bounds or Bounds()
         self._ahead = LookAhead(
             quick=stages.quick,
             thorough=stages.thorough,
@@ -124,7 +127,7 @@ class VideoRedactor:
             outlines=None if stages.silhouettes is None else Outlines(stages.silhouettes),
             remove_all=policy.faces.method == "remove",
             track=track,
-            bounds=bounds,
+            bounds=self._bounds,
             cadence=cadence,
         )
         self._pixelate = policy.faces.method == "mosaic"
@@ -135,30 +138,32 @@ class VideoRedactor:
         self._counts = dict.fromkeys(Examined, 0)
         self._frames = 0
         self._incomplete = 0
-        self._whole: tuple[str, Span] | None = None
+        self._whole: tuple[str, float] | None = None
         self._minors_only: list[Span] = []
-        self._alone: Span | None = None
-        self._given = 0
+        self._alone: float | None = None
+        self._time = 0.0
+        self._step = 1 / 30
 
     def push(self, frame: VideoFrame) -> list[RedactedFrame]:
         """Take the next frame; return those that are done, in order."""
-        self._given += 1
         if self._pool is None:
-            return [self._done(item) for item in self._ahead.feed(frame)]
+            return self._all_done(self._ahead.feed(frame))
         self._waiting.append(self._pool.submit(self._ahead.feed, frame))
         result: list[RedactedFrame] = []
-        while self._waiting and (len(self._waiting) > _QUEUE or self._waiting[0].done()):
-            result += [self._done(item) for item in self._waiting.popleft().result()]
+        room = max(1, min(_QUEUE, self._bounds.bytes // 4 // max(1, frame.nbytes)))
+        while self._waiting and (len(self._waiting) > room or self._waiting[0].done()):
+            result += self._all_done(self._waiting.popleft().result())
         return result
 
     def flush(self) -> list[RedactedFrame]:
         """Return all frames that are still held; no more can be given."""
         result: list[RedactedFrame] = []
         while self._waiting:
-            result += [self._done(item) for item in self._waiting.popleft().result()]
-        result += [self._done(item) for item in self._ahead.finish()]
-        self._end_whole()
-        self._end_alone()
+            result += self._all_done(self._waiting.popleft().result())
+        result += self._all_done(self._ahead.finish())
+        end = self._time + self._step
+        self._end_whole(end)
+        self._end_alone(end)
         self.close()
         return result
 
@@ -192,21 +197,28 @@ class VideoRedactor:
             minors_only=tuple(self._minors_only),
         )
 
+    def _all_done(self, planned: list[Planned]) -> list[RedactedFrame]:
+        """Render frames, letting go of each original as soon as its redacted copy exists."""
+        planned.reverse()
+        return [self._done(planned.pop()) for _ in range(len(planned))]
+
     def _done(self, item: Planned) -> RedactedFrame:
+        time = item.frame.time
+        if self._frames:
+            self._step = min(1.0, max(0.0, time - self._time))
+        self._time = time
         self._frames += 1
         self._counts[item.examined] += 1
-        time = item.frame.time
         if item.whole:
             self._incomplete += item.whole in ("detector", "silhouette", "memory")
-            self._note_whole(item.whole, time)
-        else:
-            self._end_whole()
-        if item.people and item.minors == item.people:
-            start = self._alone.start if self._alone is not None else time
-            self._alone = Span(start, max(start, time))
-        elif self._alone is not None:
-            self._alone = Span(self._alone.start, max(self._alone.start, time))
-            self._end_alone()
+        if self._whole is not None and self._whole[0] != item.whole:
+            self._end_whole(time)
+        if item.whole and self._whole is None:
+            self._whole = (item.whole, time)
+        if not item.people or item.minors < item.people:
+            self._end_alone(time)
+        elif self._alone is None:
+            self._alone = time
         return RedactedFrame(self._rendered(item), item.covers, item.examined)
 
     def _rendered(self, item: Planned) -> VideoFrame:
@@ -214,22 +226,16 @@ class VideoRedactor:
             return covered_whole(item.frame)
         return covered(item.frame, item.covers, pixelate=self._pixelate)
 
-    def _note_whole(self, reason: str, time: float) -> None:
-        if self._whole is not None and self._whole[0] == reason:
-            self._whole = (reason, Span(self._whole[1].start, max(self._whole[1].start, time)))
-            return
-        self._end_whole()
-        self._whole = (reason, Span(time, time))
-
-    def _end_whole(self) -> None:
+    def _end_whole(self, time: float) -> None:
         if self._whole is not None:
-            reason, span = self._whole
+            reason, start = self._whole
+            span = Span(start, max(start, time))
             self._events.append(Event(EventKind.WHOLE_COVER, self._track, span, {"reason": reason}))
             self._whole = None
 
-    def _end_alone(self) -> None:
+    def _end_alone(self, time: float) -> None:
         if self._alone is not None:
-            self._minors_only.append(self._alone)
+            self._minors_only.append(Span(self._alone, max(self._alone, time)))
             self._alone = None
 
 
