@@ -188,9 +188,9 @@ class Silhouette:
             head.y2 + below * head.height,
         ).clipped(frame.width, frame.height)
         view = View.of(frame, region=region, scale=min(1.0, _LOOK_PX / max(region.width, region.height)))
-        picture = view.picture(frame)
+        picture = np.asarray(cv2.cvtColor(view.picture(frame), cv2.COLOR_BGR2RGB), dtype=np.uint8)
         try:
-            share = self._segmenter.people(np.ascontiguousarray(picture[:, :, ::-1]))
+            share = self._segmenter.people(picture)
         finally:
             picture.fill(0)
         if share.shape != (view.height, view.width) or not np.isfinite(share).all():
