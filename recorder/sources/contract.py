@@ -103,8 +103,9 @@ class Source(Protocol):
         """Yield the frames of a picture track in order of time.
 
         Every frame has the size and time base of its `TrackInfo`; pts rise strictly from at least 0. Planes are
-        read-only views whose columns are contiguous while rows may be padded: copy before drawing. A `Gap` comes
-        before the `whole_cover` frames that fill it, of which the first stands at its start.
+        read-only views whose columns are contiguous while rows may be padded: copy before drawing. Lost or damaged
+        time is filled with `whole_cover` frames, black and at the nominal rate, of which the first stands at its
+        start; the `Gap` that tells of it comes after them.
         """
         ...
 

@@ -106,7 +106,7 @@ def probe(untrusted_path: Path) -> Probe:
     with open_media(untrusted_path) as container:
         streams, left_out = _usable(container)
         firsts = _first_frames(container, streams)
-        if not firsts:
+        if not any(first.frame for first in firsts.values()):
             raise UnreadableInput("Nothing in the input can be decoded: it is damaged or encrypted.")
         tracks = _describe(streams, firsts)
         zero = min(track.start for track in tracks)
@@ -220,11 +220,21 @@ def _bounded_picture(width: int, height: int) -> None:
         )
 
 
-def _first_frames(
-    container: InputContainer, streams: list[VideoStream | AudioStream]
-) -> dict[int, AvVideoFrame | AudioFrame]:
+@dataclass(slots=True)
+class _First:
+    """What came first of a stream: the earliest raw pts of a packet up to the first frame, and that frame."""
+
+    packet_pts: int | None = None
+    frame: AvVideoFrame | AudioFrame | None = None
+
+    def note(self, packet: Packet[Stream]) -> None:
+        if packet.pts is not None and packet.size and not packet.is_discard:
+            self.packet_pts = packet.pts if self.packet_pts is None else min(self.packet_pts, packet.pts)
+
+
+def _first_frames(container: InputContainer, streams: list[VideoStream | AudioStream]) -> dict[int, _First]:
     """Decode until each stream has shown one frame, or enough packets have been tried."""
-    firsts: dict[int, AvVideoFrame | AudioFrame] = {}
+    firsts = {stream.index: _First() for stream in streams}
     wanted = {stream.index: stream for stream in streams}
     for stream in streams:
         prepare(stream, threads=1)
@@ -234,12 +244,12 @@ def _first_frames(
             stream = wanted[packet.stream_index]
             if packet.has_sidedata("encryption_info"):
                 raise UnreadableInput("The input is encrypted or copy-protected, so it cannot be decoded.")
-            if packet.stream_index not in firsts:
-                frame = _first_of(stream, packet)
-                if frame is not None:
-                    firsts[stream.index] = frame
+            first = firsts[packet.stream_index]
+            if first.frame is None:
+                first.note(packet)
+                first.frame = _first_of(stream, packet)
             tried += 1
-            if len(firsts) == len(streams) or tried > _PACKETS_TO_TRY:
+            if tried > _PACKETS_TO_TRY or all(found.frame for found in firsts.values()):
                 break
     except av.error.FFmpegError:
         return firsts
@@ -254,17 +264,18 @@ def _first_of(stream: VideoStream | AudioStream, packet: Packet[Stream]) -> AvVi
     return next((frame for frame in frames if not frame.is_corrupt), None)
 
 
-def _describe(
-    streams: list[VideoStream | AudioStream], firsts: dict[int, AvVideoFrame | AudioFrame]
-) -> tuple[Track, ...]:
+def _describe(streams: list[VideoStream | AudioStream], firsts: dict[int, _First]) -> tuple[Track, ...]:
     tracks: list[Track] = []
+    starts = {stream.index: _start(stream, firsts[stream.index]) for stream in streams}
+    earliest = min((start for start in starts.values() if start is not None), default=Fraction(0))
     numbers = {"V": 0, "A": 0}
     for stream in streams:
         letter = "V" if isinstance(stream, VideoStream) else "A"
         numbers[letter] += 1
         track_id = f"{letter}{numbers[letter]}"
-        first = firsts.get(stream.index)
-        start = _start(stream, first)
+        first = firsts[stream.index].frame
+        known = starts[stream.index]
+        start = earliest if known is None else known
         if isinstance(stream, VideoStream):
             picture = first if isinstance(first, AvVideoFrame) else None
             tracks.append(_describe_video(stream, picture, track_id=track_id, start=start))
@@ -335,14 +346,21 @@ def _plausible_rate(stream: VideoStream) -> Fraction | None:
     return None
 
 
-def _start(stream: VideoStream | AudioStream, first: AvVideoFrame | AudioFrame | None) -> Fraction:
-    """Return the raw time of the first thing to present: the first frame's, unless it comes late or early by far."""
+def _start(stream: VideoStream | AudioStream, first: _First) -> Fraction | None:
+    """Return the raw time of the first thing to present, None when nothing tells.
+
+    That is the first frame's, unless it comes late or early by far. Pictures whose packets came before and gave no
+    frame count: the time is there though they are lost. Sound packets before the first frame are the encoder's lead-in.
+    """
     time_base = stream.time_base or Fraction(0)
     declared = None if stream.start_time is None else stream.start_time * time_base
-    seen = None if first is None or first.pts is None else first.pts * time_base
-    if declared is None or seen is None:
-        return declared if declared is not None else seen if seen is not None else Fraction(0)
-    return seen if abs(seen - declared) < _TRUSTED_LEAD else min(seen, declared)
+    if first.frame is None or first.frame.pts is None:
+        return declared
+    stamps = [first.frame.pts]
+    if isinstance(stream, VideoStream) and first.packet_pts is not None:
+        stamps.append(first.packet_pts)
+    seen = min(stamps) * time_base
+    return seen if declared is None or abs(seen - declared) < _TRUSTED_LEAD else min(seen, declared)
 
 
 def _ending(track: Track, stream: VideoStream | AudioStream, zero: Fraction) -> Track:

@@ -13,7 +13,17 @@ import pytest
 from recorder.sources.file import FileSource
 from redaction.errors import UnreadableInput
 from redaction.model import VideoFrame
-from tests.media import Clip, break_bytes, frame_number, frames_of, gaps_of, make_clip, samples_of
+from tests.media import (
+    Clip,
+    beep_times,
+    break_bytes,
+    flash_times,
+    frame_number,
+    frames_of,
+    gaps_of,
+    make_clip,
+    samples_of,
+)
 
 _FPS = 25
 _SECONDS = 4.0
@@ -113,6 +123,26 @@ def test_after_damage_the_cover_holds_until_a_key_frame(clips: Path, tmp_path: P
     (gap,) = gaps_of(list(source.video("V1")))
     assert (gap.track, gap.reason) == ("V1", "damaged")
     assert (gap.span.start, gap.span.end) == pytest.approx((1.2, 2.0), abs=0.001)
+
+
+def test_a_damaged_start_is_covered_time(tmp_path: Path) -> None:
+    """When the first pictures are lost the sound keeps its place and the picture begins covered."""
+    clip = make_clip(tmp_path / "a.mp4", seconds=2.0, fps=_FPS, size=(160, 120), gop=10, flashes=(1.0,))
+    data = bytearray(clip.path.read_bytes())
+    for number in range(7):
+        start, size = _sample(clip.path, number)
+        data[start : start + size] = bytes(size)
+    clip.path.write_bytes(data)
+    source = FileSource(clip.path)
+    frames = frames_of(list(source.video("V1")))
+    assert frames[0].time == pytest.approx(0, abs=0.001)
+    assert all(frame.whole_cover for frame in frames[:9])
+    assert not frames[12].whole_cover
+    assert flash_times(frames) == pytest.approx([1.0], abs=0.001)
+    beeps = beep_times(samples_of(list(source.audio("A1", 48_000))), sample_rate=48_000)
+    assert beeps == pytest.approx([1.0], abs=0.01)
+    (gap,) = gaps_of(list(source.video("V1")))
+    assert (gap.span.start, gap.span.end) == pytest.approx((0.0, 0.4), abs=0.041)
 
 
 def test_broken_sound_is_silence_in_its_place(tmp_path: Path) -> None:

@@ -211,3 +211,46 @@ def test_picture_and_sound_stay_together(tmp_path: Path, name: str, options: dic
     true = [min(clip.times, key=lambda t, at=at: abs(t - at - shift)) for at in (0.48, 1.52)]  # type: ignore[misc]
     found = [flash - beep for flash, beep in zip(flashes, beeps, strict=True)]
     assert found == pytest.approx([t - at for t, at in zip(true, (0.48, 1.52), strict=True)], abs=0.01)
+
+
+def test_edit_lists_are_honoured(tmp_path: Path) -> None:
+    """What an edit list cuts off at the start is neither seen nor heard, and what follows stays together."""
+    clip = make_clip(
+        tmp_path / "a.mp4", seconds=2.0, size=(160, 120), flashes=(1.0,), video_start=-0.4, audio_start=-0.4
+    )
+    source = FileSource(clip.path)
+    frames = frames_of(list(source.video("V1")))
+    assert frame_number(frames[0]) == 10
+    assert frames[0].time == pytest.approx(0, abs=0.001)
+    assert flash_times(frames) == pytest.approx([0.6], abs=0.001)
+    samples = samples_of(list(source.audio("A1", 48_000)))
+    assert beep_times(samples, sample_rate=48_000) == pytest.approx([0.6], abs=0.01)
+    assert source.info().duration == pytest.approx(1.6, abs=0.03)
+
+
+def test_live_recordings_that_state_no_length(tmp_path: Path) -> None:
+    """A browser's recording states no duration; it is found by reading the packets."""
+    clip = make_clip(
+        tmp_path / "a.webm",
+        seconds=1.6,
+        size=(160, 120),
+        codec="libvpx",
+        audio="libopus",
+        container_options={"live": "1"},
+    )
+    assert FileSource(clip.path).info().duration == pytest.approx(1.6, abs=0.05)
+
+
+def test_8k_pictures(tmp_path: Path) -> None:
+    """An 8K picture is within bounds."""
+    clip = make_clip(
+        tmp_path / "a.avi",
+        seconds=0.04,
+        size=(7680, 4320),
+        codec="mjpeg",
+        pix_fmt="yuvj420p",
+        full_range=True,
+        audio=None,
+    )
+    (frame,) = frames_of(list(FileSource(clip.path, threads=1).video("V1")))
+    assert (frame.width, frame.height) == (7680, 4320)
