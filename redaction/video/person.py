@@ -33,12 +33,12 @@ _POSSIBLE = 0.1
 # How far around the head is looked, in head boxes to each side, above and below; the next is tried when the person
 # goes on beyond the edge. Bodies measure about seven faces, that is four to five head boxes, from top to toe.
 # Source: clips of seated and of walking people, looked at by eye.
-_REACHES = ((2.2, 0.4, 3.0), (3.2, 0.6, 6.0))
+_REACHES = ((2.2, 0.4, 3.0), (3.2, 0.6, 6.5))
 _MARGIN_OF_HEAD = 0.12
 _HEAD_MARGIN = 0.05
 _NEAR_OF_HEAD = 0.5
 _FAR_HEAD_SHARE = 1 / 5
-_BODY = (1.6, 5.5)
+_BODY = (1.6, 6.0)
 _EDGE_SHARE = 0.04
 
 
