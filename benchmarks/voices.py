@@ -27,6 +27,7 @@ from scipy.signal import resample_poly
 
 from redaction.audio.disguise import Disguiser
 from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder
+from redaction.audio.pseudovoice import PseudoVoice, draw_voices
 from redaction.audio.resynthesize import Resynthesizer
 from redaction.audio.segment import Piece
 from redaction.audio.speak import HibariSynthesizer
@@ -37,6 +38,10 @@ from redaction.policy import Policy
 DATA = Path(os.environ.get("OFFRECORD_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 METHODS = ("resynthesize", "disguise")
 ENROLLED = 3
+TEXTS = (
+    "Can we move the meeting to Thursday afternoon because the release is late?",
+    "The tests still fail on the staging server, and nobody knows which change broke them.",
+)
 RESAMPLES = 500
 
 Vectors = NDArray[np.float32]
@@ -97,8 +102,34 @@ def main() -> None:
             f"{np.sum(own >= SAME_SPEAKER_COSINE)} of {own.size} at or above {SAME_SPEAKER_COSINE}; "
             f"{cpu / options.rounds / sum(clip.duration for clip in clips):.3f} CPU s per s"
         )
+    tell_apart(embedder)
     if not options.no_words:
         listen(clips, {"original": [clip.samples for clip in clips], **first})
+
+
+def tell_apart(embedder: Embedder, *, recordings: int = 10, speakers: int = 4) -> None:
+    """Print how well the voices of one recording are told from each other, here the lower the better."""
+    synthesizer = HibariSynthesizer()
+    same: list[float] = []
+    other: list[float] = []
+    for _ in range(recordings):
+        spoken = [
+            [
+                embedder.embed(np.asarray(resample_poly(_spoken(synthesizer, voice, text), 2, 3), np.float32))
+                for text in TEXTS
+            ]
+            for voice in draw_voices(speakers)
+        ]
+        same += [float(one[0] @ one[1]) for one in spoken]
+        other += [float(a[0] @ b[1]) for a in spoken for b in spoken if a is not b]
+    print(
+        f"voices of one recording told apart: EER {100 * equal_error_rate(np.array(same), np.array(other)):.1f} %, "
+        f"cosine same {np.mean(same):.2f}, other {np.mean(other):.2f} ({len(same)} and {len(other)} trials)"
+    )
+
+
+def _spoken(synthesizer: HibariSynthesizer, voice: PseudoVoice, text: str) -> Samples:
+    return voice.apply(synthesizer.speak(text.split(), rate=voice.pace))
 
 
 def load() -> list[Clip]:
