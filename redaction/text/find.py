@@ -9,12 +9,13 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from redaction.model import EntityType, TextFinding, Utterance
 from redaction.policy import SpeechSection
-from redaction.text.lexicon import LONGEST, fold, is_product, namelike, vocabulary
+from redaction.text.lexicon import FUNCTION_WORDS, LONGEST, fold, is_product, namelike, vocabulary
 from redaction.text.memory import Memory, Seen
 from redaction.text.ner import NameModel, Opinion, WordReader
 from redaction.text.passage import Hit, Item, Passage, passages, spread
-from redaction.text.roster import FUNCTION_WORDS, Roster
+from redaction.text.roster import Roster
 from redaction.text.rules import apply
+from redaction.text.tongues import READ
 from redaction.text.written import Change, WrittenToken, write
 
 __all__ = ["PersonalDataFinder"]
@@ -26,8 +27,6 @@ STRANGE_THRESHOLD = 0.05
 ORDINARY_THRESHOLD = 0.35
 CLOSED_THRESHOLD = 0.9
 FEWEST_DIGITS = 4  # fewer in the written copy are taken for house numbers that they are not
-# Tongues of which the model reads at least names, towns and numbers. All words of another are masked.
-READ = frozenset({"en", "es", "fr", "de", "it", "nl", "pt"})
 MODEL_RULE, WRITTEN_RULE, UNREAD_RULE, FAILED_RULE = "rampart", "rampart-written", "unread", "failed"
 # What a run of the name model may raise; anything else ends the run.
 _MODEL_ERRORS: tuple[type[Exception], ...] = (
@@ -80,7 +79,7 @@ class PersonalDataFinder:
         findings = [
             finding for index, one in enumerate(utterances) for finding in self._unreadable(one, index)
         ]
-        streams = passages(utterances)
+        streams = passages(utterances, READ)
         opinions = self._opinions(utterances)
         first_pass = [self._search(passage, opinions) for passage in streams]
         self.failures.sort()

@@ -11,7 +11,7 @@ import unicodedata
 from functools import cache, lru_cache
 from importlib.resources import files
 
-__all__ = ["LONGEST", "fold", "is_ordinary", "is_product", "namelike", "stem", "vocabulary"]
+__all__ = ["FUNCTION_WORDS", "LONGEST", "fold", "is_ordinary", "is_product", "namelike", "stem", "vocabulary"]
 
 _LETTERS = str.maketrans(
     {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "’": "'", "‘": "'",
@@ -28,6 +28,16 @@ _SHORT = frozenset({"i", "a", "o"})
 def vocabulary(text: str) -> frozenset[str]:
     """Return the words of a table written as running text."""
     return frozenset(text.split())
+
+
+# Names that are words no sentence can do without.
+FUNCTION_WORDS = vocabulary(
+    """
+    will may can hope mark bill so my an in no any do has see be long young still even so do you he she less
+    more art joy early see key guy page case day sky love rich grant may park march april june august chase
+    drew pat frank bea ward christian summer dawn an and the or as at on to by up us we it is are was
+    """
+)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from redaction.model import EntityType
-from redaction.text.lexicon import is_ordinary, is_product, namelike
+from redaction.text.lexicon import FUNCTION_WORDS, is_ordinary, is_product, namelike
 from redaction.text.passage import Hit, Item, Passage
-from redaction.text.roster import FUNCTION_WORDS
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.text.similar import NameIndex
 from redaction.text.written import Change, WrittenToken

@@ -117,6 +117,12 @@ class Run:
         )
 
     @property
+    def even(self) -> bool:
+        """True when its numbers are evenly apart: five, ten, fifteen."""
+        values = [int(element.text) for element in self.elements if element.text.isdigit()]
+        return len({later - earlier for earlier, later in pairwise(values)}) <= 1
+
+    @property
     def counting(self) -> bool:
         """True when somebody counts up: one two three."""
         digits = [element.text for element in self.elements]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from redaction.model import EntityType, TextFinding, Utterance
 from redaction.text.lexicon import fold, is_ordinary, namelike, stem, vocabulary
+from redaction.text.tongues import number_word
 
 __all__ = ["Hit", "Item", "Passage", "item_of", "items_of", "passages", "spread"]
 
@@ -17,6 +19,7 @@ _ABBREVIATIONS = vocabulary(
     """
 )
 _BOUND = 64
+_I = re.compile(r"\W*I(?:['’]\w+)?\W*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Item:
         closes: a sentence ends with it.
         pauses: punctuation follows it.
         cased: its utterance has capital letters at all.
+        english: its utterance is; of other tongues no list tells the everyday words.
     """
 
     utterance: int
@@ -46,6 +50,7 @@ class Item:
     closes: bool
     pauses: bool
     cased: bool
+    english: bool = True
 
     @property
     def ordinary(self) -> bool:
@@ -63,15 +68,17 @@ class Item:
         """True when it may be a name where the words before it call for one."""
         if not self.alphabetic:
             return False
+        if self.cased and self.upper:
+            return not self.ordinary or namelike(self.core) or self.capital
         if self.cased:
-            return self.upper and (
-                not self.ordinary or namelike(self.core) or (self.capital and not self.opens)
-            )
+            return self.english and not self.ordinary
         return not self.ordinary or namelike(self.core)
 
     @property
     def strange(self) -> bool:
         """True when it is no everyday word and, in text with capitals, written with one."""
+        if not self.english:
+            return False
         return self.alphabetic and not self.ordinary and (self.upper or not self.cased)
 
 
@@ -93,7 +100,7 @@ Passage = tuple[Item, ...]
 def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: bool) -> Item:
     """Prepare one word of an utterance."""
     raw = utterance.words[word].text.strip()[:_BOUND]
-    core = fold(raw)
+    core = number_word(fold(raw), utterance.language)
     upper = bool(raw.lstrip("\"'([¿¡“«")[:1].isupper()) and core.partition("'")[0] != "i"
     if upper and raw.isupper() and len(core) > 1 and is_ordinary(core) and not namelike(core):
         upper = False
@@ -110,12 +117,16 @@ def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: 
         closes=closes,
         pauses=tail.endswith((".", "?", "!", "…", ",", ";", ":")) and core not in _ABBREVIATIONS,
         cased=cased,
+        english=utterance.language == "en",
     )
 
 
 def items_of(utterance: Utterance, index: int) -> list[Item]:
     """Prepare the words of one utterance, in order."""
-    cased = any(any(char.isupper() for char in word.text) for word in utterance.words)
+    cased = any(
+        any(char.isupper() for char in word.text[:_BOUND]) and not _I.match(word.text)
+        for word in utterance.words
+    )
     items: list[Item] = []
     for word in range(len(utterance.words)):
         opens = not items or items[-1].closes
@@ -123,8 +134,10 @@ def items_of(utterance: Utterance, index: int) -> list[Item]:
     return items
 
 
-def passages(utterances: Sequence[Utterance]) -> list[Passage]:
+def passages(utterances: Sequence[Utterance], languages: Container[str]) -> list[Passage]:
     """Join the utterances of each speaker of each track until a pause of over 30 s.
+
+    Those in other languages than the given are left out.
 
     Others may speak in between: a number is often repeated by the listener while it is read out.
     """
@@ -132,6 +145,8 @@ def passages(utterances: Sequence[Utterance]) -> list[Passage]:
     ends: dict[tuple[str, str], float] = {}
     done: list[Passage] = []
     for index, utterance in enumerate(utterances):
+        if utterance.language not in languages:
+            continue
         key = (utterance.track, utterance.speaker)
         if key in streams and utterance.span.start - ends[key] > LONGEST_PAUSE:
             done.append(tuple(streams.pop(key)))

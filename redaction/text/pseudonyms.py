@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from redaction.model import EntityType, TextFinding, Utterance
-from redaction.text.lexicon import is_ordinary
+from redaction.text.lexicon import fold, is_ordinary, stem
 from redaction.text.passage import Item, items_of
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.text.similar import NameIndex
@@ -15,7 +15,7 @@ from redaction.text.written import write
 
 __all__ = ["RANK", "assign"]
 
-# Which kind names words that several findings cover.
+# Which kind names words that several findings of one standing cover.
 RANK = (
     EntityType.EMAIL,
     EntityType.CARD,
@@ -32,54 +32,65 @@ RANK = (
     EntityType.ID,
     EntityType.OTHER,
 )
+FEWEST_DIGITS = 3  # fewer are a part of too many numbers
+MOST_DIGITS = 40
 
 
-def assign(utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> list[TextFinding]:
+def assign(
+    utterances: Sequence[Utterance], findings: Sequence[TextFinding], *, roster: Sequence[str] = ()
+) -> list[TextFinding]:
     """Return the findings without overlap, each with a pseudonym such as `PERSON 1`.
 
-    Findings that overlap become one, of the kind that ranks first; an unknown kind is OTHER. A name and its parts
-    (`Adaeze`, `Adaeze Okonkwo`), spellings of one name, and a number however it was said share a pseudonym; numbers
-    count up by kind in the order of first appearance. Nothing that could lead back to the words is kept.
+    Findings that overlap become one. Its kind is that of a rule rather than of the model, and then the one that ranks
+    first; an unknown kind is OTHER. A name and its parts (`Adaeze`, `Adaeze Okonkwo`), spellings of one name, names
+    that the roster puts together, and a number and its parts share a pseudonym; pseudonyms count up by kind in the
+    order of first appearance. Nothing that could lead back to the words is kept.
     """
     merged = _merge(findings)
     prepared = {one.utterance: items_of(utterances[one.utterance], one.utterance) for one in merged}
-    names = _People()
-    others: dict[tuple[EntityType, str], int] = {}
-    keys: list[tuple[EntityType, int]] = []
+    people, numbers = _People(roster), _Numbers()
+    others: dict[str, int] = {}
+    owners: list[int] = []
     for one in merged:
         items = prepared[one.utterance][one.first : one.last]
         if one.entity_type is EntityType.PERSON:
-            keys.append((one.entity_type, names.of(items)))
+            owners.append(people.of(items))
+            continue
+        text = " ".join(token.text for token in write(items))
+        digits = "".join(filter(str.isdigit, text))[:MOST_DIGITS]
+        if len(digits) >= FEWEST_DIGITS and "@" not in text:
+            owners.append(2 * numbers.of(digits))
         else:
-            text = " ".join(token.text for token in write(items))
-            digits = "".join(filter(str.isdigit, text))
-            key = (one.entity_type, digits if len(digits) >= 4 and "@" not in text else text)
-            keys.append((one.entity_type, others.setdefault(key, len(others))))
+            owners.append(2 * others.setdefault(text, len(others)) + 1)
     labels: dict[tuple[EntityType, int], str] = {}
     counts: Counter[EntityType] = Counter()
     labelled: list[TextFinding] = []
-    for one, (kind, owner) in zip(merged, keys, strict=True):
-        owner = names.joined(owner) if kind is EntityType.PERSON else owner
-        if (kind, owner) not in labels:
+    for one, owner in zip(merged, owners, strict=True):
+        kind, final = one.entity_type, owner
+        if kind is EntityType.PERSON:
+            final = people.groups.joined(owner)
+        elif owner % 2 == 0:
+            final = 2 * numbers.groups.joined(owner // 2)
+        if (kind, final) not in labels:
             counts[kind] += 1
-            labels[kind, owner] = f"{kind} {counts[kind]}"
-        labelled.append(replace(one, pseudonym=labels[kind, owner]))
+            labels[kind, final] = f"{kind} {counts[kind]}"
+        labelled.append(replace(one, pseudonym=labels[kind, final]))
     return labelled
 
 
 def _merge(findings: Sequence[TextFinding]) -> list[TextFinding]:
-    """Join overlapping findings, and names that follow one another, by utterance."""
+    """Join findings that overlap, by utterance."""
     merged: list[TextFinding] = []
-    for one in sorted(findings, key=lambda one: (one.utterance, one.first, -one.last)):
-        if one.last <= one.first:
+    for found in sorted(findings, key=lambda one: (one.utterance, one.first, -one.last)):
+        if found.last <= found.first:
             continue
-        if one.entity_type not in RANK:
-            one = replace(one, entity_type=EntityType.OTHER)
+        known = found.entity_type in RANK
+        one = found if known else replace(found, entity_type=EntityType.OTHER)
         last = merged[-1] if merged else None
         if last is None or last.utterance != one.utterance or one.first >= last.last:
             merged.append(one)
             continue
-        first = min((last, one), key=lambda each: (RANK.index(each.entity_type), -each.score))
+        first = min((last, one), key=_standing)
         merged[-1] = replace(
             first,
             first=last.first,
@@ -90,41 +101,87 @@ def _merge(findings: Sequence[TextFinding]) -> list[TextFinding]:
     return merged
 
 
+def _standing(one: TextFinding) -> tuple[bool, int, float]:
+    guessed = one.rule.startswith(("rampart", "again", "strange", "capital"))
+    return guessed, RANK.index(one.entity_type), -one.score
+
+
+class _Groups:
+    """Numbers that can be found to mean the same."""
+
+    def __init__(self) -> None:
+        self._parents: list[int] = []
+
+    def new(self) -> int:
+        """Return a number of its own."""
+        self._parents.append(len(self._parents))
+        return self._parents[-1]
+
+    def join(self, left: int, right: int) -> None:
+        """Make two numbers mean the same; the lower one stands for both."""
+        low, high = sorted((self.joined(left), self.joined(right)))
+        self._parents[high] = low
+
+    def joined(self, number: int) -> int:
+        """Return the number that stands for a number."""
+        while self._parents[number] != number:
+            self._parents[number] = self._parents[self._parents[number]]
+            number = self._parents[number]
+        return number
+
+
 class _People:
     """Numbers for names; names that share a telling part share one."""
 
-    def __init__(self) -> None:
+    def __init__(self, roster: Sequence[str]) -> None:
+        self.groups = _Groups()
         self._index = NameIndex()
-        self._parents: list[int] = []
+        for name in roster:
+            parts = [fold(word) for word in name.replace(",", " ").split()]
+            owner = self.groups.new()
+            self._learn([*parts, "".join(parts)], owner)
 
     def of(self, items: Sequence[Item]) -> int:
         """Return the number of a name, new or known."""
-        parts = [
-            item.stem
-            for item in items
-            if item.stem and item.stem not in TITLES and item.stem not in PARTICLES
-        ]
-        spelled = [part for part in parts if len(part) == 1]
-        if len(spelled) >= 3 or any(
-            "-" in part and len(part.replace("-", "")) * 2 - 1 == len(part) for part in parts
-        ):
-            parts = ["".join(part.replace("-", "") for part in parts)]
+        words = [stem(part) for item in items for part in item.stem.split("-") if part]
+        spelled = "".join(word for word in words if len(word) == 1)
+        parts = [word for word in words if len(word) > 1 and word not in TITLES and word not in PARTICLES]
+        if len(spelled) >= 3 or not parts:
+            parts.append(spelled)
         known = [self._index.owner(part, ordinary=is_ordinary(part)) for part in parts]
+        if not any(owner is not None for owner in known) and len(parts) > 1:
+            known = [self._index.owner("".join(parts), ordinary=False)] + [None] * (len(parts) - 1)
         owners = [owner for owner in known if owner is not None]
-        number = self.joined(owners[0]) if owners else len(self._parents)
-        if not owners:
-            self._parents.append(number)
-        whole = len(parts) > 1
-        for part, owner in zip(parts, known, strict=True):
-            if owner is None:
-                self._index.add(part, number, phonetic=len(part) >= 5)
-        if whole and owners and all(owner is not None for owner in known):
+        number = owners[0] if owners else self.groups.new()
+        if len(owners) == len(parts):
             for owner in owners[1:]:
-                self._parents[max(number, self.joined(owner))] = min(number, self.joined(owner))
+                self.groups.join(number, owner)
+        self._learn([part for part, owner in zip(parts, known, strict=True) if owner is None], number)
         return number
 
-    def joined(self, number: int) -> int:
-        """Return the number that a number was joined with."""
-        while self._parents[number] != number:
-            number = self._parents[number]
+    def _learn(self, parts: Sequence[str], owner: int) -> None:
+        for part in parts:
+            if part and part not in TITLES and part not in PARTICLES:
+                self._index.add(part, owner, phonetic=len(part) >= 5)
+
+
+class _Numbers:
+    """Numbers for digit strings; one that is a part of another shares its number."""
+
+    def __init__(self) -> None:
+        self.groups = _Groups()
+        self._whole: dict[str, int] = {}
+        self._parts: dict[str, int] = {}
+
+    def of(self, digits: str) -> int:
+        """Return the number of a string of digits, new or known."""
+        owner = self._parts.get(digits)
+        number = self.groups.new() if owner is None else owner
+        self._whole.setdefault(digits, number)
+        for first in range(len(digits) - FEWEST_DIGITS + 1):
+            for last in range(first + FEWEST_DIGITS, len(digits) + 1):
+                part = digits[first:last]
+                if part in self._whole:
+                    self.groups.join(number, self._whole[part])
+                self._parts.setdefault(part, number)
         return number

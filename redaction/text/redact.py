@@ -26,7 +26,7 @@ def redact(
     together with a personal word go with it. A word that is kept by the findings but equals a name found elsewhere
     is replaced as well.
     """
-    labelled = assign(utterances, findings)
+    labelled = assign(utterances, findings, roster=policy.speech.roster)
     known = _names(utterances, labelled)
     by_utterance: dict[int, list[TextFinding]] = {}
     for one in labelled:

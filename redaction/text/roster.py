@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from redaction.model import EntityType
-from redaction.text.lexicon import fold, is_ordinary, vocabulary
+from redaction.text.lexicon import FUNCTION_WORDS, fold, is_ordinary
 from redaction.text.numbers import Kind, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.names import PARTICLES, TITLES
@@ -100,13 +100,3 @@ class Roster:
             text = "".join(element.text for element in letters)
             if len(text) >= 2 and self._index.owner(text, ordinary=len(text) < 4) is not None:
                 yield Hit(letters[0].first, letters[-1].last, EntityType.PERSON, 1.0, "roster-spelled")
-
-
-# Names that are words no sentence can do without.
-FUNCTION_WORDS = vocabulary(
-    """
-    will may can hope mark bill so my an in no any do has see be long young still even so do you he she less
-    more art joy early see key guy page case day sky love rich grant may park march april june august chase
-    drew pat frank bea ward christian summer dawn an and the or as at on to by up us we it is are was
-    """
-)

@@ -40,6 +40,7 @@ ENDINGS = vocabulary(
 # Words that end an e-mail's local part when read backwards: they lead up to it.
 LEAD = vocabulary(
     """
+    look looking check go live found find available hosted
     is it's its at to me my email e-mail mail address the a an or and on him her them us use reach send
     contact write that's that i'm was just so by for it okay yeah him he's she's be under through via you your
     with not
@@ -179,7 +180,7 @@ def _mail_around(
         return None
     first, local = _local(items, at, ending_at=ending_at, floor=floor)
     if first == at:
-        return WrittenToken("x@" + text, at, last, Change.MAIL)
+        return WrittenToken(text, at + 1, last, Change.WEB) if ended else None
     return WrittenToken(f"{local}@{text if ended else text + '.com'}", first, last, Change.MAIL)
 
 

@@ -128,8 +128,10 @@ def find_mails(passage: Passage) -> Iterator[Hit]:
 def find_codes(passage: Passage) -> Iterator[Hit]:
     """Yield numbers and codes that look like a person's, or are called so."""
     called: dict[int, EntityType] = {}
-    for _, end, name in CALLED.find(passage):
-        called[end] = name
+    for first, end, name in CALLED.find(passage):
+        inside = [called[at] for at in range(first + 1, end + 1) if at in called]
+        vague = passage[end - 1].core in ("is", "number", "number's")
+        called[end] = inside[0] if inside and vague else name
     for run in code_runs(passage):
         cue = _cue(passage, run, called)
         kind = _kind(run, cue=cue, quantity=_quantity(passage, run))
@@ -188,7 +190,8 @@ def _kind(run: Run, *, cue: EntityType | None, quantity: bool) -> EntityType | N
     dialled = run.single >= max(4, len(digits) / 2) and not (quantity and run.single < 7)
     if len(digits) >= 13 and dialled:
         return CARD if luhn(digits[:19]) and len(digits) <= 19 else cue or ID
-    if len(digits) >= 7 and dialled and not run.counting:
+    in_pairs = len(digits) >= 8 and len(run.elements) >= 5 and not quantity and not run.even
+    if len(digits) >= 7 and (dialled or in_pairs) and not run.counting:
         return cue or PHONE
     if cue is not None and not quantity and (len(digits) >= 3 or (len(digits) == 2 and cue is CARD)):
         return cue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import is_product, namelike, vocabulary
+from redaction.text.lexicon import FUNCTION_WORDS, is_product, namelike, vocabulary
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
 
@@ -129,9 +129,11 @@ def name_end(items: Passage, first: int, *, strict: bool = False) -> int:
     begin = at
     while at < len(items) and at - begin < LONGEST_NAME:
         item = items[at]
+        if at > begin and item.utterance != items[at - 1].utterance:
+            break
         fits = item.strange if strict and at == begin else item.nameable or item.strange
-        if at > begin and item.ordinary and not item.cased and items[at - 1].ordinary:
-            fits = False
+        if at > begin and not item.cased and item.ordinary:
+            fits = fits and not items[at - 1].ordinary and item.stem not in FUNCTION_WORDS
         if not fits:
             joint = (
                 at + 1 < len(items)

@@ -228,6 +228,8 @@ def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False)
         if item.core == "of" and at > first and at + 1 < len(passage) and passage[at + 1].strange:
             at += 1
             continue
+        if at > first and item.utterance != passage[at - 1].utterance:
+            break
         if not item.core or item.core in STOPS or (at == first and item.core in NOWHERE):
             break
         if item.cased and not item.upper and not any(char.isdigit() for char in item.core):

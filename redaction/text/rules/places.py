@@ -196,6 +196,8 @@ def _line_end(passage: Passage, first: int, starts: dict[int, Run]) -> int:
     at = first
     while at < len(passage) and at - first < LONGEST_LINE:
         item = passage[at]
+        if at > first and item.utterance != passage[at - 1].utterance:
+            break
         if at in starts:
             at = starts[at].last
         elif item.strange or item.core in LINE_WORDS or (item.capital and item.alphabetic):

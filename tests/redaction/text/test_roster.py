@@ -1,0 +1,61 @@
+"""Names that the user gave."""
+
+from __future__ import annotations
+
+import pytest
+
+from redaction.policy import SpeechSection
+from redaction.text import PersonalDataFinder
+from tests.redaction.text.conftest import SilentModel, masked
+
+ROSTER = ("Eleanor Vance", "Adaeze Okonkwo", "Minseo", "Will Byers", "Zoë Marchetti-Ruiz", "Grace")
+
+
+@pytest.fixture
+def with_roster() -> PersonalDataFinder:
+    """Return a finder with a roster whose model finds nothing."""
+    return PersonalDataFinder(SpeechSection(roster=ROSTER), model=SilentModel())
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("so eleanor has the floor", ["eleanor"]),
+        ("so alina has the floor", ["alina"]),
+        ("that is okonkwo's desk", ["okonkwo's"]),
+        ("that is okonko's desk", ["okonko's"]),
+        ("the file goes to min seo now", ["min", "seo"]),
+        ("did ada easy reply", ["ada", "easy"]),
+        ("we need zoe for that", ["zoe"]),
+        ("we need marchetti for that", ["marchetti"]),
+        ("write e l e a n o r there", list("eleanor")),
+        ("will grace come", ["grace"]),
+        ("so will byers will come", ["will", "byers"]),
+        ("I saw Will today.", ["Will"]),
+    ],
+)
+def test_roster_name_is_masked(with_roster: PersonalDataFinder, line: str, found: list[str]) -> None:
+    """A name of the roster is masked whole, in part, misheard, misspelt, spelled out or split."""
+    assert masked(with_roster, line) == [found]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "will you stay",
+        "the grade is final",
+        "we are alone online",
+        "advance the slide",
+        "buyers want it",
+        "vans and fans",
+    ],
+)
+def test_ordinary_words_are_left(with_roster: PersonalDataFinder, line: str) -> None:
+    """Everyday words near a roster name are left."""
+    assert masked(with_roster, line) == [[]]
+
+
+def test_allow_list_does_not_free_the_roster() -> None:
+    """A name on both lists is masked."""
+    finder = PersonalDataFinder(SpeechSection(roster=("Jenkins",), allow=("Jenkins",)), model=SilentModel())
+    assert masked(finder, "ask jenkins about the build") == [["jenkins"]]
