@@ -50,6 +50,7 @@ def main() -> int:
     rows = [json.loads(line) for line in (DATA / "voices" / "manifest.jsonl").read_text().splitlines()]
     sounds = {row["path"]: load(DATA / "voices" / row["path"]) for row in rows}
     print_control(rows, sounds)
+    print_enrolled(rows, sounds)
     print_diarization(rows, sounds)
     return 0
 
@@ -102,6 +103,26 @@ def print_control(rows: Sequence[dict[str, Any]], sounds: dict[str, Samples]) ->
             f"{cost:.3f}   at {SAME_SPEAKER_COSINE}: misses {100 * (own < SAME_SPEAKER_COSINE).mean():.1f} %, "
             f"false {100 * (other >= SAME_SPEAKER_COSINE).mean():.2f} %"
         )
+
+
+def print_enrolled(rows: Sequence[dict[str, Any]], sounds: dict[str, Samples]) -> None:
+    """Print how alike speakers are once several utterances of each are averaged, as `verify` does."""
+    embedder = Embedder()
+    spoken: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
+    for row in rows:
+        spoken.setdefault((row["spk"], row["sex"]), []).append(embedder.embed(sounds[row["path"]]))
+    own = np.array([cosine(np.mean(v[::2], axis=0), np.mean(v[1::2], axis=0)) for v in spoken.values()])
+    means = {who: np.mean(vectors, axis=0) for who, vectors in spoken.items()}
+    pairs = [(cosine(means[a], means[b]), a[1] == b[1]) for a, b in combinations(means, 2)]
+    one_sex = [alike for alike, same_sex in pairs if same_sex]
+    across = [alike for alike, same_sex in pairs if not same_sex]
+    for vector in (*(v for vectors in spoken.values() for v in vectors), *means.values()):
+        vector.fill(0)
+    print(
+        f"  averaged over 2 utterances, one speaker: lowest {own.min():.2f}, median {np.median(own):.2f}; over 4, "
+        f"two speakers of one sex: median {np.median(one_sex):.2f}, highest {max(one_sex):.2f}; of both sexes: "
+        f"highest {max(across):.2f}"
+    )
 
 
 def print_diarization(rows: Sequence[dict[str, Any]], sounds: dict[str, Samples]) -> None:
