@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from redaction.model import Box, Span
 from redaction.weights import cache_root
 from samples.picture import FPS, HEIGHT, WIDTH, CallPicture
-from samples.speech import RATE, CallSpeech, SpokenWord, speak_call
+from samples.speech import RATE, SCRIPT, CallSpeech, Line, SpokenWord, speak_call
 
 __all__ = ["PLANTED", "FaceTruth", "Sample", "Truth", "main", "make_call"]
 
@@ -100,23 +101,26 @@ class Sample:
     truth: Truth
 
 
-def make_call(folder: Path | None = None, *, container: str = "mp4") -> Sample:
+def make_call(
+    folder: Path | None = None, *, container: str = "mp4", script: Sequence[Line] = SCRIPT
+) -> Sample:
     """Make the sample call, or take the one made before by the same program.
 
     Args:
         folder: where it shall lie; by default a folder of the model cache.
         container: `mp4`, or `mkv`, which also holds an attachment.
+        script: what is said; a part of it makes a shorter call.
 
     Raises:
         ModelMissing: the photograph's package cannot be had.
     """
-    place = (folder or cache_root() / "samples") / _edition()
+    place = (folder or cache_root() / "samples") / _edition(script)
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{_FILE_NAME}.{container}"
     truth_path = place / f"truth.{container}.json"
     if path.is_file() and truth_path.is_file():
         return Sample(path, Truth.read(truth_path))
-    speech = speak_call()
+    speech = speak_call(script)
     fresh = place / f".making.{container}"
     truth = _write(fresh, speech)
     truth.write(truth_path)
@@ -124,9 +128,9 @@ def make_call(folder: Path | None = None, *, container: str = "mp4") -> Sample:
     return Sample(path, truth)
 
 
-def _edition() -> str:
-    """Return a name that changes whenever the program that makes the sample does."""
-    digest = hashlib.sha256()
+def _edition(script: Sequence[Line]) -> str:
+    """Return a name that changes whenever the script or the program that makes the sample does."""
+    digest = hashlib.sha256("\n".join(line.text for line in script).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return f"call-{digest.hexdigest()[:8]}"

@@ -31,13 +31,14 @@ _ASTRONAUT: Final = Member(
 PORTRAIT: Final = Carrier("pypi", "scikit-image", "0.26.0", (_ASTRONAUT,), platform="manylinux_2_28_x86_64")
 """NASA photograph S93-42690 of Eileen Collins, public domain. The wheel is downloaded, never installed or run."""
 
-# In the photograph: what of it is the camera's picture (above the name on the suit), the face, the mouth.
-_CROP: Final = (28, 4, 428, 304)
+# In the photograph: what of it is the camera's picture (above the name on the suit, left of the model that detectors
+# take for a face), the face, the mouth.
+_CROP: Final = (28, 4, 348, 304)
 _FACE: Final = (172.0, 52.0, 284.0, 190.0)
 _MOUTH: Final = (222.0, 145.0)
 
-_TILE: Final = Box(32, 60, 792, 630)
-_CHART: Final = Box(824, 186, 1248, 504)
+_TILE: Final = Box(48, 60, 656, 630)
+_CHART: Final = Box(688, 168, 1232, 522)
 _BACKGROUND: Final = (36, 33, 32)
 _NOISE_SHIFTS: Final = 64
 
@@ -134,7 +135,7 @@ def _camera(seconds: float) -> NDArray[np.float64]:
     roll = radians(4.0 * sin(2 * pi * seconds / 7.0))
     middle = ((_FACE[0] + _FACE[2]) / 2 - _CROP[0], (_FACE[1] + _FACE[3]) / 2 - _CROP[1])
     to = (
-        _TILE.width * (0.5 + 0.07 * sin(2 * pi * seconds / 13.0)),
+        _TILE.width * (0.60 + 0.05 * sin(2 * pi * seconds / 13.0)),
         _TILE.height * (0.47 + 0.03 * sin(2 * pi * seconds / 5.0)),
     )
     a, b = zoom * cos(roll), zoom * sin(roll)
@@ -171,9 +172,9 @@ def _chart(seconds: float) -> Picture:
     tops = []
     for bar in range(8):
         tall = int(60 + 22 * bar + 28 * sin(seconds / 2 + bar * 1.3))
-        left = 44 + bar * 46
-        cv2.rectangle(chart, (left, base - tall), (left + 28, base), (190, 130, 60), -1)
-        tops.append((left + 14, base - tall - 24))
+        left = 50 + bar * 61
+        cv2.rectangle(chart, (left, base - tall), (left + 40, base), (190, 130, 60), -1)
+        tops.append((left + 20, base - tall - 24))
     cv2.polylines(chart, [np.array(tops, np.int32)], False, (70, 120, 230), 3, cv2.LINE_AA)
     cv2.line(chart, (30, base), (_CHART.width - 20, base), (90, 90, 90), 2)
     return chart

@@ -1,0 +1,185 @@
+"""The sample call goes through the real command, and the result is held against the truth by other means."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from samples.make import PLANTED
+from tests.e2e.conftest import Redacted, run_offrecord
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+RATE = 16_000
+FILES = {"manifest.json", "recording.mp4", "transcript.vtt", "transcript.json", "log.jsonl", "report.html"}
+
+
+def _luma(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
+    """Return time and luma of every frame of a file."""
+    frames = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            plane = frame.reformat(format="gray").to_ndarray()
+            frames.append((float(frame.time or 0.0), np.asarray(plane, np.uint8)))
+    return frames
+
+
+def _sound(path: Path) -> NDArray[np.float32]:
+    """Return the first sound track, mono at 16 kHz."""
+    parts = []
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    return np.concatenate(parts)
+
+
+def test_bundle_holds_its_files_and_no_other(redacted: Redacted) -> None:
+    """The bundle is what docs/bundle.md says, under a name that says nothing."""
+    assert {item.name for item in redacted.bundle.rglob("*")} == FILES
+    assert re.fullmatch(r"recording-[0-9a-f]{12}\.offrecord", redacted.bundle.name)
+
+
+def test_verify_passes_and_notices_one_changed_byte(redacted: Redacted, tmp_path: Path) -> None:
+    """`offrecord verify` accepts the bundle, and refuses a copy with one byte changed by status 3."""
+    assert run_offrecord(["verify", str(redacted.bundle)]).returncode == 0
+    copy = tmp_path / redacted.bundle.name
+    shutil.copytree(redacted.bundle, copy)
+    data = bytearray((copy / "recording.mp4").read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / "recording.mp4").write_bytes(data)
+    assert run_offrecord(["verify", str(copy)]).returncode == 3
+
+
+def test_source_holds_what_must_vanish(redacted: Redacted) -> None:
+    """The sample does hold tags, a chapter, a subtitle, an attachment and every planted word: the tests can fail."""
+    data = redacted.sample.path.read_bytes().lower()
+    missing = [word for word in PLANTED if word.encode() not in data and word not in ("4155550142",)]
+    assert not missing
+    with av.open(str(redacted.sample.path)) as container:
+        kinds = [stream.type for stream in container.streams]
+        assert container.chapters()
+    assert {"video", "audio", "subtitle", "attachment"} <= set(kinds)
+
+
+def test_recording_holds_one_picture_one_sound_and_nothing_else(redacted: Redacted) -> None:
+    """No tag, chapter, subtitle, attachment or data stream is left."""
+    with av.open(str(redacted.bundle / "recording.mp4")) as container:
+        assert [(s.type, s.codec_context.name) for s in container.streams] == [
+            ("video", "h264"),
+            ("audio", "aac"),
+        ]
+        assert set(container.metadata) <= {"major_brand", "minor_version", "compatible_brands"}
+        assert not container.chapters()
+        assert all(set(stream.metadata) <= {"language"} for stream in container.streams)
+
+
+@pytest.mark.parametrize("word", PLANTED)
+def test_planted_words_are_in_no_file(redacted: Redacted, word: str) -> None:
+    """No planted word is in any byte of any file, nor in what the command said; pictures in the report excepted."""
+    needles = [word.encode(), word.encode("utf-16-le"), word.encode("utf-16-be")]
+    for item in redacted.bundle.rglob("*"):
+        data = re.sub(rb"data:image/[a-z]+;base64,[A-Za-z0-9+/=]+", b"", item.read_bytes()).lower()
+        assert not any(needle in data for needle in needles), f"in {item.name}"
+        assert word not in item.name.lower()
+    assert word not in redacted.said.lower()
+
+
+def test_face_is_covered_in_every_frame(redacted: Redacted) -> None:
+    """At least 95 % of the pixels of the true face box are one flat tone in every stored frame, not the source's."""
+    stored = _luma(redacted.bundle / "recording.mp4")
+    source = _luma(redacted.sample.path)
+    assert len(stored) == len(source) == len(redacted.sample.truth.faces)
+    for (_, image), (_, before), truth in zip(stored, source, redacted.sample.truth.faces, strict=True):
+        box = truth.box
+        face = image[box.y1 : box.y2, box.x1 : box.x2].astype(np.int16)
+        flat = np.abs(face - int(np.median(face))) <= 4
+        assert flat.mean() >= 0.95, f"at {truth.time:.2f} s"
+        raw = before[box.y1 : box.y2, box.x1 : box.x2].astype(np.int16)
+        assert (np.abs(raw - int(np.median(raw))) <= 4).mean() < 0.5
+
+
+def test_the_rest_of_the_picture_is_kept(redacted: Redacted) -> None:
+    """Far from any face the picture is the source's: the chart is still there in most frames."""
+    stored = _luma(redacted.bundle / "recording.mp4")
+    source = _luma(redacted.sample.path)
+    chart = np.s_[180:500, 800:1220]
+    kept = [
+        float(np.abs(a[chart].astype(np.int16) - b[chart].astype(np.int16)).mean()) < 4
+        for (_, a), (_, b) in zip(stored, source, strict=True)
+    ]
+    assert np.mean(kept) > 0.9
+
+
+def test_transcript_keeps_the_sense_and_hides_the_people(redacted: Redacted) -> None:
+    """Names are consistent pseudonyms, two speakers are told apart, harmless words are all there."""
+    text = (redacted.bundle / "transcript.vtt").read_text(encoding="utf-8")
+    assert text.startswith("WEBVTT")
+    assert text.count("[PERSON 1]") >= 2
+    assert "[PERSON 2]" in text
+    assert re.search(r"\[PHONE \d\]", text)
+    assert "<v Speaker 1>" in text
+    for word in ("export", "button", "nothing", "chart", "close", "works", "thank"):
+        assert word in text.lower(), word
+    document = json.loads((redacted.bundle / "transcript.json").read_text(encoding="utf-8"))
+    words = [word for utterance in document["utterances"] for word in utterance["words"]]
+    assert not any(re.search(r"\d{3}", word["text"]) for word in words)
+    assert {word["entity_type"] for word in words} >= {None, "PERSON", "PHONE"}
+
+
+def test_picture_and_sound_keep_their_time(redacted: Redacted) -> None:
+    """Every frame is within 40 ms of its source's time, and picture, sound and source are equally long."""
+    stored = [time for time, _ in _luma(redacted.bundle / "recording.mp4")]
+    source = [time for time, _ in _luma(redacted.sample.path)]
+    assert max(abs(a - b) for a, b in zip(stored, source, strict=True)) < 0.04
+    seconds = len(_sound(redacted.bundle / "recording.mp4")) / RATE
+    assert abs(seconds - redacted.sample.truth.duration) < 0.1
+    assert abs(stored[-1] - seconds) < 0.1
+
+
+def test_no_sample_of_the_original_is_heard(redacted: Redacted) -> None:
+    """Where a personal word was said, the stored sound is nowhere the original's, whatever the shift up to 0.3 s."""
+    stored, source = _sound(redacted.bundle / "recording.mp4"), _sound(redacted.sample.path)
+    reach = int(0.3 * RATE)
+    for word in redacted.sample.truth.personal_words:
+        first, end = int(word.span.start * RATE), int(word.span.end * RATE)
+        original = source[first:end]
+        around = stored[max(0, first - reach) : end + reach]
+        assert len(around) > len(original) > RATE // 20
+        assert _likeness(around, original) < 0.6, f"at {word.span.start:.1f} s"
+        own = source[max(0, first - reach) : end + reach]
+        assert _likeness(own, original) > 0.99  # what the measure would say of an original left in place
+
+
+def _likeness(around: NDArray[np.float32], pattern: NDArray[np.float32]) -> float:
+    """Return the largest normalised cross-correlation, 0 to 1, of a pattern with any place of a longer stretch."""
+    products = np.correlate(around, pattern, "valid")
+    energy = np.convolve(np.square(around), np.ones(len(pattern)), "valid")
+    loud = energy > 1e-4 * len(pattern) * float(np.square(pattern).mean())
+    if not loud.any():
+        return 0.0
+    return float((np.abs(products[loud]) / np.sqrt(energy[loud] * np.square(pattern).sum())).max())
+
+
+def test_report_is_one_page_that_loads_nothing(redacted: Redacted) -> None:
+    """The report names no outside address, runs no script, and shows pictures."""
+    page = (redacted.bundle / "report.html").read_text(encoding="utf-8")
+    assert "data:image/" in page
+    assert not re.search(r"(?:src|href)\s*=\s*[\"']?(?:https?:)?//", page)
+    assert "<script" not in page.lower()
+
+
+def test_a_second_run_is_refused_and_leaves_the_first_alone(redacted: Redacted) -> None:
+    """Without --force an existing bundle is status 2, and stays whole."""
+    done = run_offrecord(["redact", str(redacted.sample.path), "-o", str(redacted.bundle.parent)])
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert run_offrecord(["verify", str(redacted.bundle)]).returncode == 0
+    assert list(redacted.bundle.parent.iterdir()) == [redacted.bundle]
