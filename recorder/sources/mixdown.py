@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ __all__ = ["Resampler", "mono"]
 _PLANES_PYAV_COUNTS: Final = 8
 # ITU-R BS.775-3, table 2: what each channel weighs in a downmix. The low-frequency channel is left out.
 _WEIGHTS: Final = {"FC": 1.0, "FL": 0.7071, "FR": 0.7071, "LFE": 0.0, "LFE2": 0.0}
+_NOTHING: Final = np.zeros(0, np.float32)
+_PIECES_PER_S: Final = 8
 _OTHER_WEIGHT: Final = 0.5
 _SCALES: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "s64": 9.223372036854775808e18}
 
@@ -34,8 +37,12 @@ def mono(frame: AudioFrame) -> Samples:
         samples -= _SCALES["u8"]
     if kind in _SCALES:
         samples /= _SCALES[kind]
-    mixed: Samples = samples[0] if channels == 1 else _weights(frame) @ samples
-    bounded: Samples = np.clip(np.nan_to_num(mixed, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+    mixed: Samples = samples[0] if channels == 1 else _weights(_names(frame)) @ samples
+    if kind in _SCALES:
+        return mixed
+    if not np.isfinite(mixed).all():
+        mixed = np.nan_to_num(mixed, nan=0.0, posinf=1.0, neginf=-1.0)
+    bounded: Samples = np.clip(mixed, -1.0, 1.0)
     return bounded
 
 
@@ -43,13 +50,19 @@ def _packed(frame: AudioFrame) -> AudioFrame:
     return AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate).resample(frame)[0]
 
 
-def _weights(frame: AudioFrame) -> Samples:
-    names = [channel.name for channel in frame.layout.channels]
-    known = [_WEIGHTS.get(name, _OTHER_WEIGHT) for name in names]
-    if len(known) != frame.layout.nb_channels or sum(known) <= 0:
-        known = [1.0] * frame.layout.nb_channels
-    total = sum(known)
-    return np.array([weight / total for weight in known], np.float32)
+def _names(frame: AudioFrame) -> tuple[str, ...]:
+    names = tuple(channel.name for channel in frame.layout.channels)
+    return names if len(names) == frame.layout.nb_channels else ("",) * frame.layout.nb_channels
+
+
+@lru_cache(maxsize=32)
+def _weights(names: tuple[str, ...]) -> Samples:
+    """Return float32 (channels,) that sums to 1."""
+    weights = [_WEIGHTS.get(name, _OTHER_WEIGHT) for name in names]
+    total = sum(weights)
+    if total <= 0:
+        weights, total = [1.0] * len(names), float(len(names))
+    return np.array([weight / total for weight in weights], np.float32)
 
 
 class Resampler:
@@ -59,22 +72,34 @@ class Resampler:
         self.source_hz = source_hz
         self.target_hz = target_hz
         self._resampler = AudioResampler(format="fltp", layout="mono", rate=target_hz)
+        self._held: list[Samples] = []
+        self._held_count = 0
 
     def push(self, samples: Samples) -> Samples:
         """Take float32 (n,) at the source rate, and return what is ready at the target rate."""
-        if self.source_hz == self.target_hz or not len(samples):
+        if self.source_hz == self.target_hz:
+            return samples
+        self._held.append(samples)
+        self._held_count += len(samples)
+        return self._resampled() if self._held_count >= self.source_hz // _PIECES_PER_S else _NOTHING
+
+    def finish(self) -> Samples:
+        """Return the samples still held."""
+        if self.source_hz == self.target_hz:
+            return _NOTHING
+        rest = self._resampled()
+        return np.concatenate((rest, _joined(self._resampler.resample(None))))
+
+    def _resampled(self) -> Samples:
+        samples = np.concatenate(self._held) if self._held else _NOTHING
+        self._held, self._held_count = [], 0
+        if not len(samples):
             return samples
         frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="fltp", layout="mono")
         frame.sample_rate = self.source_hz
         return _joined(self._resampler.resample(frame))
 
-    def finish(self) -> Samples:
-        """Return the samples still held."""
-        if self.source_hz == self.target_hz:
-            return np.zeros(0, np.float32)
-        return _joined(self._resampler.resample(None))
-
 
 def _joined(frames: list[AudioFrame]) -> Samples:
     parts = [frame.to_ndarray()[0].astype(np.float32, copy=False) for frame in frames]
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return np.concatenate(parts) if parts else _NOTHING
