@@ -238,9 +238,9 @@ def run(data: bytes, pixels: Array) -> list[float]:
 
 
 def pictures(size: int) -> Array:
-    """Two random pictures, red more than green more than blue."""
+    """Two random pictures of different colours."""
     shown = np.random.default_rng(5).integers(0, 256, (2, size, size, 3)).astype(np.float32)
-    return shown * np.array([1.0, 0.6, 0.2], np.float32)
+    return shown * np.array([[[[1.0, 0.6, 0.2]]], [[[0.9, 0.2, 0.5]]]], np.float32)
 
 
 def test_faceapi_age_is_the_nets_own() -> None:
