@@ -111,9 +111,8 @@ def test_another_photograph_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     def forged(_carrier: object, folder: Path) -> Path:
         wheel = folder / "forged.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
-            archive.writestr(
-                "skimage/data/astronaut.png", cv2.imencode(".png", np.zeros((512, 512, 3), np.uint8))[1]
-            )
+            black = cv2.imencode(".png", np.zeros((512, 512, 3), np.uint8))[1]
+            archive.writestr("skimage/data/astronaut.png", black.tobytes())
         return wheel
 
     monkeypatch.setenv("OFFRECORD_MODELS", str(tmp_path))
