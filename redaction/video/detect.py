@@ -165,19 +165,19 @@ class PairDetector:
 def merged(detections: Sequence[Detection]) -> list[Detection]:
     """Return one detection for each face seen several times: the hull of alike boxes, scores joined.
 
-    Two witnesses who each doubt are worth more than one: `1 - (1 - a)(1 - b)`.
+    Two witnesses who each doubt are worth more than one: `1 - (1 - a)(1 - b)`. A face seen upright is not also one
+    that is turned.
     """
     result: list[Detection] = []
-    for face in sorted(detections, key=lambda item: item.score, reverse=True):
+    for face in sorted(detections, key=lambda item: (item.turn != 0 or item.score < BIRTH, -item.score)):
         for index, known in enumerate(result):
             iou, inside = overlap(known.box, face.box)
-            if iou > 0.4:
-                box = known.box if face.turn != known.turn else _hull(known.box, face.box)
+            if iou > 0.4 and face.turn == known.turn:
                 score = 1 - (1 - known.score) * (1 - face.score)
                 marks = known.landmarks if known.landmarks is not None else face.landmarks
-                result[index] = Detection(box, score, marks, known.turn)
+                result[index] = Detection(_hull(known.box, face.box), score, marks, known.turn)
                 break
-            if inside > 0.8 and face.turn != known.turn:
+            if (iou > 0.4 or inside > 0.8) and face.turn != known.turn:
                 break
         else:
             result.append(face)

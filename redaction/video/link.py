@@ -195,6 +195,7 @@ class Linker:
 
     def link(self, time: float, faces: Sequence[Detection]) -> list[tuple[Tracklet, Detection]]:
         """Add the faces of one frame; faces over `BIRTH` that match nothing begin a tracklet."""
+        self._close_lost(time)
         links: list[tuple[Tracklet, Detection]] = []
         seen = [item for item in self.active() if item.seen_last == time]
         free = [item for item in self.active() if item.seen_last != time]
@@ -220,7 +221,6 @@ class Linker:
             known = any(_same(item.last.box, face.box) for item, _ in links)
             if column not in used_columns and face.score >= BIRTH and not known:
                 links.append((self._born(time, face), face))
-        self._close_lost(time)
         return links
 
     def hold(self, item: Tracklet, time: float) -> None:
