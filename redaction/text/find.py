@@ -9,12 +9,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from redaction.model import EntityType, TextFinding, Utterance
 from redaction.policy import SpeechSection
-from redaction.text.lexicon import FUNCTION_WORDS, LONGEST, fold, is_product, namelike, vocabulary
+from redaction.text.lexicon import CLOSED, FUNCTION_WORDS, LONGEST, fold, is_product, namelike
 from redaction.text.memory import Memory, Seen
 from redaction.text.ner import NameModel, Opinion, WordReader
 from redaction.text.passage import Hit, Item, Passage, passages, spread
 from redaction.text.roster import Roster
-from redaction.text.rules import apply
+from redaction.text.rules import apply, find_answers
 from redaction.text.tongues import READ
 from redaction.text.written import Change, WrittenToken, write
 
@@ -79,6 +79,7 @@ class PersonalDataFinder:
         findings = [
             finding for index, one in enumerate(utterances) for finding in self._unreadable(one, index)
         ]
+        findings += find_answers(utterances)
         streams = passages(utterances, READ)
         opinions = self._opinions(utterances)
         first_pass = [self._search(passage, opinions) for passage in streams]
@@ -190,16 +191,6 @@ class PersonalDataFinder:
 
 
 CONTEXT = 12  # tokens on each side of a number that the model sees with it
-
-
-CLOSED = vocabulary(
-    """
-    i'm i'll i've i'd you you're you'll you've he he's he'll he'd she she's she'll she'd it it's we we're we'll they
-    they're they'll me him her us them my your his their our mine yours is are was were be been do does did has have had
-    can can't could would should don't doesn't didn't isn't wasn't won't the a an and or but if so that this these those
-    that's there's here's what what's who who's tell ask
-    """
-)
 
 
 def _widened(passage: Passage, hit: Hit) -> Hit:

@@ -11,7 +11,17 @@ import unicodedata
 from functools import cache, lru_cache
 from importlib.resources import files
 
-__all__ = ["FUNCTION_WORDS", "LONGEST", "fold", "is_ordinary", "is_product", "namelike", "stem", "vocabulary"]
+__all__ = [
+    "CLOSED",
+    "FUNCTION_WORDS",
+    "LONGEST",
+    "fold",
+    "is_ordinary",
+    "is_product",
+    "namelike",
+    "stem",
+    "vocabulary",
+]
 
 _LETTERS = str.maketrans(
     {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "’": "'", "‘": "'",
@@ -36,6 +46,17 @@ FUNCTION_WORDS = vocabulary(
     will may can hope mark bill so my an in no any do has see be long young still even so do you he she less
     more art joy early see key guy page case day sky love rich grant may park march april june august chase
     drew pat frank bea ward christian summer dawn an and the or as at on to by up us we it is are was
+    """
+)
+
+
+# Words that only join others.
+CLOSED = vocabulary(
+    """
+    i'm i'll i've i'd you you're you'll you've he he's he'll he'd she she's she'll she'd it it's we we're we'll they
+    they're they'll me him her us them my your his their our mine yours is are was were be been do does did has have had
+    can can't could would should don't doesn't didn't isn't wasn't won't the a an and or but if so that this these those
+    that's there's here's what what's who who's tell ask
     """
 )
 

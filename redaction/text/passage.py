@@ -105,7 +105,8 @@ def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: 
     if upper and raw.isupper() and len(core) > 1 and is_ordinary(core) and not namelike(core):
         upper = False
     tail = raw.rstrip("\"')]”»")
-    closes = tail.endswith((".", "?", "!", "…")) and core not in _ABBREVIATIONS
+    short = core in _ABBREVIATIONS or (len(core) == 1 and core.isalpha() and tail.endswith("."))
+    closes = tail.endswith((".", "?", "!", "…")) and not short
     return Item(
         utterance=index,
         word=word,
@@ -115,7 +116,7 @@ def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: 
         upper=upper,
         opens=opens,
         closes=closes,
-        pauses=tail.endswith((".", "?", "!", "…", ",", ";", ":")) and core not in _ABBREVIATIONS,
+        pauses=tail.endswith((".", "?", "!", "…", ",", ";", ":")) and not short,
         cased=cased,
         english=utterance.language == "en",
     )

@@ -22,6 +22,7 @@ _SOUNDS = (
 _VOWELS = re.compile(r"[aeiouy]+")
 SHORTEST_CODE = 3
 SHORTEST_FUZZY = 5
+MOST_ALIKE = 12
 
 
 @lru_cache(maxsize=1 << 15)
@@ -70,8 +71,8 @@ class NameIndex:
 
     def __init__(self) -> None:
         self._exact: dict[str, int] = {}
-        self._near: dict[str, set[str]] = defaultdict(set)
-        self._sound: dict[str, set[str]] = defaultdict(set)
+        self._near: dict[str, list[str]] = defaultdict(list)
+        self._sound: dict[str, list[str]] = defaultdict(list)
 
     def add(self, name: str, owner: int, *, fuzzy: bool = True, phonetic: bool = False) -> None:
         """Take up a folded word."""
@@ -80,9 +81,9 @@ class NameIndex:
             self._exact.setdefault(form, owner)
         if fuzzy and len(letters) >= SHORTEST_FUZZY:
             for key in _shortened(letters):
-                self._near[key].add(letters)
+                _add(self._near[key], letters)
         if phonetic and len(sounds(letters)) >= SHORTEST_CODE:
-            self._sound[sounds(letters)].add(letters)
+            _add(self._sound[sounds(letters)], letters)
 
     def add_all(
         self, names: Iterable[str], owner: int, *, fuzzy: bool = True, phonetic: bool = False
@@ -114,6 +115,12 @@ class NameIndex:
             )
             best = next(((0, name) for name in heard if abs(len(name) - len(letters)) <= 3), None)
         return None if best is None else self._exact[best[1]]
+
+
+def _add(names: list[str], name: str) -> None:
+    """Take up a name among its likes; of so many that look alike, the first are enough to know the next."""
+    if len(names) < MOST_ALIKE and name not in names:
+        names.append(name)
 
 
 def _allowed(word: str, name: str) -> int:

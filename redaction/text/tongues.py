@@ -6,26 +6,27 @@ from collections.abc import Mapping
 
 __all__ = ["READ", "number_word"]
 
-_ENGLISH = "zero one two three four five six seven eight nine ten twenty thirty forty fifty sixty seventy eighty ninety"
-# In the order of the English words above; `-` where the word is not one of its own.
+_ENGLISH = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety"
+)
+# In the order of the English words above.
 _WORDS: Mapping[str, str] = {
-    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez veinte treinta cuarenta cincuenta sesenta setenta "
-    "ochenta noventa",
-    "fr": "zero un deux trois quatre cinq six sept huit neuf dix vingt trente quarante cinquante soixante septante "
-    "octante nonante",
-    "de": "null eins zwei drei vier funf sechs sieben acht neun zehn zwanzig dreissig vierzig funfzig sechzig siebzig "
-    "achtzig neunzig",
-    "it": "zero uno due tre quattro cinque sei sette otto nove dieci venti trenta quaranta cinquanta sessanta settanta "
-    "ottanta novanta",
-    "nl": "nul een twee drie vier vijf zes zeven acht negen tien twintig dertig veertig vijftig zestig zeventig "
-    "tachtig negentig",
-    "pt": "zero um dois tres quatro cinco seis sete oito nove dez vinte trinta quarenta cinquenta sessenta setenta "
-    "oitenta noventa",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis "
+    "diecisiete dieciocho diecinueve veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "fr": "zero un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept "
+    "dix-huit dix-neuf vingt trente quarante cinquante soixante septante octante nonante",
+    "de": "null eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf dreizehn vierzehn funfzehn sechzehn "
+    "siebzehn achtzehn neunzehn zwanzig dreissig vierzig funfzig sechzig siebzig achtzig neunzig",
+    "it": "zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici "
+    "sedici diciassette diciotto diciannove venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
+    "nl": "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien "
+    "zeventien achttien negentien twintig dertig veertig vijftig zestig zeventig tachtig negentig",
+    "pt": "zero um dois tres quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
+    "dezoito dezenove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
 }
 _TABLES = {
-    language: {
-        word: english for word, english in zip(words.split(), _ENGLISH.split(), strict=True) if word != "-"
-    }
+    language: {word: english for word, english in zip(words.split(), _ENGLISH.split(), strict=True)}
     for language, words in _WORDS.items()
 }
 _TABLES["de"] |= {"zwo": "two", "fuenf": "five", "dreißig": "thirty"}

@@ -50,6 +50,8 @@ _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _WEB = re.compile(
     r"(?:https?://|www\.)\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|io|co\.uk|app|dev)(?:/\S*)?"
 )
+# What right before an address says that all of what follows is one.
+CUES = frozenset({"is", "it's", "email", "e-mail", "address", "to", "my"})
 LONGEST_LOCAL = 10
 
 
@@ -180,7 +182,10 @@ def _mail_around(
         return None
     first, local = _local(items, at, ending_at=ending_at, floor=floor)
     if first == at:
-        return WrittenToken(text, at + 1, last, Change.WEB) if ended else None
+        if not ended:
+            return None
+        path, last = _path(items, last)
+        return WrittenToken(text + path, at + 1, last, Change.WEB)
     return WrittenToken(f"{local}@{text if ended else text + '.com'}", first, last, Change.MAIL)
 
 
@@ -200,7 +205,7 @@ def _local(items: Sequence[Item], at: int, *, ending_at: dict[int, Run], floor: 
         elif run is not None and run.first >= floor and (joined or run.last == first):
             first, local, joined = run.first, run.text + local, local == ""
             joined = joined or bool(run.digits)
-        elif joined and (whole == 0 or _sign_after(items, first)) and core not in LEAD and core:
+        elif joined and (whole == 0 or _sign_after(items, first)) and not _leads(core):
             first, local, joined, whole = first - 1, core.replace(" ", "") + local, False, whole + 1
         elif items[first - 1].strange and not items[first - 1].pauses:
             first, local = first - 1, core + local
@@ -210,7 +215,24 @@ def _local(items: Sequence[Item], at: int, *, ending_at: dict[int, Run], floor: 
             break
     while first < at and items[first].core in SIGNS:
         first, local = first + 1, local[1:]
+    if first < at:
+        free = _free_words(items, first, floor)
+        first, local = free, "".join(item.core for item in items[free:first]) + local
     return first, local
+
+
+def _leads(core: str) -> bool:
+    return not core or core in LEAD or core.endswith("'s")
+
+
+def _free_words(items: Sequence[Item], first: int, floor: int) -> int:
+    """Return where up to four more words of a local part begin, if a word that leads up to it stands before them."""
+    for begin in range(first, max(floor, first - 5, 0) - 1, -1):
+        if begin == 0 or (begin < first and items[begin - 1].pauses):
+            return first
+        if _leads(items[begin - 1].core):
+            return begin if items[begin - 1].core in CUES else first
+    return first
 
 
 def _sign_after(items: Sequence[Item], at: int) -> bool:
@@ -229,6 +251,13 @@ def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) 
         return None
     first = at - 1
     text = f"{before.core}.{text}"
-    while last + 1 < len(items) and items[last].core == "slash":
-        text, last = f"{text}/{items[last + 1].core}", last + 2
-    return WrittenToken(text, first, last, Change.WEB)
+    path, last = _path(items, last)
+    return WrittenToken(text + path, first, last, Change.WEB)
+
+
+def _path(items: Sequence[Item], at: int) -> tuple[str, int]:
+    """Read `slash team` after a domain."""
+    path = ""
+    while at + 1 < len(items) and items[at].core == "slash":
+        path, at = f"{path}/{items[at + 1].core}", at + 2
+    return path, at

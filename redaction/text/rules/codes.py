@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import is_ordinary, vocabulary
+from redaction.text.lexicon import CLOSED, is_ordinary, vocabulary
 from redaction.text.numbers import SPELLING, Element, Kind, Run, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
 from redaction.text.written import Change, mails
 
-__all__ = ["find_codes", "find_handles", "find_mails", "find_spelled", "luhn"]
+__all__ = ["find_codes", "find_handles", "find_mails", "find_passwords", "find_spelled", "luhn"]
 
 PHONE, CARD, ACCOUNT, ID, ADDRESS = (
     EntityType.PHONE,
@@ -266,6 +266,21 @@ def find_handles(passage: Passage) -> Iterator[Hit]:
             last = _handle_end(passage, first)
             if last > at + 1 and not passage[first].pauses and not passage[first].ordinary:
                 yield Hit(first, last, ID, 0.7, "handle")
+
+
+PASSWORDS: Phrases[EntityType] = Phrases((ID, "password is; password's; passphrase is; passphrase's"))
+
+
+def find_passwords(passage: Passage) -> Iterator[Hit]:
+    """Yield up to four words that follow `the password is`."""
+    for _, end, kind in PASSWORDS.find(passage):
+        last = end
+        while last < len(passage) and last - end < 4 and passage[last].core not in CLOSED:
+            last += 1
+            if passage[last - 1].pauses:
+                break
+        if last > end and not (last - end == 1 and passage[end].core in AFTER_HANDLE):
+            yield Hit(end, last, kind, 0.8, "password")
 
 
 def _handle_end(passage: Passage, first: int) -> int:

@@ -80,7 +80,8 @@ ADVERBS = vocabulary(
 AFTER = vocabulary(
     """
     and now right so but he she they i in when next on because yeah okay today tomorrow this who if years year
-    yrs or which that as too though maybe almost probably already then can has goes is was my his her last since with
+    yrs or which that as too though fell died had got loves likes plays lives still also maybe almost probably
+    already then can has goes is was my his her last since with
     """
 )
 TIMES = vocabulary(
@@ -175,6 +176,9 @@ def _timed(following: list[str]) -> bool:
 
 
 def _spoken_of(passage: Passage, last: int) -> int:
+    """Take in what may follow a bare age: `years`, `and a half`."""
+    if [item.core for item in passage[last : last + 3]] == ["and", "a", "half"]:
+        return last + 3
     return last + (last < len(passage) and passage[last].core in ("years", "yrs"))
 
 

@@ -121,6 +121,22 @@ SURE_DOING = vocabulary(
 )
 
 
+# What a person does, also asked after: `did Grace finish`.
+ACTS = SURE_DOING | vocabulary(
+    """
+    called sent joined replied signed confirmed finished left asked finish send say think know want agree join reply
+    sign mention coming going back here joining speaking talking working ready available okay done tell call email ask
+    explain present volunteer get have need come go make take wrote
+    """
+)
+BEFORE_ACTOR = vocabulary(
+    """
+    and but so then when because if that yeah okay well um uh since after before until did does has is could would
+    should was have though although while why how where hey
+    """
+)
+
+
 def name_end(items: Passage, first: int, *, strict: bool = False) -> int:
     """Return one past a name of up to four words that begins at an item; `first` when there is none."""
     at = first
@@ -156,6 +172,11 @@ def find_titled(passage: Passage) -> Iterator[Hit]:
         if item.core not in TITLES or at + 1 >= len(passage) or item.pauses:
             continue
         loose = item.core in LOOSE_TITLES
+        if passage[at + 1].core == "and" and at + 3 < len(passage) and passage[at + 2].core in TITLES:
+            last = name_end(passage, at + 3)
+            if last > at + 3:
+                yield Hit(at, last, PERSON, 0.9, "title")
+            continue
         last = name_end(passage, at + 1, strict=loose and not (passage[at + 1].cased and item.upper))
         if last > at + 1:
             first = at + (item.core in KIN and not item.capital)
@@ -213,10 +234,17 @@ def find_speakers(passage: Passage) -> Iterator[Hit]:
         ):
             if item.strange or item.upper:
                 yield Hit(at, at + 1, PERSON, 0.7, "speaking", strong=not is_product(item.core))
-        elif (following.core in SURE_DOING and item.strange) or (
-            following.core in SURE_DOING and item.capital and namelike(item.core)
+        elif (
+            (namelike(item.core) and following.core in ACTS and _begins(passage, at))
+            or (following.core in SURE_DOING and item.strange)
+            or (following.core in SURE_DOING and item.capital and namelike(item.core))
         ):
             yield Hit(at, at + 1, PERSON, 0.6, "doing", strong=False)
+
+
+def _begins(passage: Passage, at: int) -> bool:
+    """Tell whether the words before an item leave it to be what acts: nothing, `and`, `did`."""
+    return passage[at].opens or passage[at - 1].core in BEFORE_ACTOR or passage[at - 1].pauses
 
 
 def find_strange(passage: Passage) -> Iterator[Hit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from redaction.text.passage import Hit, Passage
-from redaction.text.rules.codes import find_codes, find_handles, find_mails, find_spelled
+from redaction.text.rules.codes import find_codes, find_handles, find_mails, find_passwords, find_spelled
 from redaction.text.rules.dates import find_ages, find_birth_dates
 from redaction.text.rules.names import find_named, find_speakers, find_strange, find_titled
 from redaction.text.rules.organizations import find_employers, find_schools
@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     find_mails,
     find_codes,
     find_handles,
+    find_passwords,
     find_spelled,
     find_titled,
     find_named,
