@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -178,12 +179,11 @@ def redact_file(
     Raises:
         OffrecordError: with the exit status of the cause; nothing was published.
     """
-    with storage_errors():
-        log = ChainedLog(writer.path("log.jsonl"))
     try:
-        return _Run(source, writer, log, engine, progress, cancellation).run()
+        log = ChainedLog(writer.path("log.jsonl"))
+        with closing(log):
+            return _Run(source, writer, log, engine, progress, cancellation).run()
     finally:
-        log.close()
         writer.discard()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from recorder.bundle.writer import storage_errors
 from redaction.errors import InternalError, RedactionIncomplete
 from redaction.model import EntityType, Event
 
@@ -35,10 +36,14 @@ class ChainedLog:
 
     Args:
         path: file to create; it must not exist.
+
+    Raises:
+        StorageFailed: the file exists already or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("x", encoding="ascii")
+        with storage_errors():
+            self._file = path.open("xb", buffering=0)  # an error belongs to the line that met it
         self._head = GENESIS
         self._count = 0
 
@@ -56,6 +61,7 @@ class ChainedLog:
         """Write one event.
 
         Raises:
+            StorageFailed: the line cannot be written.
             InternalError: the event carries a key or a text that is not known to be safe.
         """
         record: dict[str, object] = {"seq": self._count, "prev": self._head, "event": str(event.kind)}
@@ -70,7 +76,8 @@ class ChainedLog:
                 )
             record[key] = _safe(value) if isinstance(value, str) else _finite(value)
         digest = _digest(record)
-        self._file.write(_canonical({**record, "hash": digest}) + "\n")
+        with storage_errors():
+            self._file.write((_canonical({**record, "hash": digest}) + "\n").encode("ascii"))
         self._head = digest
         self._count += 1
 
@@ -80,11 +87,10 @@ class ChainedLog:
             self.append(event)
 
     def close(self) -> None:
-        """Flush to the disk and close; safe to call twice."""
+        """Bring it to the disk and close; safe to call twice."""
         if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            with storage_errors(), self._file:
+                os.fsync(self._file.fileno())
 
 
 def check_chain(path: Path) -> tuple[str, int]:

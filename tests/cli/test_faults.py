@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -89,13 +91,13 @@ def _encrypted(clip: Path, folder: Path) -> Path:
     return path
 
 
-def _absurd_size(clip: Path, folder: Path) -> Path:
-    """Put 65,535 x 65,535 into the sample entry and the sequence's place in the header."""
-    path = folder / f"{NAME}.mp4"
-    data = bytearray(clip.read_bytes())
-    at = data.index(b"avc1") + 4 + 24
-    data[at : at + 4] = b"\xff\xff\xff\xff"
-    path.write_bytes(data)
+def _absurd_size(_clip: Path, folder: Path) -> Path:
+    """Claim 65,535 x 65,535 pixels in the container's header and in every picture's own."""
+    path = folder / f"{NAME}.avi"
+    make_clip(path, seconds=1, size=(320, 240), codec="mjpeg", pix_fmt="yuvj420p", audio=None)
+    data = path.read_bytes().replace(struct.pack("<ii", 320, 240), struct.pack("<ii", 65_535, 65_535))
+    absurd = re.sub(rb"(?<=\xff\xc0\x00\x11\x08)....", b"\xff" * 4, data, flags=re.DOTALL)
+    path.write_bytes(absurd)
     return path
 
 

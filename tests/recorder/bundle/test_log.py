@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recorder.bundle.log import GENESIS, ChainedLog, check_chain
-from redaction.errors import InternalError, RedactionIncomplete
+from redaction.errors import InternalError, RedactionIncomplete, StorageFailed
 from redaction.model import Event, EventKind, Span
 
 
@@ -82,5 +82,5 @@ def test_lines_are_canonical_json(tmp_path: Path) -> None:
 def test_an_existing_log_is_not_continued(tmp_path: Path) -> None:
     """A log that stands there already is never appended to."""
     (tmp_path / "log.jsonl").write_text("")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(StorageFailed):
         ChainedLog(tmp_path / "log.jsonl")
