@@ -20,6 +20,7 @@ from recorder.sources.clock import TrackClock, finer
 from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
 from recorder.sources.opening import MAX_PIXELS, MAX_TRACKS, open_media
 from recorder.sources.upright import Geometry
+from recorder.sources.vpx import largest_picture
 from redaction.errors import UnreadableInput
 
 __all__ = ["Probe", "Track", "cut_off_at", "prepare", "probe", "scan_end"]
@@ -108,7 +109,8 @@ def probe(untrusted_path: Path) -> Probe:
         firsts = _first_frames(container, streams)
         if not any(first.frame for first in firsts.values()):
             raise UnreadableInput("Nothing in the input can be decoded: it is damaged or encrypted.")
-        tracks = _describe(streams, firsts)
+        sizes = _sizes(untrusted_path, container, streams, firsts)
+        tracks = _describe(streams, firsts, sizes)
         zero = min(track.start for track in tracks)
         tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
         duration = _declared_duration(container, zero, tracks)
@@ -241,10 +243,10 @@ def _first_frames(container: InputContainer, streams: list[VideoStream | AudioSt
     tried = 0
     try:
         for packet in container.demux(streams):
-            stream = wanted[packet.stream_index]
+            stream = wanted[packet.stream.index]  # of the last, empty packets `stream_index` is not set
             if packet.has_sidedata("encryption_info"):
                 raise UnreadableInput("The input is encrypted or copy-protected, so it cannot be decoded.")
-            first = firsts[packet.stream_index]
+            first = firsts[stream.index]
             if first.frame is None:
                 first.note(packet)
                 first.frame = _first_of(stream, packet)
@@ -264,7 +266,9 @@ def _first_of(stream: VideoStream | AudioStream, packet: Packet[Stream]) -> AvVi
     return next((frame for frame in frames if not frame.is_corrupt), None)
 
 
-def _describe(streams: list[VideoStream | AudioStream], firsts: dict[int, _First]) -> tuple[Track, ...]:
+def _describe(
+    streams: list[VideoStream | AudioStream], firsts: dict[int, _First], sizes: dict[int, tuple[int, int]]
+) -> tuple[Track, ...]:
     tracks: list[Track] = []
     starts = {stream.index: _start(stream, firsts[stream.index]) for stream in streams}
     earliest = min((start for start in starts.values() if start is not None), default=Fraction(0))
@@ -278,17 +282,46 @@ def _describe(streams: list[VideoStream | AudioStream], firsts: dict[int, _First
         start = earliest if known is None else known
         if isinstance(stream, VideoStream):
             picture = first if isinstance(first, AvVideoFrame) else None
-            tracks.append(_describe_video(stream, picture, track_id=track_id, start=start))
+            track = _describe_video(stream, picture, sizes[stream.index], track_id=track_id, start=start)
+            tracks.append(track)
         else:
             tracks.append(_describe_audio(stream, track_id=track_id, start=start))
     return tuple(tracks)
 
 
+def _sizes(
+    untrusted_path: Path,
+    container: InputContainer,
+    streams: list[VideoStream | AudioStream],
+    firsts: dict[int, _First],
+) -> dict[int, tuple[int, int]]:
+    """Return each picture stream's size in pixels: the first frame's, or the largest where streams grow on the way."""
+    sizes: dict[int, tuple[int, int]] = {}
+    for stream in streams:
+        if not isinstance(stream, VideoStream):
+            continue
+        frame = firsts[stream.index].frame
+        picture = frame if isinstance(frame, AvVideoFrame) else stream.codec_context
+        sizes[stream.index] = picture.width, picture.height
+        if "matroska" in container.format.name and stream.codec_context.name.startswith(("vp", "libvpx")):
+            with open_media(untrusted_path) as again:
+                grown = again.streams[stream.index]
+                largest = largest_picture(again, grown) if isinstance(grown, VideoStream) else None
+            sizes[stream.index] = max(
+                sizes[stream.index], largest or (0, 0), key=lambda size: size[0] * size[1]
+            )
+    return sizes
+
+
 def _describe_video(
-    stream: VideoStream, first: AvVideoFrame | None, *, track_id: str, start: Fraction
+    stream: VideoStream,
+    first: AvVideoFrame | None,
+    size: tuple[int, int],
+    *,
+    track_id: str,
+    start: Fraction,
 ) -> Track:
-    width = first.width if first is not None else stream.codec_context.width
-    height = first.height if first is not None else stream.codec_context.height
+    width, height = size
     if width < 1 or height < 1:
         raise UnreadableInput("The input's picture has no size, or one that is not supported.")
     geometry = Geometry.of(width, height, aspect=stream.sample_aspect_ratio, first=first)

@@ -11,7 +11,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from resource import RLIMIT_AS, setrlimit
 
+import av
 import pytest
+from av.audio.stream import AudioStream
 
 from recorder.sources.file import FileSource
 from redaction.errors import ExitCode, OffrecordError, UnreadableInput
@@ -149,6 +151,18 @@ def test_encrypted(tmp_path: Path) -> None:
     options = {"encryption_scheme": "cenc-aes-ctr", **keys}
     clip = make_clip(tmp_path / "a.mp4", seconds=0.4, size=(160, 120), container_options=options)
     assert "encrypted" in _refusal(clip.path)
+
+
+def test_nothing_to_decode_behind_an_attachment(tmp_path: Path) -> None:
+    """Sound that cannot be decoded is refused also where another stream comes first."""
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), mode="w") as container:
+        container.add_attachment("notes.txt", "text/plain", b"nothing")
+        sound = container.add_stream("pcm_s16le", rate=8000)
+        assert isinstance(sound, AudioStream)
+        sound.layout = "mono"
+        container.start_encoding()
+    assert "Nothing" in _refusal(path) or "neither" in _refusal(path)
 
 
 @pytest.mark.parametrize("count", [100, 600])
