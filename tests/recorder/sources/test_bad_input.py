@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 from resource import RLIMIT_AS, setrlimit
@@ -14,6 +15,8 @@ from resource import RLIMIT_AS, setrlimit
 import av
 import pytest
 from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Stream
 
 from recorder.sources.file import FileSource
 from redaction.errors import ExitCode, OffrecordError, UnreadableInput
@@ -158,11 +161,17 @@ def test_nothing_to_decode_behind_an_attachment(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     with av.open(str(path), mode="w") as container:
         container.add_attachment("notes.txt", "text/plain", b"nothing")
-        sound = container.add_stream("pcm_s16le", rate=8000)
+        sound = container.add_stream("aac", rate=48_000)
         assert isinstance(sound, AudioStream)
         sound.layout = "mono"
         container.start_encoding()
-    assert "Nothing" in _refusal(path) or "neither" in _refusal(path)
+        for number in range(8):
+            packet: Packet[Stream] = Packet(b"\xff" * 50)
+            packet.stream = sound
+            packet.pts = packet.dts = number * 1024
+            packet.time_base = Fraction(1, 48_000)
+            container.mux(packet)
+    assert "Nothing" in _refusal(path)
 
 
 @pytest.mark.parametrize("count", [100, 600])
