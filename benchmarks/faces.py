@@ -67,8 +67,8 @@ def frames_of(path: Path) -> Iterator[VideoFrame]:
     """Decode a file."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            array = frame.reformat(format="yuv420p").to_ndarray()
-            yield planar(array, frame.height, frame.width, frame.pts, frame.time_base)
+            array = np.asarray(frame.reformat(format="yuv420p").to_ndarray(), np.uint8)
+            yield planar(array, frame.height, frame.width, frame.pts or 0, frame.time_base or Fraction(1, 30))
 
 
 def planar(

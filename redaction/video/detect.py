@@ -81,13 +81,13 @@ class YuNet:
     def detect(self, picture: Picture) -> list[Detection]:
         """Return the faces of a picture, uint8 (H, W, 3) BGR, in its own pixels."""
         padded, left, top = _padded(picture)
-        blob = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], dtype=np.float32)
+        blob = np.stack(cv2.split(padded)).astype(np.float32)[None]
         outputs = self._session.run(self._names, {self._input: blob})
         found: list[tuple[Floats, Floats, Floats]] = []
         for level, stride in enumerate(self.strides):
             cls, obj, bbox, points = (outputs[kind * 3 + level][0] for kind in range(4))
-            score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-            keep = np.flatnonzero(score >= self._floor)
+            product = cls[:, 0] * obj[:, 0]
+            keep = np.flatnonzero(product >= self._floor**2)
             if keep.size == 0:
                 continue
             columns = padded.shape[1] // stride
@@ -96,7 +96,7 @@ class YuNet:
             size = np.exp(bbox[keep, 2:]) * stride
             boxes = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
             marks = (points[keep].reshape(-1, 5, 2) + cell[:, None]) * stride
-            found.append((boxes, score[keep], marks))
+            found.append((boxes, np.sqrt(product[keep]), marks))
         return _finished(found, left=left, top=top, working=self._working)
 
 
@@ -135,7 +135,7 @@ class CenterFace:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         padded, left, top = _padded(picture)
-        blob = np.ascontiguousarray(padded[:, :, ::-1].transpose(2, 0, 1)[None], dtype=np.float32)
+        blob = np.stack(cv2.split(padded)[::-1]).astype(np.float32)[None]
         heat, scale, offset, points = (output[0] for output in self._session.run(None, {self._input: blob}))
         row, column = np.nonzero(heat[0] >= self._floor)
         if row.size == 0:

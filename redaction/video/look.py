@@ -68,7 +68,7 @@ class Cadence:
 
     key: float = 0.2
     frames: int = 12
-    deep: float = 1.4
+    deep: float = 1.0
     turned_scale: float = 0.75
     turned_score: float = 0.7
     rescues: int = 6
