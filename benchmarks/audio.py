@@ -243,7 +243,7 @@ def listening(model: str, *, threads: int) -> None:
     transcriber = WhisperTranscriber(model, threads=threads)
     aligner = PocketsphinxAligner()
     print_cost(sound, model=model, threads=threads, transcriber=transcriber, aligner=aligner)
-    print_errors(texts, transcriber=transcriber)
+    print_errors(texts, model=model, threads=threads, transcriber=transcriber)
     print(
         f"\n{'personal words':34} pad_ms  words  inside_%  quiet_%  worst_dB  collateral_s  muted_s"
         f"   (quiet: {QUIET_DB:.0f} dB or less left)"
@@ -273,6 +273,29 @@ def _believed(heard: Heard) -> Heard:
     return Heard(utterances, heard.uncovered, heard.failures)
 
 
+def bare_whisper(model: str, *, threads: int) -> Callable[[Samples, bool], list[str]]:
+    """Return a function that transcribes sound with faster-whisper alone, with word times, with or without
+    VAD."""
+    from faster_whisper import WhisperModel
+
+    bare = WhisperModel(
+        str(locate(model)), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+    )
+
+    def transcribe(sound: Samples, vad: bool) -> list[str]:
+        segments, _ = bare.transcribe(
+            sound,
+            language="en",
+            beam_size=1,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+            vad_filter=vad,
+        )
+        return [segment.text for segment in segments]
+
+    return transcribe
+
+
 def print_cost(
     sound: Samples,
     *,
@@ -282,26 +305,10 @@ def print_cost(
     aligner: PocketsphinxAligner,
 ) -> None:
     """Print CPU seconds of bare faster-whisper with word times and of our listening, on the same sound."""
-    from faster_whisper import WhisperModel
-
-    bare = WhisperModel(
-        str(locate(model)), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
-    )
-
-    def plain(vad: bool) -> None:
-        segments, _ = bare.transcribe(
-            sound,
-            language="en",
-            beam_size=1,
-            word_timestamps=True,
-            condition_on_previous_text=False,
-            vad_filter=vad,
-        )
-        list(segments)
-
+    bare = bare_whisper(model, threads=threads)
     runs: dict[str, Callable[[], object]] = {
-        "faster-whisper, word times": lambda: plain(False),
-        "faster-whisper, word times, VAD": lambda: plain(True),
+        "faster-whisper, word times": lambda: bare(sound, False),
+        "faster-whisper, word times, VAD": lambda: bare(sound, True),
         "listening without alignment": lambda: listen(sound, transcriber=transcriber, aligner=None),
         "listening": lambda: listen(sound, transcriber=transcriber, aligner=aligner),
     }
@@ -315,19 +322,27 @@ def print_cost(
         print(f"{name:34} {cpu:5.2f}  {cpu / seconds * 60:13.2f}  {wall:6.2f}  {cpu / yardstick:6.2f}")
 
 
-def print_errors(texts: dict[str, str], *, transcriber: Transcriber) -> None:
-    """Print word errors per recording."""
-    print(f"\n{'word errors':34} words  errors   WER_%  unheard_s")
-    all_words = all_errors = 0
+def print_errors(texts: dict[str, str], *, model: str, threads: int, transcriber: Transcriber) -> None:
+    """Print word errors per recording beside those of bare faster-whisper."""
+    bare = bare_whisper(model, threads=threads)
+    print(f"\n{'word errors':34} words  errors   WER_%  unheard_s  bare_errors  bare_WER_%")
+    all_words = all_errors = all_bare = 0
     for name, text in texts.items():
         heard = listen(load(name), transcriber=transcriber, aligner=None)
         said = [atom for u in heard.utterances for w in u.words for atom in atoms(w.text)]
         errors, _ = aligned_atoms(atoms(text), said)
         words = len(atoms(text))
-        all_words, all_errors = all_words + words, all_errors + errors
+        plain, _ = aligned_atoms(atoms(text), atoms(" ".join(bare(load(name), False))))
+        all_words, all_errors, all_bare = all_words + words, all_errors + errors, all_bare + plain
         unheard = sum(span.duration for span in heard.uncovered)
-        print(f"{name:34} {words:5d}  {errors:6d}  {100 * errors / words:6.1f}  {unheard:9.2f}")
-    print(f"{'all':34} {all_words:5d}  {all_errors:6d}  {100 * all_errors / all_words:6.1f}")
+        print(
+            f"{name:34} {words:5d}  {errors:6d}  {100 * errors / words:6.1f}  {unheard:9.2f}"
+            f"  {plain:11d}  {100 * plain / words:10.1f}"
+        )
+    print(
+        f"{'all':34} {all_words:5d}  {all_errors:6d}  {100 * all_errors / all_words:6.1f}"
+        f"  {'':9}  {all_bare:11d}  {100 * all_bare / all_words:10.1f}"
+    )
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ PARTS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(parts=PARTS, block=st.sampled_from([160, 997, 16_000, 400_000]), start=st.integers(0, 10**7))
 def test_every_sample_is_in_exactly_one_piece(
     parts: list[tuple[float, float]], block: int, start: int
@@ -57,7 +57,7 @@ def test_every_sample_is_in_exactly_one_piece(
     assert np.array_equal(np.concatenate([piece.block.samples for piece in pieces]), samples)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(parts=PARTS)
 def test_pieces_are_bounded(parts: list[tuple[float, float]]) -> None:
     """No piece is longer than 60 s, none holds more than 28 s of speech, and speech lies inside its piece."""
@@ -68,7 +68,7 @@ def test_pieces_are_bounded(parts: list[tuple[float, float]]) -> None:
             assert piece.span.start <= run.start < run.end <= piece.span.end
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(parts=PARTS)
 def test_pieces_do_not_depend_on_the_blocks(parts: list[tuple[float, float]]) -> None:
     """The same sound is cut at the same places however it arrives."""
