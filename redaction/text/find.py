@@ -24,7 +24,7 @@ __all__ = ["PersonalDataFinder"]
 # personal words is missed; of strange words between 0.05 and 0.2, four in five were personal.
 THRESHOLD = 0.2
 STRANGE_THRESHOLD = 0.05
-ORDINARY_THRESHOLD = 0.35
+ORDINARY_THRESHOLD = 0.2
 CLOSED_THRESHOLD = 0.9
 FEWEST_DIGITS = 4  # fewer in the written copy are taken for house numbers that they are not
 MODEL_RULE, WRITTEN_RULE, UNREAD_RULE, FAILED_RULE = "rampart", "rampart-written", "unread", "failed"

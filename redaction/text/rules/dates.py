@@ -122,13 +122,10 @@ def find_ages(passage: Passage) -> Iterator[Hit]:
 
 def _joined(passage: Passage, found: int, number: Element) -> bool:
     """Tell whether a number goes on from an age: `five or six`."""
-    between = [passage[at].core for at in range(max(0, found), number.first)]
-    near = found > 0 and len(between) <= 3 and bool(between)
-    return (
-        near
-        and all(word in ("or", "maybe", "and", "to", "almost") for word in between)
-        and _ends(passage, number.last)
-    )
+    if found < 0 or not 1 <= number.first - found <= 3:
+        return False
+    between = [passage[at].core for at in range(found, number.first)]
+    return all(word in ("or", "maybe", "and", "to", "almost") for word in between) and _ends(passage, number.last)
 
 
 def _plausible(number: Element) -> bool:
