@@ -60,11 +60,17 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is known of a file before it is decoded; `zero` is the call clock's zero in seconds of raw time."""
+    """What is known of a file before it is decoded.
+
+    Attributes:
+        zero: the call clock's zero in seconds of raw time.
+        sparse: the file is too small for the time it claims, so its time stamps are trusted less.
+    """
 
     info: SourceInfo
     zero: Fraction
     tracks: tuple[Track, ...]
+    sparse: bool = False
 
     def track(self, track_id: str) -> Track:
         """Return one track.
@@ -84,6 +90,7 @@ class Probe:
             zero=self.zero,
             step=track.step,
             end=Fraction(self.info.duration) if self.info.duration else None,
+            sparse=self.sparse,
         )
 
 
@@ -114,9 +121,12 @@ def probe(untrusted_path: Path) -> Probe:
         zero = min(track.start for track in tracks)
         tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
         duration = _declared_duration(container, zero, tracks)
-        believable = duration is not None and container.size >= duration * _FEWEST_BYTES_PER_S
-    if duration is None or not believable:
+        most = Fraction(max(container.size, 0), _FEWEST_BYTES_PER_S)
+    if duration is None:
         duration = scan_end(untrusted_path, tracks, zero)
+    sparse = duration > most
+    if sparse:
+        duration = scan_end(untrusted_path, tracks, zero, sparse=True)
     if duration > LONGEST_S:
         raise UnreadableInput("The input says that it is longer than 24 hours, which is not supported.")
     info = SourceInfo(
@@ -124,7 +134,7 @@ def probe(untrusted_path: Path) -> Probe:
         tracks=tuple(track.info for track in tracks),
         left_out=left_out,
     )
-    return Probe(info=info, zero=zero, tracks=tracks)
+    return Probe(info=info, zero=zero, tracks=tracks, sparse=sparse)
 
 
 def cut_off_at(untrusted_path: Path, probed: Probe, track: Track, *, end: Fraction) -> Fraction:
@@ -137,16 +147,20 @@ def cut_off_at(untrusted_path: Path, probed: Probe, track: Track, *, end: Fracti
     declared = Fraction(probed.info.duration)
     if (
         declared - end <= _CUT_OFF_S
-        or declared - scan_end(untrusted_path, probed.tracks, probed.zero) <= _CUT_OFF_S
+        or declared - scan_end(untrusted_path, probed.tracks, probed.zero, sparse=probed.sparse) <= _CUT_OFF_S
     ):
         return end
     return declared
 
 
-def scan_end(untrusted_path: Path, tracks: tuple[Track, ...], zero: Fraction) -> Fraction:
+def scan_end(
+    untrusted_path: Path, tracks: tuple[Track, ...], zero: Fraction, *, sparse: bool = False
+) -> Fraction:
     """Read every packet without decoding, and return the call time in seconds where the last one ends."""
     clocks = {
-        track.index: TrackClock(raw_time_base=track.raw_time_base, zero=zero, step=track.step, end=None)
+        track.index: TrackClock(
+            raw_time_base=track.raw_time_base, zero=zero, step=track.step, end=None, sparse=sparse
+        )
         for track in tracks
     }
     end = Fraction(0)

@@ -156,22 +156,24 @@ def test_encrypted(tmp_path: Path) -> None:
     assert "encrypted" in _refusal(clip.path)
 
 
-def test_nothing_to_decode_behind_an_attachment(tmp_path: Path) -> None:
-    """Sound that cannot be decoded is refused also where another stream comes first."""
-    path = tmp_path / "a.mkv"
+def test_nothing_to_decode_behind_a_data_stream(tmp_path: Path) -> None:
+    """Sound that cannot be decoded is refused also where a stream of another kind comes first."""
+    path = tmp_path / "a.ts"
     with av.open(str(path), mode="w") as container:
-        container.add_attachment("notes.txt", "text/plain", b"nothing")
-        sound = container.add_stream("aac", rate=48_000)
+        container.add_data_stream("klv")
+        sound = container.add_stream("mp2", rate=48_000)
         assert isinstance(sound, AudioStream)
         sound.layout = "mono"
         container.start_encoding()
-        for number in range(8):
-            packet: Packet[Stream] = Packet(b"\xff" * 50)
+        for number in range(40):
+            packet: Packet[Stream] = Packet(b"\x55" * 200)
             packet.stream = sound
-            packet.pts = packet.dts = number * 1024
+            packet.pts = packet.dts = number * 1152
             packet.time_base = Fraction(1, 48_000)
             container.mux(packet)
-    assert "Nothing" in _refusal(path)
+    with av.open(str(path)) as container:
+        assert container.streams[0].type == "data"
+    assert "decoded" in _refusal(path)
 
 
 @pytest.mark.parametrize("count", [100, 600])

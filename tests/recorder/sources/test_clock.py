@@ -52,6 +52,14 @@ def test_past_the_end_of_the_media() -> None:
     assert _placed([0, 40, 60_000], end=70) == pytest.approx([0, 0.04, 60])
 
 
+@pytest.mark.parametrize(("sparse", "most"), [(True, 3700), (False, 8.1 * 3600)])
+def test_many_jumps_do_not_add_up(sparse: bool, most: float) -> None:
+    """Jumps of a quarter of an hour each make no more than the hours allowed."""
+    clock = TrackClock(raw_time_base=_MS, zero=Fraction(0), step=Fraction(1, 25), end=None, sparse=sparse)
+    placed = [clock.place(n * 900_000) * clock.time_base for n in range(100)]
+    assert most * 0.7 < placed[-1] < most
+
+
 def test_zero_is_hit_exactly() -> None:
     """A zero that is no multiple of the time base is met within 50 microseconds."""
     zero = Fraction(-1024, 44_100)
