@@ -16,8 +16,8 @@ from av.stream import Stream
 
 from recorder.sources.mixdown import Resampler, mono
 from recorder.sources.opening import open_media
-from recorder.sources.packets import packets
-from recorder.sources.probe import Probe, Track, cut_off_at, prepare
+from recorder.sources.packets import packets, prepare
+from recorder.sources.probe import Probe, Track, cut_off_at
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Samples, Span
 

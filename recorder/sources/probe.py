@@ -8,27 +8,25 @@ from pathlib import Path
 from typing import Final
 
 import av.error
-from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
 from recorder.sources.clock import TrackClock, finer
 from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
+from recorder.sources.first import First, first_frames
 from recorder.sources.opening import MAX_PIXELS, MAX_TRACKS, open_media
 from recorder.sources.upright import Geometry
 from recorder.sources.vpx import largest_picture
 from redaction.errors import UnreadableInput
 
-__all__ = ["Probe", "Track", "cut_off_at", "prepare", "probe", "scan_end"]
+__all__ = ["Probe", "Track", "cut_off_at", "probe", "scan_end"]
 
 LONGEST_S: Final = 24 * 3600
 _NOMINAL_RATE: Final = Fraction(25)
 _FEWEST_BYTES_PER_S: Final = 125
-_PACKETS_TO_TRY: Final = 1500
 _SLOWEST, _FASTEST = Fraction(1, 10), Fraction(1000)
 _CUT_OFF_S: Final = 1
 _TRUSTED_LEAD: Final = Fraction(1)
@@ -94,17 +92,6 @@ class Probe:
         )
 
 
-def prepare(stream: VideoStream | AudioStream, *, threads: int) -> None:
-    """Set a stream's decoder up before its first packet.
-
-    Frame threads, since slice threads lose the marks that FFmpeg's H.264 decoder puts on damaged frames (measured).
-    """
-    context = stream.codec_context
-    context.options = {"max_pixels": str(MAX_PIXELS)}
-    context.thread_count = max(1, threads)
-    context.thread_type = "FRAME"
-
-
 def probe(untrusted_path: Path) -> Probe:
     """Find the tracks of a file and decode the first frame of each.
 
@@ -113,7 +100,7 @@ def probe(untrusted_path: Path) -> Probe:
     """
     with open_media(untrusted_path) as container:
         streams, left_out = _usable(container)
-        firsts = _first_frames(container, streams)
+        firsts = first_frames(container, streams)
         if not any(first.frame for first in firsts.values()):
             raise UnreadableInput("Nothing in the input can be decoded: it is damaged or encrypted.")
         sizes = _sizes(untrusted_path, container, streams, firsts)
@@ -236,52 +223,8 @@ def _bounded_picture(width: int, height: int) -> None:
         )
 
 
-@dataclass(slots=True)
-class _First:
-    """What came first of a stream: the earliest raw pts of a packet up to the first frame, and that frame."""
-
-    packet_pts: int | None = None
-    frame: AvVideoFrame | AudioFrame | None = None
-
-    def note(self, packet: Packet[Stream]) -> None:
-        if packet.pts is not None and packet.size and not packet.is_discard:
-            self.packet_pts = packet.pts if self.packet_pts is None else min(self.packet_pts, packet.pts)
-
-
-def _first_frames(container: InputContainer, streams: list[VideoStream | AudioStream]) -> dict[int, _First]:
-    """Decode until each stream has shown one frame, or enough packets have been tried."""
-    firsts = {stream.index: _First() for stream in streams}
-    wanted = {stream.index: stream for stream in streams}
-    for stream in streams:
-        prepare(stream, threads=1)
-    tried = 0
-    try:
-        for packet in container.demux(streams):
-            stream = wanted[packet.stream.index]  # of the last, empty packets `stream_index` is not set
-            if packet.has_sidedata("encryption_info"):
-                raise UnreadableInput("The input is encrypted or copy-protected, so it cannot be decoded.")
-            first = firsts[stream.index]
-            if first.frame is None:
-                first.note(packet)
-                first.frame = _first_of(stream, packet)
-            tried += 1
-            if tried > _PACKETS_TO_TRY or all(found.frame for found in firsts.values()):
-                break
-    except av.error.FFmpegError:
-        return firsts
-    return firsts
-
-
-def _first_of(stream: VideoStream | AudioStream, packet: Packet[Stream]) -> AvVideoFrame | AudioFrame | None:
-    try:
-        frames = stream.decode(packet)
-    except av.error.FFmpegError:
-        return None
-    return next((frame for frame in frames if not frame.is_corrupt), None)
-
-
 def _describe(
-    streams: list[VideoStream | AudioStream], firsts: dict[int, _First], sizes: dict[int, tuple[int, int]]
+    streams: list[VideoStream | AudioStream], firsts: dict[int, First], sizes: dict[int, tuple[int, int]]
 ) -> tuple[Track, ...]:
     tracks: list[Track] = []
     starts = {stream.index: _start(stream, firsts[stream.index]) for stream in streams}
@@ -307,7 +250,7 @@ def _sizes(
     untrusted_path: Path,
     container: InputContainer,
     streams: list[VideoStream | AudioStream],
-    firsts: dict[int, _First],
+    firsts: dict[int, First],
 ) -> dict[int, tuple[int, int]]:
     """Return each picture stream's size in pixels: the first frame's, or the largest where streams grow on the way."""
     sizes: dict[int, tuple[int, int]] = {}
@@ -393,7 +336,7 @@ def _plausible_rate(stream: VideoStream) -> Fraction | None:
     return None
 
 
-def _start(stream: VideoStream | AudioStream, first: _First) -> Fraction | None:
+def _start(stream: VideoStream | AudioStream, first: First) -> Fraction | None:
     """Return the raw time of the first thing to present, None when nothing tells.
 
     That is the first frame's, unless it comes late or early by far. Pictures whose packets came before and gave no

@@ -17,8 +17,8 @@ from av.video.stream import VideoStream
 
 from recorder.sources.deinterlace import Deinterlacer
 from recorder.sources.opening import open_media
-from recorder.sources.packets import packets
-from recorder.sources.probe import Probe, Track, cut_off_at, prepare
+from recorder.sources.packets import packets, prepare
+from recorder.sources.probe import Probe, Track, cut_off_at
 from recorder.sources.upright import Upright, black
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Gap, Span, VideoFrame
