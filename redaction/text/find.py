@@ -24,7 +24,6 @@ __all__ = ["PersonalDataFinder"]
 # personal words is missed; of strange words between 0.05 and 0.2, four in five were personal.
 THRESHOLD = 0.2
 STRANGE_THRESHOLD = 0.05
-ORDINARY_THRESHOLD = 0.2
 CLOSED_THRESHOLD = 0.9
 FEWEST_DIGITS = 4  # fewer in the written copy are taken for house numbers that they are not
 MODEL_RULE, WRITTEN_RULE, UNREAD_RULE, FAILED_RULE = "rampart", "rampart-written", "unread", "failed"
@@ -224,9 +223,7 @@ def _threshold(item: Item) -> float:
     """Return how sure the model must be of a word."""
     if item.core in CLOSED:
         return CLOSED_THRESHOLD
-    if item.strange:
-        return STRANGE_THRESHOLD
-    return ORDINARY_THRESHOLD if item.ordinary and not item.upper and not namelike(item.core) else THRESHOLD
+    return STRANGE_THRESHOLD if item.strange else THRESHOLD
 
 
 def _whole(utterance: Utterance, index: int, rule: str) -> TextFinding:

@@ -125,7 +125,9 @@ def _joined(passage: Passage, found: int, number: Element) -> bool:
     if found < 0 or not 1 <= number.first - found <= 3:
         return False
     between = [passage[at].core for at in range(found, number.first)]
-    return all(word in ("or", "maybe", "and", "to", "almost") for word in between) and _ends(passage, number.last)
+    return all(word in ("or", "maybe", "and", "to", "almost") for word in between) and _ends(
+        passage, number.last
+    )
 
 
 def _plausible(number: Element) -> bool:

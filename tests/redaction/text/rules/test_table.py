@@ -35,6 +35,7 @@ PERSONAL = [
     ("plate w x four eight two one k", "w x four eight two one k", ID),
     ("the reference is QX7RT2.", "QX7RT2.", ID),
     ("my handle is dragonfly underscore eighty eight", "dragonfly underscore eighty eight", ID),
+    ("the password is correct horse seven", "correct horse seven", ID),
     ("write to ravna dot holm at example dot com", "ravna dot holm at example dot com", EMAIL),
     ("look at ravnaholm dot com", "ravnaholm dot com", URL),
     ("it is spelled s e a n", "s e a n", PERSON),
@@ -89,6 +90,8 @@ PLAIN = [
     "I'm going to restart Kubernetes and check Grafana.",
     "the school year starts in september",
     "call me back when you can",
+    "the password is wrong",
+    "i hope called functions return",
 ]
 
 
