@@ -312,7 +312,7 @@ class _Run:
             self.source,
             self.info.audio,
             self.writer.path("sound.m4a"),
-            duration=self._duration(pictures),
+            duration=self._duration(pictures, heard),
             policy=self.policy,
             stages=self.engine.sound,
             heard=heard,
@@ -322,8 +322,9 @@ class _Run:
             cancellation=self.cancellation,
         )
 
-    def _duration(self, pictures: Sequence[PictureResult]) -> float:
-        ends = [self.info.duration]
+    def _duration(self, pictures: Sequence[PictureResult], heard: Heard | None) -> float:
+        """Return when the last decoded frame or sample is; what the container claims is only an estimate."""
+        ends = [heard.seconds if heard is not None else 0.0]
         ends += [picture.proofs[-1].time for picture in pictures if picture.proofs]
         return max(ends)
 
@@ -444,7 +445,7 @@ class _Run:
             policy_digest=self.policy.digest,
             policy=_policy_facts(self.policy),
             models=_models(self.policy, pictures, heard),
-            duration=round(self._duration(pictures), 3),
+            duration=round(self._duration(pictures, heard), 3),
             tracks=tuple(_track_entry(track) for track in self.info.tracks),
             gaps=tuple(_gap_entry(gap) for gap in gaps),
             coverage=Coverage(video=_video_coverage(pictures), audio=_audio_coverage(heard, sound)),

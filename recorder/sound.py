@@ -72,6 +72,7 @@ class Heard:
     uncovered: dict[str, tuple[Span, ...]]
     failures: dict[str, tuple[Span, ...]]
     speech_seconds: float
+    seconds: float
     gaps: tuple[Gap, ...]
     events: tuple[Event, ...]
     speakers_told_apart: bool
@@ -108,7 +109,7 @@ def listen(
     uncovered: dict[str, tuple[Span, ...]] = {}
     failures: dict[str, tuple[Span, ...]] = {}
     gaps: list[Gap] = []
-    speech = 0.0
+    speech = seconds = 0.0
     told_apart = len(tracks) > 1
     for number, track in enumerate(tracks, start=1):
         listener = Listener(
@@ -116,13 +117,14 @@ def listen(
         )
         apart = len(tracks) == 1 and SpeakerSplitter.available()
         with SpeakerSplitter() if apart else nullcontext() as splitter:
-            heard = _listen_to_track(
+            heard, end = _listen_to_track(
                 source, track, listener, splitter, gaps=gaps, progress=progress, cancellation=cancellation
             )
             if splitter is not None:
                 heard = list(assign_speakers(heard, splitter.finish()))
                 told_apart = True
         utterances += heard
+        seconds = max(seconds, end)
         uncovered[track.id] = tuple(listener.uncovered)
         failures[track.id] = tuple(listener.failures)
         speech += sum(span.duration for span in listener.speech)
@@ -136,6 +138,7 @@ def listen(
         uncovered=uncovered,
         failures=failures,
         speech_seconds=speech,
+        seconds=seconds,
         gaps=tuple(gaps),
         events=tuple(_finding_events(utterances, findings)),
         speakers_told_apart=told_apart,
@@ -151,8 +154,9 @@ def _listen_to_track(
     gaps: list[Gap],
     progress: Progress,
     cancellation: Cancellation,
-) -> list[Utterance]:
+) -> tuple[list[Utterance], float]:
     stage = f"words {track.id}"
+    end = 0.0
     progress.begin(stage, source.info().duration)
     found: list[Utterance] = []
     with prefetched(
@@ -165,10 +169,11 @@ def _listen_to_track(
             if splitter is not None:
                 splitter.push(item)
             found += listener.push(item)
-            progress.reach(stage, item.span.end)
+            end = item.span.end
+            progress.reach(stage, end)
     found += listener.flush()
     progress.end(stage)
-    return found
+    return found, end
 
 
 def drop_minors(
