@@ -33,7 +33,8 @@ BIRTH = 0.5
 """Score from which a detection alone is taken for a face; lower ones only carry a known face on.
 
 Every detector's own score is mapped so that its working threshold falls here. Source: research on 60 galleries and
-4 films, thresholds .45 for YuNet 2023mar and .28 for CenterFace as a pair."""
+4 films, thresholds .45 for YuNet 2023mar and .28 for CenterFace as a pair. Measured: .38 and .24 find 55 instead of
+50 of 60 faces of 24 to 32 px, and see three faces more in a close-up of one."""
 
 
 @dataclass(frozen=True, slots=True)
