@@ -76,7 +76,9 @@ class _Voice:
     pace: float
 
 
-_VOICES: Final = (_Voice(1.22, 1.13, 1.15, 1.0), _Voice(0.56, 0.86, 0.8, 0.97))
+# Far from the pseudo-voices, which are drawn from the same synthesizer: of 24 none comes nearer than a CAM++ cosine
+# of 0.39, where 0.42 is taken for the same speaker. Nearer ones would make the voice check refuse the sample by chance.
+_VOICES: Final = (_Voice(1.3, 1.34, 1.1, 1.0), _Voice(0.5, 0.64, 0.9, 0.97))
 
 
 @dataclass(frozen=True, slots=True)
