@@ -14,6 +14,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PYTHONUTF8 := 1
 export UV_LINK_MODE ?= copy
+export UV_SYSTEM_CERTS ?= 1
 export UV_HTTP_TIMEOUT ?= 180
 
 install: $(STAMP) models
