@@ -36,3 +36,5 @@ def harden() -> None:
     if hasattr(libc, "prctl"):
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.environ.update(_ENVIRONMENT)
+    # mediapipe imports it for microphones; looking for its library writes a temporary file.
+    sys.modules["sounddevice"] = None  # type: ignore[assignment]

@@ -42,8 +42,15 @@ class Outcome:
     sentence: str
 
 
+def _paths(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Path, ...]:
+    """Refuse an empty argument: from an unset shell variable it would mean the current folder."""
+    if not all(value.strip() for value in values):
+        raise UsageError("An input is empty; name a recording or a folder of recordings.")
+    return tuple(Path(value) for value in values)
+
+
 @click.command("redact")
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, callback=_paths)
 @click.option(
     "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundles."
 )
@@ -220,9 +227,7 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for item in inputs:
         if item.is_dir():
-            found = sorted(
-                path for path in item.rglob("*") if path.is_file() and path.suffix.lower() in MEDIA_SUFFIXES
-            )
+            found = sorted(path for path in item.rglob("*") if _is_recording(path, item))
             if not found:
                 raise UnreadableInput(
                     "A folder among the inputs holds no recording; name recordings or their folder."
@@ -233,6 +238,13 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
         else:
             raise UnreadableInput("An input does not exist; check the paths given.")
     return files
+
+
+def _is_recording(path: Path, folder: Path) -> bool:
+    """Tell a recording from other files, from hidden ones and from what stands in a bundle."""
+    inside = path.relative_to(folder).parts
+    skipped = any(part.startswith(".") or ".offrecord" in part for part in inside)
+    return not skipped and path.suffix.lower() in MEDIA_SUFFIXES and path.is_file()
 
 
 def overall(outcomes: Sequence[Outcome]) -> ExitCode:

