@@ -33,7 +33,7 @@ from redaction.video.secondlook import SecondLook
 __all__ = ["VerifiedPicture", "VerifiedSound", "personal_words", "verified_picture", "verified_sound"]
 
 _ROUNDS: Final = 3
-_REACH_S: Final = 0.6
+_REACH_S: Final = 1.1
 _GROWTH: Final = 0.5
 _SOUND_ROUNDS: Final = 2
 _VOICE_ROUNDS: Final = 4

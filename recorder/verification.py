@@ -37,7 +37,7 @@ __all__ = [
     "stored_frames",
 ]
 
-LOOK_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 1.0
 LUMA_TOLERANCE: Final = 40
 TIME_TOLERANCE_S: Final = 0.002
 LENGTH_TOLERANCE_S: Final = 0.1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 from redaction.video.picture import View
+from redaction.video.quiet import silent_stderr
 from redaction.weights import read
 
 __all__ = ["PersonSegmenter", "SelfieSegmenter", "Silhouette"]
@@ -37,8 +36,12 @@ _REACHES = ((2.2, 0.4, 3.0), (3.2, 0.6, 6.5))
 _MARGIN_OF_HEAD = 0.12
 _HEAD_MARGIN = 0.05
 _NEAR_OF_HEAD = 0.5
-_FAR_HEAD_SHARE = 1 / 5
-_BODY = (1.6, 6.0)
+# Up to a third of the frame high a head is one of several, as in a gallery, and what stands in for an unsure outline
+# is as large as its tile: in head boxes to each side, above and below. Above that the whole frame is the tile.
+_FAR_HEAD_SHARE = 1 / 3
+_BODY = (1.6, 0.0, 6.0)
+_TILE = (2.0, 0.8, 6.0)
+_NEAR_HEAD_SHARE = 1 / 5
 _EDGE_SHARE = 0.04
 
 
@@ -93,7 +96,7 @@ class SelfieSegmenter:
     def _open(self) -> None:
         if self._task is not None:
             return
-        with _silent_stderr():
+        with silent_stderr():
             from mediapipe.tasks.python import BaseOptions, vision
 
             options = vision.ImageSegmenterOptions(
@@ -152,7 +155,8 @@ class Silhouette:
     def mask(self, frame: VideoFrame, head: Box) -> Mask | None:
         """Return bool (H, W), True on the person with that head and on a margin around; None when unsure.
 
-        Where the person is far away and the outline unsure, the result is a rectangle that holds a standing body.
+        Where the outline is unsure, the result is a rectangle that holds a standing body if the person is far away, and
+        the size of a meeting's tile if not.
 
         Args:
             frame: the frame as decoded.
@@ -175,7 +179,7 @@ class Silhouette:
             body.paint(result)
         _paint_head(result, head)
         if not sure:
-            _paint_body(result, head)
+            _paint_body(result, head, _TILE if head.height > _NEAR_HEAD_SHARE * height else _BODY)
         return result
 
     def _outlined(self, frame: VideoFrame, head: Box, reach: tuple[float, float, float]) -> _Body:
@@ -288,12 +292,12 @@ def _paint_head(target: Mask, head: Box) -> None:
     _paint(target, Box.outward(head.x1 - aside, head.y1 - above, head.x2 + aside, head.y2 + above))
 
 
-def _paint_body(target: Mask, head: Box) -> None:
-    """Set where the body of a standing person can be."""
-    across, down = _BODY
+def _paint_body(target: Mask, head: Box, reach: tuple[float, float, float]) -> None:
+    """Set where the body of a person can be; `reach` in head boxes to each side, above and below."""
+    across, above, down = reach
     middle = (head.x1 + head.x2) / 2
     left, right = middle - across * head.width, middle + across * head.width
-    _paint(target, Box.outward(left, head.y1, right, head.y2 + down * head.height))
+    _paint(target, Box.outward(left, head.y1 - above * head.height, right, head.y2 + down * head.height))
 
 
 def _paint(target: Mask, box: Box) -> None:
@@ -318,26 +322,3 @@ def _close_at_exit() -> None:
     register: Callable[[Callable[[], None]], object] | None = getattr(threading, "_register_atexit", None)
     if register is not None:
         register(_close_open_tasks)
-
-
-_stderr_lock = Lock()
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send the process's standard error nowhere for the moment in which native code greets on it."""
-    with _stderr_lock:
-        try:
-            kept = os.dup(2)
-        except OSError:
-            yield
-            return
-        try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
-            yield
-        finally:
-            with suppress(OSError):
-                os.dup2(kept, 2)
-            os.close(kept)

@@ -21,13 +21,13 @@ __all__ = ["SecondLook", "Sighting"]
 
 Sighting = tuple[Rect, float]
 
-_LONG_SIDE: Final = 1280
+_LONG_SIDE: Final = 960
 _FLOOR: Final = 0.5
 _MINIMUM_PX: Final = 10
 
 
 class SecondLook:
-    """BlazeFace over the frame and four tiles of it, and CenterFace at up to four times the leading pixel count.
+    """BlazeFace over the frame and four tiles of it, and CenterFace at twice the leading length of side.
 
     The leading pair decides on YuNet and a small CenterFace; BlazeFace shares no training with either. Thresholds
     are below those of the first look.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from redaction.errors import ModelUnavailable
 from redaction.model import Box, VideoFrame
-from redaction.video import person
 from redaction.video.person import SelfieSegmenter, Silhouette
 
 Mask = NDArray[np.bool_]
@@ -235,16 +233,6 @@ def test_a_mask_always_holds_the_head(
     assert mask.shape == (size[1], size[0])
     assert mask.dtype == np.bool_
     assert mask[inside.y1 : inside.y2, inside.x1 : inside.x2].all()
-
-
-def test_stderr_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
-    """Standard error is silent only while a net is opened, an exception in between included."""
-    with person._silent_stderr():
-        os.write(2, b"greeting")
-    with pytest.raises(KeyError), person._silent_stderr():
-        raise KeyError
-    os.write(2, b"after")
-    assert capfd.readouterr().err == "after"
 
 
 @pytest.fixture(scope="module")
