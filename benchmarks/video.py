@@ -1,6 +1,6 @@
 """The picture's speed and memory, side by side in one run with the plain floor and with deface.
 
-    python -m benchmarks.video [--seconds 10] [--faces 1 4 9] [--deface PYTHON] [--memory]
+    python -m benchmarks.video [--seconds 10] [--faces 1 4 9] [--deface PYTHON] [--memory 2 20]
 
 Each row redacts one generated 720p30 gallery of talking faces: (a) floor: PyAV decodes and encodes it with the same
 settings; (b) offrecord's picture: decode, redact, encode; (c) `offrecord redact` as a whole with the second look; (d)
@@ -27,9 +27,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.faces import DATA
 from benchmarks.faces_made import gallery
-from recorder.bundle.media import VideoWriter
-from redaction.model import VideoFrame
+from recorder.bundle.media import AudioWriter, VideoWriter, mux
+from recorder.sources.file import FileSource
+from redaction.model import AudioBlock, VideoFrame
 
 PRESET, CRF = "veryfast", 23
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +59,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if chosen.memory:
-            memory(Path(name))
+            memory(Path(name), chosen.memory)
         else:
             speed(Path(name), faces=chosen.faces, seconds=chosen.seconds, deface=chosen.deface)
 
@@ -203,13 +205,17 @@ def alike(old: NDArray[np.uint8], new: NDArray[np.uint8], box: tuple[float, floa
     return float(np.corrcoef(fine[0], fine[1])[0, 1])
 
 
-def memory(folder: Path) -> None:
-    """Print the peak memory of a 2-minute and of a 20-minute recording."""
+def memory(folder: Path, minutes: Sequence[int]) -> None:
+    """Print the peak memory of recordings of several lengths, with picture and speech."""
     print(f"{'minutes':>7} {'peak MB':>8} {'ratio':>6} {'wall s':>8}")
+    once = folder / "once.mp4"
+    write(gallery(1, 60), folder / "picture.mp4")
+    speech(folder / "sound.m4a", seconds=60)
+    mux(video=folder / "picture.mp4", audio=folder / "sound.m4a", out=once)
     first = 0.0
-    for minutes in (2, 20):
-        clip = folder / f"{minutes}.mp4"
-        write(repeated(minutes * 60), clip)
+    for length in minutes:
+        clip = folder / f"{length}.mp4"
+        repeat(once, clip, times=length)
         began = time.monotonic()
         program = [
             sys.executable,
@@ -227,15 +233,39 @@ def memory(folder: Path) -> None:
             raise SystemExit(f"redact ended with {status}")
         peak = usage.ru_maxrss / 1024
         first = first or peak
-        print(f"{minutes:7} {peak:8.0f} {peak / first:6.2f} {time.monotonic() - began:8.1f}", flush=True)
+        print(f"{length:7} {peak:8.0f} {peak / first:6.2f} {time.monotonic() - began:8.1f}", flush=True)
 
 
-def repeated(seconds: int) -> Iterator[VideoFrame]:
-    """Yield a gallery of four that goes on for that long."""
-    frames = list(gallery(4, 10))
-    for number in range(seconds * 30):
-        frame = frames[number % len(frames)]
-        yield VideoFrame(frame.y, frame.u, frame.v, number, Fraction(1, 30))
+def speech(path: Path, *, seconds: int) -> None:
+    """Store a minute of a synthetic call."""
+    writer = AudioWriter(path, sample_rate=16_000)
+    source = FileSource(DATA / "speech/standup.wav")
+    for block in source.audio("A1", 16_000):
+        if isinstance(block, AudioBlock) and block.span.end <= seconds:
+            writer.write(block)
+    writer.close()
+
+
+def repeat(source: Path, target: Path, *, times: int) -> None:
+    """Write a file again and again behind itself by copying packets."""
+    with av.open(str(target), "w") as made:
+        streams: dict[int, av.stream.Stream] = {}
+        shift = Fraction(0)
+        for _ in range(times):
+            end = shift
+            with av.open(str(source)) as given:
+                for stream in given.streams:
+                    if stream.index not in streams:
+                        streams[stream.index] = made.add_stream_from_template(stream)
+                for packet in given.demux():
+                    if packet.dts is None or packet.pts is None or packet.time_base is None:
+                        continue
+                    ticks = round(shift / packet.time_base)
+                    end = max(end, shift + (packet.pts + (packet.duration or 0)) * packet.time_base)
+                    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                    packet.stream = streams[packet.stream.index]
+                    made.mux(packet)
+            shift = end
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ class Outlines:
     of the person is neither in the one, nor in the other, nor has changed, cannot be there.
     """
 
-    every = 4
+    every = 8
 
     def __init__(self, silhouettes: Silhouettes) -> None:
         self._silhouettes = silhouettes
