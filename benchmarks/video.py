@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, nargs="+", default=[1, 4, 9])
     parser.add_argument("--deface", help="a Python with deface 1.5.0")
     parser.add_argument(
-        "--memory", action="store_true", help="compare peak memory of 2 and 20 minutes instead"
+        "--memory", type=int, nargs="+", metavar="MINUTES", help="peak memory by length, instead"
     )
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

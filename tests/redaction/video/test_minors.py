@@ -47,15 +47,15 @@ def test_unseen_tracklet_is_no_adult() -> None:
     assert not Ages(FakeJudge(), numbers=count(1)).is_adult(7)
 
 
-def test_person_is_outlined_every_fourth_frame() -> None:
-    """Twenty frames of one person take six outlines: every fourth frame, the last one itself."""
+def test_person_is_outlined_every_eighth_frame() -> None:
+    """Twenty frames of one person take six outlines: every eighth frame, and the last ones themselves."""
     silhouette = FakeSilhouette()
     outlines = Outlines(silhouette)
     for index in range(20):
-        mask = outlines.mask(1, moments(index, min(20, index + 5)))
+        mask = outlines.mask(1, moments(index, min(20, index + 9)))
         assert mask is not None
         assert mask[20:, 60:84].all()
-    assert silhouette.calls <= 8
+    assert silhouette.calls <= 6
 
 
 class FakeWavingSilhouette:
@@ -75,10 +75,10 @@ class FakeWavingSilhouette:
 def test_mask_between_two_outlines_is_their_union() -> None:
     """What either outline holds is covered on the frames between them."""
     outlines = Outlines(FakeWavingSilhouette(arm_until=0.1))
-    masks = [outlines.mask(1, moments(index, 10)) for index in range(8)]
+    masks = [outlines.mask(1, moments(index, 20)) for index in range(16)]
     arms = [mask is not None and bool(mask[60:70, 100:120].all()) for mask in masks]
-    assert arms[:4] == [True] * 4
-    assert arms[5:] == [False] * 3
+    assert arms[:8] == [True] * 8
+    assert arms[9:] == [False] * 7
 
 
 def test_unsure_outline_next_to_a_frame_makes_it_unsure() -> None:

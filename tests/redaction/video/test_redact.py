@@ -268,7 +268,7 @@ def test_moving_body_is_removed_between_two_outlines() -> None:
     outline = FakeSilhouette()
     engine = redactor(rules=policy(adults=False), judge=FakeJudge(), silhouettes=outline)
     frames = []
-    for index in range(30):
+    for index in range(33):
         item = frame([FACE], index)
         if index % 4 == 2:  # an arm that is out on frames that are not outlined
             item.y[60:72, 80:104] = 140
