@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _BIAS_S = {"speech.whisper_tiny_en": -0.08, "speech.whisper_base": 0.07}
 """What is added to Whisper's word times, in seconds: its attention heads place words of tiny.en late and of
 base early, the same in every recording measured. Source: measured against the word times of TIMIT."""
 
+_ENDING = re.compile(r"\.[A-Za-z]{2,}[.,?!]?")
 _TEMPERATURES = (0.0, 0.4, 0.8)  # a window that loops is tried twice more, then taken as it is
 _OVERHANG_S = 0.1  # what a word may reach over a joint without taking in the silence there
 _ENGLISH_ONLY = ("speech.whisper_tiny_en",)
@@ -126,11 +128,14 @@ class WhisperTranscriber:
         return Transcript(groups, str(info.language))
 
     def _words(self, untrusted_words: Iterable[_WhisperWord], *, speech: JoinedSpeech) -> tuple[Word, ...]:
-        words = []
+        words: list[Word] = []
         for word in untrusted_words:
             text = word.word.strip()
             if text:
                 span = speech.call_span(float(word.start) + self._bias_s, float(word.end) + self._bias_s)
+                if words and _ENDING.fullmatch(text):  # `example .org` was one word when it was said
+                    before = words.pop()
+                    text, span = before.text + text, Span(before.span.start, max(before.span.start, span.end))
                 words.append(Word(text, span, probability=_unit(float(word.probability)), located=False))
         return tuple(words)
 

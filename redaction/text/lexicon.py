@@ -2,12 +2,14 @@
 
 Source: `words/ordinary.txt` holds the lower-case entries of the misaki lexicon (Apache-2.0) that are most frequent
 in the CMU Sphinx US English language model (BSD), less the names among them, plus words of meetings written for
-this project. The other two lists were written for this project.
+this project. `words/cities.txt` holds towns of the time zone database (public domain) and further large ones. The other
+lists were written for this project.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -16,6 +18,7 @@ __all__ = [
     "FUNCTION_WORDS",
     "LONGEST",
     "fold",
+    "is_city",
     "is_ordinary",
     "is_product",
     "namelike",
@@ -85,6 +88,11 @@ def _words(name: str) -> frozenset[str]:
     text = files("redaction.text").joinpath(f"words/{name}.txt").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in line.split())
+
+
+def is_city(cores: Sequence[str]) -> bool:
+    """Tell whether folded words are together the name of a well-known town."""
+    return "_".join(core.replace("-", "_") for core in cores) in _words("cities")
 
 
 @lru_cache(maxsize=1 << 16)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import is_product, vocabulary
+from redaction.text.lexicon import is_city, is_product, vocabulary
 from redaction.text.numbers import Kind, Run, code_runs
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
 
-__all__ = ["find_addresses", "find_homes"]
+__all__ = ["find_addresses", "find_cities", "find_homes"]
 
 ADDRESS, LOCATION = EntityType.ADDRESS, EntityType.LOCATION
 STREETS = vocabulary(
@@ -79,6 +79,20 @@ LINE_WORDS = STREETS | LOOSE_STREETS | FOREIGN | UNITS | frozenset({"north", "so
 ZIP = re.compile(r"\d{5}(?:-\d{4})?")
 ZIP_CUES = frozenset(["zip", "zipcode", "postcode", "postal", "post", "pin"])
 LONGEST_LINE = 12
+
+
+def find_cities(passage: Passage) -> Iterator[Hit]:
+    """Yield well-known towns, which the name model overlooks where they stand before a noun."""
+    at = 0
+    while at < len(passage):
+        for length in (3, 2, 1):
+            words = passage[at : at + length]
+            cased = all(item.upper or not item.cased for item in words)
+            if len(words) == length and cased and is_city([item.stem for item in words]):
+                yield Hit(at, at + length, LOCATION, 0.8, "city")
+                at += length - 1
+                break
+        at += 1
 
 
 def find_addresses(passage: Passage) -> Iterator[Hit]:

@@ -9,7 +9,7 @@ from redaction.text.rules.codes import find_codes, find_handles, find_mails, fin
 from redaction.text.rules.dates import find_ages, find_birth_dates
 from redaction.text.rules.names import find_named, find_speakers, find_strange, find_titled
 from redaction.text.rules.organizations import find_employers, find_schools
-from redaction.text.rules.places import find_addresses, find_homes
+from redaction.text.rules.places import find_addresses, find_cities, find_homes
 
 __all__ = ["RULES", "Rule", "apply"]
 
@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     find_strange,
     find_addresses,
     find_homes,
+    find_cities,
     find_schools,
     find_employers,
     find_ages,
