@@ -63,6 +63,7 @@ class Index:
         capture_output: bool,
         timeout: float,
         check: bool,
+        env: Mapping[str, str],
     ) -> subprocess.CompletedProcess[bytes]:
         """Stand in for `subprocess.run`."""
         self.commands.append(list(command))
