@@ -154,7 +154,7 @@ def picture(source: str, target: str) -> None:
         recording.info().video[0],
         Path(target),
         policy=policy,
-        stages=VideoStages.load(policy),
+        stages=VideoStages.load(policy, threads=2),
         progress=Silent(),
         cancellation=Cancellation(),
     )

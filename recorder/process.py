@@ -11,6 +11,7 @@ from typing import Final
 __all__ = ["harden"]
 
 _PR_SET_DUMPABLE: Final = 4
+_M_ARENA_MAX: Final = -8
 _ENVIRONMENT: Final = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -27,7 +28,7 @@ _ENVIRONMENT: Final = {
 def harden() -> None:
     """Turn off core dumps, byte code, telemetry and group access, before anything heavy is imported.
 
-    Source: prctl(2) PR_SET_DUMPABLE, which also keeps other processes of the user from attaching.
+    Source: mallopt(3); prctl(2) PR_SET_DUMPABLE, which also keeps other processes of the user from attaching.
     """
     sys.dont_write_bytecode = True
     os.umask(0o077)
@@ -35,6 +36,8 @@ def harden() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "prctl"):
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_ARENA_MAX, 2)  # a heap per thread keeps many pictures' worth of freed memory
     os.environ.update(_ENVIRONMENT)
     # mediapipe imports it for microphones; looking for its library writes a temporary file.
     sys.modules["sounddevice"] = None  # type: ignore[assignment]

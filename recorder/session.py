@@ -84,7 +84,7 @@ class Engine:
             ModelUnavailable: a model file is missing or altered.
         """
         if self._video is None:
-            self._video = VideoStages.load(self.policy)
+            self._video = VideoStages.load(self.policy, threads=2)
         return self._video
 
     @property

@@ -78,6 +78,9 @@ def open_session(name: str, *, threads: int = 1, file: str | None = None) -> Ses
     data = read(name, file)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = (
+        False  # an arena keeps the largest picture ever seen for the life of the process
+    )
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = ERROR
