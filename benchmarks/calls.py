@@ -81,11 +81,9 @@ def row(call: str, method: str, folder: Path, listener: WhisperTranscriber) -> N
     )
     loud = "" if loudest is None else f"{loudest:.0f}"
     gone = "" if loudest is None else f"{lost:.1f}"
-    print(
-        f"{call:14} {method:13} {len(personal):8} {len(telling & stored):8} {len(telling & heard):6} {loud:>11} {gone:>7}"
-        f"  {sorted(telling & (stored | heard)) or ''}",
-        flush=True,
-    )
+    left = f"{len(personal):8} {len(telling & stored):8} {len(telling & heard):6}"
+    which = sorted(telling & (stored | heard))
+    print(f"{call:14} {method:13} {left} {loud:>11} {gone:>7}  {which or ''}", flush=True)
 
 
 def plain(text: str) -> str:
