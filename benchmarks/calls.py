@@ -3,8 +3,8 @@
     python -m benchmarks.calls
 
 For each call and method: labelled words that still stand in the transcript; words that another, larger recogniser
-(Whisper base, group `multilingual`) hears in the stored sound; with `disguise`, the loudest labelled span against the
-original and the time of other words that was lost. Needs the shared data folder, `../shared/data` or
+(Whisper base, group `multilingual`) hears in the stored sound; with `disguise`, the loudest masked span
+against the original and the time of other words that was lost. Needs the shared data folder, `../shared/data` or
 `OFFRECORD_SHARED_DATA`, and `offrecord models fetch speakers multilingual`.
 """
 

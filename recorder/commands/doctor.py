@@ -113,7 +113,7 @@ def _libraries() -> Iterator[Finding]:
         "faster_whisper",
         "pocketsphinx",
         "pyworld",
-        "hibari_tts",
+        "hibari",
     ):
         yield _imports(module)
 

@@ -25,7 +25,9 @@ from redaction.model import AudioBlock, Event, EventKind, Samples, Span
 __all__ = ["INFORMED_EQUAL_ERROR_RATE", "LISTENING_RATE", "OUTPUT_RATE", "Disguiser"]
 
 INFORMED_EQUAL_ERROR_RATE = "1-18 %"
-"""What help, report and manifest say of this method. Source: measured with CAM++ and an attacker who trains on speech disguised in the same way."""
+"""What help, report and manifest say of this method.
+
+Source: measured with CAM++ and an attacker who trains on speech disguised in the same way."""
 
 LISTENING_RATE = 16_000
 OUTPUT_RATE = 24_000
