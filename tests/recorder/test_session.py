@@ -1,0 +1,94 @@
+"""One recording from beginning to end, with stages that fail: nothing is published, nothing is left."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from recorder.bundle.reader import verify_bundle
+from recorder.bundle.writer import BundleWriter
+from recorder.flow import Cancellation
+from recorder.progress import Silent
+from recorder.session import Engine, Published, open_source, redact_file
+from redaction.errors import ExitCode, ModelUnavailable, OffrecordError
+from redaction.policy import Policy
+from redaction.video.detect import Detection
+from tests.media import make_clip
+
+
+class FakeRaisingDetector:
+    """Finds nothing, and raises on its fourth look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        """Return no face, or raise."""
+        self.looks += 1
+        if self.looks == 4:
+            raise RuntimeError("a secret word")
+        return []
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """The real models."""
+    made = Engine(Policy())
+    try:
+        _ = made.video, made.look, made.sound
+    except ModelUnavailable:
+        pytest.skip("the models are not in the cache: offrecord models fetch")
+    return made
+
+
+def redacted(path: Path, out: Path, engine: Engine) -> Published:
+    """Redact one file."""
+    writer = BundleWriter(out, "one")
+    try:
+        return redact_file(
+            open_source(path), writer, engine=engine, progress=Silent(), cancellation=Cancellation()
+        )
+    finally:
+        writer.discard()
+
+
+def test_detector_that_raises_on_one_frame(tmp_path: Path, engine: Engine) -> None:
+    """One frame that no detector could look at is status 3, in a sentence without the cause's text."""
+    clip = make_clip(tmp_path / "a.mp4", seconds=3, audio=None).path
+    faulty = Engine(Policy())
+    detector = FakeRaisingDetector()
+    faulty._video = replace(engine.video, quick=detector, thorough=detector)
+    faulty._look = engine.look
+    with pytest.raises(OffrecordError, match="failed on") as error:
+        redacted(clip, tmp_path / "out", faulty)
+    assert error.value.exit_code is ExitCode.INCOMPLETE
+    assert "secret" not in error.value.sentence
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_zero_frame_rate_is_read_by_its_time_stamps(tmp_path: Path, engine: Engine) -> None:
+    """A header that claims 0 frames a second is read by the time stamps there are, and what is published is whole."""
+    path = make_clip(tmp_path / "a.avi", seconds=1, codec="mjpeg", pix_fmt="yuvj420p", audio=None).path
+    data = bytearray(path.read_bytes())
+    at = data.index(b"strh") + 8
+    data[at + 20 : at + 28] = struct.pack("<II", 1, 0)  # scale and rate
+    path.write_bytes(data)
+    published = redacted(path, tmp_path / "out", engine)
+    assert len(verify_bundle(published.path)) == 5
+    assert 0.5 < published.manifest.duration < 2
+
+
+def test_tags_and_extra_streams_are_gone(tmp_path: Path, engine: Engine) -> None:
+    """Titles, artists and cover art of the source are nowhere in the bundle."""
+    name = "Adaeze Okonkwo"
+    tags = {"title": name, "artist": name, "comment": name}
+    clip = make_clip(tmp_path / "a.mp4", seconds=1, tags=tags, cover=True).path
+    assert name.encode() in clip.read_bytes()
+    published = redacted(clip, tmp_path / "out", engine)
+    stored = b"".join(item.read_bytes() for item in published.path.rglob("*") if item.is_file())
+    assert name.encode() not in stored
