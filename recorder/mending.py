@@ -103,7 +103,8 @@ def verified_picture(
                 events.append(
                     Event(EventKind.MENDED, picture.track.id, detail={"count": found, "round": number})
                 )
-            return VerifiedPicture(picture, verdict.stills, checks, tuple(events))
+            told = replace(picture, events=(*picture.events, *events))
+            return VerifiedPicture(told, verdict.stills, checks, tuple(events))
         if number == _ROUNDS:
             break
         found += len(verdict.suspects)
@@ -186,7 +187,7 @@ def _extended(proof: FrameProof, frame: VideoFrame, boxes: Sequence[Box]) -> Fra
     return FrameProof(
         proof.time,
         where,
-        np.concatenate([proof.luma, frame.y[points[:, 1], points[:, 0]]]),
+        frame.y[where[:, 1], where[:, 0]].copy(),  # a mosaic that is covered anew shows grey, not its blocks
         np.concatenate([proof.boxes, edges]),
     )
 

@@ -80,7 +80,6 @@ class PictureResult:
     events: tuple[Event, ...]
     highlights: tuple[Highlight, ...]
     area_covered: float
-    cover_boxes: int
     spans_minors_only: tuple[Span, ...]
 
 
@@ -92,14 +91,12 @@ class _Ledger:
         self._best: list[Highlight] = []
         self._pixels = 0
         self._covered = 0
-        self.boxes = 0
         self._second = -1.0
 
     def note(self, redacted: RedactedFrame) -> None:
         frame = redacted.frame
         self._pixels += frame.width * frame.height
         self._covered += _covered_area(redacted)
-        self.boxes += len(redacted.covers)
         points = [_probe_points(cover, frame) for cover in redacted.covers]
         where = np.concatenate(points) if points else np.empty((0, 2), np.uint16)
         boxes = [cover.box.clipped(frame.width, frame.height) for cover in redacted.covers]
@@ -189,7 +186,6 @@ def redact_picture(
         events=tuple(redactor.drain_events()),
         highlights=ledger.highlights,
         area_covered=ledger.area_covered,
-        cover_boxes=ledger.boxes,
         spans_minors_only=tuple(summary.minors_only),
     )
 

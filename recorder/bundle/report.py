@@ -113,7 +113,8 @@ def _attention(manifest: Manifest, pictures: Sequence[PictureResult]) -> list[st
         lines.append(
             f"In {audio.speech_without_words:.1f} s of speech no word was recognised; nothing of it is kept."
         )
-    mended = sum(1 for picture in pictures for event in picture.events if event.kind is EventKind.MENDED)
+    found = [event for picture in pictures for event in picture.events if event.kind is EventKind.MENDED]
+    mended = sum(int(event.detail.get("count", 0)) for event in found)
     if mended:
         lines.append(f"The second look covered {mended} more places.")
     return lines + [_NOTES.get(note, note) for note in manifest.notes]
