@@ -1,0 +1,1 @@
+"""Joining calls: peers, tracks, clock, consent and the ways in."""
