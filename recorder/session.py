@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from recorder.bundle.manifest import (
     VoiceEntry,
 )
 from recorder.bundle.media import mux
-from recorder.bundle.report import write_report
+from recorder.bundle.report import attention, write_report
 from recorder.bundle.transcript import write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
 from recorder.flow import Cancellation
@@ -61,17 +61,22 @@ _AGE_MODELS: Final = ("age.faceapi", "age.faceres_deep", "person.selfie")
 class Engine:
     """The models, loaded when the first recording needs them and shared by the recordings of a run.
 
+    Args:
+        policy: what to redact and how.
+        threads: of the picture's detectors.
+
     Raises:
         UsageError: the policy asks for what this version cannot do.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, threads: int = 2) -> None:
         if policy.screen.text != "none" or policy.screen.codes:
             raise UsageError(
                 "This version does not redact text or codes on the screen; "
                 'set screen.text = "none" and screen.codes = false, or wait for the version that does.'
             )
         self.policy = policy
+        self._threads = threads
         self._video: VideoStages | None = None
         self._look: SecondLook | None = None
         self._sound: SoundStages | None = None
@@ -84,7 +89,7 @@ class Engine:
             ModelUnavailable: a model file is missing or altered.
         """
         if self._video is None:
-            self._video = VideoStages.load(self.policy, threads=2)
+            self._video = VideoStages.load(self.policy, threads=self._threads)
         return self._video
 
     @property
@@ -124,11 +129,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published bundle."""
+    """A published bundle; `attention` is what a person should look at first, worst first."""
 
     path: Path
     manifest: Manifest
     seconds_taken: float
+    attention: tuple[str, ...] = ()
 
 
 def open_source(path: Path) -> FileSource:
@@ -173,8 +179,12 @@ def redact_file(
     engine: Engine,
     progress: Progress,
     cancellation: Cancellation,
+    before_publishing: Callable[[], None] | None = None,
 ) -> Published:
     """Redact one file into a bundle and publish it; on any error the partial bundle is removed.
+
+    Args:
+        before_publishing: looks once more, when all is verified, and raises if it must not be published.
 
     Raises:
         OffrecordError: with the exit status of the cause; nothing was published.
@@ -182,7 +192,9 @@ def redact_file(
     try:
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
-            return _Run(source, writer, log, engine, progress, cancellation).run()
+            run = _Run(source, writer, log, engine, progress, cancellation)
+            run.before_publishing = before_publishing
+            return run.run()
     finally:
         writer.discard()
 
@@ -208,6 +220,7 @@ class _Run:
         self.info = source.info()
         self.notes: list[str] = []
         self.checks: list[Check] = []
+        self.before_publishing: Callable[[], None] | None = None
 
     def run(self) -> Published:
         self._log_start()
@@ -423,8 +436,12 @@ class _Run:
             }
         )
         self.cancellation.check()
+        if self.before_publishing is not None:
+            self.before_publishing()
         path = self.writer.publish(manifest)
-        return Published(path, manifest, time.monotonic() - self.began)
+        return Published(
+            path, manifest, time.monotonic() - self.began, tuple(attention(manifest, pictures))
+        )
 
     def _state(self, state: State) -> None:
         self.log.append(Event(EventKind.STATE, detail={"state": str(state)}))

@@ -19,7 +19,7 @@ from recorder.sound import Heard, SoundResult
 from recorder.verification import Still
 from redaction.model import Event, EventKind, Span, VideoFrame
 
-__all__ = ["write_report"]
+__all__ = ["attention", "write_report"]
 
 _STILL_WIDTH: Final = 360
 _MOST_BARS: Final = 2000
@@ -75,7 +75,7 @@ def write_report(
     )
     page = environment.get_template("report.html.j2").render(
         manifest=manifest,
-        attention=_attention(manifest, pictures),
+        attention=attention(manifest, pictures),
         figures=_figures(manifest),
         stills=[
             {
@@ -92,7 +92,7 @@ def write_report(
     path.write_text(page, encoding="utf-8")
 
 
-def _attention(manifest: Manifest, pictures: Sequence[PictureResult]) -> list[str]:
+def attention(manifest: Manifest, pictures: Sequence[PictureResult] = ()) -> list[str]:
     """Say what a person should look at first, worst first."""
     video, audio = manifest.coverage.video, manifest.coverage.audio
     lines = [f"The check {check.name} did not pass." for check in manifest.checks if not check.passed]

@@ -14,6 +14,7 @@ from recorder.bundle.writer import BundleWriter
 from recorder.commands.watch import ProgressMode, watched
 from recorder.flow import Cancellation
 from recorder.signals import stopping
+from recorder.sources.naming import is_recording_name
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import Policy
 
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["load_policy", "redact", "redact_all"]
 
-# fmt: off
-MEDIA_SUFFIXES: Final = frozenset({
-    ".3gp", ".aac", ".aif", ".aiff", ".amr", ".asf", ".avi", ".flac", ".flv", ".m2ts", ".m4a", ".m4v", ".mka",
-    ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".oga", ".ogg", ".ogv", ".opus", ".ts", ".wav",
-    ".webm", ".wma", ".wmv",
-})
-# fmt: on
 _LARGEST_POLICY: Final = 1 << 20
 
 
@@ -227,7 +221,11 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for item in inputs:
         if item.is_dir():
-            found = sorted(path for path in item.rglob("*") if _is_recording(path, item))
+            found = sorted(
+                path
+                for path in item.rglob("*")
+                if is_recording_name(path.relative_to(item)) and path.is_file()
+            )
             if not found:
                 raise UnreadableInput(
                     "A folder among the inputs holds no recording; name recordings or their folder."
@@ -238,13 +236,6 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
         else:
             raise UnreadableInput("An input does not exist; check the paths given.")
     return files
-
-
-def _is_recording(path: Path, folder: Path) -> bool:
-    """Tell a recording from other files, from hidden ones and from what stands in a bundle."""
-    inside = path.relative_to(folder).parts
-    skipped = any(part.startswith(".") or ".offrecord" in part for part in inside)
-    return not skipped and path.suffix.lower() in MEDIA_SUFFIXES and path.is_file()
 
 
 def overall(outcomes: Sequence[Outcome]) -> ExitCode:
