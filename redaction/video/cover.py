@@ -69,16 +69,21 @@ def solid(planes: Planes, box: Box, *, mask: NDArray[np.bool_] | None = None) ->
         return
     if mask.shape != (box.height, box.width):
         raise ValueError("a mask has another size than its box")
-    whole = np.zeros((height + height % 2, width + width % 2), dtype=np.bool_)
     inside = box.clipped(width, height)
-    whole[inside.y1 : inside.y2, inside.x1 : inside.x2] = mask[
+    area = evened(inside, width=width, height=height)
+    if area.area == 0:
+        return
+    whole = np.zeros((area.height + area.height % 2, area.width + area.width % 2), dtype=np.bool_)
+    whole[inside.y1 - area.y1 : inside.y2 - area.y1, inside.x1 - area.x1 : inside.x2 - area.x1] = mask[
         inside.y1 - box.y1 : inside.y2 - box.y1, inside.x1 - box.x1 : inside.x2 - box.x1
     ]
     quarter = whole[0::2, 0::2] | whole[1::2, 0::2] | whole[0::2, 1::2] | whole[1::2, 1::2]
-    full = np.repeat(np.repeat(quarter, 2, axis=0), 2, axis=1)[:height, :width]
-    planes[0][full] = FILL[0]
-    planes[1][quarter] = FILL[1]
-    planes[2][quarter] = FILL[2]
+    for row in (0, 1):
+        for column in (0, 1):
+            whole[row::2, column::2] = quarter
+    for plane, value, step, part in zip(planes, FILL, (1, 2, 2), (whole, quarter, quarter), strict=True):
+        target = plane[area.y1 // step : -(-area.y2 // step), area.x1 // step : -(-area.x2 // step)]
+        np.copyto(target, value, where=part[: target.shape[0], : target.shape[1]])
 
 
 def mosaic(planes: Planes, box: Box) -> None:

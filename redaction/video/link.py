@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from redaction.model import Box
 from redaction.video.cuts import Thumbnail, patch_change
@@ -111,8 +110,9 @@ class Tracklet:
             return None
         times = [item.time for item in self.observations]
         parts: list[Rect] = []
-        right = int(np.searchsorted(times, time, side="left"))
-        for item in (*list(self.observations)[max(0, right - 1) : right + 1],):
+        right = bisect_left(times, time)
+        for index in range(max(0, right - 1), min(right + 1, len(times))):
+            item = self.observations[index]
             if abs(item.time - time) <= reach.hull or right in (0, len(times)):
                 parts.append(item.box)
         for moment in (time - margin, time, time + margin):
@@ -125,7 +125,7 @@ class Tracklet:
         return box
 
     def _between(self, time: float, times: Sequence[float]) -> Rect:
-        right = int(np.searchsorted(times, time, side="left"))
+        right = bisect_left(times, time)
         if right == 0:
             return self.observations[0].box
         if right == len(times):
