@@ -37,6 +37,7 @@ from recorder.progress import Progress
 from recorder.sound import Heard, SoundResult, SoundStages, drop_minors, listen, render
 from recorder.sources.contract import SourceInfo, TrackInfo
 from recorder.sources.file import FileSource
+from recorder.sources.stream import Input, open_stream
 from recorder.verification import Still, check_container, check_sound_length
 from redaction.errors import RedactionIncomplete, UnreadableInput, UsageError
 from redaction.model import Event, EventKind, Gap, Span
@@ -48,6 +49,7 @@ from redaction.weights import identify
 __all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file"]
 
 RECORDING: Final = "recording.mp4"
+_CHUNK: Final = 1 << 20
 _EDGE_S: Final = 0.5
 """How far around a view of minors alone their voices are dropped too, in seconds."""
 _DISGUISE_NOTE: Final = (
@@ -137,13 +139,14 @@ class Published:
     attention: tuple[str, ...] = ()
 
 
-def open_source(path: Path) -> FileSource:
+def open_source(untrusted: Input) -> FileSource:
     """Open a recording and look at its tracks.
 
     Raises:
         UnreadableInput: it is no recording, or a track of it cannot be decoded.
+        StorageFailed: its store failed.
     """
-    source = FileSource(path)
+    source = FileSource(untrusted)
     if left_out := source.info().left_out:
         raise UnreadableInput(
             f"{left_out} track(s) of the input cannot be decoded, so what is in them is unknown; "
@@ -152,24 +155,36 @@ def open_source(path: Path) -> FileSource:
     return source
 
 
-def bundle_name(path: Path) -> str:
+def bundle_name(untrusted: Input) -> str:
     """Derive a bundle's name from the content of the source, so that its file name goes nowhere.
 
     Raises:
         UnreadableInput: the file cannot be read.
+        StorageFailed: its store failed.
     """
+    digest = hashlib.sha256(b"offrecord bundle name")
+    if isinstance(untrusted, Path):
+        _digest_path(untrusted, digest)
+    else:
+        handle, latched = open_stream(untrusted)
+        with closing(handle):
+            while chunk := latched.read(_CHUNK):
+                digest.update(chunk)
+            latched.check()
+    return f"recording-{digest.hexdigest()[:12]}"
+
+
+def _digest_path(path: Path, digest: hashlib._Hash) -> None:
     if not path.is_file():
         raise UnreadableInput("The input is not a file; name a recording or a folder of recordings.")
-    digest = hashlib.sha256(b"offrecord bundle name")
     try:
         with path.open("rb") as data:
-            while chunk := data.read(1 << 20):
+            while chunk := data.read(_CHUNK):
                 digest.update(chunk)
     except OSError:
         raise UnreadableInput(
             "The input cannot be read; check that it exists and that you may read it."
         ) from None
-    return f"recording-{digest.hexdigest()[:12]}"
 
 
 def redact_file(

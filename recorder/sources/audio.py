@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av.error
@@ -18,6 +17,7 @@ from recorder.sources.mixdown import Resampler, mono
 from recorder.sources.opening import open_media
 from recorder.sources.packets import packets, prepare
 from recorder.sources.probe import Probe, Track, cut_off_at
+from recorder.sources.stream import Input
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Samples, Span
 
@@ -33,25 +33,27 @@ _BLOCKS_PER_S: Final = 2
 
 
 def read_audio(
-    untrusted_path: Path, probe: Probe, track: Track, *, sample_rate: int
+    untrusted: Input, probe: Probe, track: Track, *, sample_rate: int
 ) -> Iterator[AudioBlock | Gap]:
     """Yield the track's blocks and gaps, reading the file in a container of its own.
 
     Raises:
         UnreadableInput: the file can no longer be opened.
+        StorageFailed: its store failed on the way.
         UsageError: the rate is out of range.
     """
     if not 8_000 <= sample_rate <= 192_000:
         raise UsageError("The sample rate asked for is not between 8,000 and 192,000 Hz.")
-    with open_media(untrusted_path) as container:
-        streams = container.streams
+    with open_media(untrusted) as medium:
+        streams = medium.container.streams
         stream = streams[track.index] if track.index < len(streams) else None
         if not isinstance(stream, AudioStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare(stream, threads=1)
-        reader = _Reader(untrusted_path, probe, track, sample_rate=sample_rate)
-        for packet in packets(container, stream):
+        reader = _Reader(untrusted, probe, track, sample_rate=sample_rate)
+        for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
+        medium.check()
         yield from reader.finish()
 
 
@@ -62,8 +64,8 @@ class _Reader:
     rounding never adds up; a stamp that strays too far from the count ends the run.
     """
 
-    def __init__(self, untrusted_path: Path, probe: Probe, track: Track, *, sample_rate: int) -> None:
-        self._path = untrusted_path
+    def __init__(self, untrusted: Input, probe: Probe, track: Track, *, sample_rate: int) -> None:
+        self._untrusted = untrusted
         self._probe = probe
         self._track = track
         self._rate = sample_rate
@@ -98,7 +100,7 @@ class _Reader:
         yield from self._end_run()
         seen = Fraction(self._blocks.written, self._rate)
         leapt = self._clock.leaps
-        declared = seen if leapt else cut_off_at(self._path, self._probe, self._track, end=seen)
+        declared = seen if leapt else cut_off_at(self._untrusted, self._probe, self._track, end=seen)
         missing = min(round((declared - seen) * self._rate), _LONGEST_TAIL_S * self._rate)
         if missing > _TAIL_TOLERANCE_S * self._rate:
             self._damaged = True

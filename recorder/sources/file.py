@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Lock
 
 from recorder.sources.audio import read_audio
 from recorder.sources.contract import SourceInfo, TrackKind
 from recorder.sources.probe import Probe, Track, probe
+from recorder.sources.stream import Input
 from recorder.sources.video import read_video
 from redaction.errors import UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame
@@ -17,16 +17,19 @@ __all__ = ["FileSource"]
 
 
 class FileSource:
-    """Reads one media file, in memory only; each iterator opens it anew, so tracks decode side by side."""
+    """Reads one media file, or a file object, in memory only.
 
-    def __init__(self, untrusted_path: Path, *, threads: int = 2) -> None:
+    Each iterator opens it anew, so tracks decode side by side.
+    """
+
+    def __init__(self, untrusted: Input, *, threads: int = 2) -> None:
         """Name the file; nothing is opened yet.
 
         Args:
-            untrusted_path: where the file is.
+            untrusted: where the file is, or what opens it.
             threads: of each picture track's decoder.
         """
-        self._path = untrusted_path
+        self._untrusted = untrusted
         self._threads = threads
         self._probe: Probe | None = None
         self._lock = Lock()
@@ -36,6 +39,7 @@ class FileSource:
 
         Raises:
             UnreadableInput: it is not media that can be read.
+            StorageFailed: its store failed.
         """
         return self._probed().info
 
@@ -44,10 +48,11 @@ class FileSource:
 
         Raises:
             UnreadableInput: the file cannot be read.
+            StorageFailed: its store failed; raised at the place where it did, never taken for the end.
             UsageError: there is no such picture track.
         """
         return read_video(
-            self._path, self._probed(), self._track(track_id, TrackKind.VIDEO), threads=self._threads
+            self._untrusted, self._probed(), self._track(track_id, TrackKind.VIDEO), threads=self._threads
         )
 
     def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:
@@ -55,16 +60,17 @@ class FileSource:
 
         Raises:
             UnreadableInput: the file cannot be read.
+            StorageFailed: its store failed; raised at the place where it did, never taken for the end.
             UsageError: there is no such sound track, or the rate is out of range.
         """
         return read_audio(
-            self._path, self._probed(), self._track(track_id, TrackKind.AUDIO), sample_rate=sample_rate
+            self._untrusted, self._probed(), self._track(track_id, TrackKind.AUDIO), sample_rate=sample_rate
         )
 
     def _probed(self) -> Probe:
         with self._lock:
             if self._probe is None:
-                self._probe = probe(self._path)
+                self._probe = probe(self._untrusted)
             return self._probe
 
     def _track(self, track_id: str, kind: TrackKind) -> Track:

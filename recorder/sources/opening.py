@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +15,10 @@ import av.error
 import av.logging
 from av.container import InputContainer
 
+from recorder.sources.stream import Input, Latched, open_stream
 from redaction.errors import UnreadableInput
 
-__all__ = ["MAX_PIXELS", "MAX_TRACKS", "open_media"]
+__all__ = ["MAX_PIXELS", "MAX_TRACKS", "Medium", "open_media"]
 
 MAX_PIXELS: Final = 8192 * 8192
 MAX_TRACKS: Final = 64
@@ -27,46 +29,86 @@ _FORMATS: Final = (
     "mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,w64,mp3,flac,aac,asf,"
     "aiff,amr,au,caf,ac3,eac3,mxf,nut,gxf,dv,ivf"
 )
+_NO_PROTOCOL: Final = "none"
 _PATIENCE_S: Final = 60.0
+_OPTIONS: Final = {"max_pixels": str(MAX_PIXELS)}
+_BOUNDS: Final = {"format_whitelist": _FORMATS, "max_streams": str(4 * MAX_TRACKS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """An open container.
+
+    Attributes:
+        container: what libav makes of the bytes.
+        check: raises when the bytes could not be had, which libav takes for the end of the file.
+    """
+
+    container: InputContainer
+    check: Callable[[], None]
 
 
 @contextmanager
-def open_media(untrusted_path: Path) -> Iterator[InputContainer]:
-    """Open a regular file through its descriptor, so that its name reaches neither libav nor any message.
+def open_media(untrusted: Input) -> Iterator[Medium]:
+    """Open a regular file through its descriptor, or a file object, so that no name reaches libav or any message.
 
-    Only the descriptor protocol is allowed: no other file and no network address can be opened, whatever the media
-    asks for.
+    No protocol but the descriptor's is allowed: no other file and no network address can be opened, whatever the media
+    asks for. Leaving the block raises what went wrong in reading a file object, if nothing else is raised.
 
     Raises:
         UnreadableInput: the file is missing, not a regular file, empty, or not media.
+        StorageFailed: the store of a file object failed.
     """
     av.logging.set_level(None)
+    with ExitStack() as stack:
+        check = _nothing
+        try:
+            if isinstance(untrusted, Path):
+                container = _open_file(untrusted)
+            else:
+                handle, latched = open_stream(untrusted)
+                stack.callback(handle.close)
+                check = latched.check
+                container = _open_object(latched)
+        except (av.error.FFmpegError, ValueError, OverflowError):
+            check()
+            raise UnreadableInput(
+                "The input is not a media file that can be read, or its header is damaged or cut off."
+            ) from None
+        stack.callback(container.close)
+        check()
+        yield Medium(container, check)
+        check()
+
+
+def _open_file(untrusted_path: Path) -> InputContainer:
     descriptor = _open_regular(untrusted_path)
     try:
-        try:
-            container = av.open(
-                "fd:",
-                mode="r",
-                options={"max_pixels": str(MAX_PIXELS)},
-                container_options={
-                    "fd": str(descriptor),
-                    "protocol_whitelist": "fd",
-                    "format_whitelist": _FORMATS,
-                    "max_streams": str(4 * MAX_TRACKS),
-                },
-                metadata_errors="replace",
-                timeout=_PATIENCE_S,
-            )
-        finally:
-            os.close(descriptor)
-    except (av.error.FFmpegError, ValueError, OverflowError):
-        raise UnreadableInput(
-            "The input is not a media file that can be read, or its header is damaged or cut off."
-        ) from None
-    try:
-        yield container
+        return av.open(
+            "fd:",
+            mode="r",
+            options=_OPTIONS,
+            container_options={**_BOUNDS, "fd": str(descriptor), "protocol_whitelist": "fd"},
+            metadata_errors="replace",
+            timeout=_PATIENCE_S,
+        )
     finally:
-        container.close()
+        os.close(descriptor)
+
+
+def _open_object(latched: Latched) -> InputContainer:
+    return av.open(
+        latched,
+        mode="r",
+        options=_OPTIONS,
+        container_options={**_BOUNDS, "protocol_whitelist": _NO_PROTOCOL},
+        metadata_errors="replace",
+        timeout=_PATIENCE_S,
+    )
+
+
+def _nothing() -> None:
+    """Find nothing wrong: a file's errors are libav's own."""
 
 
 def _open_regular(untrusted_path: Path) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av.error
@@ -18,6 +17,7 @@ from recorder.sources.clock import TrackClock, finer
 from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
 from recorder.sources.first import First, first_frames
 from recorder.sources.opening import MAX_PIXELS, MAX_TRACKS, open_media
+from recorder.sources.stream import Input
 from recorder.sources.upright import Geometry
 from recorder.sources.vpx import largest_picture
 from redaction.errors import UnreadableInput
@@ -92,28 +92,29 @@ class Probe:
         )
 
 
-def probe(untrusted_path: Path) -> Probe:
+def probe(untrusted: Input) -> Probe:
     """Find the tracks of a file and decode the first frame of each.
 
     Raises:
         UnreadableInput: the file is no media, is encrypted, is out of bounds, or nothing in it can be decoded.
     """
-    with open_media(untrusted_path) as container:
+    with open_media(untrusted) as medium:
+        container = medium.container
         streams, left_out = _usable(container)
         firsts = first_frames(container, streams)
         if not any(first.frame for first in firsts.values()):
             raise UnreadableInput("Nothing in the input can be decoded: it is damaged or encrypted.")
-        sizes = _sizes(untrusted_path, container, streams, firsts)
+        sizes = _sizes(untrusted, container, streams, firsts)
         tracks = _describe(streams, firsts, sizes)
         zero = min(track.start for track in tracks)
         tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
         duration = _declared_duration(container, zero, tracks)
         most = Fraction(max(container.size, 0), _FEWEST_BYTES_PER_S)
     if duration is None:
-        duration = scan_end(untrusted_path, tracks, zero)
+        duration = scan_end(untrusted, tracks, zero)
     sparse = duration > most
     if sparse:
-        duration = scan_end(untrusted_path, tracks, zero, sparse=True)
+        duration = scan_end(untrusted, tracks, zero, sparse=True)
     if duration > LONGEST_S:
         raise UnreadableInput("The input says that it is longer than 24 hours, which is not supported.")
     info = SourceInfo(
@@ -124,7 +125,7 @@ def probe(untrusted_path: Path) -> Probe:
     return Probe(info=info, zero=zero, tracks=tracks, sparse=sparse)
 
 
-def cut_off_at(untrusted_path: Path, probed: Probe, track: Track, *, end: Fraction) -> Fraction:
+def cut_off_at(untrusted: Input, probed: Probe, track: Track, *, end: Fraction) -> Fraction:
     """Return where a track that ended at `end`, in call time, should have ended: there, or later if it was cut off.
 
     A container that states no end for each track does state one for all: if no track gets there, the file was cut off.
@@ -134,14 +135,14 @@ def cut_off_at(untrusted_path: Path, probed: Probe, track: Track, *, end: Fracti
     declared = Fraction(probed.info.duration)
     if (
         declared - end <= _CUT_OFF_S
-        or declared - scan_end(untrusted_path, probed.tracks, probed.zero, sparse=probed.sparse) <= _CUT_OFF_S
+        or declared - scan_end(untrusted, probed.tracks, probed.zero, sparse=probed.sparse) <= _CUT_OFF_S
     ):
         return end
     return declared
 
 
 def scan_end(
-    untrusted_path: Path, tracks: tuple[Track, ...], zero: Fraction, *, sparse: bool = False
+    untrusted: Input, tracks: tuple[Track, ...], zero: Fraction, *, sparse: bool = False
 ) -> Fraction:
     """Read every packet without decoding, and return the call time in seconds where the last one ends."""
     clocks = {
@@ -151,7 +152,8 @@ def scan_end(
         for track in tracks
     }
     end = Fraction(0)
-    with open_media(untrusted_path) as container:
+    with open_media(untrusted) as medium:
+        container = medium.container
         try:
             for packet in container.demux([container.streams[index] for index in clocks]):
                 if packet.pts is None and packet.dts is None:
@@ -247,7 +249,7 @@ def _describe(
 
 
 def _sizes(
-    untrusted_path: Path,
+    untrusted: Input,
     container: InputContainer,
     streams: list[VideoStream | AudioStream],
     firsts: dict[int, First],
@@ -261,9 +263,9 @@ def _sizes(
         picture = frame if isinstance(frame, AvVideoFrame) else stream.codec_context
         sizes[stream.index] = picture.width, picture.height
         if "matroska" in container.format.name and stream.codec_context.name.startswith(("vp", "libvpx")):
-            with open_media(untrusted_path) as again:
-                grown = again.streams[stream.index]
-                largest = largest_picture(again, grown) if isinstance(grown, VideoStream) else None
+            with open_media(untrusted) as again:
+                grown = again.container.streams[stream.index]
+                largest = largest_picture(again.container, grown) if isinstance(grown, VideoStream) else None
             sizes[stream.index] = max(
                 sizes[stream.index], largest or (0, 0), key=lambda size: size[0] * size[1]
             )

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av.error
@@ -19,6 +18,7 @@ from recorder.sources.deinterlace import Deinterlacer
 from recorder.sources.opening import open_media
 from recorder.sources.packets import packets, prepare
 from recorder.sources.probe import Probe, Track, cut_off_at
+from recorder.sources.stream import Input
 from recorder.sources.upright import Upright, black
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Gap, Span, VideoFrame
@@ -37,23 +37,23 @@ _HOLE_STEPS: Final = 4
 _HOLE_S: Final = Fraction(1, 4)
 
 
-def read_video(
-    untrusted_path: Path, probe: Probe, track: Track, *, threads: int
-) -> Iterator[VideoFrame | Gap]:
+def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) -> Iterator[VideoFrame | Gap]:
     """Yield the track's frames and gaps, reading the file in a container of its own.
 
     Raises:
         UnreadableInput: the file can no longer be opened.
+        StorageFailed: its store failed on the way.
     """
-    with open_media(untrusted_path) as container:
-        streams = container.streams
+    with open_media(untrusted) as medium:
+        streams = medium.container.streams
         stream = streams[track.index] if track.index < len(streams) else None
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare(stream, threads=threads)
-        reader = _Reader(untrusted_path, probe, track)
-        for packet in packets(container, stream):
+        reader = _Reader(untrusted, probe, track)
+        for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
+        medium.check()
         yield from reader.finish()
 
 
@@ -77,10 +77,10 @@ class _Damage:
 
 
 class _Reader:
-    def __init__(self, untrusted_path: Path, probe: Probe, track: Track) -> None:
+    def __init__(self, untrusted: Input, probe: Probe, track: Track) -> None:
         if track.geometry is None:
             raise InternalError("A sound track was read as a picture.")
-        self._path = untrusted_path
+        self._untrusted = untrusted
         self._probe = probe
         self._track = track
         self._clock = probe.clock(track)
@@ -123,7 +123,7 @@ class _Reader:
         if self._waiting and self._damage.pending:
             end = max(end, clock.ticks(max(self._waiting)) + clock.step)
         seen = self._end * clock.time_base
-        declared = seen if clock.leaps else cut_off_at(self._path, self._probe, self._track, end=seen)
+        declared = seen if clock.leaps else cut_off_at(self._untrusted, self._probe, self._track, end=seen)
         if declared - seen > _TAIL_TOLERANCE_S:
             end = max(end, int(declared / clock.time_base))
         end = min(end, self._end + int(_LONGEST_TAIL_S / clock.time_base))
