@@ -29,7 +29,12 @@ SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
 NOTES: Final = {
     "purpose.name": "Why the recording is kept: lower-case letters, digits and hyphens. Written into the manifest.",
     "purpose.retention_days": "Days until the recording expires; the manifest carries the date.",
-    "consent.default": "Live calls (not in this version): what no answer means.",
+    "consent.default": "Live calls: what no answer means. `deny` stores nothing of who has not said yes; `allow` is "
+    "for calls where consent was given beforehand, and a no still counts.",
+    "call.name": "The bot's display name in a live call; say in it that the call is recorded.",
+    "call.alone_s": "Seconds after which the bot leaves when nobody else is there.",
+    "call.announce": "Show an image tile that says that the call is recorded, and speak the notice once.",
+    "call.at_most_s": "Seconds after which the bot leaves in any case.",
     "faces.method": "`solid` fills the face and what surrounds it, `mosaic` leaves at most 8 blocks across it, "
     "`remove` takes the whole person out. There is no blur: see the README.",
     "minors.adult_if_at_least": "A person is an adult only when clearly at least this old by two estimators. Lower "
@@ -51,6 +56,8 @@ NOTES: Final = {
     "method link 82 to 99 of 100 voices. `mute` stores silence.",
     "speech.personal": "What is heard in place of personal words: a short `tone`, a spoken `word` such as "
     '"name", or nothing (`mute`).',
+    "speech.days": "Which days are personal: those of `appointments`, on which somebody will be met (`talk again on "
+    "Thursday`, `Friday at three`), or `all` weekdays and dates.",
     "speech.language": "ISO 639 code of the language spoken, or `auto`. Languages other than English need the "
     "multilingual model and have no synthetic voice: their sound is silent and the transcript is kept.",
     "speech.model": "Name of a model from `offrecord models list`, or the absolute path of a CTranslate2 folder.",

@@ -31,6 +31,22 @@ class ConsentSection(_Section):
     default: Literal["deny", "allow"] = "deny"
 
 
+class CallSection(_Section):
+    """How the bot behaves in a live call.
+
+    Attributes:
+        name: what participants see; it should say that the call is recorded.
+        alone_s: seconds after which the bot leaves when nobody else is there.
+        announce: speak the notice once, and show an image tile that says so.
+        at_most_s: seconds after which it leaves in any case.
+    """
+
+    name: str = Field(default="Recorder bot (recording)", pattern=r"^[^\x00-\x1f\x7f<>]{1,64}$")
+    alone_s: float = Field(default=60, ge=1, le=86_400)
+    announce: bool = False
+    at_most_s: float = Field(default=14_400, ge=1, le=172_800)
+
+
 class FacesSection(_Section):
     """How an adult's face is covered; blur is not offered because measured attacks undo it."""
 
@@ -70,6 +86,7 @@ class SpeechSection(_Section):
     """What is heard in place of a personal word."""
 
     personal: Literal["tone", "word", "mute"] = "tone"
+    days: Literal["appointments", "all"] = "appointments"
     language: str = Field(default="en", pattern=r"^([a-z]{2,3}|auto)$")
     model: str = "speech.whisper_tiny_en"
     roster: tuple[str, ...] = ()
@@ -94,6 +111,7 @@ class Policy(_Section):
 
     purpose: PurposeSection = PurposeSection()
     consent: ConsentSection = ConsentSection()
+    call: CallSection = CallSection()
     faces: FacesSection = FacesSection()
     minors: MinorsSection = MinorsSection()
     screen: ScreenSection = ScreenSection()
