@@ -259,6 +259,7 @@ class EntityType(StrEnum):
     LOCATION = "LOCATION"
     AGE = "AGE"
     BIRTH_DATE = "BIRTH_DATE"
+    DATE = "DATE"
     ORGANIZATION = "ORGANIZATION"
     SCHOOL = "SCHOOL"
     ID = "ID"

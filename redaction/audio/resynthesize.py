@@ -42,6 +42,7 @@ _SAID = {
     EntityType.LOCATION: "place",
     EntityType.AGE: "age",
     EntityType.BIRTH_DATE: "date",
+    EntityType.DATE: "day",
     EntityType.ORGANIZATION: "company",
     EntityType.SCHOOL: "school",
     EntityType.ID: "number",

@@ -62,6 +62,7 @@ class PersonalDataFinder:
         """
         self._model: WordReader = NameModel.load(threads=threads) if model is None else model
         self._roster = Roster(speech.roster)
+        self._every_day = speech.days == "all"
         self._allow = frozenset(
             word for entry in speech.allow for word in (fold(entry), *map(fold, entry.split())) if word
         )
@@ -90,7 +91,7 @@ class PersonalDataFinder:
             memory.learn_written(_personal(tokens, hits))
         for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
             again = [hit for hit in memory.find(passage) if not self._is_allowed(passage, hit)]
-            for hit in (*hits, *again, *memory.find_written(tokens)):
+            for hit in (*hits, *again, *memory.find_days(passage), *memory.find_written(tokens)):
                 findings.extend(spread(passage, hit))
         return sorted(set(findings), key=lambda one: (one.utterance, one.first, -one.last, one.rule))
 
@@ -99,7 +100,11 @@ class PersonalDataFinder:
     ) -> tuple[list[Hit], list[WrittenToken]]:
         tokens = write(passage)
         hits = [*self._roster.find(passage)]
-        found = [*apply(passage), *self._of_model(passage, opinions), *self._of_written(passage, tokens)]
+        found = [
+            *apply(passage, every_day=self._every_day),
+            *self._of_model(passage, opinions),
+            *self._of_written(passage, tokens),
+        ]
         hits += [hit for hit in found if hit.strong or not self._is_allowed(passage, hit)]
         return hits, tokens
 

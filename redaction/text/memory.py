@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from redaction.model import EntityType
 from redaction.text.lexicon import FUNCTION_WORDS, is_ordinary, is_product, namelike
 from redaction.text.passage import Hit, Item, Passage
+from redaction.text.rules.appointments import WEEKDAYS
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.text.similar import NameIndex
 from redaction.text.written import Change, WrittenToken
@@ -35,12 +36,15 @@ class Memory:
         self._places: set[str] = set()
         self._digits: set[str] = set()
         self._mails: set[str] = set()
+        self._days: set[str] = set()
 
     def learn(self, seen: Iterable[Seen]) -> None:
         """Take up findings: the items of each, its kind, score, and whether no allow-list can take it back."""
         for items, kind, score, strong in seen:
             if kind is EntityType.PERSON:
                 self._learn_name(items, sure=strong or score >= SURE)
+            elif kind is EntityType.DATE:
+                self._days |= {item.stem for item in items} & WEEKDAYS
             elif kind in PLACES and len(items) <= 6:
                 for item in items:
                     if len(item.stem) >= SHORTEST_WORD + 2 and item.strange and not is_product(item.stem):
@@ -86,6 +90,12 @@ class Memory:
                 yield Hit(at, at + 1, EntityType.LOCATION, 0.7, "again-place")
             if self._is_name(item):
                 yield Hit(at, at + 1, EntityType.PERSON, 0.8, "again-name")
+
+    def find_days(self, passage: Passage) -> Iterator[Hit]:
+        """Yield weekdays that are known by now; no allow-list takes them back."""
+        for at, item in enumerate(passage):
+            if item.stem in self._days:
+                yield Hit(at, at + 1, EntityType.DATE, 0.6, "again-day")
 
     def _is_name(self, item: Item) -> bool:
         if item.stem in self._common:

@@ -29,6 +29,7 @@ RANK = (
     EntityType.PERSON,
     EntityType.AGE,
     EntityType.LOCATION,
+    EntityType.DATE,
     EntityType.ID,
     EntityType.OTHER,
 )

@@ -12,7 +12,7 @@ from redaction.text.passage import Hit, Passage
 from redaction.text.rules.names import RELATIONS
 from redaction.text.rules.phrases import Phrases
 
-__all__ = ["find_ages", "find_birth_dates"]
+__all__ = ["MONTHS", "find_ages", "find_birth_dates", "is_ordinal"]
 
 AGE, BIRTH_DATE = EntityType.AGE, EntityType.BIRTH_DATE
 OLDEST = 115
@@ -112,7 +112,7 @@ def find_ages(passage: Passage) -> Iterator[Hit]:
             yield from hits
             at = number.last
             continue
-        if _ordinal(passage[at].core) and at + 1 < len(passage) and passage[at + 1].stem == "birthday":
+        if is_ordinal(passage[at].core) and at + 1 < len(passage) and passage[at + 1].stem == "birthday":
             yield Hit(at, at + 1, AGE, 0.85, "age-birthday")
         hyphened = re.match(r"([a-z]+(?:-[a-z]+)?|\d{1,3})-(?:year|month|week)s?-old", passage[at].core)
         if hyphened:
@@ -233,7 +233,8 @@ def _of_kids(passage: Passage, number: Element) -> bool:
     return False
 
 
-def _ordinal(core: str) -> bool:
+def is_ordinal(core: str) -> bool:
+    """Tell whether a folded word is an ordinal: `fifth`, `5th`."""
     return core in ORDINALS or bool(_WRITTEN_ORDINAL.fullmatch(core))
 
 
@@ -256,7 +257,7 @@ def find_birth_dates(passage: Passage) -> Iterator[Hit]:
 def _date_start(passage: Passage, end: int) -> int:
     """Return where a date right before an item begins: `May the fifth is her birthday` is left to the cue after."""
     at = end
-    while at > 0 and (passage[at - 1].core in MONTHS or _ordinal(passage[at - 1].core)) and end - at < 3:
+    while at > 0 and (passage[at - 1].core in MONTHS or is_ordinal(passage[at - 1].core)) and end - at < 3:
         at -= 1
     return at if any(passage[k].core in MONTHS for k in range(at, end)) else end
 
@@ -269,7 +270,7 @@ def _date_end(passage: Passage, first: int) -> int:
         if at > first and passage[at - 1].closes:
             break
         number = cardinal(passage, at)
-        if core in MONTHS or _ordinal(core) or _DATE.fullmatch(core):
+        if core in MONTHS or is_ordinal(core) or _DATE.fullmatch(core):
             at += 1
             last = at
         elif number is not None and (

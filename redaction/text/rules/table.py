@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from redaction.text.passage import Hit, Passage
+from redaction.text.rules.appointments import find_appointments, find_days
 from redaction.text.rules.codes import find_codes, find_handles, find_mails, find_passwords, find_spelled
 from redaction.text.rules.dates import find_ages, find_birth_dates
 from redaction.text.rules.names import find_named, find_speakers, find_strange, find_titled
@@ -32,9 +33,11 @@ RULES: tuple[Rule, ...] = (
     find_employers,
     find_ages,
     find_birth_dates,
+    find_appointments,
 )
 
 
-def apply(passage: Passage) -> list[Hit]:
-    """Return what any rule finds; hits may overlap."""
-    return [hit for rule in RULES for hit in rule(passage)]
+def apply(passage: Passage, *, every_day: bool = False) -> list[Hit]:
+    """Return what any rule finds, and every weekday and date if wanted; hits may overlap."""
+    rules = (*RULES, find_days) if every_day else RULES
+    return [hit for rule in rules for hit in rule(passage)]
