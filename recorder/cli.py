@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.process import harden
+from recorder.process import harden, place_of
 
 harden()  # before anything heavy is imported
 
@@ -73,9 +73,7 @@ def main() -> None:
         _say("The machine ran out of memory. Nothing was published.")
         code = int(ExitCode.INTERNAL)
     except Exception as error:  # noqa: BLE001 - the last resort: the status must be documented, the text harmless
-        _say(
-            f"Internal error ({type(error).__name__}{_place(error)}). Nothing was published; please report this."
-        )
+        _say(f"Internal error ({place_of(error)}). Nothing was published; please report this.")
         code = int(ExitCode.INTERNAL)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -84,17 +82,6 @@ def main() -> None:
 
 def _say(sentence: str) -> None:
     click.echo(f"offrecord: {sentence}", err=True)
-
-
-def _place(error: BaseException) -> str:
-    """Return module and line of the innermost frame of ours; never a value."""
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "")
-        if module.split(".")[0] in ("recorder", "redaction"):
-            place = f" at {module}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
 
 
 if __name__ == "__main__":

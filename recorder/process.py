@@ -8,7 +8,7 @@ import resource
 import sys
 from typing import Final
 
-__all__ = ["harden"]
+__all__ = ["harden", "place_of"]
 
 _PR_SET_DUMPABLE: Final = 4
 _M_ARENA_MAX: Final = -8
@@ -41,3 +41,14 @@ def harden() -> None:
     os.environ.update(_ENVIRONMENT)
     # mediapipe imports it for microphones; looking for its library writes a temporary file.
     sys.modules["sounddevice"] = None  # type: ignore[assignment]
+
+
+def place_of(error: BaseException) -> str:
+    """Return type, module and line of the innermost frame of ours where an error arose; never a value."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.split(".")[0] in ("recorder", "redaction"):
+            place = f" at {module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__}{place}"
