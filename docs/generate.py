@@ -31,6 +31,12 @@ NOTES: Final = {
     "purpose.retention_days": "Days until the recording expires; the manifest carries the date.",
     "consent.default": "Live calls: what no answer means. `deny` stores nothing of who has not said yes; `allow` is "
     "for calls where consent was given beforehand, and a no still counts.",
+    "consent.if_unasked": "Live calls without a working way to ask (no chat, no page): `refuse` ends with status 4, "
+    "`policy` lets `consent.default` decide.",
+    "consent.yes_tag": "A mark at the end of a display name that means yes, such as `[rec]`; empty: names mean nothing. "
+    "Taking the mark away withdraws, and it counts for nothing after a no by chat or button.",
+    "consent.no_tag": "A mark anywhere in a display name that means no, such as `[no-rec]`; while it stands there, no "
+    "yes counts.",
     "call.name": "The bot's display name in a live call; say in it that the call is recorded.",
     "call.alone_s": "Seconds after which the bot leaves when nobody else is there.",
     "call.announce": "Show an image tile that says that the call is recorded, and speak the notice once.",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from redaction.errors import UsageError
 
@@ -26,9 +26,18 @@ class PurposeSection(_Section):
 
 
 class ConsentSection(_Section):
-    """What silence means in a live call."""
+    """Who agrees to be recorded in a live call, and what silence means."""
 
     default: Literal["deny", "allow"] = "deny"
+    if_unasked: Literal["refuse", "policy"] = "refuse"
+    yes_tag: str = Field(default="", pattern=r"^([^\s]{3,32})?$")
+    no_tag: str = Field(default="", pattern=r"^([^\s]{3,32})?$")
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.yes_tag and self.yes_tag.casefold() == self.no_tag.casefold():
+            raise ValueError("one mark cannot mean yes and no")
+        return self
 
 
 class CallSection(_Section):

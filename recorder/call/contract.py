@@ -25,6 +25,7 @@ __all__ = [
     "TimedPicture",
     "TimedSound",
     "TrackKey",
+    "Via",
 ]
 
 
@@ -115,6 +116,16 @@ class Answer(StrEnum):
     ERASE = "erase"
 
 
+class Via(StrEnum):
+    """How an answer reached the recorder; written into receipts."""
+
+    PAGE = "page"  # a button on a page of ours
+    CHAT = "chat"
+    RENAME = "rename"  # a mark in the display name
+    TOKEN = "token"  # the system that pushes the participant vouches for it  # noqa: S105
+    POLICY = "policy"  # silence, where the policy lets it mean yes
+
+
 class Ended(StrEnum):
     """Why the bot is no longer in the call."""
 
@@ -138,8 +149,8 @@ class CallObserver(Protocol):
         """Somebody is gone; their tracks have ended."""
         ...
 
-    def answered(self, participant: str, answer: Answer, time: float) -> None:
-        """Somebody used a button that only they could press."""
+    def answered(self, participant: str, answer: Answer, time: float, via: Via = Via.PAGE) -> None:
+        """Somebody used a button that only they could press, or the pushing system vouches for their answer."""
         ...
 
     def chat(self, sender: str, text: str, time: float) -> None:
@@ -147,7 +158,10 @@ class CallObserver(Protocol):
         ...
 
     def can_ask(self, able: bool, time: float) -> None:
-        """Whether participants can be asked, and can withdraw, from now on (chat or page works, or is down)."""
+        """Whether participants can be asked, and can withdraw, from now on (chat or page works, or is down).
+
+        Every source tells this once it has joined, whatever the answer: until it says True, nobody is recorded.
+        """
         ...
 
     def track_started(self, track: TrackKey, time: float) -> None:
