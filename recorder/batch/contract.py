@@ -19,7 +19,7 @@ Models of pydantic, since all of it crosses a pipe or a network as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ __all__ = [
     "Engine",
     "Found",
     "Happening",
+    "Hello",
     "JobSpec",
     "Limits",
     "Opener",
@@ -123,6 +124,21 @@ class JobSpec(_Message):
     scratch: Path | None = Field(default=None, repr=False)
     threads: int = Field(default=1, ge=1, le=64)
     limits: Limits
+
+
+class Hello(_Message):
+    """The first line that a worker process reads.
+
+    Attributes:
+        name: of the worker, in steps and outcomes.
+        supervisor: process id of its supervisor, with which it must end.
+        cores: that it may run on; empty for all.
+    """
+
+    job: JobSpec
+    name: str
+    supervisor: int
+    cores: tuple[int, ...] = ()
 
 
 class Step(_Message):
@@ -348,6 +364,3 @@ class DestinationStore(Protocol):
 
     def sweep(self, *, busy: Sequence[str]) -> int:
         """Remove partial bundles and uploads that no running job owns; return how many."""
-
-
-Tell = Callable[[Step], None]

@@ -1,0 +1,265 @@
+"""A worker process: redacts one recording after another with models that stay loaded.
+
+Started by a `Supervisor` as `python -m recorder.batch.worker`. Its standard input brings one JSON line that says what
+the job is, then one for each recording; what was its standard output takes back steps and outcomes, a line each.
+Nothing else may be printed: both standard streams lead to nowhere once the channel is taken.
+"""
+
+from __future__ import annotations
+
+from recorder.process import harden, place_of
+
+harden()  # before anything heavy is imported
+
+import ctypes  # noqa: E402
+import os  # noqa: E402
+import resource  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from typing import BinaryIO, Final  # noqa: E402
+
+from pydantic import ValidationError  # noqa: E402
+
+from recorder.batch.contract import (  # noqa: E402
+    DestinationStore,
+    Hello,
+    JobSpec,
+    Outcome,
+    OutcomeState,
+    SourceStore,
+    Step,
+    WorkItem,
+)
+from recorder.batch.figures import figures_of  # noqa: E402
+from recorder.batch.storage import open_destination, open_sources  # noqa: E402
+from recorder.bundle.writer import BundleWriter  # noqa: E402
+from recorder.flow import Cancellation  # noqa: E402
+from recorder.session import Engine, open_source, redact_file  # noqa: E402
+from recorder.signals import stopping  # noqa: E402
+from redaction.errors import ExitCode, OffrecordError  # noqa: E402
+
+__all__ = ["redact_item", "serve"]
+
+_PR_SET_PDEATHSIG: Final = 1
+_STEP_EVERY_S: Final = 0.5
+_SLACK_BYTES: Final = 1 << 30
+"""Stacks of threads, tables and arenas that are reserved and never touched count as data too."""
+
+Tell = Callable[[Step], None]
+
+
+class _Told:
+    """A session's progress as steps; at most two a second of each stage."""
+
+    def __init__(self, item: WorkItem, worker: str, tell: Tell) -> None:
+        self._item = item.id
+        self._worker = worker
+        self._tell = tell
+        self._totals: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+        self.media_seconds = 0.0
+
+    def begin(self, stage: str, total: float) -> None:
+        self._totals[stage] = total
+        self.say(stage, 0.0)
+
+    def reach(self, stage: str, seconds: float) -> None:
+        if time.monotonic() - self._said.get(stage, 0.0) >= _STEP_EVERY_S:
+            self.say(stage, seconds)
+
+    def end(self, stage: str) -> None:
+        self.say(stage, self._totals.get(stage, 0.0))
+
+    def say(self, stage: str, reached: float) -> None:
+        self._said[stage] = time.monotonic()
+        self._tell(
+            Step(
+                item=self._item,
+                worker=self._worker,
+                stage=stage,
+                reached=round(reached, 2),
+                total=round(self._totals.get(stage, 0.0), 2),
+                media_seconds=round(self.media_seconds, 3),
+            )
+        )
+
+
+def redact_item(
+    item: WorkItem,
+    job: JobSpec,
+    *,
+    engine: Engine,
+    sources: SourceStore,
+    destination: DestinationStore,
+    tell: Tell,
+    cancellation: Cancellation,
+    worker: str = "",
+    note: Callable[[BundleWriter], None] | None = None,
+) -> Outcome:
+    """Redact one recording, verify it and publish it; every way it can end is an `Outcome`.
+
+    Args:
+        engine: the models, loaded once.
+        tell: takes what happens on the way.
+        cancellation: asks to stop.
+        worker: the name that steps and outcome carry.
+        note: is told which partial bundle must go if this process has to end at once.
+    """
+    began = time.monotonic()
+    told = _Told(item, worker, tell)
+
+    def ended(state: OutcomeState, error: OffrecordError | None = None, reason: str = "") -> Outcome:
+        return Outcome(
+            item=item.id,
+            state=state,
+            status=int(error.exit_code if error else ExitCode.INTERNAL),
+            reason=error.sentence if error else reason,
+            seconds=round(time.monotonic() - began, 3),
+            media_seconds=round(told.media_seconds, 3),
+            worker=worker,
+        )
+
+    try:
+        cancellation.renew()
+        cancellation.check()
+        told.say("opening", 0.0)
+        with sources.open(item, scratch=job.scratch) as opener:
+            source = open_source(opener.local_path or opener)
+            told.media_seconds = source.info().duration
+            told.say("opening", 0.0)
+            writer = BundleWriter(destination.workplace(), item.name, replace=True)
+            if note is not None:
+                note(writer)
+            published = redact_file(
+                source,
+                writer,
+                engine=engine,
+                progress=told,
+                cancellation=cancellation,
+                before_publishing=lambda: sources.check_unchanged(item),
+            )
+        told.media_seconds = published.manifest.duration
+        told.say("publishing", 0.0)
+        place = destination.publish(published.path, replace=True)
+    except OffrecordError as error:
+        if cancellation.cancelled:
+            return ended(OutcomeState.STOPPED, reason="The job was stopped.")
+        return ended(OutcomeState.REFUSED, error)
+    except MemoryError:
+        return ended(OutcomeState.LOST, reason="It needed more memory than a worker may have.")
+    except Exception as error:  # noqa: BLE001 - the last resort: one recording never stops the job
+        return ended(OutcomeState.LOST, reason=f"Internal error ({place_of(error)}).")
+    return Outcome(
+        item=item.id,
+        state=OutcomeState.PUBLISHED,
+        seconds=round(time.monotonic() - began, 3),
+        media_seconds=round(published.manifest.duration, 3),
+        bundle=place,
+        worker=worker,
+        figures=figures_of(published.manifest),
+        attention=published.attention,
+    )
+
+
+class _Channel:
+    """Where steps and outcomes go: the pipe that was standard output."""
+
+    def __init__(self) -> None:
+        descriptor = os.dup(1)
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+
+    def send(self, message: Step | Outcome) -> None:
+        """Write one line at once."""
+        self._file.write(message.model_dump_json().encode() + b"\n")
+
+
+def _confine(hello: Hello) -> None:
+    """End with the supervisor, keep to the cores and the memory given, and be the first to go when memory is short."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != hello.supervisor:
+        os._exit(int(ExitCode.INTERRUPTED))
+    if hello.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, hello.cores)
+    most = hello.job.limits.memory_bytes + _SLACK_BYTES
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def serve(incoming: BinaryIO) -> int:
+    """Do what the lines say until they end; returns the exit status."""
+    channel = _Channel()
+    try:
+        hello = Hello.model_validate_json(incoming.readline())
+    except ValidationError:
+        return int(ExitCode.USAGE)
+    _confine(hello)
+    job = hello.job
+    cancellation = Cancellation()
+    with stopping(cancellation) as stop:
+        for item, worked in _work(incoming, job):
+            if isinstance(worked, OffrecordError):
+                channel.send(_refused(item, worked, hello.name))
+                return int(worked.exit_code)
+            engine, sources, destination = worked
+            outcome = redact_item(
+                item,
+                job,
+                engine=engine,
+                sources=sources,
+                destination=destination,
+                tell=channel.send,
+                cancellation=cancellation,
+                worker=hello.name,
+                note=stop.note,
+            )
+            channel.send(outcome)
+            if cancellation.cancelled:
+                return int(ExitCode.INTERRUPTED)
+            if outcome.state is OutcomeState.LOST:
+                return int(
+                    ExitCode.INTERNAL
+                )  # what state the models are in is unknown; a new process starts afresh
+    return int(ExitCode.OK)
+
+
+_Tools = tuple[Engine, SourceStore, DestinationStore]
+
+
+def _work(incoming: BinaryIO, job: JobSpec) -> Iterator[tuple[WorkItem, _Tools | OffrecordError]]:
+    """Yield each item with what it takes to redact it, made for the first, or with why that cannot be had."""
+    tools: _Tools | None = None
+    for line in incoming:
+        item = WorkItem.model_validate_json(line)
+        if tools is None:
+            try:
+                tools = (
+                    Engine(job.policy, threads=job.threads),
+                    open_sources(job.source),
+                    open_destination(job.destination),
+                )
+            except OffrecordError as error:
+                yield item, error
+                return
+        yield item, tools
+
+
+def _refused(item: WorkItem, error: OffrecordError, worker: str) -> Outcome:
+    return Outcome(
+        item=item.id,
+        state=OutcomeState.REFUSED,
+        status=int(error.exit_code),
+        reason=error.sentence,
+        worker=worker,
+    )
+
+
+if __name__ == "__main__":
+    os._exit(serve(sys.stdin.buffer))
