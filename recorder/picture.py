@@ -30,7 +30,7 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 
-__all__ = ["FrameProof", "Highlight", "PictureResult", "redact_picture"]
+__all__ = ["FrameProof", "Highlight", "Ledger", "PictureResult", "redact_picture"]
 
 _DEPTH: Final = 6
 _PROBES: Final = 6
@@ -83,7 +83,7 @@ class PictureResult:
     spans_minors_only: tuple[Span, ...]
 
 
-class _Ledger:
+class Ledger:
     """Keeps of each redacted frame only what the second look and the report need."""
 
     def __init__(self) -> None:
@@ -94,6 +94,7 @@ class _Ledger:
         self._second = -1.0
 
     def note(self, redacted: RedactedFrame) -> None:
+        """Take up the next frame."""
         frame = redacted.frame
         self._pixels += frame.width * frame.height
         self._covered += _covered_area(redacted)
@@ -115,12 +116,19 @@ class _Ledger:
         if len(self._best) > _HIGHLIGHTS:
             heapq.heappop(self._best)
 
+    def drain(self) -> list[FrameProof]:
+        """Return the proofs since the last call, and let go of them."""
+        proofs, self.proofs = self.proofs, []
+        return proofs
+
     @property
     def highlights(self) -> tuple[Highlight, ...]:
+        """The frames most worth a look, best first."""
         return tuple(sorted(self._best, reverse=True))
 
     @property
     def area_covered(self) -> float:
+        """Share of all pixels that are covered, 0 to 1."""
         return self._covered / self._pixels if self._pixels else 0.0
 
 
@@ -145,7 +153,7 @@ def redact_picture(
         width=track.width, height=track.height, policy=policy, stages=stages, track=track.id
     )
     gaps: list[Gap] = []
-    ledger = _Ledger()
+    ledger = Ledger()
     writer = VideoWriter(
         path,
         width=track.width,

@@ -8,20 +8,20 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from recorder.bundle.writer import storage_errors
 from redaction.errors import InternalError, RedactionIncomplete
 from redaction.model import EntityType, Event
 
-__all__ = ["GENESIS", "SAFE_KEYS", "ChainedLog", "check_chain"]
+__all__ = ["GENESIS", "SAFE_KEYS", "ChainedLog", "check_chain", "safe_detail"]
 
 GENESIS: Final = "0" * 64
 SAFE_KEYS: Final = frozenset(
     {
         "action", "adults", "bridged", "channels", "check", "count", "covered_whole", "detected", "engine",
         "entity_type", "examined", "failures", "figure", "frames", "height", "incomplete", "kind", "language",
-        "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed", "reason", "result",
+        "level", "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed", "reason", "result",
         "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker", "speakers", "state",
         "threshold",
         "tracklet", "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
@@ -47,6 +47,28 @@ class ChainedLog:
         self._head = GENESIS
         self._count = 0
 
+    @classmethod
+    def resumed(cls, path: Path) -> Self:
+        """Go on with a log whose process died; a last line that was cut off is dropped.
+
+        Raises:
+            StorageFailed: the file cannot be read or written.
+            RedactionIncomplete: a line but the last is missing, altered, out of order or not JSON.
+        """
+        log = cls.__new__(cls)
+        with storage_errors():
+            log._file = path.open("r+b", buffering=0)
+            written = log._file.read()
+            whole = written.rfind(b"\n") + 1
+            log._file.truncate(whole)
+            log._file.seek(whole)
+        try:
+            log._head, log._count = check_chain(path)
+        except RedactionIncomplete:
+            log._file.close()
+            raise
+        return log
+
     @property
     def head(self) -> str:
         """Hash of the last line, `GENESIS` before the first."""
@@ -69,12 +91,7 @@ class ChainedLog:
             record["track"] = _safe(event.track)
         if event.span is not None:
             record["span"] = [round(event.span.start, 3), round(event.span.end, 3)]
-        for key, value in event.detail.items():
-            if key not in SAFE_KEYS:
-                raise InternalError(
-                    f"An event of kind {event.kind} carries a key that the log does not know."
-                )
-            record[key] = _safe(value) if isinstance(value, str) else _finite(value)
+        record |= safe_detail(event)
         digest = _digest(record)
         with storage_errors():
             self._file.write((_canonical({**record, "hash": digest}) + "\n").encode("ascii"))
@@ -91,6 +108,20 @@ class ChainedLog:
         if not self._file.closed:
             with storage_errors(), self._file:
                 os.fsync(self._file.fileno())
+
+
+def safe_detail(event: Event) -> dict[str, str | int | float]:
+    """Return an event's figures as the log holds them.
+
+    Raises:
+        InternalError: a key or a text is not known to be safe.
+    """
+    for key in event.detail:
+        if key not in SAFE_KEYS:
+            raise InternalError(f"An event of kind {event.kind} carries a key that the log does not know.")
+    return {
+        key: _safe(value) if isinstance(value, str) else _finite(value) for key, value in event.detail.items()
+    }
 
 
 def check_chain(path: Path) -> tuple[str, int]:

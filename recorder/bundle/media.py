@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -39,6 +39,12 @@ _FINEST: Final = Fraction(1, 90_000)
 _AAC_FRAME: Final = 1024
 # empty_hdlr_name leaves out the handler names, bitexact the version of the library.
 _QUIET_MP4: Final = {"movflags": "+faststart", "empty_hdlr_name": "1", "fflags": "+bitexact"}
+# Each fragment is whole in the file as soon as the next one begins; delay_moov keeps the edit list of the lead-in.
+_FRAGMENTED_MP4: Final = _QUIET_MP4 | {
+    "movflags": "+frag_keyframe+delay_moov+default_base_moof",
+    "flush_packets": "1",
+}
+_SOUND_FRAGMENT_US: Final = 1_000_000
 # Unit type 6 is supplemental information, where x264 prints its version and settings (ITU-T H.264, table 7-1).
 _NO_SEI: Final = "filter_units=remove_types=6"
 _MPEG_RANGE, _BT709, _BT601 = 1, 1, 6
@@ -62,6 +68,7 @@ class VideoWriter:
         preset: str = "veryfast",
         threads: int = 2,
         bt709: bool | None = None,
+        fragmented: bool = False,
     ) -> None:
         """Open the file for writing.
 
@@ -74,6 +81,8 @@ class VideoWriter:
             preset: x264's preset.
             threads: of the encoder.
             bt709: as in `TrackInfo`, written so that players show true colours; None leaves it open.
+            fragmented: what was written stays playable when the process dies; each key frame begins a fragment, and
+                frames come out of the encoder at once.
 
         Raises:
             StorageFailed: the file cannot be written.
@@ -88,7 +97,7 @@ class VideoWriter:
         self._last: int | None = None
         self._container: OutputContainer | None = None
         with _failures():
-            self._container = _create(path)
+            self._container = _create(path, _FRAGMENTED_MP4 if fragmented else _QUIET_MP4)
             stream = self._container.add_stream("libx264", rate=Fraction(30))
             stream.width, stream.height = self._padded
             stream.pix_fmt = "yuv420p"
@@ -103,9 +112,15 @@ class VideoWriter:
                 context.colorspace = _BT709 if bt709 else _BT601
             context.gop_size = 600
             context.options = {"crf": str(crf), "preset": preset, "forced-idr": "1"}
+            if fragmented:  # key frames come when they are asked for and at no other time
+                context.options |= {"tune": "zerolatency", "x264-params": "scenecut=0:sliced-threads=0"}
             self._stream: VideoStream = stream
             self._container.start_encoding()
             self._filter = BitStreamFilterContext(_NO_SEI, in_stream=stream)
+
+    def begins_fragment(self, frame: VideoFrame) -> bool:
+        """Tell whether writing this frame next completes the fragment of those before it."""
+        return self._next_key is None or round(frame.pts * self._scale) >= self._next_key
 
     def write(self, frame: VideoFrame) -> None:
         """Encode one frame; its pts must be above the one before.
@@ -180,12 +195,13 @@ class AudioWriter:
     The encoder's lead-in of 1,024 samples stands in an edit list, so that players and decoders cut it off.
     """
 
-    def __init__(self, path: Path, *, sample_rate: int) -> None:
+    def __init__(self, path: Path, *, sample_rate: int, fragmented: bool = False) -> None:
         """Open the file for writing.
 
         Args:
             path: the file to write; the caller deletes it if anything fails.
             sample_rate: of the blocks to come, in hertz.
+            fragmented: what was written stays playable when the process dies; a fragment lasts a second.
 
         Raises:
             StorageFailed: the file cannot be written.
@@ -198,7 +214,10 @@ class AudioWriter:
         self._encoded = 0
         self._container: OutputContainer | None = None
         with _failures():
-            self._container = _create(path)
+            options = (
+                _FRAGMENTED_MP4 | {"frag_duration": str(_SOUND_FRAGMENT_US)} if fragmented else _QUIET_MP4
+            )
+            self._container = _create(path, options)
             stream = self._container.add_stream("aac", rate=STORED_HZ)
             stream.layout = "mono"
             stream.format = "fltp"
@@ -329,9 +348,9 @@ def _copy(plane: NDArray[np.uint8], picture: AvVideoFrame, index: int) -> None:
         target[height, : target_plane.width] = target[height - 1, : target_plane.width]
 
 
-def _create(path: Path) -> OutputContainer:
+def _create(path: Path, options: Mapping[str, str] = _QUIET_MP4) -> OutputContainer:
     av.logging.set_level(None)
-    return av.open(f"file:{path}", mode="w", format="mp4", container_options=_QUIET_MP4)
+    return av.open(f"file:{path}", mode="w", format="mp4", container_options=dict(options))
 
 
 @contextmanager
