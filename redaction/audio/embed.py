@@ -59,7 +59,11 @@ class Embedder:
         Returns:
             float32 (192,) of length 1; all zeros when the stretch is shorter than 0.14 s.
         """
-        return self.embed_energies(mel_energies(samples))
+        energies = mel_energies(samples)
+        try:
+            return self.embed_energies(energies)
+        finally:
+            energies.fill(0)
 
     def embed_energies(self, energies: NDArray[np.float32]) -> Embedding:
         """Return the speaker vector of frames picked from `mel_energies`, float32 (T, 80)."""

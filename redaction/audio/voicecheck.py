@@ -25,7 +25,7 @@ class VoiceCheck:
     """Tells how alike the original voice and the stored voice of each speaker are to CAM++.
 
     Args:
-        embedder: makes speaker vectors; they are zeroed before the answer is given.
+        embedder: makes speaker vectors; they and all that is made of them are zeroed before the answer is given.
     """
 
     def __init__(self, embedder: Embedder | None = None) -> None:
@@ -50,18 +50,19 @@ class VoiceCheck:
         spans = [span for span, _ in wanted]
         before: dict[str, list[Embedding]] = {}
         after: dict[str, list[Embedding]] = {}
+        sums: list[Embedding] = []
         try:
             for (_, speaker), one in zip(wanted, self._vectors(original, spans), strict=True):
                 before.setdefault(speaker, []).extend(one)
             for (_, speaker), one in zip(wanted, self._vectors(stored, spans), strict=True):
                 after.setdefault(speaker, []).extend(one)
             return {
-                speaker: cosine(np.mean(before[speaker], axis=0), np.mean(after[speaker], axis=0))
+                speaker: cosine(_sum(before[speaker], sums), _sum(after[speaker], sums))
                 for speaker in chosen
                 if before.get(speaker) and after.get(speaker)
             }
         finally:
-            for vectors in (*before.values(), *after.values()):
+            for vectors in (*before.values(), *after.values(), sums):
                 for vector in vectors:
                     vector.fill(0)
 
@@ -69,10 +70,20 @@ class VoiceCheck:
         self, blocks: Iterable[AudioBlock | Gap], spans: Sequence[Span]
     ) -> Iterator[list[Embedding]]:
         for samples in _cut(blocks, spans):
-            sounding = samples[np.abs(samples) > _LEAST_LEVEL]
-            long_enough = len(sounding) >= SHORTEST_SPEECH_S * RATE
-            yield [self._embedder.embed(samples)] if long_enough else []
-            samples.fill(0)
+            try:
+                sounding = int((np.abs(samples) > _LEAST_LEVEL).sum())
+                yield [self._embedder.embed(samples)] if sounding >= SHORTEST_SPEECH_S * RATE else []
+            finally:
+                samples.fill(0)
+
+
+def _sum(vectors: Sequence[Embedding], sums: list[Embedding]) -> Embedding:
+    """Return the sum of vectors, which points where their mean does, and note it for zeroing; copies nothing else."""
+    total: Embedding = np.zeros_like(vectors[0])
+    sums.append(total)
+    for vector in vectors:
+        total += vector
+    return total
 
 
 def _spread(spans: Sequence[Span]) -> list[Span]:

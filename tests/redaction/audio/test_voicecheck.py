@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, Embedding
+from redaction.audio import voicecheck
+from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
 from redaction.audio.voicecheck import LONGEST_S, STRETCHES, VoiceCheck
 from redaction.model import AudioBlock, Gap, Samples, Span
 from tests.redaction.audio.conftest import Say
@@ -99,6 +100,29 @@ def test_vectors_are_zeroed() -> None:
     VoiceCheck(listener).cosines(blocks(level(0.1, 4)), blocks(level(0.2, 4)), {"S1": [Span(0, 4)]})
     assert len(listener.given) == 2
     assert not any(vector.any() for vector in listener.given)
+
+
+def test_nothing_made_of_the_vectors_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the vectors were put together to is zeroed too, and the check holds nothing but its embedder."""
+    compared: list[Embedding] = []
+
+    def watched(first: Embedding, second: Embedding) -> float:
+        compared.extend((first, second))
+        assert first.any()
+        assert second.any()
+        return cosine(first, second)
+
+    monkeypatch.setattr(voicecheck, "cosine", watched)
+    listener = Listener()
+    check = VoiceCheck(listener)
+    sound = np.concatenate([level(0.1, 3), level(0.2, 3)])
+    cosines = check.cosines(
+        blocks(sound), blocks(sound), {"S1": [Span(0, 2), Span(3.5, 6)], "S2": [Span(3, 6)]}
+    )
+    assert cosines == pytest.approx({"S1": 1, "S2": 1})
+    assert len(compared) == 4
+    assert not any(vector.any() for vector in (*compared, *listener.given))
+    assert vars(check) == {"_embedder": listener}
 
 
 def test_vectors_are_zeroed_on_an_error() -> None:
