@@ -1,21 +1,21 @@
-"""Holds a bounded stretch of frames and plans the covers of each once enough of what follows is known."""
+"""Holds a bounded stretch of frames and says who is on each, once enough of what follows is known."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
+from itertools import islice
 
 from redaction.model import Box, Cover, CoverReason, Event, EventKind, Examined, Span, VideoFrame
 from redaction.video.cover import evened
 from redaction.video.detect import FaceDetector
 from redaction.video.link import Linker, Tracklet
-from redaction.video.look import FAULTS, Cadence, Examiner, Look
-from redaction.video.minors import Ages, Moment, Outlines
+from redaction.video.look import Cadence, Examiner, Look
+from redaction.video.minors import Ages
+from redaction.video.outlines import Moment, Outlines
+from redaction.video.plan import Draft, Removal
 
-__all__ = ["Bounds", "LookAhead", "Planned", "TrackletRecord"]
+__all__ = ["Bounds", "LookAhead", "TrackletRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +31,6 @@ class Bounds:
     seconds: float = 1.5
     bytes: int = 256 * 2**20
     least: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One frame with all that is to be done to it.
-
-    Attributes:
-        whole: why it is covered whole: source, detector, silhouette, unsure or memory; empty when it is not.
-        people: visible tracklets.
-        minors: those of them that are removed as minors.
-    """
-
-    frame: VideoFrame
-    covers: tuple[Cover, ...]
-    examined: Examined
-    whole: str = ""
-    people: int = 0
-    minors: int = 0
 
 
 @dataclass(slots=True)
@@ -85,18 +67,11 @@ class _Held:
     look: Look
 
 
-@dataclass(slots=True)
-class _Verdict:
-    covers: list[Cover] = field(default_factory=list)
-    whole: str = ""
-    people: int = 0
-    minors: int = 0
-
-
 class LookAhead:
-    """Looks at frames in order and plans each one's covers, looking both ways.
+    """Looks at frames in order and drafts each one's covers, looking both ways.
 
-    Everything happens in the caller's thread and depends on the frames alone, so the same input gives the same plans.
+    Everything happens in the caller's thread and depends on the frames alone, so the same input gives the same drafts;
+    a draft shares nothing that changes later.
     """
 
     def __init__(
@@ -105,7 +80,6 @@ class LookAhead:
         quick: FaceDetector,
         thorough: FaceDetector,
         ages: Ages,
-        outlines: Outlines | None,
         remove_all: bool,
         track: str,
         bounds: Bounds | None = None,
@@ -115,7 +89,6 @@ class LookAhead:
         self._linker = Linker()
         self._examiner = Examiner(quick=quick, thorough=thorough, linker=self._linker, cadence=cadence)
         self._ages = ages
-        self._outlines = outlines
         self._remove_all = remove_all
         self._track = track
         self._held: deque[_Held] = deque()
@@ -126,39 +99,39 @@ class LookAhead:
         self._records: dict[int, TrackletRecord] = {}
         self.finished: list[TrackletRecord] = []
         self.events: deque[Event] = deque()
-        self.failures = {"detector": 0, "silhouette": 0}
+        self.failures = 0
 
-    def feed(self, frame: VideoFrame) -> list[Planned]:
+    def feed(self, frame: VideoFrame) -> list[Draft]:
         """Look at the next frame; return those now decided, in order."""
         self._time(frame)
         room = max(1, self._bounds.bytes // max(1, frame.nbytes))
         key = min(self._examiner.cadence.key, room * self._interval / 3)
         look = self._examiner.examine(frame, key=key)
         if look.failed:
-            self.failures["detector"] += 1
+            self.failures += 1
         for item, face in look.links:
             if face.score > 0:
                 self._ages.observe(item.number, frame, face)
         self._held.append(_Held(self._count, frame, look))
         self._count += 1
         self._bytes += frame.nbytes
-        planned: list[Planned] = []
+        drafts: list[Draft] = []
         while self._held and frame.time - self._held[0].frame.time >= self._bounds.seconds:
-            planned.append(self._next())
+            drafts.append(self._next())
         while self._held and self._bytes > self._bounds.bytes:
             ahead = frame.time - self._held[0].frame.time
-            planned.append(self._next(short=ahead < self._bounds.least))
-        return planned
+            drafts.append(self._next(short=ahead < self._bounds.least))
+        return drafts
 
-    def finish(self) -> list[Planned]:
+    def finish(self) -> list[Draft]:
         """Return the frames still held, decided with what there is."""
-        planned = []
+        drafts = []
         while self._held:
-            planned.append(self._next())
+            drafts.append(self._next())
         for item in self._linker.tracklets:
             self._end(item)
         self._linker.tracklets = []
-        return planned
+        return drafts
 
     def _time(self, frame: VideoFrame) -> None:
         if self._last_time is not None:
@@ -169,77 +142,54 @@ class LookAhead:
                 self._interval += 0.2 * (step - self._interval)
         self._last_time = frame.time
 
-    def _next(self, *, short: bool = False) -> Planned:
+    def _next(self, *, short: bool = False) -> Draft:
         held = self._held[0]
-        verdict = _Verdict()
+        whole = "memory" if short else ""
         if held.look.examined is Examined.COVERED:
-            verdict.whole = "detector" if held.look.failed else "source"
-        elif short:
-            verdict.whole = "memory"
-        self._cover_people(held, verdict)
+            whole = "detector" if held.look.failed else "source"
+        covers: list[Cover | Removal] = []
+        people = minors = 0
+        for item in self._linker.tracklets:
+            box = self._box(item, held.frame)
+            if box is None:
+                continue
+            minor = not self._ages.is_adult(item.number)
+            people += 1
+            minors += minor
+            self._note(item, held.frame.time, minor=minor)
+            if not whole:
+                covers.append(self._cover(item, held, box, minor=minor))
         self._held.popleft()
         self._bytes -= held.frame.nbytes
         until = self._held[0].frame.time if self._held else held.frame.time
         self._examiner.forget(until)
-        for item in self._linker.forget(until):
+        over = self._linker.forget(until)
+        for item in over:
             self._end(item)
-        if not verdict.whole:
-            covers, examined = tuple(verdict.covers), held.look.examined
-        else:
-            reason = CoverReason.MINOR if verdict.whole == "unsure" else CoverReason.WHOLE
-            covers = (Cover(Box(0, 0, held.frame.width, held.frame.height), reason),)
-            examined = Examined.COVERED
-        return Planned(held.frame, covers, examined, verdict.whole, verdict.people, verdict.minors)
+        gone = tuple(item.number for item in over)
+        return Draft(held.frame, held.look.examined, whole, tuple(covers), people, minors, gone)
 
-    def _cover_people(self, held: _Held, verdict: _Verdict) -> None:
-        frame = held.frame
-        time = frame.time
-        for item in self._linker.tracklets:
-            box = self._box(item, frame)
-            if box is None:
-                continue
-            verdict.people += 1
-            minor = not self._ages.is_adult(item.number)
-            verdict.minors += minor
-            self._note(item, time, minor=minor)
-            if verdict.whole:
-                continue
-            score = next((seen.score for seen in item.observations if seen.time == time), 0.0)
-            reason = CoverReason.MINOR if minor else CoverReason.FACE
-            if not minor and not self._remove_all:
-                verdict.covers.append(Cover(box, reason, item.number, score))
-                continue
-            mask, verdict.whole = self._outlined(item, held)
-            if mask is not None:
-                verdict.covers.append(_fitted(mask, reason=reason, number=item.number, score=score))
+    def _cover(self, item: Tracklet, held: _Held, box: Box, *, minor: bool) -> Cover | Removal:
+        time = held.frame.time
+        score = next((seen.score for seen in item.observations if seen.time == time), 0.0)
+        reason = CoverReason.MINOR if minor else CoverReason.FACE
+        if not minor and not self._remove_all:
+            return Cover(box, reason, item.number, score)
+        return Removal(item.number, reason, score, _moment(item, held, box), self._ahead(item, held, box))
 
-    def _outlined(
-        self, item: Tracklet, held: _Held
-    ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None, str]:
-        """Return the mask of a person who is removed, or None and why the whole frame must go."""
-        if self._outlines is None:
-            return None, "unsure"
-        try:
-            mask = self._outlines.mask(item.number, self._moments(item, held))
-        except FAULTS:
-            self.failures["silhouette"] += 1
-            return None, "silhouette"
-        return mask, "" if mask is not None else "unsure"
-
-    def _moments(self, item: Tracklet, held: _Held) -> list[Moment]:
-        moments: list[Moment] = []
-        for later in self._near():
-            box = self._box(item, later.frame)
-            if box is None or later.frame.y.shape != held.frame.y.shape:
-                break
-            if later is not held and later.look.examined is Examined.COVERED:
+    def _ahead(self, item: Tracklet, held: _Held, box: Box) -> Moment | None:
+        """Return the next frame on which people are outlined, if this one is covered there."""
+        for later in islice(self._held, Outlines.every + 1):
+            if later.index % Outlines.every:
                 continue
-            seen = item.observations[0].time <= later.frame.time <= item.last.time
-            moments.append(Moment(later.index, later.frame, later.look.thumbnail, box, seen))
-        return moments
-
-    def _near(self) -> Sequence[_Held]:
-        return [later for later, _ in zip(self._held, range(Outlines.every + 1), strict=False)]
+            if later is held:
+                return _moment(item, held, box)
+            head = self._box(item, later.frame)
+            if head is None or later.frame.y.shape != held.frame.y.shape:
+                return None
+            if later.look.examined is not Examined.COVERED:
+                return _moment(item, later, head)
+        return None
 
     def _box(self, item: Tracklet, frame: VideoFrame) -> Box | None:
         margin = min(1.5 * self._interval, 0.15)
@@ -261,8 +211,6 @@ class LookAhead:
 
     def _end(self, item: Tracklet) -> None:
         self._ages.forget(item.number)
-        if self._outlines is not None:
-            self._outlines.forget(item.number)
         record = self._records.pop(item.number, None)
         if record is None:
             return
@@ -284,11 +232,6 @@ class LookAhead:
         )
 
 
-def _fitted(
-    mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], *, reason: CoverReason, number: int, score: float
-) -> Cover:
-    """Return a cover whose box just holds the mask."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    box = evened(box, width=mask.shape[1], height=mask.shape[0])
-    return Cover(box, reason, number, score, mask[box.y1 : box.y2, box.x1 : box.x2].copy())
+def _moment(item: Tracklet, held: _Held, head: Box) -> Moment:
+    seen = item.observations[0].time <= held.frame.time <= item.last.time
+    return Moment(held.index, held.frame, held.look.thumbnail, head, seen)

@@ -15,14 +15,16 @@ from redaction.video.age import AgeJudge
 from redaction.video.cover import covered, covered_whole
 from redaction.video.detect import CenterFace, Detection, FaceDetector, PairDetector, YuNet
 from redaction.video.look import Cadence
-from redaction.video.lookahead import Bounds, LookAhead, Planned, TrackletRecord
-from redaction.video.minors import AgeJudging, Ages, Outlines, Silhouettes
+from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord
+from redaction.video.minors import AgeJudging, Ages
+from redaction.video.outlines import Outlines, Silhouettes
 from redaction.video.person import Silhouette
+from redaction.video.plan import Draft, Planned, Planner
 
 __all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
 
 _QUEUE = 6
-"""Frames that may wait for the thread that looks at them."""
+"""Frames that may wait for the threads that look and outline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ class VideoSummary:
 class VideoRedactor:
     """Redacts one track, frame by frame, with a bounded look-ahead.
 
-    Looking happens in a thread of its own, so that it overlaps with whatever the caller does between two frames; what
-    comes out does not depend on its pace. Call `flush` at the end, or `close` to give up.
+    Looking happens in a thread of its own, outlining in another, so that both overlap with whatever the caller does
+    between two frames; what comes out does not depend on their pace. Call `flush` at the end, or `close` to give up.
 
     Args:
         width: of the frames in pixels; a frame of another size begins a new shot.
@@ -101,7 +103,7 @@ class VideoRedactor:
         track: id for the log.
         bounds: how much is held.
         cadence: how often is looked.
-        threaded: False looks in the caller's thread.
+        threaded: False looks and outlines in the caller's thread.
     """
 
     def __init__(
@@ -124,15 +126,16 @@ class VideoRedactor:
             quick=stages.quick,
             thorough=stages.thorough,
             ages=Ages(judge, numbers=stages.numbers),
-            outlines=None if stages.silhouettes is None else Outlines(stages.silhouettes),
             remove_all=policy.faces.method == "remove",
             track=track,
             bounds=self._bounds,
             cadence=cadence,
         )
+        self._planner = Planner(None if stages.silhouettes is None else Outlines(stages.silhouettes))
         self._pixelate = policy.faces.method == "mosaic"
         self._track = track
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="look") if threaded else None
+        self._lookers = ThreadPoolExecutor(1, thread_name_prefix="look") if threaded else None
+        self._planners = ThreadPoolExecutor(1, thread_name_prefix="plan") if threaded else None
         self._waiting: deque[Future[list[Planned]]] = deque()
         self._events: deque[Event] = deque()
         self._counts = dict.fromkeys(Examined, 0)
@@ -146,9 +149,10 @@ class VideoRedactor:
 
     def push(self, frame: VideoFrame) -> list[RedactedFrame]:
         """Take the next frame; return those that are done, in order."""
-        if self._pool is None:
-            return self._all_done(self._ahead.feed(frame))
-        self._waiting.append(self._pool.submit(self._ahead.feed, frame))
+        if self._lookers is None or self._planners is None:
+            return self._all_done(self._plans(self._ahead.feed(frame)))
+        looking = self._lookers.submit(self._ahead.feed, frame)
+        self._waiting.append(self._planners.submit(self._plans_of, looking))
         result: list[RedactedFrame] = []
         room = max(1, min(_QUEUE, self._bounds.bytes // 4 // max(1, frame.nbytes)))
         while self._waiting and (len(self._waiting) > room or self._waiting[0].done()):
@@ -160,7 +164,10 @@ class VideoRedactor:
         result: list[RedactedFrame] = []
         while self._waiting:
             result += self._all_done(self._waiting.popleft().result())
-        result += self._all_done(self._ahead.finish())
+        drafts = self._ahead.finish()
+        drafts.reverse()
+        while drafts:
+            result += self._all_done(self._plans([drafts.pop()]))
         end = self._time + self._step
         self._end_whole(end)
         self._end_alone(end)
@@ -168,9 +175,10 @@ class VideoRedactor:
         return result
 
     def close(self) -> None:
-        """Stop the thread; frames still held are dropped."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        """Stop the threads; frames still held are dropped."""
+        for pool in (self._lookers, self._planners):
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def drain_events(self) -> list[Event]:
         """Return what happened since the last call."""
@@ -189,13 +197,19 @@ class VideoRedactor:
             detected=self._counts[Examined.DETECTED],
             bridged=self._counts[Examined.BRIDGED],
             covered_whole=self._counts[Examined.COVERED],
-            failed_detections=self._ahead.failures["detector"],
-            failed_silhouettes=self._ahead.failures["silhouette"],
+            failed_detections=self._ahead.failures,
+            failed_silhouettes=self._planner.failures,
             incomplete=self._incomplete,
             tracklets=records,
             minors=sum(record.reason.value == "minor" for record in records),
             minors_only=tuple(self._minors_only),
         )
+
+    def _plans_of(self, looking: Future[list[Draft]]) -> list[Planned]:
+        return self._plans(looking.result())
+
+    def _plans(self, drafts: list[Draft]) -> list[Planned]:
+        return [self._planner.plan(draft) for draft in drafts]
 
     def _all_done(self, planned: list[Planned]) -> list[RedactedFrame]:
         """Render frames, letting go of each original as soon as its redacted copy exists."""

@@ -1,0 +1,114 @@
+"""Says of each frame what is to be covered, once its people were followed: boxes, and outlines of who is removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redaction.model import Box, Cover, CoverReason, Examined, VideoFrame
+from redaction.video.look import FAULTS
+from redaction.video.outlines import Moment, Outlines, Patch
+
+__all__ = ["Draft", "Planned", "Planner", "Removal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A person to be removed from a frame.
+
+    Attributes:
+        number: of the tracklet.
+        reason: why.
+        score: of the detection on this frame, 0 without one.
+        here: the frame, with the person's head.
+        ahead: a later frame to outline the person on, see `Outlines.patch`.
+    """
+
+    number: int
+    reason: CoverReason
+    score: float
+    here: Moment
+    ahead: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One frame with all that is known of its people; nothing that comes later changes it.
+
+    Attributes:
+        whole: why it is covered whole already: source, detector or memory; empty when it is not.
+        covers: boxes to cover and people to remove, in the order in which they were found.
+        people: visible tracklets.
+        minors: those of them that are removed as minors.
+        over: tracklets that no later frame shows.
+    """
+
+    frame: VideoFrame
+    examined: Examined
+    whole: str
+    covers: tuple[Cover | Removal, ...]
+    people: int
+    minors: int
+    over: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One frame with all that is to be done to it.
+
+    Attributes:
+        whole: why it is covered whole: source, detector, silhouette, unsure or memory; empty when it is not.
+        people: visible tracklets.
+        minors: those of them that are removed as minors.
+    """
+
+    frame: VideoFrame
+    covers: tuple[Cover, ...]
+    examined: Examined
+    whole: str = ""
+    people: int = 0
+    minors: int = 0
+
+
+class Planner:
+    """Outlines the people of each draft who are to be removed; drafts come in order.
+
+    Attributes:
+        failures: frames on which the silhouette raised.
+    """
+
+    def __init__(self, outlines: Outlines | None) -> None:
+        self._outlines = outlines
+        self.failures = 0
+
+    def plan(self, draft: Draft) -> Planned:
+        """Return what is to be done to a frame."""
+        frame, whole = draft.frame, draft.whole
+        covers: list[Cover] = []
+        for item in draft.covers:
+            if whole:
+                break
+            if isinstance(item, Cover):
+                covers.append(item)
+                continue
+            patch, whole = self._outlined(item)
+            if patch is not None:
+                covers.append(Cover(patch.box, item.reason, item.number, item.score, patch.mask))
+        if self._outlines is not None:
+            for number in draft.over:
+                self._outlines.forget(number)
+        if not whole:
+            return Planned(frame, tuple(covers), draft.examined, "", draft.people, draft.minors)
+        reason = CoverReason.MINOR if whole == "unsure" else CoverReason.WHOLE
+        cover = Cover(Box(0, 0, frame.width, frame.height), reason)
+        return Planned(frame, (cover,), Examined.COVERED, whole, draft.people, draft.minors)
+
+    def _outlined(self, item: Removal) -> tuple[Patch | None, str]:
+        """Return where a person is, or None and why the whole frame must go."""
+        if self._outlines is None:
+            return None, "unsure"
+        try:
+            patch = self._outlines.patch(item.number, item.here, item.ahead)
+        except FAULTS:
+            self.failures += 1
+            return None, "silhouette"
+        return patch, "" if patch is not None else "unsure"
