@@ -19,8 +19,8 @@ __all__ = ["GENESIS", "SAFE_KEYS", "ChainedLog", "check_chain", "safe_detail"]
 GENESIS: Final = "0" * 64
 SAFE_KEYS: Final = frozenset(
     {
-        "action", "adults", "bridged", "channels", "check", "count", "covered_whole", "detected", "engine",
-        "entity_type", "examined", "failures", "figure", "frames", "height", "incomplete", "kind", "language",
+        "action", "adults", "bridged", "bytes", "channels", "check", "count", "covered_whole", "detected", "engine",
+        "entity_type", "examined", "failures", "figure", "files", "frames", "height", "incomplete", "kind", "language",
         "level", "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed", "reason", "result",
         "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker", "speakers", "state",
         "threshold",
