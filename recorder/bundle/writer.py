@@ -10,15 +10,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from recorder.bundle.manifest import FileEntry, Manifest, State
-from redaction.errors import InternalError, StorageFailed, UsageError
+from redaction.errors import InternalError, StorageFailed, UnreadableInput, UsageError
 
-__all__ = ["MANIFEST", "BundleWriter", "digest_file", "storage_errors"]
+__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file", "storage_errors"]
 
 MANIFEST: Final = "manifest.json"
+LIVE: Final = "live"
+"""Folder of a partial bundle that holds a call until it is finished; whatever else is there can be made again."""
 _SUFFIX: Final = ".offrecord"
+_PARTIAL: Final = ".partial"
 _CHUNK: Final = 1 << 20
 
 
@@ -40,32 +43,91 @@ def storage_errors() -> Iterator[None]:
 class BundleWriter:
     """One bundle under construction, held by an exclusive lock.
 
+    `BundleWriter(...)` redoes a file: it clears what a killed run left, and `discard` removes what it wrote. A call
+    cannot be redone: `for_call` begins one and `adopt` goes on with one whose process died; both keep the folder
+    whatever happens, until it is published or `remove` is called.
+
     Args:
         folder: where the bundle will stand; made when missing.
         name: final name without the suffix; must hold no personal data.
         replace: remove a published bundle of the same name, but only at the moment of publishing.
 
     Raises:
-        UsageError: a bundle of that name exists and `replace` is False, or the place is a link or a file.
+        UsageError: a bundle of that name exists and `replace` is False, the place is a link or a file, or it holds a
+            call that was not finished.
         StorageFailed: the folder cannot be written, or another run is writing this bundle.
     """
 
     def __init__(self, folder: Path, name: str, *, replace: bool = False) -> None:
         self.final = folder / f"{name}{_SUFFIX}"
-        self.partial = folder / f"{name}{_SUFFIX}.partial"
+        self.partial = folder / f"{name}{_SUFFIX}{_PARTIAL}"
         self._replace = replace
+        self._keep = False
         self._lock: int | None = None
         with storage_errors():
-            _refuse_links(folder, self.final, self.partial)
+            self._claim(folder, make=True)
+            try:
+                self._refuse_call()
+                for left_over in self.partial.iterdir():
+                    _remove(left_over)
+            except (OSError, UsageError):
+                self._unlock()
+                raise
+
+    @classmethod
+    def for_call(cls, folder: Path, name: str) -> Self:
+        """Begin the bundle of a call, with an empty `live` folder in it.
+
+        Raises:
+            UsageError: a bundle of that name exists or was begun, or the place is a link or a file.
+            StorageFailed: the folder cannot be written.
+        """
+        if (folder / f"{name}{_SUFFIX}{_PARTIAL}").exists():
+            raise UsageError("A recording of that name was begun already; choose another name.")
+        writer = cls(folder, name)
+        writer._keep = True
+        with storage_errors():
+            (writer.partial / LIVE).mkdir(mode=0o700)
+        return writer
+
+    @classmethod
+    def adopt(cls, untrusted_partial: Path) -> Self:
+        """Go on with the folder of a call whose process died.
+
+        Raises:
+            UnreadableInput: it is no partial bundle.
+            UsageError: a bundle of its name was published meanwhile, or a link is in the way.
+            StorageFailed: the process that records it, or another that recovers it, is alive.
+        """
+        place = untrusted_partial.absolute()
+        name = place.name.removesuffix(_PARTIAL).removesuffix(_SUFFIX)
+        if place.name != f"{name}{_SUFFIX}{_PARTIAL}" or not name or place.is_symlink() or not place.is_dir():
+            raise UnreadableInput(
+                "There is no unfinished recording at that place; name a folder that ends in .offrecord.partial."
+            )
+        writer = cls.__new__(cls)
+        writer.final, writer.partial = place.with_name(f"{name}{_SUFFIX}"), place
+        writer._replace, writer._keep, writer._lock = False, True, None
+        with storage_errors():
+            writer._claim(place.parent, make=False)
+        return writer
+
+    def _claim(self, folder: Path, *, make: bool) -> None:
+        _refuse_links(folder, self.final, self.partial)
+        if self.final.exists() and not self._replace:
+            raise UsageError(
+                f"{self.final.name} exists already in the output folder; use --force to replace it."
+            )
+        if make:
             folder.mkdir(parents=True, exist_ok=True)
-            if self.final.exists() and not replace:
-                raise UsageError(
-                    f"{self.final.name} exists already in the output folder; use --force to replace it."
-                )
             self.partial.mkdir(mode=0o700, exist_ok=True)
-            self._take_lock()
-            for left_over in self.partial.iterdir():
-                _remove(left_over)
+        self._take_lock()
+
+    def _refuse_call(self) -> None:
+        if (self.partial / LIVE).exists():
+            raise UsageError(
+                f"{self.partial.name} holds a call that was not finished; run `offrecord recover` on it first."
+            )
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -106,14 +168,23 @@ class BundleWriter:
             raise InternalError("Only a verified recording may be published.")
         if manifest.files != self.file_entries():
             raise InternalError("The manifest does not describe the files that would be published.")
+        self.seal(manifest)
         with storage_errors():
-            (self.partial / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            for item in sorted(self.partial.rglob("*")):
-                _sync(item)
-            _sync(self.partial)
             self._swap_in()
         self._unlock()
         return self.final
+
+    def seal(self, manifest: Manifest) -> None:
+        """Write the manifest and flush everything to the disk; the bundle is whole then, though not published.
+
+        Raises:
+            StorageFailed: the disk refused.
+        """
+        with storage_errors():
+            _write_whole(self.partial / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+            for item in sorted(self.partial.rglob("*")):
+                _sync(item)
+            _sync(self.partial)
 
     def _swap_in(self) -> None:
         aside = self.final.with_name(self.final.name + ".replaced")
@@ -133,17 +204,51 @@ class BundleWriter:
         if aside.exists():
             _remove(aside)
 
+    def clear(self, *, keep: frozenset[str] = frozenset()) -> None:
+        """Remove everything at the top of the partial folder but what is named.
+
+        Raises:
+            StorageFailed: the disk refused.
+        """
+        with storage_errors():
+            for item in self.partial.iterdir():
+                if item.name not in keep:
+                    _remove(item)
+
     def discard(self) -> None:
-        """Remove the partial bundle, if it is still there; never raises, since an error may be on its way."""
+        """Let go of the partial bundle, if it is still there; never raises, since an error may be on its way.
+
+        What can be made again from a file is removed; the folder of a call stays for `offrecord recover`.
+        """
         if self._lock is None:
             return
-        shutil.rmtree(self.partial, ignore_errors=True)
+        if not self._keep:
+            shutil.rmtree(self.partial, ignore_errors=True)
+        self._unlock()
+
+    def remove(self) -> None:
+        """Remove the partial bundle though it is a call's: nothing of it may be kept.
+
+        Raises:
+            StorageFailed: the disk refused.
+        """
+        with storage_errors():
+            if self._lock is not None:
+                shutil.rmtree(self.partial)
         self._unlock()
 
     def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that its name never stands for a part of it."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    _sync(beside)
+    beside.replace(path)
 
 
 def digest_file(path: Path) -> FileEntry:
