@@ -129,16 +129,7 @@ def _covered_again(
     """Encode the stored picture once more with the suspects' places covered; the source is not needed."""
     target = picture.path.with_name(picture.path.name + ".mended.mp4")
     proofs: list[FrameProof] = []
-    track = picture.track
-    writer = VideoWriter(
-        target,
-        width=track.width,
-        height=track.height,
-        time_base=track.time_base,
-        crf=policy.output.crf,
-        preset=policy.output.preset,
-        bt709=track.bt709,
-    )
+    writer = VideoWriter.of_track(target, picture.track, policy.output)
     try:
         for frame, proof in zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True):
             boxes = _boxes_at(frame, suspects, whole=whole)

@@ -154,15 +154,7 @@ def redact_picture(
     )
     gaps: list[Gap] = []
     ledger = Ledger()
-    writer = VideoWriter(
-        path,
-        width=track.width,
-        height=track.height,
-        time_base=track.time_base,
-        crf=policy.output.crf,
-        preset=policy.output.preset,
-        bt709=track.bt709,
-    )
+    writer = VideoWriter.of_track(path, track, policy.output)
     stage = f"picture {track.id}"
     progress.begin(stage, source.info().duration)
     try:

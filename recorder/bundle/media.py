@@ -25,10 +25,12 @@ from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from recorder.sources.contract import TrackInfo
 from recorder.sources.file import FileSource
 from recorder.sources.mixdown import Resampler
 from redaction.errors import InternalError, StorageFailed
 from redaction.model import AudioBlock, VideoFrame
+from redaction.policy import OutputSection
 
 __all__ = ["STORED_HZ", "AudioWriter", "VideoWriter", "decode_back", "mux"]
 
@@ -121,6 +123,23 @@ class VideoWriter:
     def begins_fragment(self, frame: VideoFrame) -> bool:
         """Tell whether writing this frame next completes the fragment of those before it."""
         return self._next_key is None or round(frame.pts * self._scale) >= self._next_key
+
+    @classmethod
+    def of_track(cls, path: Path, track: TrackInfo, output: OutputSection) -> Self:
+        """Open a file for the redacted frames of a track, encoded as the policy says.
+
+        Raises:
+            StorageFailed: the file cannot be written.
+        """
+        return cls(
+            path,
+            width=track.width,
+            height=track.height,
+            time_base=track.time_base,
+            crf=output.crf,
+            preset=output.preset,
+            bt709=track.bt709,
+        )
 
     def write(self, frame: VideoFrame) -> None:
         """Encode one frame; its pts must be above the one before.

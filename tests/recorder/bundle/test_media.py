@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from recorder.bundle.media import AudioWriter, VideoWriter, decode_back, mux
+from recorder.sources.contract import TrackInfo, TrackKind
 from recorder.sources.file import FileSource
 from redaction.errors import InternalError, StorageFailed
 from redaction.model import AudioBlock, VideoFrame
+from redaction.policy import OutputSection
 from tests.media import Clip, beep_times, flash_times, frame_number, frames_of, make_clip, samples_of, tone
 
 _NAME = "Jane Doe"
@@ -307,3 +309,21 @@ def _write_video(path: Path, *, frames: int = 3) -> None:
 def _write_audio(path: Path) -> None:
     with AudioWriter(path, sample_rate=24_000) as writer:
         writer.write(AudioBlock(tone(3.0, sample_rate=24_000), 0, 24_000))
+
+
+def test_writer_of_a_track_takes_size_clock_colours_and_policy(tmp_path: Path) -> None:
+    """A track's size, time base and colours are those of the file, and the policy's quality counts."""
+    noise = np.random.default_rng(0).integers(0, 255, (48, 64), dtype=np.uint8)
+    track = TrackInfo("V1", TrackKind.VIDEO, 64, 48, None, Fraction(1, 25), 0, 0, bt709=True)
+    sizes = []
+    for crf in (10, 40):
+        path = tmp_path / f"{crf}.mp4"
+        with VideoWriter.of_track(path, track, OutputSection(crf=crf)) as writer:
+            for number in range(5):
+                frame = _frame(number)
+                writer.write(VideoFrame(noise, frame.u, frame.v, frame.pts, frame.time_base))
+        sizes.append(path.stat().st_size)
+        stored = decode_back(path).info().track("V1")
+        assert (stored.width, stored.height, stored.bt709) == (64, 48, True)
+        assert len(list(decode_back(path).video("V1"))) == 5
+    assert sizes[0] > 2 * sizes[1]
