@@ -33,8 +33,8 @@ NOTES: Final = {
     "for calls where consent was given beforehand, and a no still counts.",
     "consent.if_unasked": "Live calls without a working way to ask (no chat, no page): `refuse` ends with status 4, "
     "`policy` lets `consent.default` decide.",
-    "consent.yes_tag": "A mark at the end of a display name that means yes, such as `[rec]`; empty: names mean nothing. "
-    "Taking the mark away withdraws, and it counts for nothing after a no by chat or button.",
+    "consent.yes_tag": "A mark at the end of a display name that means yes, such as `[rec]`; empty: names mean "
+    "nothing. Taking the mark away withdraws, and it counts for nothing after a no by chat or button.",
     "consent.no_tag": "A mark anywhere in a display name that means no, such as `[no-rec]`; while it stands there, no "
     "yes counts.",
     "call.name": "The bot's display name in a live call; say in it that the call is recorded.",

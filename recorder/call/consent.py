@@ -1,0 +1,382 @@
+"""Who may be recorded: a state machine without input or output, fed with what happens in the call.
+
+No answer is a no. What somebody says counts for them alone, since every answer is bound to the sender's own id; a no
+is never limited, delayed or outweighed, a yes may be. What the book does not know is not received.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from recorder.call.chat import is_attempt, mark_in_name, parse_command
+from recorder.call.contract import Answer, Via
+from recorder.call.limits import Allowance
+from recorder.call.notice import NoticeTexts
+from redaction.policy import ConsentSection
+
+__all__ = [
+    "Action",
+    "ConsentBook",
+    "ConsentEvent",
+    "ConsentHistory",
+    "ConsentState",
+    "Decision",
+    "Notice",
+    "Outcome",
+    "Standing",
+]
+
+UNASKED_GRACE_S: Final = 10.0  # a chat may come up a moment after the call
+MOST_PEOPLE: Final = 1000
+MOST_RECORDS: Final = 64  # consents of one participant; after that a yes no longer counts
+
+
+class Action(StrEnum):
+    """What the session does about a participant."""
+
+    RECEIVE = "receive"
+    STOP = "stop"  # keep what was stored
+    ERASE = "erase"  # stop, and remove all that was stored
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about one participant, from now on.
+
+    Attributes:
+        via: how the yes came, for RECEIVE.
+        receipt: id of the receipt under which something is stored or was erased.
+    """
+
+    participant: str
+    action: Action
+    time: float
+    via: Via | None = None
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A text to post to one participant, or to everybody when `to` is None."""
+
+    text: str
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows from one event; decisions come first."""
+
+    decisions: tuple[Decision, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+class ConsentState(StrEnum):
+    """States of a consent. Source: ISO/IEC TS 27560 event_state; W3C Data Privacy Vocabulary, consent status."""
+
+    REQUESTED = "requested"
+    GIVEN = "given"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEvent:
+    """One change, at a call time in seconds."""
+
+    state: ConsentState
+    time: float
+    via: Via | None = None
+    erasure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentHistory:
+    """What belongs on one receipt: from being asked to a refusal or withdrawal. It tells nothing of who it was."""
+
+    receipt: str
+    events: tuple[ConsentEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a participant stands now."""
+
+    answer: Answer | None
+    via: Via | None
+    present: bool
+    received: bool
+    receipt: str
+
+
+@dataclass(slots=True)
+class _Record:
+    receipt: str = field(default_factory=lambda: secrets.token_hex(16))
+    events: list[ConsentEvent] = field(default_factory=list)
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.events) and self.events[-1].state in (ConsentState.REFUSED, ConsentState.WITHDRAWN)
+
+
+@dataclass(slots=True)
+class _Person:
+    present: bool = False
+    told: bool = False
+    mark: Answer | None = None
+    answer: Answer | None = None
+    via: Via | None = None
+    received: bool = False
+    kept: bool = False  # something of them may be stored
+    records: list[_Record] = field(default_factory=lambda: [_Record()])
+    changes: Allowance = field(default_factory=lambda: Allowance(5, 1 / 15))
+    replies: Allowance = field(default_factory=lambda: Allowance(3, 1 / 10))
+
+    @property
+    def record(self) -> _Record:
+        return self.records[-1]
+
+
+class ConsentBook:
+    """Keeps every participant's answer and says who is received.
+
+    The session feeds it, carries out the decisions in order, posts the notices, and calls `tick` about once a second.
+    Times are call times in seconds.
+    """
+
+    def __init__(self, section: ConsentSection, texts: NoticeTexts) -> None:
+        self._section = section
+        self._texts = texts
+        self._people: dict[str, _Person] = {}
+        self._able = False
+        self._unasked_since: float | None = None
+        self._ever_able = False
+        self._owed = False  # a notice to everybody waits for its allowance
+        self._welcomes = Allowance(5, 1 / 2)
+        self._answers = Allowance(20, 5)
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    def joined(self, participant: str, name: str, time: float) -> Outcome:
+        """Somebody is there, for the first time or again."""
+        person = self._known(participant, make=True)
+        if person is None:
+            return Outcome()
+        person.present = True
+        changed = self._mark(participant, person, name, time)
+        decisions = (*changed.decisions, *self._settle(participant, person, time))
+        return Outcome(decisions, (*self._welcome(participant, person, time), *changed.notices))
+
+    def renamed(self, participant: str, name: str, time: float) -> Outcome:
+        """Somebody's display name is another; a mark in it may be an answer."""
+        no = mark_in_name(name, yes="", no=self._section.no_tag) is Answer.NO
+        person = self._known(participant, make=no)
+        return self._mark(participant, person, name, time) if person is not None else Outcome()
+
+    def left(self, participant: str, time: float) -> Outcome:
+        """Somebody is gone. Their answer stands, and they may still withdraw where the call system lets them."""
+        person = self._known(participant)
+        if person is None:
+            return Outcome()
+        person.present = False
+        return Outcome(self._settle(participant, person, time))
+
+    def answered(self, participant: str, answer: Answer, time: float, via: Via = Via.PAGE) -> Outcome:
+        """Somebody answered by a way that only they have."""
+        person = self._known(participant, make=answer is not Answer.YES)
+        return self._answer(participant, person, answer, time, via) if person is not None else Outcome()
+
+    def chat(self, sender: str, untrusted_text: str, time: float) -> Outcome:
+        """Somebody wrote; only an exact command is an answer, and it counts for the sender alone."""
+        answer = parse_command(untrusted_text)
+        if answer is not None:
+            return self.answered(sender, answer, time, Via.CHAT)
+        person = self._people.get(sender)
+        if person is not None and person.present and is_attempt(untrusted_text):
+            return Outcome(notices=self._reply(sender, person, self._texts.hint, time))
+        return Outcome()
+
+    def can_ask(self, able: bool, time: float) -> Outcome:
+        """Asking works from now on, or no longer; while it does not, nobody could withdraw, so all are paused."""
+        self._able = able
+        if able:
+            self._ever_able = True
+            self._owed = any(person.present and not person.told for person in self._people.values())
+        elif self._unasked_since is None:
+            self._unasked_since = time
+        return Outcome(self._settle_all(time), self._flush(time))
+
+    def tick(self, time: float) -> Outcome:
+        """Time goes by: notices that had to wait are posted, and silence begins to count where it means yes."""
+        return Outcome(self._settle_all(time), self._flush(time))
+
+    # -- what is known ---------------------------------------------------------------------------------------------
+
+    def must_refuse(self, time: float) -> bool:
+        """Tell whether nobody could ever be asked and the policy refuses to record then (exit status 4)."""
+        return (
+            self._section.if_unasked == "refuse"
+            and not self._ever_able
+            and self._unasked_since is not None
+            and time - self._unasked_since >= UNASKED_GRACE_S
+        )
+
+    def standing(self, participant: str) -> Standing | None:
+        """Return how a participant stands, None when they are unknown."""
+        person = self._people.get(participant)
+        if person is None:
+            return None
+        return Standing(person.answer, person.via, person.present, person.received, person.record.receipt)
+
+    def histories(self) -> tuple[ConsentHistory, ...]:
+        """Return what belongs on receipts, in an order that tells nothing of who joined when."""
+        records = (record for person in self._people.values() for record in person.records if record.events)
+        done = (ConsentHistory(record.receipt, tuple(record.events)) for record in records)
+        return tuple(sorted(done, key=lambda history: history.receipt))
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def _mark(self, participant: str, person: _Person, untrusted_name: str, time: float) -> Outcome:
+        """Take a display name's mark as an answer when it changed."""
+        mark = mark_in_name(untrusted_name, yes=self._section.yes_tag, no=self._section.no_tag)
+        before, person.mark = person.mark, mark
+        if mark is before:
+            return Outcome()
+        if mark is None and person.answer is Answer.YES and person.via is Via.RENAME:
+            mark = Answer.NO  # the mark was the consent, and it was taken away
+        if mark is None:
+            return Outcome()
+        return self._answer(participant, person, mark, time, Via.RENAME)
+
+    def _answer(self, participant: str, person: _Person, answer: Answer, time: float, via: Via) -> Outcome:
+        if answer is Answer.YES:
+            return self._yes(participant, person, time, via)
+        news = person.answer not in (Answer.NO, Answer.ERASE)
+        decisions = self._no(participant, person, answer, time, via)
+        if not news and not decisions:
+            return Outcome()
+        return Outcome(decisions, self._reply(participant, person, self._texts.refused, time))
+
+    def _yes(self, participant: str, person: _Person, time: float, via: Via) -> Outcome:
+        if person.answer is Answer.YES:
+            return Outcome()
+        if not person.present:
+            return Outcome()
+        if person.mark is Answer.NO:
+            return Outcome(notices=self._reply(participant, person, self._texts.marked, time))
+        refused = person.answer is not None
+        if refused and via is Via.RENAME and person.via is not Via.RENAME:
+            return (
+                Outcome()
+            )  # in some calls a host can rename others; it must not undo what they said themselves
+        if len(person.records) >= MOST_RECORDS or not person.changes.take(time):
+            return Outcome(notices=self._reply(participant, person, self._texts.later, time))
+        person.answer, person.via = Answer.YES, via
+        if (
+            person.record.closed
+        ):  # what comes is another consent; nothing links it to the one that was withdrawn
+            person.records.append(_Record())
+        person.record.events.append(ConsentEvent(ConsentState.GIVEN, time, via))
+        if person.received:  # until now by silence
+            decisions: tuple[Decision, ...] = (self._receive(participant, person, time, via),)
+        else:
+            decisions = self._settle(participant, person, time)
+        replies = self._reply(participant, person, self._texts.agreed, time) if person.received else ()
+        return Outcome(decisions, replies)
+
+    def _no(
+        self, participant: str, person: _Person, answer: Answer, time: float, via: Via
+    ) -> tuple[Decision, ...]:
+        if person.answer not in (Answer.NO, Answer.ERASE):
+            agreed = person.answer is Answer.YES or person.kept
+            state = ConsentState.WITHDRAWN if agreed else ConsentState.REFUSED
+            person.record.events.append(ConsentEvent(state, time, via, erasure=person.kept))
+            person.via = via
+        elif via is not Via.RENAME:
+            person.via = via
+        person.answer = Answer.ERASE if Answer.ERASE in (answer, person.answer) else Answer.NO
+        if not person.kept:
+            return ()
+        person.received = person.kept = False
+        return (Decision(participant, Action.ERASE, time, via, person.record.receipt),)
+
+    # -- who is received -------------------------------------------------------------------------------------------
+
+    def _wanted(self, person: _Person) -> Via | None:
+        """Return how a participant agreed, None while they are not to be received."""
+        if not person.present or person.mark is Answer.NO or person.answer in (Answer.NO, Answer.ERASE):
+            return None
+        silence_means_yes = self._section.default == "allow"
+        if not self._able:
+            unasked = silence_means_yes and self._section.if_unasked == "policy"
+            return (person.via or Via.POLICY) if unasked else None
+        if person.answer is Answer.YES:
+            return person.via
+        return Via.POLICY if silence_means_yes and person.told else None
+
+    def _settle(self, participant: str, person: _Person, time: float) -> tuple[Decision, ...]:
+        via = self._wanted(person)
+        if (via is not None) == person.received:
+            return ()
+        person.received = via is not None
+        if via is None:
+            return (Decision(participant, Action.STOP, time, None, person.record.receipt),)
+        person.kept = True
+        if via is Via.POLICY and not any(event.via is Via.POLICY for event in person.record.events):
+            person.record.events.append(ConsentEvent(ConsentState.REQUESTED, time, via))
+        return (self._receive(participant, person, time, via),)
+
+    def _receive(self, participant: str, person: _Person, time: float, via: Via) -> Decision:
+        return Decision(participant, Action.RECEIVE, time, via, person.record.receipt)
+
+    def _settle_all(self, time: float) -> tuple[Decision, ...]:
+        return tuple(step for key, person in self._people.items() for step in self._settle(key, person, time))
+
+    # -- notices ---------------------------------------------------------------------------------------------------
+
+    def _welcome(self, participant: str, person: _Person, time: float) -> tuple[Notice, ...]:
+        """Tell a newcomer; many at once are told together, by one notice to everybody."""
+        if person.told or not self._able:
+            return ()
+        if self._owed or not self._welcomes.take(time):
+            self._owed = True
+            return ()
+        self._told([person], time)
+        return (Notice(self._texts.asking, participant),)
+
+    def _flush(self, time: float) -> tuple[Notice, ...]:
+        if not (self._owed and self._able and self._welcomes.take(time)):
+            return ()
+        self._owed = False
+        self._told((person for person in self._people.values() if person.present), time)
+        return (Notice(self._texts.asking),)
+
+    def _told(self, people: Iterable[_Person], time: float) -> None:
+        for person in people:
+            if not person.told and not person.record.events:
+                person.record.events.append(ConsentEvent(ConsentState.REQUESTED, time))
+            person.told = True
+
+    def _reply(self, participant: str, person: _Person, text: str, time: float) -> tuple[Notice, ...]:
+        if not person.present or not person.replies.take(time) or not self._answers.take(time):
+            return ()
+        return (Notice(text, participant),)
+
+    # -- people ----------------------------------------------------------------------------------------------------
+
+    def _known(self, participant: str, *, make: bool = False) -> _Person | None:
+        """Return somebody's state; whoever no longer fits in the book stays unknown and is never received."""
+        person = self._people.get(participant)
+        if person is not None or not make:
+            return person
+        if len(self._people) >= MOST_PEOPLE:
+            blank = (k for k, p in self._people.items() if not p.present and not p.kept and p.answer is None)
+            forgotten = next(blank, None)
+            if forgotten is None:
+                return None
+            del self._people[forgotten]
+        return self._people.setdefault(participant, _Person())

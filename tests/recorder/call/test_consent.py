@@ -1,0 +1,524 @@
+"""Consent: who may be recorded, after any history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recorder.call.consent import (
+    MOST_PEOPLE,
+    UNASKED_GRACE_S,
+    Action,
+    ConsentBook,
+    ConsentState,
+    Outcome,
+)
+from recorder.call.contract import Answer, Via
+from recorder.call.notice import NoticeTexts
+from redaction.policy import ConsentSection, Policy
+
+TEXTS = NoticeTexts.of(Policy())
+
+
+@dataclass
+class Room:
+    """A book and what a session would have done on its word."""
+
+    section: ConsentSection = field(default_factory=ConsentSection)
+    able: bool = True
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.book = ConsentBook(self.section, TEXTS)
+        self.received: set[str] = set()
+        self.stored: set[str] = set()
+        self.erased: list[str] = []
+        self.posted: list[tuple[str | None, str]] = []
+        if self.able:
+            self.take(self.book.can_ask(True, 0.0))
+
+    def take(self, outcome: Outcome) -> Outcome:
+        for step in outcome.decisions:
+            if step.action is Action.RECEIVE:
+                self.received.add(step.participant)
+                self.stored.add(step.participant)
+            else:
+                self.received.discard(step.participant)
+            if step.action is Action.ERASE:
+                self.stored.discard(step.participant)
+                self.erased.append(step.participant)
+        self.posted += [(notice.to, notice.text) for notice in outcome.notices]
+        return outcome
+
+    def later(self, seconds: float = 60.0) -> float:
+        self.now += seconds
+        self.take(self.book.tick(self.now))
+        return self.now
+
+    def join(self, who: str, name: str = "Pat") -> Outcome:
+        return self.take(self.book.joined(who, name, self.later()))
+
+    def rename(self, who: str, name: str) -> Outcome:
+        return self.take(self.book.renamed(who, name, self.later()))
+
+    def chat(self, who: str, text: str) -> Outcome:
+        return self.take(self.book.chat(who, text, self.later()))
+
+    def press(self, who: str, answer: Answer) -> Outcome:
+        return self.take(self.book.answered(who, answer, self.later()))
+
+    def leave(self, who: str) -> Outcome:
+        return self.take(self.book.left(who, self.later()))
+
+    def can_ask(self, able: bool) -> Outcome:
+        return self.take(self.book.can_ask(able, self.later()))
+
+
+MARKED = ConsentSection(yes_tag="[rec]", no_tag="[no-rec]")
+SILENCE_IS_YES = ConsentSection(default="allow")
+
+
+# -- the table of the issue, a test a row ------------------------------------------------------------------------------
+
+
+def test_never_answered() -> None:
+    """Who never answered is never received, however long they stay, and was asked once."""
+    room = Room()
+    room.join("a")
+    for _ in range(50):
+        room.later()
+    assert room.received == set()
+    assert room.stored == set()
+    assert [to for to, text in room.posted if text == TEXTS.asking] == ["a"]
+
+
+@pytest.mark.parametrize("way", ["chat", "page"])
+def test_yes(way: str) -> None:
+    """A yes is received from then on, under a receipt and with the way it came."""
+    room = Room()
+    room.join("a")
+    outcome = room.chat("a", "/record yes") if way == "chat" else room.press("a", Answer.YES)
+    (step,) = outcome.decisions
+    assert (step.participant, step.action, step.via, step.time) == ("a", Action.RECEIVE, Via(way), room.now)
+    standing = room.book.standing("a")
+    assert standing is not None
+    assert step.receipt == standing.receipt
+    assert room.received == {"a"}
+
+
+def test_no() -> None:
+    """A no before anything was received leaves nothing to erase and nobody received."""
+    room = Room()
+    room.join("a")
+    assert room.chat("a", "/record no").decisions == ()
+    assert room.received == set()
+    assert room.stored == set()
+
+
+def test_yes_then_no() -> None:
+    """A no after a yes stops at once and erases what was stored."""
+    room = Room()
+    room.join("a")
+    room.chat("a", "/record yes")
+    (step,) = room.chat("a", "/record no").decisions
+    assert step.action is Action.ERASE
+    assert room.received == set()
+    assert room.stored == set()
+
+
+def test_no_then_yes() -> None:
+    """A yes after a no counts from the new yes on, under another receipt."""
+    room = Room()
+    room.join("a")
+    room.chat("a", "/record yes")
+    first = room.chat("a", "/record no").decisions[0].receipt
+    (step,) = room.chat("a", "/record yes").decisions
+    assert step.action is Action.RECEIVE
+    assert step.time == room.now
+    assert step.receipt != first
+    assert room.stored == {"a"}
+
+
+def test_erase() -> None:
+    """An erasure stops, erases, and is remembered when the participant comes back or is renamed."""
+    room = Room(MARKED)
+    room.join("a")
+    room.chat("a", "/record yes")
+    (step,) = room.press("a", Answer.ERASE).decisions
+    assert step.action is Action.ERASE
+    room.leave("a")
+    room.join("a", "Pat [rec]")
+    room.rename("a", "Pat")
+    room.rename("a", "Pat [rec]")
+    assert room.received == set()
+    assert room.stored == set()
+    standing = room.book.standing("a")
+    assert standing is not None
+    assert standing.answer is Answer.ERASE
+
+
+def test_rename_instead_of_chat() -> None:
+    """A mark in the display name answers; taking the yes away withdraws; no wins over yes."""
+    room = Room(MARKED)
+    room.join("a")
+    assert room.rename("a", "Pat [REC]").decisions[0].via is Via.RENAME
+    assert room.received == {"a"}
+    room.rename("a", "Patricia [rec]")
+    assert room.received == {"a"}
+    room.rename("a", "Patricia")
+    assert room.stored == set()
+    room.rename("a", "Patricia [rec]")
+    assert room.received == {"a"}
+    room.rename("a", "Patricia [no-rec] [rec]")
+    assert room.stored == set()
+    room.chat("a", "/record yes")
+    assert room.received == set(), "a yes beside a name that says no is in doubt"
+
+
+def test_marks_mean_nothing_unless_configured() -> None:
+    """Without marks in the policy no display name is an answer."""
+    room = Room()
+    room.join("a", "Pat [rec]")
+    room.rename("a", "/record yes")
+    assert room.received == set()
+
+
+def test_rename_does_not_undo_a_spoken_no() -> None:
+    """A yes by name, which a host might set, counts for nothing after a no by chat or button."""
+    room = Room(MARKED)
+    room.join("a")
+    room.chat("a", "/record no")
+    room.rename("a", "Pat [no-rec]")
+    room.rename("a", "Pat [rec]")
+    assert room.received == set()
+    room.chat("a", "/record yes")
+    assert room.received == {"a"}
+
+
+def test_chat_from_someone_else_in_their_name() -> None:
+    """A command moves the sender alone, whatever name the sender took or wrote."""
+    room = Room()
+    room.join("a", "Ada")
+    room.join("m", "Mallory")
+    room.rename("m", "Ada")
+    room.chat("m", "/record yes")
+    room.chat("m", "a: /record yes")
+    room.chat("m", "/record yes Ada")
+    assert room.received == {"m"}
+    room.press("a", Answer.YES)
+    room.chat("m", "/record erase")
+    assert room.received == {"a"}
+    assert room.erased == ["m"]
+
+
+def test_rejoin_under_another_id() -> None:
+    """The same name under another id starts silent; the same id keeps its answer."""
+    room = Room()
+    room.join("a", "Ada")
+    room.chat("a", "/record yes")
+    assert room.leave("a").decisions[0].action is Action.STOP
+    room.join("b", "Ada")
+    assert room.received == set()
+    room.join("a", "Ada")
+    assert room.received == {"a"}
+
+
+def test_consent_service_down() -> None:
+    """While nobody can be asked, those who agreed are paused, not erased, and go on when it is back."""
+    room = Room()
+    room.join("a")
+    room.join("b")
+    room.chat("a", "/record yes")
+    (step,) = room.can_ask(False).decisions
+    assert step.action is Action.STOP
+    assert room.stored == {"a"}
+    assert room.erased == []
+    room.press("b", Answer.YES)
+    assert room.received == set()
+    room.can_ask(True)
+    assert room.received == {"a", "b"}
+
+
+def test_withdrawal_while_down_still_erases() -> None:
+    """A no that gets through while asking is down erases at once."""
+    room = Room()
+    room.join("a")
+    room.chat("a", "/record yes")
+    room.can_ask(False)
+    room.press("a", Answer.NO)
+    assert room.stored == set()
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_received_before_asking_works() -> None:
+    """Until the source says that asking works, a yes waits."""
+    room = Room(able=False)
+    room.join("a")
+    room.press("a", Answer.YES)
+    assert room.received == set()
+    room.can_ask(True)
+    assert room.received == {"a"}
+
+
+def test_unasked_means_refuse() -> None:
+    """Where nobody could ever be asked, the session has to end, after a moment's grace."""
+    book = ConsentBook(ConsentSection(), TEXTS)
+    assert not book.must_refuse(100.0)
+    book.can_ask(False, 0.0)
+    assert not book.must_refuse(UNASKED_GRACE_S - 0.1)
+    assert book.must_refuse(UNASKED_GRACE_S)
+    book.can_ask(True, 20.0)
+    book.can_ask(False, 21.0)
+    assert not book.must_refuse(100.0)
+
+
+@pytest.mark.parametrize("default", ["deny", "allow"])
+def test_unasked_by_policy(default: str) -> None:
+    """With if_unasked = policy the default decides: deny still receives nobody."""
+    room = Room(ConsentSection.model_validate({"default": default, "if_unasked": "policy"}), able=False)
+    room.can_ask(False)
+    room.join("a")
+    room.join("b")
+    room.press("b", Answer.NO)
+    assert not room.book.must_refuse(1000.0)
+    assert room.received == ({"a"} if default == "allow" else set())
+
+
+def test_silence_means_yes_once_told() -> None:
+    """Under default = allow the silent are received, only after they were told, and a no erases."""
+    room = Room(SILENCE_IS_YES)
+    room.join("a")
+    assert room.received == set()
+    assert room.posted == [("a", TEXTS.asking)]
+    room.later(1.0)
+    assert room.received == {"a"}
+    (step,) = room.press("a", Answer.YES).decisions
+    assert (step.action, step.via) == (Action.RECEIVE, Via.PAGE)
+    room.chat("a", "/record no")
+    assert room.stored == set()
+
+
+def test_silence_with_a_mark_for_no() -> None:
+    """Under default = allow a name that says no is a no from the first moment, and stays one without the mark."""
+    room = Room(ConsentSection(default="allow", no_tag="[no-rec]"))
+    room.join("a", "Pat [No-Rec]")
+    room.later()
+    room.rename("a", "Pat")
+    room.later()
+    assert room.received == set()
+    assert room.stored == set()
+
+
+def test_fifty_at_once() -> None:
+    """Fifty newcomers at once are all told by a handful of notices."""
+    room = Room()
+    for number in range(50):
+        room.take(room.book.joined(f"p{number}", "Pat", 1.0))
+    for second in range(2, 6):
+        room.take(room.book.tick(float(second)))
+    assert len(room.posted) <= 7
+    assert room.posted.count((None, TEXTS.asking)) == 1
+
+
+def test_flood_of_answers() -> None:
+    """A flood of answers is bounded in replies and in yeses; every no counts."""
+    room = Room()
+    room.join("a")
+    posted = len(room.posted)
+    start = room.now
+    for step in range(1000):
+        text = "/record yes" if step % 2 == 0 else "/record no"
+        room.take(room.book.chat("a", text, start + step / 1000))
+        if step % 2:
+            assert room.stored == set()
+    assert len(room.erased) <= 6
+    assert len(room.posted) - posted <= 4
+
+
+def test_flood_of_words() -> None:
+    """A flood of broken commands is answered three times, and ordinary talk never."""
+    room = Room()
+    room.join("a")
+    posted = len(room.posted)
+    for step in range(1000):
+        room.take(room.book.chat("a", "/record maybe", 100.0 + step / 1000))
+        room.take(room.book.chat("a", "hello", 100.0 + step / 1000))
+    assert room.posted[posted:] == [("a", TEXTS.hint)] * 3
+
+
+def test_the_book_is_bounded() -> None:
+    """Ids without end do not fill the memory; who does not fit in is never received; visitors are forgotten first."""
+    room = Room()
+    for number in range(MOST_PEOPLE):
+        room.take(room.book.joined(f"p{number}", "Pat", 1.0))
+    room.join("late")
+    room.press("late", Answer.YES)
+    assert room.received == set()
+    assert room.book.standing("late") is None
+    room.leave("p3")
+    room.join("later")
+    room.press("later", Answer.YES)
+    assert room.received == {"later"}
+
+
+def test_yes_from_nobody() -> None:
+    """A yes from an id that is not in the call counts for nothing, a no does."""
+    room = Room(SILENCE_IS_YES)
+    room.chat("x", "/record yes")
+    room.chat("y", "/record no")
+    assert room.book.standing("x") is None
+    room.join("y")
+    room.later()
+    assert room.received == set()
+
+
+def test_withdrawing_after_leaving() -> None:
+    """Who has left can still have everything erased."""
+    room = Room()
+    room.join("a")
+    room.chat("a", "/record yes")
+    room.leave("a")
+    room.chat("a", "/record erase")
+    assert room.stored == set()
+
+
+def test_histories_tell_what_happened() -> None:
+    """Each consent has a history of its own, from asking to withdrawal, and none names a participant."""
+    room = Room()
+    room.join("participant-a")
+    room.chat("participant-a", "/record yes")
+    room.chat("participant-a", "/record erase")
+    room.chat("participant-a", "/record yes")
+    room.join("participant-b")
+    room.chat("participant-b", "/record no")
+    states = sorted(tuple(event.state for event in history.events) for history in room.book.histories())
+    assert states == sorted(
+        [
+            (ConsentState.REQUESTED, ConsentState.GIVEN, ConsentState.WITHDRAWN),
+            (ConsentState.GIVEN,),
+            (ConsentState.REQUESTED, ConsentState.REFUSED),
+        ]
+    )
+    assert "participant" not in repr(room.book.histories())
+
+
+# -- any history -------------------------------------------------------------------------------------------------------
+
+WHO = st.sampled_from(["a", "b", "c"])
+NAMES = st.sampled_from(
+    ["Pat", "Pat [rec]", "Pat [no-rec]", "[no-rec] Pat [rec]", "[rec] Pat", "Pat [n\u200bo-rec]"]
+)
+TEXT = st.sampled_from(
+    ["/record yes", "/record no", "/record erase", " /RECORD Yes ", "yes", "a: /record yes"]
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("join"), WHO, NAMES),
+        st.tuples(st.just("rename"), WHO, NAMES),
+        st.tuples(st.just("chat"), WHO, TEXT),
+        st.tuples(st.just("press"), WHO, st.sampled_from(list(Answer))),
+        st.tuples(st.just("leave"), WHO, st.none()),
+        st.tuples(st.just("ask"), st.booleans(), st.none()),
+        st.tuples(st.just("tick"), st.none(), st.none()),
+    ),
+    max_size=40,
+)
+SAID = {
+    "/record yes": Answer.YES,
+    " /RECORD Yes ": Answer.YES,
+    "/record no": Answer.NO,
+    "/record erase": Answer.NO,
+}
+
+
+def _own(step: tuple[str, object, object], section: ConsentSection) -> tuple[str, Answer] | None:
+    """Return whose own answer a step is, by rules written anew here."""
+    kind, who, what = step
+    if kind == "press" and isinstance(what, Answer):
+        return str(who), what
+    if kind == "chat" and what in SAID:
+        return str(who), SAID[str(what)]
+    if kind in ("join", "rename") and section.no_tag and "no-rec]" in str(what).replace("\u200b", ""):
+        return str(who), Answer.NO
+    if kind in ("join", "rename") and section.yes_tag and str(what).endswith(section.yes_tag):
+        return str(who), Answer.YES
+    return None
+
+
+def _play(room: Room, step: tuple[str, object, object]) -> None:
+    kind, who, what = step
+    name = str(who)
+    if kind == "join":
+        room.join(name, str(what))
+    elif kind == "rename":
+        room.rename(name, str(what))
+    elif kind == "chat":
+        room.chat(name, str(what))
+    elif kind == "press" and isinstance(what, Answer):
+        room.press(name, what)
+    elif kind == "leave":
+        room.leave(name)
+    elif kind == "ask":
+        room.can_ask(bool(who))
+    else:
+        room.later()
+
+
+@settings(max_examples=400, deadline=None)
+@given(steps=STEPS, marked=st.booleans())
+def test_only_yes_is_received(steps: Sequence[tuple[str, object, object]], marked: bool) -> None:
+    """After any history, nobody is received whose last own answer is not yes, who is away, or who cannot withdraw."""
+    section = MARKED if marked else ConsentSection()
+    room = Room(section)
+    last: dict[str, Answer] = {}
+    present: set[str] = set()
+    able = True
+    for step in steps:
+        own = _own(step, section)
+        if own is not None:
+            last[own[0]] = own[1]
+        if step[0] == "join":
+            present.add(str(step[1]))
+        if step[0] == "leave":
+            present.discard(str(step[1]))
+        if step[0] == "ask":
+            able = bool(step[1])
+        _play(room, step)
+        agreed = {who for who, answer in last.items() if answer is Answer.YES}
+        assert room.received <= (agreed & present if able else set())
+        assert not room.stored & {who for who, answer in last.items() if answer is not Answer.YES}
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=STEPS)
+def test_a_no_holds_where_silence_means_yes(steps: Sequence[tuple[str, object, object]]) -> None:
+    """Where silence means yes, still nobody is received or kept whose last own answer is a no."""
+    section = ConsentSection(default="allow", if_unasked="policy", no_tag="[no-rec]")
+    room = Room(section)
+    last: dict[str, Answer] = {}
+    for step in steps:
+        own = _own(step, section)
+        if own is not None:
+            last[own[0]] = own[1]
+        _play(room, step)
+        refused = {who for who, answer in last.items() if answer is not Answer.YES}
+        assert not (room.received | room.stored) & refused
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=STEPS)
+def test_a_yes_in_the_end_is_received(steps: Sequence[tuple[str, object, object]]) -> None:
+    """After any history, who is there and says yes by button is received once asking works: no state is a trap."""
+    room = Room(MARKED)
+    for step in steps:
+        _play(room, step)
+    room.can_ask(True)
+    room.join("a", "Pat")
+    room.press("a", Answer.YES)
+    assert "a" in room.received
