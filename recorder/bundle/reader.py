@@ -12,9 +12,9 @@ from recorder.bundle.manifest import Manifest, State
 from recorder.bundle.writer import MANIFEST, digest_file
 from redaction.errors import RedactionIncomplete, UnreadableInput
 
-__all__ = ["read_manifest", "verify_bundle"]
+__all__ = ["LARGEST_MANIFEST", "read_manifest", "verify_bundle"]
 
-_LARGEST_MANIFEST: Final = 64 << 20
+LARGEST_MANIFEST: Final = 64 << 20
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -25,7 +25,7 @@ def read_manifest(bundle: Path) -> Manifest:
     """
     path = bundle / MANIFEST
     try:
-        if path.stat().st_size > _LARGEST_MANIFEST:
+        if path.stat().st_size > LARGEST_MANIFEST:
             raise UnreadableInput("The bundle's manifest is far too large to be one.")
         untrusted_text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

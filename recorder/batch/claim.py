@@ -1,0 +1,102 @@
+"""One publisher at a time for each bundle of a store, without a lock that a dead process could keep."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from recorder.batch.remote import AlreadyThere, Remote
+from redaction.errors import OffrecordError, StorageFailed, UnreadableInput
+
+__all__ = ["Claim"]
+
+LEASE_S: Final = 90.0
+_MOST_BYTES: Final = 1024
+
+
+class Claim:
+    """An object that says who publishes a bundle, renewed while it lasts.
+
+    It is created exclusively (`If-None-Match`), so one of two publishers gets it. A claim that was not renewed for a
+    lease, by this process's own clock, belongs to a process that died and is taken over. Where a store cannot create
+    exclusively, two publishers may both believe to have it; the later one's check of what it stored then finds out.
+
+    Raises:
+        StorageFailed: another process is publishing the bundle, or the store fails.
+    """
+
+    def __init__(self, remote: Remote, path: str, *, lease_s: float = LEASE_S) -> None:
+        self._remote = remote
+        self._path = path
+        self._lease_s = lease_s
+        self._token = secrets.token_hex(16).encode()
+        self._over = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, name="claim", daemon=True)
+
+    def __enter__(self) -> Self:
+        deadline = time.monotonic() + 2 * self._lease_s
+        other, since = b"", time.monotonic()
+        while not self._created():
+            holder, now = self._holder(), time.monotonic()
+            if holder != other:
+                other, since = holder, now
+            elif now - since > self._lease_s:
+                self._remote.remove(self._path)
+                continue
+            if now > deadline:
+                raise StorageFailed(
+                    "Another job is publishing this bundle. Nothing was published by this one."
+                )
+            time.sleep(self._lease_s / 20)
+        self._renewer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._renewer.join()
+        try:
+            if self._mine():
+                self._remote.remove(self._path)
+        except OffrecordError:
+            return  # it lapses by itself
+
+    def check(self) -> None:
+        """Make sure that the bundle is still this process's to publish.
+
+        Raises:
+            StorageFailed: another process took it over, since this one was not heard of for too long.
+        """
+        if not self._mine():
+            raise StorageFailed("Another job took this bundle over. Nothing was published by this one.")
+
+    def _created(self) -> bool:
+        try:
+            self._remote.write(self._path, self._token + b" 0", exclusive=True)
+        except AlreadyThere:
+            return self._mine()  # an answer that got lost on its way
+        return self._mine()
+
+    def _mine(self) -> bool:
+        return self._holder().startswith(self._token)
+
+    def _holder(self) -> bytes:
+        try:
+            return self._remote.read(self._path, most=_MOST_BYTES)
+        except UnreadableInput:
+            return b""
+
+    def _renew(self) -> None:
+        count = 0
+        while not self._over.wait(self._lease_s / 4):
+            count += 1
+            try:
+                if not self._mine():
+                    return
+                self._remote.write(self._path, self._token + b" %d" % count)
+            except OffrecordError:
+                continue  # the store is out of order; `check` tells before anything becomes visible
