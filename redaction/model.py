@@ -343,6 +343,8 @@ class EventKind(StrEnum):
     VERIFY = "verify"  # a step of the second look
     MENDED = "mended"
     STATE = "state"
+    ENDED = "ended"  # a batch: how a try of a recording ended
+    DELETED = "deleted"  # a source or a bundle, and why
     LOAD = "load"  # the machine could not keep up: what was spared, or taken up again
     ERASED = "erased"  # a participant's folder was removed; not whose
 
