@@ -1,0 +1,392 @@
+"""The session of a call: nothing of anybody reaches the recording but of those who agreed, from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from recorder.call.consent import ConsentBook
+from recorder.call.contract import (
+    Answer,
+    CallObserver,
+    Ended,
+    LiveKind,
+    QualitySample,
+    TimedPicture,
+    TimedSound,
+    TrackKey,
+)
+from recorder.call.notice import NoticeTexts
+from recorder.live.journal import Journal
+from recorder.live.session import CallSession, Limits, TrackState
+from recorder.live.status import CallStatus, Standing
+from redaction.errors import ConsentRefused, RedactionIncomplete, StorageFailed
+from redaction.policy import ConsentSection, Policy
+
+Script = Callable[["FakeSource", CallObserver], Awaitable[Ended]]
+
+
+class FakeSource:
+    """A call in which a script happens."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.received: list[tuple[str, bool]] = []
+        self.said: list[tuple[str, str | None]] = []
+        self.closed = False
+
+    async def run(self, observer: CallObserver) -> Ended:
+        return await self.script(self, observer)
+
+    async def receive(self, participant: str, wanted: bool) -> None:
+        self.received.append((participant, wanted))
+
+    async def say(self, text: str, *, to: str | None = None) -> bool:
+        self.said.append((text, to))
+        return True
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeRecording:
+    """Remembers what it was given."""
+
+    journal: Journal
+    lanes: dict[int, str] = field(default_factory=dict)
+    given: list[tuple[str, str]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+    failing: StorageFailed | None = None
+
+    def open(self, token: str, kind: LiveKind, *, time: float) -> int:
+        self.lanes[len(self.lanes)] = token
+        return len(self.lanes) - 1
+
+    def picture(self, lane: int, picture: TimedPicture) -> None:
+        self.given.append((self.lanes[lane], "picture"))
+
+    def sound(self, lane: int, sound: TimedSound) -> None:
+        self.given.append((self.lanes[lane], "sound"))
+
+    def lost(self, lane: int, start: float, end: float, reason: str) -> None:
+        self.given.append((self.lanes[lane], "lost"))
+
+    def end(self, lane: int, time: float) -> None:
+        self.ended.append(lane)
+
+    def forget(self, token: str) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.forgotten.append(token)
+        self.journal.erase(token)
+
+    def know_names(self, names: list[str]) -> None:
+        self.names += names
+
+    def state(self, lane: int) -> TrackState:
+        return TrackState(speaking=True)
+
+
+class FakeView:
+    """Remembers what was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[CallStatus] = []
+        self.events: list[tuple[str, dict[str, str | int | float]]] = []
+
+    def show(self, status: CallStatus) -> None:
+        self.shown.append(status)
+
+    def event(self, name: str, **figures: str | int | float) -> None:
+        self.events.append((name, figures))
+
+
+@dataclass
+class Stage:
+    """A session with everything around it."""
+
+    session: CallSession
+    source: FakeSource
+    recording: FakeRecording
+    journal: Journal
+    view: FakeView
+
+    def play(self, *, most_s: float = 20) -> Ended | None:
+        async def within() -> Ended | None:
+            async with asyncio.timeout(most_s):
+                return await self.session.run()
+
+        try:
+            return asyncio.run(within())
+        finally:
+            self.journal.close()
+
+
+def stage(
+    folder: Path, script: Script, *, consent: ConsentSection | None = None, limits: Limits | None = None
+) -> Stage:
+    journal = Journal(folder)
+    source, recording, view = FakeSource(script), FakeRecording(journal), FakeView()
+    book = ConsentBook(consent or ConsentSection(), NoticeTexts.of(Policy()))
+    session = CallSession(
+        source,
+        recording=recording,
+        journal=journal,
+        book=book,
+        limits=limits or Limits(alone_s=60, at_most_s=60),
+        view=view,
+    )
+    return Stage(session, source, recording, journal, view)
+
+
+def camera(participant: str) -> TrackKey:
+    return TrackKey(participant, LiveKind.CAMERA)
+
+
+def picture(time: float) -> TimedPicture:
+    return TimedPicture(av.VideoFrame(16, 16, "yuv420p"), time)
+
+
+def sound(time: float) -> TimedSound:
+    return TimedSound(np.zeros(960, np.float32), 48_000, time)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+
+
+def test_media_of_somebody_silent_goes_nowhere(tmp_path: Path) -> None:
+    """Who never answered is not received, and what a source sends all the same is dropped."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa Diaz", 0.1)
+        to.track_started(camera("a"), 0.2)
+        to.picture(camera("a"), picture(0.3))
+        to.sound(TrackKey("a", LiveKind.MICROPHONE), sound(0.3))
+        await settle()
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    assert played.play() is Ended.OVER
+    assert played.recording.given == []
+    assert ("a", True) not in played.source.received
+    assert not list((tmp_path / "live" / "people").iterdir())
+    assert not played.session.anyone_recorded
+
+
+def test_a_yes_is_recorded_and_written_down(tmp_path: Path) -> None:
+    """After a yes the source is told to receive, the folder exists before media comes, and it is handed on."""
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa Diaz", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        while ("a", True) not in source.received:
+            await asyncio.sleep(0.01)
+        assert len(list((tmp_path / "live" / "people").iterdir())) == 1
+        to.track_started(camera("a"), 0.3)
+        to.picture(camera("a"), picture(0.4))
+        to.track_lost(camera("a"), 0.5, 0.6, "network")
+        to.quality("a", QualitySample(1.0, packets=50))
+        await asyncio.sleep(1.2)
+        to.track_ended(camera("a"), 2)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    (person,) = played.journal.people()
+    assert [what for _, what in played.recording.given] == ["picture", "lost"]
+    assert {token for token, _ in played.recording.given} == {person.token}
+    assert person.consent.via == "page"
+    assert person.stays[0].end is not None
+    assert played.recording.ended == [0]
+    assert b'"packets":50' in (tmp_path / "live" / "people" / person.token / "quality.jsonl").read_bytes()
+    assert played.view.shown[0].people[0].standing is Standing.RECORDED
+
+
+def test_a_withdrawal_takes_effect_on_the_next_picture_and_erases(tmp_path: Path) -> None:
+    """After a no nothing more is handed on, the folder is gone, and a new yes begins a folder of another name."""
+    tokens: list[str] = []
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        people = tmp_path / "live" / "people"
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa Diaz", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        tokens.extend(item.name for item in people.iterdir())
+        to.track_started(camera("a"), 0.3)
+        to.chat("a", "/record no", 0.4)
+        to.picture(camera("a"), picture(0.5))
+        await settle()
+        assert not list(people.iterdir())
+        to.answered("a", Answer.YES, 20)
+        await settle()
+        tokens.extend(item.name for item in people.iterdir())
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert played.recording.given == []
+    assert played.recording.forgotten == tokens[:1]
+    assert len(set(tokens)) == 2
+    assert played.source.received == [("a", True), ("a", False), ("a", True), ("a", False)]
+
+
+def test_a_minor_is_removed_for_good(tmp_path: Path) -> None:
+    """Once the engine says minor, what was stored is erased and no yes brings the participant back."""
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Kim", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        (folder,) = (tmp_path / "live" / "people").iterdir()
+        to.track_started(camera("a"), 0.3)
+        played.session.minor_found(folder.name)
+        await settle()
+        to.picture(camera("a"), picture(0.5))
+        to.answered("a", Answer.NO, 30)
+        to.answered("a", Answer.YES, 60)
+        to.picture(camera("a"), picture(61))
+        await settle()
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert played.recording.given == []
+    assert not list((tmp_path / "live" / "people").iterdir())
+    assert played.session.counts == {"removed": 1}
+
+
+def test_while_nobody_could_withdraw_all_are_paused(tmp_path: Path) -> None:
+    """When asking fails, media is dropped but nothing erased; when it is back, the same folder goes on."""
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        to.track_started(camera("a"), 0.3)
+        to.can_ask(False, 1)
+        to.picture(camera("a"), picture(1.1))
+        to.can_ask(True, 2)
+        to.track_started(TrackKey("a", LiveKind.CAMERA, 2), 2.1)
+        to.picture(TrackKey("a", LiveKind.CAMERA, 2), picture(2.2))
+        await settle()
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    (person,) = played.journal.people()
+    assert played.recording.given == [(person.token, "picture")]
+    assert [stay.start for stay in person.stays] == [0.2, 2]
+    assert person.stays[0].end == 1
+
+
+def test_a_call_that_cannot_ask_ends_with_consent_refused(tmp_path: Path) -> None:
+    """Without a way to ask, the default policy leaves with the error of status 4 and stores nothing."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(False, -20)
+        to.joined("a", "Rosa", 0.1)
+        await asyncio.sleep(30)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    with pytest.raises(ConsentRefused):
+        played.play()
+    assert played.source.closed
+
+
+def test_it_leaves_when_alone_and_when_time_is_up(tmp_path: Path) -> None:
+    """The bot leaves by itself when nobody else is there, and after the longest time."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        to.left("a", 0.2)
+        await asyncio.sleep(30)
+        return Ended.OVER
+
+    for limits, reason in ((Limits(alone_s=1, at_most_s=60), "alone"), (Limits(60, 1), "time is up")):
+        folder = tmp_path / reason
+        folder.mkdir()
+        played = stage(folder, script, limits=limits)
+        assert played.play() is None
+        assert ("leaving", {"reason": reason}) in played.view.events
+        assert played.source.closed
+
+
+def test_a_failed_erasure_ends_the_call_with_its_error(tmp_path: Path) -> None:
+    """When what was stored cannot be erased the session fails with the status of storage, never silently."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        to.answered("a", Answer.ERASE, 0.3)
+        await asyncio.sleep(30)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.recording.failing = StorageFailed("The output could not be stored.")
+    with pytest.raises(StorageFailed):
+        played.play()
+    assert played.source.closed
+
+
+def test_an_error_of_the_engine_ends_the_call(tmp_path: Path) -> None:
+    """What a worker thread reports makes the bot leave, and is raised."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        await asyncio.to_thread(played.session.failed, RedactionIncomplete("A stage failed."))
+        await asyncio.sleep(30)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    with pytest.raises(RedactionIncomplete):
+        played.play()
+
+
+def test_a_call_that_cannot_be_joined_raises_its_error(tmp_path: Path) -> None:
+    """An error of the source is the session's."""
+
+    async def script(_source: FakeSource, _to: CallObserver) -> Ended:
+        raise StorageFailed("stands for any error of a source")
+
+    with pytest.raises(StorageFailed):
+        stage(tmp_path, script).play()
+
+
+def test_names_are_given_to_the_engine_and_shown_to_nobody(tmp_path: Path) -> None:
+    """Display names, also of who refused, are masked in speech; neither view nor disk holds one."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosalinde Marker", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        to.renamed("a", "Rosalinde Second", 0.3)
+        to.joined("b", "Ottokar Marker", 0.1)
+        to.answered("b", Answer.NO, 0.2)
+        await asyncio.sleep(1.2)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert played.recording.names == ["Rosalinde Marker", "Rosalinde Second", "Ottokar Marker"]
+    seen = repr((played.view.shown, played.view.events, played.source.said)).encode()
+    seen += b"".join(item.read_bytes() for item in tmp_path.rglob("*") if item.is_file())
+    assert not any(name in seen for name in (b"Rosalinde", b"Ottokar", b"Marker", b"Second"))
