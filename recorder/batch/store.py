@@ -1,0 +1,540 @@
+"""Plan and progress of a destination: one SQLite file beside the bundles, safe against two jobs at once.
+
+Every change is one transaction that takes the write lock first, so two jobs never claim the same recording. It keeps a
+rollback journal, not a write-ahead log, which needs shared memory that network file systems do not give. The file holds
+source names, since a later run must find its sources again: mode 0600, and nothing of it is shown unless asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Final, Self
+
+from recorder.batch.contract import Found, Outcome, OutcomeState, WorkItem
+from redaction.errors import ExitCode, StorageFailed, UsageError
+
+__all__ = ["MOST_TRIES", "Counts", "Planned", "Record", "RecordState", "Store", "item_id"]
+
+MOST_TRIES: Final = 2
+"""How often a recording that ends its worker, or whose bundle cannot be stored, is tried in one run."""
+_SCHEMA_VERSION: Final = 1
+_BATCH: Final = 2000
+_SILENT_S: Final = 300.0
+"""A job of another machine that has not been heard of for so long is dead."""
+_TRANSIENT: Final = (int(ExitCode.STORAGE), int(ExitCode.MODEL), int(ExitCode.INTERRUPTED))
+"""Refusals that say nothing about the recording: the next run tries again."""
+_COLUMNS: Final = (
+    "id", "source", "size", "version", "state", "tries", "status", "reason", "seconds", "media_seconds", "bundle",
+    "claimed", "figures", "attention", "source_deleted",
+)  # fmt: skip
+_SCHEMA: Final = """
+CREATE TABLE recordings (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL, size INTEGER NOT NULL, version TEXT NOT NULL,
+    spec TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, job INTEGER, claimed REAL NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    seconds REAL NOT NULL DEFAULT 0, media_seconds REAL NOT NULL DEFAULT 0, bundle TEXT NOT NULL DEFAULT '',
+    worker TEXT NOT NULL DEFAULT '', figures TEXT NOT NULL DEFAULT '{}', attention TEXT NOT NULL DEFAULT '[]',
+    changed REAL NOT NULL DEFAULT 0, source_deleted INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX by_source ON recordings(source);
+CREATE INDEX by_state ON recordings(state, digest);
+CREATE TABLE listed (job INTEGER NOT NULL, id TEXT NOT NULL, chosen INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (job, id))
+WITHOUT ROWID;
+CREATE TABLE jobs (
+    job INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL,
+    pid INTEGER NOT NULL, pid_started TEXT NOT NULL, started REAL NOT NULL, heard REAL NOT NULL, ended REAL
+);
+"""
+
+
+class RecordState(StrEnum):
+    """Where a recording stands. A job is done when none is pending or running."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PUBLISHED = "published"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    """Was published; its bundle was deleted when its time had come."""
+    SUPERSEDED = "superseded"
+    """Was published; its source changed since, and the bundle of what it is now took its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One recording of the plan; `source` is personal."""
+
+    id: str
+    source: str = field(repr=False)
+    size: int
+    version: str = field(repr=False)
+    state: RecordState
+    tries: int
+    status: int
+    reason: str
+    seconds: float
+    media_seconds: float
+    bundle: str
+    claimed: float
+    figures: dict[str, float]
+    attention: tuple[str, ...]
+    source_deleted: bool
+
+    @property
+    def item(self) -> WorkItem:
+        """The recording as work."""
+        return WorkItem(source=self.source, size=self.size, version=self.version, id=self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a plan came to.
+
+    Attributes:
+        listed: recordings found, and `bytes_listed` their size.
+        new: never seen here.
+        changed: seen, but under another policy or other models, or their bundle is gone.
+        kept: published and verified under the same digests.
+        refused: refused before under the same digests; `retry` tries them again.
+        elsewhere: in the hands of another job that is running.
+        to_do: pending in this job.
+    """
+
+    listed: int
+    bytes_listed: int
+    new: int
+    changed: int
+    kept: int
+    refused: int
+    elsewhere: int
+    to_do: int
+    bytes_to_do: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many recordings of a job, or of the whole destination, stand where."""
+
+    states: dict[RecordState, int]
+    media_seconds: float
+    seconds: float
+    bytes_done: int
+    bytes_to_do: int
+
+    def of(self, *states: RecordState) -> int:
+        """Return how many are in these states."""
+        return sum(self.states.get(state, 0) for state in states)
+
+    @property
+    def left(self) -> int:
+        """How many are neither published nor refused."""
+        return self.of(RecordState.PENDING, RecordState.RUNNING)
+
+
+def item_id(found: Found, key: bytes) -> str:
+    """Derive a recording's id from what it is: the same wherever and whenever it is listed, and telling nobody."""
+    text = json.dumps([found.source, found.size, found.version]).encode()
+    return hmac.new(key, b"offrecord recording\0" + text, hashlib.sha256).hexdigest()[:16]
+
+
+class Store:
+    """Plan and progress, and this job's place in it.
+
+    Args:
+        folder: of the store; it must exist.
+        create: make the store when there is none.
+
+    Raises:
+        UsageError: there is no store and none may be made.
+        StorageFailed: it cannot be opened, or is of another version.
+    """
+
+    def __init__(self, folder: Path, *, create: bool) -> None:
+        place = folder / "batch.sqlite"
+        if not create and not place.exists():
+            raise UsageError("There was no batch at that destination; name the folder that a batch wrote to.")
+        self._job = 0
+        self._digest = ""
+        with _failures():
+            if create:
+                os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._db = sqlite3.connect(place, timeout=60, isolation_level=None)
+            self._db.execute("PRAGMA temp_store = MEMORY")
+            self._db.execute("PRAGMA synchronous = FULL")
+            with self._change():
+                (version,) = self._db.execute("PRAGMA user_version").fetchone()
+                if version == 0 and create:
+                    for statement in _SCHEMA.split(";"):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                elif version != _SCHEMA_VERSION:
+                    raise StorageFailed(
+                        "The store of this destination was made by another version of offrecord."
+                    )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._db.close()
+
+    def begin(self, digest: str) -> None:
+        """Enter this process as a job, and give back what dead jobs had claimed.
+
+        Args:
+            digest: of policy and models; whatever was done under another is done anew.
+
+        Raises:
+            UsageError: a running job works on this destination under another digest.
+        """
+        with self._change():
+            self._release_dead()
+            others = self._db.execute("SELECT digest FROM jobs WHERE ended IS NULL").fetchall()
+            if any(other != digest for (other,) in others):
+                raise UsageError(
+                    "Another batch with another policy is running on this destination; wait for it to end, "
+                    "or name another destination."
+                )
+            now, pid = time.time(), os.getpid()
+            cursor = self._db.execute(
+                "INSERT INTO jobs (digest, host, boot, pid, pid_started, started, heard) VALUES (?,?,?,?,?,?,?)",
+                (digest, socket.gethostname(), _boot(), pid, _started(pid), now, now),
+            )
+            self._job, self._digest = cursor.lastrowid or 0, digest
+            self._db.execute("DELETE FROM listed WHERE job IN (SELECT job FROM jobs WHERE ended IS NOT NULL)")
+
+    def plan(
+        self, found: Iterable[Found], *, key: bytes, spec: str, present: Iterable[str], retry: bool
+    ) -> Planned:
+        """Enter what was listed, in one transaction and in bounded memory.
+
+        Args:
+            found: the listing.
+            key: of the destination.
+            spec: what the operator named as source; what an earlier run found there and is gone leaves the plan.
+            present: names of all published bundles.
+            retry: try again what was refused before.
+        """
+        mark = hmac.new(key, spec.encode(), hashlib.sha256).hexdigest()[:16]
+        with _failures():
+            known = self._one("SELECT count(*) FROM recordings")
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS present (name TEXT PRIMARY KEY) WITHOUT ROWID")
+            self._db.execute("DELETE FROM present")
+            self._db.executemany("INSERT OR IGNORE INTO present VALUES (?)", ((name,) for name in present))
+        items = iter(found)
+        while rows := [(item_id(item, key), item) for item in islice(items, _BATCH)]:
+            with self._change():  # a listing may be slow, and another job must not wait for the end of it
+                self._enter(rows, mark)
+        with self._change():
+            new = self._one("SELECT count(*) FROM recordings") - known
+            changed = self._renew(retry=retry)
+            self._db.execute(
+                "DELETE FROM recordings WHERE spec = ? AND state IN ('pending', 'refused') AND NOT EXISTS "
+                "(SELECT 1 FROM listed WHERE listed.id = recordings.id)",
+                (mark,),
+            )
+            return self._planned(new=new, changed=changed)
+
+    def _enter(self, rows: Sequence[tuple[str, Found]], mark: str) -> None:
+        self._db.executemany(
+            "INSERT INTO recordings (id, source, size, version, spec, digest, state) "
+            "VALUES (?, ?, ?, ?, ?, ?, 'pending') ON CONFLICT (id) DO UPDATE SET spec = excluded.spec",
+            [(id_, item.source, item.size, item.version, mark, self._digest) for id_, item in rows],
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO listed (job, id) VALUES (?, ?)", [(self._job, id_) for id_, _ in rows]
+        )
+
+    def _renew(self, *, retry: bool) -> int:
+        """Make pending again what must be redone; return how many."""
+        marks = ", ".join("?" * len(_TRANSIENT))
+        mine = "id IN (SELECT id FROM listed WHERE job = ?)"
+        cleared = "SET state = 'pending', tries = 0, status = 0, reason = '', claimed = 0, digest = ?"
+        outdated = (
+            "state NOT IN ('running', 'expired') AND (digest <> ? OR (state IN ('published', 'superseded') "
+            "AND 'recording-' || id NOT IN (SELECT name FROM present)))"
+        )
+        done = self._db.execute(
+            f"UPDATE recordings {cleared} WHERE {mine} AND {outdated}",
+            (self._digest, self._job, self._digest),
+        ).rowcount
+        self._db.execute(
+            f"UPDATE recordings {cleared} WHERE {mine} AND state = 'refused' AND (? OR status IN ({marks}))",
+            (self._digest, self._job, retry, *_TRANSIENT),
+        )
+        self._db.execute(
+            "UPDATE recordings SET tries = 0 WHERE state = 'pending' AND id IN (SELECT id FROM listed WHERE job = ?)",
+            (self._job,),
+        )
+        return done
+
+    def _planned(self, *, new: int, changed: int) -> Planned:
+        found: dict[str, tuple[int, int]] = {
+            state: (count, size)
+            for state, count, size in self._db.execute(
+                "SELECT state, count(*), sum(size) FROM recordings JOIN listed USING (id) WHERE job = ? GROUP BY state",
+                (self._job,),
+            )
+        }
+        pending = found.get("pending", (0, 0))
+        return Planned(
+            listed=sum(count for count, _ in found.values()),
+            bytes_listed=sum(size for _, size in found.values()),
+            new=new,
+            changed=changed,
+            kept=found.get("published", (0, 0))[0],
+            refused=found.get("refused", (0, 0))[0],
+            elsewhere=found.get("running", (0, 0))[0],
+            to_do=pending[0],
+            bytes_to_do=pending[1],
+        )
+
+    def choose(self, count: int, *, at_random: bool) -> int:
+        """Let this job do only that many of its pending recordings; return how many there are to do then."""
+        order = "random()" if at_random else "source"
+        with self._change():
+            self._db.execute(
+                "UPDATE listed SET chosen = 0 WHERE job = ? AND id NOT IN (SELECT id FROM recordings "  # noqa: S608
+                f"JOIN listed USING (id) WHERE job = ? AND state = 'pending' ORDER BY {order} LIMIT ?)",
+                (self._job, self._job, count),
+            )
+            return self._one("SELECT count(*) FROM listed WHERE job = ? AND chosen", self._job)
+
+    def claim(self) -> WorkItem | None:
+        """Take the largest pending recording of this job, so that no long one is left for the end."""
+        with self._change():
+            row = self._db.execute(
+                "SELECT id, source, size, version FROM recordings JOIN listed USING (id) WHERE job = ? AND chosen "
+                "AND state = 'pending' AND digest = ? ORDER BY tries, size DESC LIMIT 1",
+                (self._job, self._digest),
+            ).fetchone()
+            if row is None:
+                return None
+            self._db.execute(
+                "UPDATE recordings SET state = 'running', job = ?, claimed = ? WHERE id = ?",
+                (self._job, time.time(), row[0]),
+            )
+        return WorkItem(id=row[0], source=row[1], size=row[2], version=row[3])
+
+    def finish(self, outcome: Outcome) -> Record:
+        """Write down how a try ended, and return where the recording stands now.
+
+        What was lost, or could not be stored, is pending again until it has been tried `MOST_TRIES` times.
+        """
+        again = outcome.state is OutcomeState.LOST or outcome.status == ExitCode.STORAGE
+        with self._change():
+            tries = self._one("SELECT tries FROM recordings WHERE id = ?", outcome.item) + int(again)
+            state, reason = RecordState.REFUSED, outcome.reason
+            if outcome.state is OutcomeState.PUBLISHED:
+                state = RecordState.PUBLISHED
+            elif outcome.state is OutcomeState.STOPPED or (again and tries < MOST_TRIES):
+                state = RecordState.PENDING
+            elif outcome.state is OutcomeState.LOST:
+                reason = f"Tried {tries} times and set aside. {reason}"
+            self._db.execute(
+                "UPDATE recordings SET state = ?, tries = ?, status = ?, reason = ?, seconds = ?, media_seconds = ?, "
+                "bundle = ?, worker = ?, figures = ?, attention = ?, changed = ? WHERE id = ?",
+                (
+                    state,
+                    tries,
+                    outcome.status,
+                    reason,
+                    outcome.seconds,
+                    outcome.media_seconds,
+                    outcome.bundle,
+                    outcome.worker,
+                    json.dumps(outcome.figures),
+                    json.dumps(outcome.attention),
+                    time.time(),
+                    outcome.item,
+                ),
+            )
+        return self.record(outcome.item)
+
+    def mark(self, id_: str, *, state: RecordState | None = None, source_deleted: bool = False) -> None:
+        """Note that a bundle went, or that a source was deleted."""
+        with self._change():
+            if state is not None:
+                self._db.execute("UPDATE recordings SET state = ? WHERE id = ?", (state, id_))
+            if source_deleted:
+                self._db.execute("UPDATE recordings SET source_deleted = 1 WHERE id = ?", (id_,))
+
+    def record(self, id_: str) -> Record:
+        """Return one recording.
+
+        Raises:
+            StorageFailed: it is not in the store.
+        """
+        for record in self._records("WHERE id = ?", id_):
+            return record
+        raise StorageFailed("A recording is missing from the store; run the batch again.")
+
+    def records(self, *states: RecordState, mine: bool = False) -> Iterator[Record]:
+        """Yield recordings by id: of this job alone or of the whole destination, in these states or in any."""
+        where, values = ["1"], list[str | int]()
+        if states:
+            where.append(f"state IN ({', '.join('?' * len(states))})")
+            values += states
+        if mine:
+            where.append("id IN (SELECT id FROM listed WHERE job = ? AND chosen)")
+            values.append(self._job)
+        return self._records(f"WHERE {' AND '.join(where)} ORDER BY id", *values)
+
+    def unfinished(self) -> Iterator[Record]:
+        """Yield what is pending here though an earlier run may have published it: its bundle stands there."""
+        return self._records(
+            "JOIN listed USING (id) WHERE listed.job = ? AND state = 'pending' AND digest = ? "
+            "AND 'recording-' || id IN (SELECT name FROM present)",
+            self._job,
+            self._digest,
+        )
+
+    def earlier(self, record: Record) -> list[Record]:
+        """Return published recordings of the same source as it was before it changed."""
+        return list(
+            self._records(
+                "WHERE source = ? AND id <> ? AND state = 'published' AND NOT source_deleted",
+                record.source,
+                record.id,
+            )
+        )
+
+    def counts(self, *, mine: bool = False) -> Counts:
+        """Count states, media and work, of this job's choice or of the whole destination."""
+        where, values = "", tuple[int, ...]()
+        if mine:
+            where, values = "WHERE id IN (SELECT id FROM listed WHERE job = ? AND chosen)", (self._job,)
+        with _failures():
+            rows = self._db.execute(
+                "SELECT state, count(*), total(media_seconds), total(seconds), sum(size) FROM recordings "  # noqa: S608
+                f"{where} GROUP BY state",
+                values,
+            ).fetchall()
+        ended = ("published", "refused")
+        return Counts(
+            states={RecordState(row[0]): row[1] for row in rows},
+            media_seconds=sum(row[2] for row in rows if row[0] == "published"),
+            seconds=sum(row[3] for row in rows if row[0] in ended),
+            bytes_done=sum(row[4] for row in rows if row[0] in ended),
+            bytes_to_do=sum(row[4] for row in rows if row[0] in ("pending", "running")),
+        )
+
+    def beat(self) -> None:
+        """Say that this job lives, and give back what dead jobs had claimed."""
+        with self._change():
+            self._db.execute("UPDATE jobs SET heard = ? WHERE job = ?", (time.time(), self._job))
+            self._release_dead()
+
+    def end(self) -> None:
+        """Leave: whatever this job still held is pending again."""
+        with self._change():
+            self._db.execute(
+                "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND job = ?", (self._job,)
+            )
+            self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (time.time(), self._job))
+
+    def busy(self) -> list[str]:
+        """Return the names of the bundles that any job is making."""
+        with _failures():
+            rows = self._db.execute("SELECT id FROM recordings WHERE state = 'running'").fetchall()
+        return [f"recording-{id_}" for (id_,) in rows]
+
+    def _release_dead(self) -> None:
+        host, boot, now = socket.gethostname(), _boot(), time.time()
+        for job, its_host, its_boot, pid, started, heard in self._db.execute(
+            "SELECT job, host, boot, pid, pid_started, heard FROM jobs WHERE ended IS NULL AND job <> ?",
+            (self._job,),
+        ).fetchall():
+            lives = (
+                (its_boot == boot and _started(pid) == started)
+                if its_host == host
+                else now - heard < _SILENT_S
+            )
+            if not lives:
+                self._db.execute(
+                    "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND job = ?", (job,)
+                )
+                self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (now, job))
+
+    def _records(self, clause: str, *values: str | int) -> Iterator[Record]:
+        with _failures():
+            cursor = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM recordings {clause}", values)  # noqa: S608
+            for row in cursor:
+                named = dict(zip(_COLUMNS, row, strict=True))
+                yield Record(
+                    **{
+                        **named,
+                        "state": RecordState(named["state"]),
+                        "figures": json.loads(named["figures"]),
+                        "attention": tuple(json.loads(named["attention"])),
+                        "source_deleted": bool(named["source_deleted"]),
+                    }
+                )
+
+    def _one(self, query: str, *values: str | int) -> int:
+        row = self._db.execute(query, values).fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        with _failures():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn an error of SQLite or of the disk into `StorageFailed`, without its text."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        code = getattr(error, "sqlite_errorname", type(error).__name__)
+        full = code == "SQLITE_FULL" or getattr(error, "errno", 0) == 28
+        what = (
+            "the disk is full; free some space"
+            if full
+            else f"the system answered {code}; see that it is writable"
+        )
+        raise StorageFailed(f"The store of the destination cannot be used: {what} and run again.") from None
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, in clock ticks since the boot; empty when there is no such process."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[19]
+        )
+    except (OSError, IndexError):
+        return ""
