@@ -32,7 +32,17 @@ from redaction.errors import InternalError, StorageFailed
 from redaction.model import AudioBlock, VideoFrame
 from redaction.policy import OutputSection
 
-__all__ = ["STORED_HZ", "AudioWriter", "VideoWriter", "decode_back", "mux"]
+__all__ = [
+    "STORED_HZ",
+    "AudioWriter",
+    "VideoWriter",
+    "bring_to_disk",
+    "create_mp4",
+    "decode_back",
+    "media_errors",
+    "mux",
+    "reopen",
+]
 
 STORED_HZ: Final = 48_000
 _AUDIO_BIT_RATE: Final = 64_000
@@ -98,8 +108,8 @@ class VideoWriter:
         self._next_key: int | None = None
         self._last: int | None = None
         self._container: OutputContainer | None = None
-        with _failures():
-            self._container = _create(path, _FRAGMENTED_MP4 if fragmented else _QUIET_MP4)
+        with media_errors():
+            self._container = create_mp4(path, _FRAGMENTED_MP4 if fragmented else _QUIET_MP4)
             stream = self._container.add_stream("libx264", rate=Fraction(30))
             stream.width, stream.height = self._padded
             stream.pix_fmt = "yuv420p"
@@ -157,7 +167,7 @@ class VideoWriter:
         if pts < 0:
             raise InternalError("A frame came to the encoder out of order.")
         self._last = pts
-        with _failures():
+        with media_errors():
             self._mux(container, self._stream.encode(self._picture(frame, pts)))
 
     def close(self) -> None:
@@ -169,11 +179,11 @@ class VideoWriter:
         container, self._container = self._container, None
         if container is None:
             return
-        with _failures():
+        with media_errors():
             if self._last is not None:
                 self._mux(container, self._stream.encode(None))
             container.close()
-        _bring_to_disk(self._path)
+        bring_to_disk(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -232,11 +242,11 @@ class AudioWriter:
         self._held: NDArray[np.float32] = np.zeros(0, np.float32)
         self._encoded = 0
         self._container: OutputContainer | None = None
-        with _failures():
+        with media_errors():
             options = (
                 _FRAGMENTED_MP4 | {"frag_duration": str(_SOUND_FRAGMENT_US)} if fragmented else _QUIET_MP4
             )
-            self._container = _create(path, options)
+            self._container = create_mp4(path, options)
             stream = self._container.add_stream("aac", rate=STORED_HZ)
             stream.layout = "mono"
             stream.format = "fltp"
@@ -274,11 +284,11 @@ class AudioWriter:
             return
         self._encode(self._resampler.finish(), last=True)
         self._container = None
-        with _failures():
+        with media_errors():
             if self._encoded:
                 container.mux(self._stream.encode(None))
             container.close()
-        _bring_to_disk(self._path)
+        bring_to_disk(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -294,7 +304,7 @@ class AudioWriter:
         held = np.concatenate((self._held, samples)) if len(self._held) else samples
         whole = len(held) if last else len(held) // _AAC_FRAME * _AAC_FRAME
         self._held = held[whole:].copy()
-        with _failures():
+        with media_errors():
             for start in range(0, whole, _AAC_FRAME):
                 part = held[start : min(start + _AAC_FRAME, whole)]
                 frame = AudioFrame.from_ndarray(
@@ -317,15 +327,15 @@ def mux(*, video: Path | None, audio: Path | None, out: Path) -> None:
     parts = [path for path in (video, audio) if path is not None]
     if not parts:
         raise InternalError("There is neither picture nor sound to store.")
-    with _failures(), ExitStack() as stack:
-        inputs = [stack.enter_context(_reopen(path)) for path in parts]
-        container = _create(out)
+    with media_errors(), ExitStack() as stack:
+        inputs = [stack.enter_context(reopen(path)) for path in parts]
+        container = create_mp4(out)
         stack.callback(container.close)
         streams = [container.add_stream_from_template(source.streams[0], opaque=True) for source in inputs]
         for packet, stream in _interleaved(inputs, streams):
             packet.stream = stream
             container.mux_one(packet)
-    _bring_to_disk(out)
+    bring_to_disk(out)
 
 
 def decode_back(path: Path, *, threads: int = 2) -> FileSource:
@@ -367,18 +377,25 @@ def _copy(plane: NDArray[np.uint8], picture: AvVideoFrame, index: int) -> None:
         target[height, : target_plane.width] = target[height - 1, : target_plane.width]
 
 
-def _create(path: Path, options: Mapping[str, str] = _QUIET_MP4) -> OutputContainer:
+def create_mp4(path: Path, options: Mapping[str, str] = _QUIET_MP4) -> OutputContainer:
+    """Open an MP4 file for writing that will say nothing but its media."""
     av.logging.set_level(None)
     return av.open(f"file:{path}", mode="w", format="mp4", container_options=dict(options))
 
 
 @contextmanager
-def _reopen(path: Path) -> Iterator[InputContainer]:
+def reopen(path: Path) -> Iterator[InputContainer]:
+    """Open an MP4 file that this program wrote."""
     with av.open(f"file:{path}", mode="r", format="mp4", metadata_errors="replace") as container:
         yield container
 
 
-def _bring_to_disk(path: Path) -> None:
+def bring_to_disk(path: Path) -> None:
+    """Flush a written file.
+
+    Raises:
+        StorageFailed: the disk refused.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -390,7 +407,7 @@ def _bring_to_disk(path: Path) -> None:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def media_errors() -> Iterator[None]:
     """Turn libav's errors, which carry paths, into sentences that do not."""
     try:
         yield
