@@ -17,7 +17,10 @@ __all__ = [
     "GapEntry",
     "Manifest",
     "Models",
+    "Participants",
+    "PersonEntry",
     "State",
+    "StillEntry",
     "TrackEntry",
     "VideoCoverage",
     "VoiceEntry",
@@ -48,15 +51,29 @@ class FileEntry(_Entry):
     bytes: int = Field(ge=0)
 
 
-class TrackEntry(_Entry):
-    """One track of the source as it was redacted."""
+class SpanEntry(_Entry):
+    """A stretch of the recording, in seconds."""
 
-    id: str = Field(pattern=r"^[A-Z]{1,2}[0-9]{1,4}$")
+    start: float
+    end: float
+
+
+class TrackEntry(_Entry):
+    """One track as it was redacted: of a file `V1`, `A1` ...; of a call `P01-camera`, `P01-microphone` ...
+
+    Attributes:
+        file: of a call, the track's own file in the bundle.
+        spans: of a call, when something of it is stored; in between it is black or silent.
+    """
+
+    id: str = Field(pattern=r"^([A-Z]{1,2}[0-9]{1,4}|P[0-9]{2,4}-(camera|screen|microphone))$")
     kind: Literal["video", "audio"]
     width: int | None = None
     height: int | None = None
     sample_rate: int | None = None
     channels: int | None = None
+    file: str | None = None
+    spans: tuple[SpanEntry, ...] = ()
 
 
 class GapEntry(_Entry):
@@ -69,7 +86,12 @@ class GapEntry(_Entry):
 
 
 class VideoCoverage(_Entry):
-    """How every frame came to be known."""
+    """How every frame came to be known.
+
+    Attributes:
+        unaccounted: frames of a call whose process died before it said how they came to be known; what was covered in
+            them is proven like that of the others.
+    """
 
     frames: int = 0
     detected: int = 0
@@ -79,6 +101,7 @@ class VideoCoverage(_Entry):
     tracklets: int = 0
     minors: int = 0
     share_of_area_covered: float = 0.0
+    unaccounted: int = 0
 
 
 class AudioCoverage(_Entry):
@@ -124,6 +147,54 @@ class Models(_Entry):
     sha256: str
 
 
+class StillEntry(_Entry):
+    """A frame of a call that is most worth a look; the report shows it.
+
+    Attributes:
+        rank: 0 to 1, higher is more worth a look.
+    """
+
+    track: str = Field(pattern=r"^P[0-9]{2,4}-(camera|screen)$")
+    time: float
+    rank: float
+    reason: str = Field(pattern=r"^[a-z][a-z ]{0,39}$")
+
+
+class PersonEntry(_Entry):
+    """One participant of a call who is recorded, numbered in order of joining.
+
+    Attributes:
+        receipt: id of the receipt that this participant was given; only they know that it is theirs.
+        via: how the yes was said.
+        stays: from joining to leaving.
+    """
+
+    id: str = Field(pattern=r"^P[0-9]{2,4}$")
+    receipt: str = Field(pattern=r"^[0-9A-Za-z-]{0,64}$")
+    via: Literal["page", "chat", "rename", "token", "policy"]
+    stays: tuple[SpanEntry, ...]
+    coverage: Coverage
+    redacted: dict[str, int]
+    checks: tuple[Check, ...]
+
+
+class Participants(_Entry):
+    """Who of a call is in the bundle.
+
+    Attributes:
+        way: how the call was joined: room, janus, whip or whep.
+        recorded: participants in the bundle.
+        not_recorded: those who refused, never answered, withdrew, were erased later or were not proved to be adults;
+            one figure, because several would tell who was which. None where it is not known.
+        people: those who are recorded.
+    """
+
+    way: str = Field(pattern=r"^[a-z]{1,16}$")
+    recorded: int = Field(ge=0)
+    not_recorded: int | None = Field(default=None, ge=0)
+    people: tuple[PersonEntry, ...]
+
+
 class Manifest(_Entry):
     """Everything a reader of a bundle may rely on."""
 
@@ -145,6 +216,8 @@ class Manifest(_Entry):
     voice: VoiceEntry
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
+    participants: Participants | None = None
+    stills: tuple[StillEntry, ...] = ()
     files: dict[str, FileEntry]
     log_lines: int
     log_head: str

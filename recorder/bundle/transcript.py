@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -54,9 +54,22 @@ def speaker_names(utterances: Sequence[RedactedUtterance]) -> dict[str, str]:
     return order
 
 
-def write_transcript(utterances: Sequence[RedactedUtterance], *, vtt: Path, json_path: Path) -> None:
-    """Write both files."""
-    names = speaker_names(utterances)
+def write_transcript(
+    utterances: Sequence[RedactedUtterance],
+    *,
+    vtt: Path,
+    json_path: Path,
+    names: Mapping[str, str] | None = None,
+) -> None:
+    """Write both files.
+
+    Args:
+        utterances: what may be stored, in any order.
+        vtt: where the WebVTT goes.
+        json_path: where the JSON goes.
+        names: what each speaker is called; numbered in order of first speech when left out.
+    """
+    names = speaker_names(utterances) if names is None else names
     ordered = sorted((item for item in utterances if item.tokens), key=lambda item: item.span)
     lines = ["WEBVTT", ""]
     for utterance in ordered:
