@@ -1,0 +1,239 @@
+"""The driver of a job: hands recordings to an engine and writes down how each ended; one never stops the others."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from recorder.batch.contract import (
+    DestinationStore,
+    Engine,
+    Outcome,
+    OutcomeState,
+    SourceStore,
+    Step,
+    WorkItem,
+)
+from recorder.batch.store import Counts, Planned, Record, RecordState, Store
+from recorder.bundle.log import ChainedLog
+from recorder.bundle.writer import storage_errors
+from recorder.flow import Cancellation
+from redaction.errors import ExitCode, ModelUnavailable, OffrecordError, StorageFailed
+from redaction.model import Event, EventKind
+
+__all__ = ["Driver", "Watcher", "open_log"]
+
+_POLL_S: Final = 0.5
+_BEAT_EVERY_S: Final = 30.0
+_WAIT_S: Final = 1.0
+_LAST_WORDS_S: Final = 1.0
+_MOST_STORAGE_FAILURES: Final = 3
+"""So many tries in a row that could not be stored end the job: the place is at fault, not the recordings."""
+
+
+class Watcher(Protocol):
+    """Is told what happens; watching never changes it. Records hold source names: they must not be shown."""
+
+    def planned(self, planned: Planned, slots: int) -> None:
+        """The work is known."""
+
+    def step(self, step: Step) -> None:
+        """A worker moved on."""
+
+    def ended(self, record: Record, outcome: Outcome) -> None:
+        """A try ended; `record` is where its recording stands now."""
+
+    def counted(self, counts: Counts) -> None:
+        """Where the job stands; after every try, and before the first."""
+
+    def waiting(self, count: int) -> None:
+        """Nothing is left but what another job is doing."""
+
+
+class _Stop(Exception):
+    """Ends the job early with an error that is no recording's fault."""
+
+    def __init__(self, error: OffrecordError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def open_log(state: Path, what: str) -> ChainedLog:
+    """Open a new hash-chained log in the folder of logs; its name says when and what.
+
+    Raises:
+        StorageFailed: it cannot be made.
+    """
+    folder = state / "log"
+    with storage_errors():
+        folder.mkdir(mode=0o700, exist_ok=True)
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    return ChainedLog(folder / f"{now}-{os.getpid()}-{what}.jsonl")
+
+
+class Driver:
+    """Runs what the store has planned for this job, to the end or until it is stopped.
+
+    Args:
+        store: with this job begun and planned.
+        sources: where recordings come from.
+        destination: where bundles go.
+        watcher: is told.
+        cancellation: asks to stop.
+        delete_source: delete each source once its bundle is published and was verified once more.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sources: SourceStore,
+        destination: DestinationStore,
+        watcher: Watcher,
+        cancellation: Cancellation,
+        delete_source: bool = False,
+    ) -> None:
+        self._store = store
+        self._sources = sources
+        self._destination = destination
+        self._watcher = watcher
+        self._cancellation = cancellation
+        self._delete_source = delete_source
+        self._under_way: dict[str, WorkItem] = {}
+        self._log: ChainedLog | None = None
+        self._storage_failures = 0
+        self._heard = time.monotonic()
+        self.kept_sources = 0
+
+    def run(self, engine: Engine) -> Counts:
+        """Do the work. The engine is closed in any case, and what is unfinished is pending again.
+
+        Returns:
+            Where this job stands.
+
+        Raises:
+            StorageFailed: the destination or the store cannot be written.
+            ModelUnavailable: a worker has no models.
+        """
+        with closing(open_log(self._destination.state, "batch")) as log:
+            self._log = log
+            self._say(Event(EventKind.STARTED, detail={"engine": type(engine).__name__}))
+            try:
+                self._watcher.counted(self._store.counts(mine=True))
+                self._loop(engine)
+            except _Stop as stop:
+                raise stop.error from None
+            finally:
+                self._finish(engine)
+            counts = self._store.counts(mine=True)
+            self._say(Event(EventKind.STATE, detail={"state": "done" if not counts.left else "stopped"}))
+            return counts
+
+    def delete_sources(self, records: Iterable[Record]) -> None:
+        """Delete sources that an earlier run published without deleting them."""
+        for record in list(records):
+            if not record.source_deleted:
+                self._delete(record)
+
+    def _loop(self, engine: Engine) -> None:
+        while not self._cancellation.cancelled:
+            while len(self._under_way) < engine.slots and (item := self._store.claim()) is not None:
+                self._under_way[item.id] = item
+                engine.submit(item)
+            if not self._under_way:
+                left = self._store.counts(mine=True).left
+                if not left:
+                    return
+                self._watcher.waiting(left)
+                time.sleep(_WAIT_S)
+            for happening in engine.poll(_POLL_S) if self._under_way else ():
+                self._take(happening)
+            if time.monotonic() - self._heard > _BEAT_EVERY_S or not self._under_way:
+                self._heard = time.monotonic()
+                self._store.beat()
+
+    def _take(self, happening: Step | Outcome) -> None:
+        if isinstance(happening, Step):
+            self._watcher.step(happening)
+            return
+        if self._under_way.pop(happening.item, None) is None:
+            return
+        record = self._store.finish(happening)
+        self._say(
+            Event(
+                EventKind.ENDED,
+                detail={
+                    "recording": record.id,
+                    "result": str(happening.state),
+                    "state": str(record.state),
+                    "status": happening.status,
+                    "seconds": happening.seconds,
+                },
+            )
+        )
+        if happening.state is OutcomeState.LOST:
+            self._destination.sweep(busy=self._store.busy())
+        if record.state is RecordState.PUBLISHED:
+            self._after_publishing(record)
+        self._watcher.ended(record, happening)
+        self._watcher.counted(self._store.counts(mine=True))
+        self._judge(happening)
+
+    def _judge(self, outcome: Outcome) -> None:
+        """Stop the job when it is not the recordings that fail."""
+        if outcome.status == ExitCode.MODEL:
+            raise _Stop(ModelUnavailable(outcome.reason))
+        self._storage_failures = self._storage_failures + 1 if outcome.status == ExitCode.STORAGE else 0
+        if self._storage_failures >= _MOST_STORAGE_FAILURES:
+            raise _Stop(StorageFailed(outcome.reason))
+
+    def _after_publishing(self, record: Record) -> None:
+        for earlier in self._store.earlier(record):
+            self._destination.delete(earlier.item.name)
+            self._store.mark(earlier.id, state=RecordState.SUPERSEDED)
+            self._say(_deleted("bundle", earlier.id, "superseded"))
+        if self._delete_source:
+            self._delete(record)
+
+    def _delete(self, record: Record) -> None:
+        """Delete a source; its bundle is read back in full first, since this cannot be undone."""
+        try:
+            self._destination.verify(record.item.name)
+            self._sources.delete(record.item)
+        except OffrecordError:
+            self.kept_sources += 1
+            self._say(
+                Event(EventKind.DELETED, detail={"kind": "source", "recording": record.id, "result": "kept"})
+            )
+            return
+        self._store.mark(record.id, source_deleted=True)
+        self._say(_deleted("source", record.id, "published and verified"))
+
+    def _finish(self, engine: Engine) -> None:
+        """Close the engine, hear what its workers still had to say, and let go of the rest."""
+        engine.close(now=True)
+        until = time.monotonic() + _LAST_WORDS_S
+        try:
+            while self._under_way and time.monotonic() < until:
+                for happening in engine.poll(0.1):
+                    if isinstance(happening, Outcome) and happening.item in self._under_way:
+                        del self._under_way[happening.item]
+                        self._store.finish(happening)
+        finally:
+            self._under_way.clear()
+            self._store.end()
+
+    def _say(self, event: Event) -> None:
+        if self._log is not None:
+            self._log.append(event)
+
+
+def _deleted(kind: str, id_: str, reason: str) -> Event:
+    return Event(
+        EventKind.DELETED, detail={"kind": kind, "recording": id_, "reason": reason, "result": "deleted"}
+    )
