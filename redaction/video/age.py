@@ -206,6 +206,11 @@ class AgeJudge:
             return min(votes) >= _Vote.ADULT and max(votes) is _Vote.CLEARLY_ADULT
         return sum(vote >= _Vote.ADULT for vote in votes) >= _AGREEING_SHARE * len(votes)
 
+    def views(self, tracklet_id: int) -> int:
+        """Return how many different views of a face were judged, at most as many as are kept."""
+        case = self._cases.get(tracklet_id)
+        return 0 if case is None else len(case.votes)
+
     def forget(self, tracklet_id: int) -> None:
         """Erase everything about a tracklet."""
         case = self._cases.pop(tracklet_id, None)

@@ -15,7 +15,7 @@ from redaction.video.minors import Ages
 from redaction.video.outlines import Moment, Outlines
 from redaction.video.plan import Draft, Removal
 
-__all__ = ["Bounds", "LookAhead", "TrackletRecord"]
+__all__ = ["Bounds", "LookAhead", "TrackletRecord", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,23 @@ class _Held:
     index: int
     frame: VideoFrame
     look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One face that is followed now.
+
+    Attributes:
+        number: of its tracklet.
+        size_px: shorter side of its box in pixels.
+        views: how often the judge of ages took a good look.
+        adult: proved so by now.
+    """
+
+    number: int
+    size_px: float
+    views: int
+    adult: bool
 
 
 class LookAhead:
@@ -122,6 +139,20 @@ class LookAhead:
             ahead = frame.time - self._held[0].frame.time
             drafts.append(self._next(short=ahead < self._bounds.least))
         return drafts
+
+    def pace(self, cadence: Cadence) -> None:
+        """Look more or less often from the next frame on."""
+        self._examiner.cadence = cadence
+
+    def verdicts(self) -> list[Verdict]:
+        """Return the faces that were seen, or held because nothing changed, lately."""
+        result: list[Verdict] = []
+        for item in self._linker.active():
+            x1, y1, x2, y2 = item.last.box
+            size = min(x2 - x1, y2 - y1)
+            number = item.number
+            result.append(Verdict(number, size, self._ages.views(number), self._ages.is_proved(number)))
+        return result
 
     def finish(self) -> list[Draft]:
         """Return the frames still held, decided with what there is."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from redaction.model import VideoFrame
 from redaction.video.detect import Detection
 
-__all__ = ["AgeJudging", "Ages"]
+__all__ = ["AgeJudging", "Ages", "CountsViews"]
 
 
 class AgeJudging(Protocol):
@@ -25,6 +25,15 @@ class AgeJudging(Protocol):
 
     def forget(self, tracklet_id: int) -> None:
         """Drop all that is known of a tracklet."""
+        ...
+
+
+@runtime_checkable
+class CountsViews(Protocol):
+    """A judge that says how often it took a good look."""
+
+    def views(self, tracklet_id: int) -> int:
+        """Return how many different views of a face were judged."""
         ...
 
 
@@ -65,6 +74,20 @@ class Ages:
         known.minor = known.adult and not adult
         known.adult = adult
         return adult
+
+    def views(self, number: int) -> int:
+        """Return how often the judge took a good look; 0 of a judge who does not say."""
+        judge: object = self._judge
+        if number not in self._known or not isinstance(judge, CountsViews):
+            return 0
+        return judge.views(self._known[number].identity)
+
+    def is_proved(self, number: int) -> bool:
+        """Tell whether a tracklet counts as an adult now; unlike `is_adult`, asking changes nothing."""
+        if self._judge is None:
+            return True
+        known = self._known.get(number)
+        return known is not None and not known.minor and self._judge.is_adult(known.identity)
 
     def forget(self, number: int) -> None:
         """Drop all that is known of a tracklet."""

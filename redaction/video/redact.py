@@ -15,7 +15,7 @@ from redaction.video.age import AgeJudge
 from redaction.video.cover import covered, covered_whole
 from redaction.video.detect import CenterFace, Detection, FaceDetector, PairDetector, YuNet
 from redaction.video.look import Cadence
-from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord
+from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
 from redaction.video.minors import AgeJudging, Ages
 from redaction.video.outlines import Outlines, Silhouettes
 from redaction.video.person import Silhouette
@@ -179,6 +179,19 @@ class VideoRedactor:
         for pool in (self._lookers, self._planners):
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def pace(self, cadence: Cadence) -> None:
+        """Look more or less often from now on; for redactors without threads of their own."""
+        self._ahead.pace(cadence)
+
+    def verdicts(self) -> list[Verdict]:
+        """Return the faces that are followed now; for redactors without threads of their own."""
+        return self._ahead.verdicts()
+
+    @property
+    def failed_detections(self) -> int:
+        """Frames so far on which a detector raised."""
+        return self._ahead.failures
 
     def drain_events(self) -> list[Event]:
         """Return what happened since the last call."""

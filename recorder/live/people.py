@@ -1,0 +1,204 @@
+"""What is known of each participant while the call goes on: proved adult or not, and when only minors show."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Protocol
+
+from redaction.model import CoverReason, RedactedFrame, Span
+
+__all__ = ["Adulthood", "FaceView", "PersonAge"]
+
+JUDGED_VIEWS: Final = 3
+"""Views from which a face counts as judged. Source: `redaction.video.age`, which asks for as many."""
+
+MINOR_AFTER_S: Final = 8.0
+"""A main face that is judged and not proved adult for so long is a minor's. The judge's next view comes 6 s after the
+first three, so that one bad moment decides nothing."""
+
+_MAIN_SHARE: Final = 0.5
+"""A face is main as long as none other was twice as much to be seen, by area and time."""
+
+_EDGE_S: Final = 0.5
+_KEPT_S: Final = 180.0
+_LONGEST_STEP_S: Final = 0.5
+
+
+class FaceView(Protocol):
+    """One face that is followed in a camera.
+
+    Attributes:
+        number: of the tracklet.
+        size_px: shorter side of its box in pixels.
+        views: how often the judge of ages has taken a good look.
+        adult: proved so by now.
+    """
+
+    @property
+    def number(self) -> int:
+        """Number of the tracklet."""
+        ...
+
+    @property
+    def size_px(self) -> float:
+        """Shorter side of its box in pixels."""
+        ...
+
+    @property
+    def views(self) -> int:
+        """How often the judge of ages has taken a good look."""
+        ...
+
+    @property
+    def adult(self) -> bool:
+        """Whether it was proved by now."""
+        ...
+
+
+class Adulthood(Enum):
+    """What is known of a participant's age: never more than this."""
+
+    NO_CAMERA = "no camera"
+    UNPROVED = "unproved"
+    ADULT = "adult"
+    MINOR = "minor"
+
+
+@dataclass(slots=True)
+class _Face:
+    weight: float = 0.0
+    views: int = 0
+    adult: bool = False
+    judged_since: float | None = None
+
+
+@dataclass(slots=True)
+class _Camera:
+    opened: float
+    decided: float
+    faces: dict[int, _Face] = field(default_factory=dict)
+    last: float | None = None
+
+
+class PersonAge:
+    """Judges one participant by their own cameras. Every method may be called from any thread.
+
+    The main face is the one that was most to be seen, by area and time. It proves an adult as soon as it is proved
+    one, and a minor when it was judged for long enough and was not; whoever passes by decides nothing.
+
+    Args:
+        declared: the policy declares that everybody is an adult.
+    """
+
+    def __init__(self, *, declared: bool = False) -> None:
+        self._declared = declared
+        self._lock = threading.Lock()
+        self._cameras: dict[object, _Camera] = {}
+        self._state = Adulthood.NO_CAMERA
+        self._unproved_from: float | None = None
+        self._minors_only: deque[Span] = deque()
+        self._judged = False
+
+    @property
+    def state(self) -> Adulthood:
+        """What is known by now."""
+        return self._state
+
+    def camera_opened(self, camera: object, time: float) -> None:
+        """Take up a camera of theirs, by any key of its own."""
+        with self._lock:
+            self._cameras[camera] = _Camera(opened=time, decided=time)
+            if self._state is Adulthood.NO_CAMERA:
+                self._state = Adulthood.ADULT if self._declared else Adulthood.UNPROVED
+                self._unproved_from = None if self._declared else time
+
+    def camera_ended(self, camera: object) -> None:
+        """Let go of a camera. Whoever was never judged is again one who has none."""
+        with self._lock:
+            self._cameras.pop(camera, None)
+            if not self._cameras and self._state is Adulthood.UNPROVED and not self._judged:
+                self._state = Adulthood.NO_CAMERA
+
+    def saw(self, camera: object, time: float, faces: Sequence[FaceView]) -> Adulthood:
+        """Take up which faces a camera shows at a time, and return what is known from now on."""
+        with self._lock:
+            own = self._cameras.get(camera)
+            if own is None or self._declared:
+                return self._state
+            step = 0.0 if own.last is None else min(_LONGEST_STEP_S, max(0.0, time - own.last))
+            own.last = time
+            for view in faces:
+                face = own.faces.setdefault(view.number, _Face())
+                face.weight += step * view.size_px * view.size_px
+                face.views, face.adult = view.views, view.adult
+                self._judged = self._judged or view.views >= JUDGED_VIEWS
+                if view.adult or view.views < JUDGED_VIEWS:
+                    face.judged_since = None
+                elif face.judged_since is None:
+                    face.judged_since = time
+            self._conclude(own, time)
+            return self._state
+
+    def stored(self, camera: object, redacted: RedactedFrame) -> None:
+        """Take up a decided frame: sound up to here may be told from what it shows."""
+        time = redacted.frame.time
+        reasons = {cover.reason for cover in redacted.covers}
+        alone = CoverReason.MINOR in reasons and CoverReason.FACE not in reasons
+        with self._lock:
+            own = self._cameras.get(camera)
+            if own is None:
+                return
+            own.decided = max(own.decided, time)
+            if not alone or self._declared:
+                return
+            span = Span(max(0.0, time - _EDGE_S), time + _EDGE_S)
+            last = self._minors_only[-1] if self._minors_only else None
+            if last is not None and last.start <= span.start <= last.end:
+                self._minors_only[-1] = Span(last.start, max(last.end, span.end))
+            else:
+                self._minors_only.append(span)
+            while self._minors_only[0].end < time - _KEPT_S:
+                self._minors_only.popleft()
+
+    def may_release(self, until: float) -> float:
+        """Return the call time up to which sound is decided, at most `until`."""
+        with self._lock:
+            if self._state is Adulthood.MINOR:
+                return 0.0
+            if self._unproved_from is not None and self._state is Adulthood.UNPROVED:
+                until = min(until, self._unproved_from)
+            for camera in self._cameras.values():
+                until = min(until, max(camera.decided, camera.opened))
+            return until
+
+    def withholds(self, span: Span) -> bool:
+        """Tell whether sound of a span may never be released, should nothing more become known."""
+        with self._lock:
+            if self._state is Adulthood.MINOR:
+                return True
+            unproved = self._state is Adulthood.UNPROVED and self._unproved_from is not None
+            return unproved and span.end > (self._unproved_from or 0.0)
+
+    def minors_only(self, span: Span) -> list[Span]:
+        """Return when, in a span, every visible person was a minor or not yet proved to be none."""
+        with self._lock:
+            return [one for one in self._minors_only if one.overlaps(span)]
+
+    def _conclude(self, camera: _Camera, time: float) -> None:
+        if not camera.faces or self._state is Adulthood.MINOR:
+            return
+        most = max(face.weight for face in camera.faces.values())
+        main = [face for face in camera.faces.values() if face.weight >= _MAIN_SHARE * most]
+        if any(face.adult for face in main):
+            self._state = Adulthood.ADULT
+        elif self._state is Adulthood.UNPROVED and any(
+            face.judged_since is not None and time - face.judged_since >= MINOR_AFTER_S for face in main
+        ):
+            self._state = Adulthood.MINOR
+        if len(camera.faces) > 64:
+            kept = sorted(camera.faces.items(), key=lambda item: -item[1].weight)[:32]
+            camera.faces = dict(kept)

@@ -1,0 +1,310 @@
+"""One picture track of a live call: any size in, redacted pieces out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import av
+import av.error
+
+from recorder.call.contract import LiveKind, TimedPicture
+from recorder.live.governor import CADENCES, Level, spares
+from recorder.live.journal import Journal
+from recorder.live.people import PersonAge
+from recorder.live.pieces import TIME_BASE, PicturePiece
+from recorder.sources.upright import Geometry, Planes, Upright, black
+from redaction.model import (
+    Box,
+    Cover,
+    CoverReason,
+    Event,
+    EventKind,
+    Examined,
+    RedactedFrame,
+    Span,
+    VideoFrame,
+)
+from redaction.policy import Policy
+from redaction.video.cover import covered_whole
+from redaction.video.lookahead import Bounds
+from redaction.video.redact import VideoRedactor, VideoStages
+
+__all__ = ["Canvas", "PictureTrack", "Size", "TrackOwner", "bounded"]
+
+Size = tuple[int, int]
+
+LOOK_AHEAD: Final = Bounds(seconds=1.5, bytes=96 * 2**20)
+MOST_LINES: Final = 1080
+MOST_COLUMNS: Final = 1920
+CAMERA_GAP_S: Final = 1.0
+"""A camera that shows nothing new for longer is covered meanwhile."""
+PIECE_S: Final = 600.0
+"""Longest piece: what the second look has to encode anew when it finds something."""
+_SETTLED_S: Final = 1.0
+_CHANGE_EVERY_S: Final = 2.0
+_VERDICTS_EVERY_S: Final = 0.25
+_SMALLEST: Final = 16
+_MOST_FAILURES: Final = 3
+
+
+class Canvas:
+    """Chooses the size at which a track is redacted and stored, and brings pictures to it.
+
+    A sender ramps its size up and down; the canvas follows a size that stays for a second, at most once in two. What
+    comes in another size meanwhile is scaled to fit, on black. Nothing is larger than 1080p.
+    """
+
+    def __init__(self) -> None:
+        self.size: Size | None = None
+        self._changed = float("-inf")
+        self._wanted: tuple[Size, float] | None = None
+        self._upright: Upright | None = None
+
+    def place(self, picture: av.VideoFrame, time: float) -> Planes:
+        """Return a picture's planes, uint8, at the canvas' size, which may just have changed.
+
+        Raises:
+            ValueError: the picture has no size, or cannot be converted.
+        """
+        self._choose(bounded(picture.width, picture.height), time)
+        if self._upright is None or self.size is None:
+            raise ValueError("a picture came before any size")
+        try:
+            return self._upright.convert(picture)
+        except av.error.FFmpegError:
+            raise ValueError("a picture cannot be converted") from None
+
+    def _choose(self, size: Size, time: float) -> None:
+        if size == self.size:
+            self._wanted = None
+            return
+        if self.size is not None:
+            if self._wanted is None or self._wanted[0] != size:
+                self._wanted = (size, time)
+            settled = time - self._wanted[1] >= _SETTLED_S
+            if not settled or time - self._changed < _CHANGE_EVERY_S:
+                return
+        self.size, self._changed, self._wanted = size, time, None
+        self._upright = Upright(Geometry(coded=size, flat=size, bt709=size[1] >= 720))
+
+
+def bounded(width: int, height: int) -> Size:
+    """Return the size scaled down to at most 1080p, either way up, with even edges.
+
+    Raises:
+        ValueError: an edge is too short to show anything.
+    """
+    if min(width, height) < _SMALLEST:
+        raise ValueError("a picture has no size")
+    scale = min(1.0, MOST_COLUMNS / max(width, height), MOST_LINES / min(width, height))
+    if scale == 1.0:
+        return width, height
+    return max(_SMALLEST, int(width * scale) & ~1), max(_SMALLEST, int(height * scale) & ~1)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOwner:
+    """Whose track it is, and where it goes."""
+
+    token: str
+    kind: LiveKind
+    journal: Journal
+    age: PersonAge
+
+
+class PictureTrack:
+    """Redacts one track and writes its pieces; belongs to one thread, but for `forget`.
+
+    Args:
+        owner: whose it is.
+        policy: what to cover.
+        stages: the models of the thread; None covers every picture whole.
+    """
+
+    def __init__(self, owner: TrackOwner, *, policy: Policy, stages: VideoStages | None) -> None:
+        self.owner = owner
+        self._policy = policy
+        self._stages = stages
+        self._canvas = Canvas()
+        self._redactor: VideoRedactor | None = None
+        self._piece: PicturePiece | None = None
+        self._level = Level.FULL
+        self._taken = float("-inf")
+        self._looked = float("-inf")
+        self._failed_before = 0
+        self._failures = 0
+        self._forgotten = False
+        self.covered_now = 0
+        self.decided = 0.0
+
+    def forget(self) -> None:
+        """Write nothing more from now on; may be called from any thread."""
+        self._forgotten = True
+
+    def at_level(self, level: Level, *, time: float) -> None:
+        """Spare more or less from now on, and say so in the participant's facts."""
+        if level is self._level:
+            return
+        self._level = level
+        if self._redactor is not None:
+            self._redactor.pace(CADENCES[level])
+        self._tell(Event(EventKind.LOAD, span=Span(time, time), detail={"level": level.name.lower()}))
+
+    def take(self, picture: TimedPicture) -> None:
+        """Redact the next picture and store what is decided.
+
+        Raises:
+            StorageFailed: the disk refused.
+            Exception: a stage failed; call `fail` next.
+        """
+        since = picture.time - self._taken
+        if self._forgotten or since <= 0 or spares(self._level, since=since):
+            return
+        pause = CAMERA_GAP_S + (1.0 if self._level is Level.COVERED else 0.0)
+        if self.owner.kind is LiveKind.CAMERA and self._taken >= 0 and since > pause:
+            self.lost(self._taken, picture.time, "no pictures")
+        self._taken = picture.time
+        if self._level is Level.COVERED and self._canvas.size is not None:
+            self._push(black(*self._canvas.size), picture.time, whole=True)
+            return
+        try:
+            planes = self._canvas.place(picture.frame, picture.time)
+        except ValueError:
+            self._cover(picture.time)
+            return
+        self._push(planes, picture.time, whole=False)
+
+    def lost(self, start: float, end: float, reason: str) -> None:
+        """Cover a stretch in which nothing came, and log it as a gap."""
+        self._tell(Event(EventKind.GAP, span=Span(start, max(start, end)), detail={"reason": reason}))
+        at = max(start, self._taken) + 0.05
+        if self._taken >= 0 and at < end:
+            self._taken = at
+            self._cover(at)
+
+    def fail(self, *, time: float) -> None:
+        """Close the piece after a stage failed; after the third time every picture is covered whole."""
+        self._failures += 1
+        if self._failures >= _MOST_FAILURES:
+            self._stages = None
+        self._drop_redactor()
+        self._tell(
+            Event(
+                EventKind.GAP,
+                span=Span(max(0.0, self.decided), max(self.decided, time)),
+                detail={"reason": "a stage failed"},
+            )
+        )
+        self._close_piece()
+
+    def finish(self) -> None:
+        """Store what is held and close the piece.
+
+        Raises:
+            StorageFailed: the disk refused.
+        """
+        if self._redactor is not None and not self._forgotten:
+            self._store(self._redactor.flush())
+            self._told()
+        self._drop_redactor()
+        self._close_piece()
+
+    def abandon(self) -> None:
+        """Let go of everything at once."""
+        self._forgotten = True
+        self._drop_redactor()
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            piece.abandon()
+
+    def _cover(self, time: float) -> None:
+        if self._canvas.size is not None:
+            self._push(black(*self._canvas.size), time, whole=True)
+
+    def _push(self, planes: Planes, time: float, *, whole: bool) -> None:
+        frame = VideoFrame(*planes, round(time / TIME_BASE), TIME_BASE, whole_cover=whole)
+        if self._stages is None:
+            cover = Cover(Box(0, 0, frame.width, frame.height), CoverReason.WHOLE)
+            self._store([RedactedFrame(covered_whole(frame), (cover,), Examined.COVERED)])
+            return
+        if self._redactor is None:
+            self._redactor = VideoRedactor(
+                width=frame.width,
+                height=frame.height,
+                policy=self._policy,
+                stages=self._stages,
+                track=str(self.owner.kind),
+                bounds=LOOK_AHEAD,
+                cadence=CADENCES[self._level],
+                threaded=False,
+            )
+            self._failed_before = 0
+        done = self._redactor.push(frame)
+        self._judge(time)
+        self._store(done)
+        self._told()
+
+    def _judge(self, time: float) -> None:
+        if self.owner.kind is not LiveKind.CAMERA or self._redactor is None:
+            return
+        if time - self._looked >= _VERDICTS_EVERY_S:
+            self._looked = time
+            self.owner.age.saw(self, time, self._redactor.verdicts())
+
+    def _store(self, frames: Sequence[RedactedFrame]) -> None:
+        for redacted in frames:
+            if self._forgotten:
+                return
+            self._piece_for(redacted.frame).write(redacted)
+            self.decided = redacted.frame.time
+            self.covered_now = len(redacted.covers)
+            if self.owner.kind is LiveKind.CAMERA:
+                self.owner.age.stored(self, redacted)
+
+    def _piece_for(self, frame: VideoFrame) -> PicturePiece:
+        piece, time = self._piece, frame.time
+        if piece is not None and (piece.size != (frame.width, frame.height) or time - piece.start >= PIECE_S):
+            self._close_piece()
+            piece = None
+        if piece is None:
+            owner = self.owner
+            piece = self._piece = PicturePiece(
+                owner.journal.piece(owner.token, owner.kind.value),
+                kind=owner.kind.value,
+                start=time,
+                width=frame.width,
+                height=frame.height,
+                output=self._policy.output,
+            )
+        return piece
+
+    def _told(self) -> None:
+        if self._redactor is None:
+            return
+        events = self._redactor.drain_events()
+        failed = self._redactor.failed_detections
+        if self._piece is not None:
+            self._piece.told(events, failed=failed - self._failed_before)
+        self._failed_before = failed
+        for event in events:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        if not self._forgotten:
+            self.owner.journal.fact(self.owner.token, event, track=self.owner.kind.value)
+
+    def _close_piece(self) -> None:
+        piece, self._piece = self._piece, None
+        if piece is None:
+            return
+        if self._forgotten:
+            piece.abandon()
+        else:
+            piece.close()
+
+    def _drop_redactor(self) -> None:
+        redactor, self._redactor = self._redactor, None
+        if redactor is not None:
+            redactor.close()
