@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import Transcript
+from recorder.call.receipts import Receipts
 from redaction.policy import Policy
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -24,6 +25,7 @@ SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "manifest": Manifest,
     "transcript": Transcript,
     "policy": Policy,
+    "receipts": Receipts,
 }
 
 NOTES: Final = {
