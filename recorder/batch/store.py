@@ -42,7 +42,7 @@ _COLUMNS: Final = (
 _SCHEMA: Final = """
 CREATE TABLE recordings (
     id TEXT PRIMARY KEY, source TEXT NOT NULL, size INTEGER NOT NULL, version TEXT NOT NULL,
-    spec TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, job INTEGER, claimed REAL NOT NULL DEFAULT 0,
+    spec TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, owner INTEGER, claimed REAL NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
     seconds REAL NOT NULL DEFAULT 0, media_seconds REAL NOT NULL DEFAULT 0, bundle TEXT NOT NULL DEFAULT '',
     worker TEXT NOT NULL DEFAULT '', figures TEXT NOT NULL DEFAULT '{}', attention TEXT NOT NULL DEFAULT '[]',
@@ -327,7 +327,7 @@ class Store:
             if row is None:
                 return None
             self._db.execute(
-                "UPDATE recordings SET state = 'running', job = ?, claimed = ? WHERE id = ?",
+                "UPDATE recordings SET state = 'running', owner = ?, claimed = ? WHERE id = ?",
                 (self._job, time.time(), row[0]),
             )
         return WorkItem(id=row[0], source=row[1], size=row[2], version=row[3])
@@ -445,7 +445,7 @@ class Store:
         """Leave: whatever this job still held is pending again."""
         with self._change():
             self._db.execute(
-                "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND job = ?", (self._job,)
+                "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND owner = ?", (self._job,)
             )
             self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (time.time(), self._job))
 
@@ -468,7 +468,7 @@ class Store:
             )
             if not lives:
                 self._db.execute(
-                    "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND job = ?", (job,)
+                    "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND owner = ?", (job,)
                 )
                 self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (now, job))
 
