@@ -1,0 +1,378 @@
+"""The engine of a Ray cluster: actors that hold one worker process each, so that models stay loaded.
+
+Through Ray travel the job, the items and what happened: URLs, ids and figures as short JSON, which Ray passes inside
+its messages. No frame, sample or word ever enters its object store, so none can be spilled to a disk.
+
+Who tries again: nobody here. Actors are created with `max_restarts=0` and their calls with `max_task_retries=0`, so
+Ray neither restarts an actor nor repeats a call whose answer was lost: a recording might else be redacted twice without
+the plan knowing. An actor or node that is lost gives `LOST` for its one item, the actor is killed for good (it may only
+have been cut off), and the driver alone decides by its ledger whether the item is tried once more. Only an item that an
+idle actor never began, since its node was gone by then, is given to another actor at once. A recording that is refused
+is an answer, not a failure, and is never tried again for being refused.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter
+
+from recorder import __version__
+from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
+from recorder.batch.local import LocalEngine, Size
+from recorder.process import harden
+from redaction.errors import ExitCode, InternalError, UsageError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+__all__ = ["EMBEDDED", "Placement", "RayEngine"]
+
+EMBEDDED: Final = "local"
+"""Address of a Ray that lives and dies with this process."""
+
+_POLL_S: Final = 1.0
+_ACTOR_BYTES: Final = 256 << 20
+"""What an actor takes beside its worker process."""
+_OBJECT_STORE_BYTES: Final = 80 << 20
+"""The least that Ray accepts: nothing is put there."""
+_LOOK_EVERY_S: Final = 5.0
+_CLOSE_S: Final = 70.0
+_LAST_WORDS_S: Final = 5.0
+_HAPPENINGS: TypeAdapter[list[Happening]] = TypeAdapter(list[Happening])
+_QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # it would end actors; their workers are bounded, and the kernel's first
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_enable_metrics_collection": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What each actor asks of the cluster.
+
+    Attributes:
+        cpus: cores; the worker's threads.
+        gpus: share of a GPU, 0 for none.
+        memory_bytes: of the worker process.
+        start_s: how long an actor may wait for a place, which on a cluster that grows includes booting a machine.
+    """
+
+    cpus: float
+    memory_bytes: int
+    gpus: float = 0.0
+    start_s: float = 900.0
+
+
+class _Holder:
+    """What runs as an actor: a local engine of one worker."""
+
+    def __init__(self, job: str, version: str) -> None:
+        harden()
+        if version != __version__:
+            raise RuntimeError("versions differ")
+        spec = JobSpec.model_validate_json(job)
+        size = Size(jobs=1, threads=spec.threads, memory_bytes=spec.limits.memory_bytes, cores=((),))
+        self._engine = LocalEngine(spec, size)
+
+    def begin(self, item: str) -> bytes:
+        """Begin an item, and return what happened first."""
+        self._engine.submit(WorkItem.model_validate_json(item))
+        return self.poll()
+
+    def poll(self) -> bytes:
+        """Return what happened as JSON; waits a moment for the first of it."""
+        return _HAPPENINGS.dump_json(list(self._engine.poll(_POLL_S)))
+
+    def close(self, now: bool) -> None:
+        """End the worker."""
+        self._engine.close(now=now)
+
+
+@dataclass(slots=True)
+class _Seat:
+    """An actor and the item it works on.
+
+    Attributes:
+        answered: the actor has answered ever, so it runs.
+        begun: it has answered since it was given the item.
+    """
+
+    name: str
+    actor: Any
+    began: float
+    item: WorkItem | None = None
+    call: ObjectRef[bytes] | None = None
+    answered: bool = False
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class _Cluster:
+    """A connection to Ray, and the folder of an embedded one."""
+
+    embedded: bool
+    connected: bool
+    folder: Path | None = field(default=None)
+
+
+class RayEngine:
+    """An `Engine` of actors on a Ray cluster.
+
+    Args:
+        job: what every worker knows; `destination` and `source` must mean the same on every node.
+        placement: what each actor asks for.
+        address: `ray://HOST:10001`, `HOST:6379`, `auto`, or `local` for a Ray that lives and dies with this process.
+        jobs: number of actors; None takes as many as the nodes that are there carry, looked at anew as it goes on.
+            On a cluster that grows by demand it must be given, since waiting actors are that demand.
+
+    Raises:
+        UsageError: Ray is not installed, or there is no cluster at the address.
+    """
+
+    def __init__(
+        self, job: JobSpec, placement: Placement, *, address: str = EMBEDDED, jobs: int | None = None
+    ) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise UsageError(
+                "The engine `ray` needs a package that is not there: pip install 'offrecord[ray]'."
+            )
+        self._job = job.model_dump_json()
+        self._placement = placement
+        self._jobs = jobs
+        self._seats: list[_Seat] = []
+        self._ended: list[Outcome] = []
+        self._count = 0
+        self._closed = False
+        self._looked_at = float("-inf")
+        self._room = 0
+        self._cluster = _connect(address, placement, jobs)
+
+    @property
+    def slots(self) -> int:
+        """Number of actors that the cluster carries, or that was asked for."""
+        if self._jobs is not None:
+            return self._jobs
+        if time.monotonic() - self._looked_at > _LOOK_EVERY_S:
+            self._looked_at = time.monotonic()
+            self._room = _room(self._placement)
+        return self._room
+
+    def submit(self, item: WorkItem) -> None:
+        """Begin an item on an idle actor, or on a new one.
+
+        Raises:
+            InternalError: every slot is taken.
+        """
+        busy = sum(seat.item is not None for seat in self._seats)
+        if self._closed or busy >= max(1, self.slots):
+            raise InternalError("A recording was given to an engine whose workers are all busy.")
+        self._give(item, next((seat for seat in self._seats if seat.item is None), None) or self._seat())
+
+    def _give(self, item: WorkItem, seat: _Seat) -> None:
+        seat.item = item
+        seat.began = time.monotonic()
+        seat.begun = False
+        seat.call = seat.actor.begin.remote(item.model_dump_json())
+
+    def poll(self, timeout_s: float) -> Sequence[Happening]:
+        """Return what has happened, waiting at most that long for the first of it."""
+        import ray
+
+        happenings: list[Happening] = [*self._ended]
+        self._ended.clear()
+        calls: dict[Any, _Seat] = {seat.call: seat for seat in self._seats if seat.call is not None}
+        if not calls:
+            if not happenings:
+                time.sleep(max(0.001, timeout_s))
+            return happenings
+        ready, _ = ray.wait(
+            list(calls), num_returns=1, timeout=0 if happenings else max(0.001, timeout_s), fetch_local=False
+        )
+        if ready:  # and whatever else is there already
+            ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0, fetch_local=False)
+        for call in ready:
+            happenings += self._take(calls[call])
+        return [*happenings, *self._give_up_waiting()]
+
+    def close(self, *, now: bool) -> None:
+        """End the actors, and the cluster if it is embedded."""
+        import ray
+
+        if self._closed:
+            return
+        self._closed = True
+        calls: list[Any] = [seat.actor.close.remote(now) for seat in self._seats if seat.answered or not now]
+        if calls:
+            ray.wait(calls, num_returns=len(calls), timeout=_CLOSE_S if now else None, fetch_local=False)
+            for seat in self._seats:
+                if seat.item is not None and seat.answered:
+                    self._ended += [item for item in self._last_words(seat) if isinstance(item, Outcome)]
+        for seat in self._seats:
+            ray.kill(seat.actor, no_restart=True)
+        self._seats.clear()
+        _disconnect(self._cluster)
+
+    def _last_words(self, seat: _Seat) -> list[Happening]:
+        import ray
+
+        try:
+            said = ray.get(
+                [call for call in (seat.call, seat.actor.poll.remote()) if call is not None], timeout=5
+            )
+        except (ray.exceptions.RayError, ConnectionError):
+            return []
+        return [happening for part in said for happening in self._named(seat, part)]
+
+    def _seat(self) -> _Seat:
+        import ray
+
+        self._count += 1
+        placement = self._placement
+        remote = ray.remote(_Holder).options(
+            num_cpus=placement.cpus,
+            num_gpus=placement.gpus,
+            memory=placement.memory_bytes + _ACTOR_BYTES,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=2,  # asked to stop while it is being polled
+        )
+        seat = _Seat(f"r{self._count}", remote.remote(self._job, __version__), time.monotonic())
+        self._seats.append(seat)
+        return seat
+
+    def _take(self, seat: _Seat) -> list[Happening]:
+        """Take an answer and ask for the next one; an actor that is gone gives the outcome of its item."""
+        import ray
+
+        call: Any = seat.call
+        try:
+            happenings = self._named(seat, ray.get(call))
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            return self._lose(seat, error)
+        seat.answered = seat.begun = True
+        ended = any(isinstance(happening, Outcome) for happening in happenings)
+        seat.item = None if ended else seat.item
+        seat.call = None if ended else seat.actor.poll.remote()
+        return happenings
+
+    def _named(self, seat: _Seat, said: bytes) -> list[Happening]:
+        return [item.model_copy(update={"worker": seat.name}) for item in _HAPPENINGS.validate_json(said)]
+
+    def _give_up_waiting(self) -> list[Happening]:
+        """Give up items whose actor found no place in time."""
+        late = time.monotonic() - self._placement.start_s
+        waiting = [seat for seat in self._seats if seat.item and not seat.answered and seat.began < late]
+        return [happening for seat in waiting for happening in self._lose(seat, None)]
+
+    def _lose(self, seat: _Seat, error: Exception | None) -> list[Happening]:
+        """Count an actor as lost: it may live on behind a broken line, so it is killed."""
+        import ray
+
+        item = seat.item
+        if item is None:
+            raise InternalError("An actor without an item was waited for.")
+        with suppress(ray.exceptions.RayError, ConnectionError, ValueError):  # the cluster may know already
+            ray.kill(seat.actor, no_restart=True)
+        self._seats.remove(seat)
+        if seat.answered and not seat.begun and not self._closed:
+            self._give(item, self._seat())
+            return []
+        return [
+            Outcome(
+                item=item.id,
+                state=OutcomeState.LOST,
+                status=int(ExitCode.INTERNAL),
+                reason=_reason(error, seat),
+                seconds=round(time.monotonic() - seat.began, 3),
+                worker=seat.name,
+            )
+        ]
+
+
+def _reason(error: Exception | None, seat: _Seat) -> str:
+    if error is None:
+        return "No machine of the cluster had room for its worker in time."
+    if not seat.answered:
+        return "Its worker could not be started; is the same version of offrecord on every node?"
+    return f"The machine or process of its worker was lost ({type(error).__name__})."
+
+
+def _room(placement: Placement) -> int:
+    """Return how many actors the nodes that are there carry when nothing else runs on them."""
+    import ray
+
+    room = 0
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    for node in nodes:
+        has = node["Resources"] if node["Alive"] else {}
+        counts = [
+            has.get("CPU", 0) // placement.cpus,
+            has.get("memory", 0) // (placement.memory_bytes + _ACTOR_BYTES),
+        ]
+        if placement.gpus:
+            counts.append(has.get("GPU", 0) // placement.gpus)
+        room += int(min(counts))
+    return room
+
+
+def _connect(address: str, placement: Placement, jobs: int | None) -> _Cluster:
+    """Connect to a cluster, or start one that reports nothing, shows nothing and listens on this machine alone."""
+    os.environ.update(_QUIET)
+    import ray
+
+    if ray.is_initialized():
+        return _Cluster(embedded=False, connected=False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    folder: Path | None = None
+    try:
+        if address == EMBEDDED:
+            folder = Path(tempfile.mkdtemp(prefix="offrecord-ray-"))
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=str(folder),
+                **common,
+            )
+        else:
+            ray.init(address=address, **common)
+    except (ConnectionError, RuntimeError, ValueError, OSError):
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise UsageError(
+            "There is no Ray cluster at the address given, or it could not be started; see docs/batch.md."
+        ) from None
+    finally:
+        for number, handler in handlers.items():  # Ray takes SIGTERM for itself
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+    cluster = _Cluster(embedded=folder is not None, connected=True, folder=folder)
+    if jobs is None and not _room(placement):
+        _disconnect(cluster)
+        raise UsageError("No node of the Ray cluster has the cores and memory that one worker needs.")
+    return cluster
+
+
+def _disconnect(cluster: _Cluster) -> None:
+    import ray
+
+    if cluster.connected:
+        ray.shutdown()
+    if cluster.folder is not None:
+        shutil.rmtree(cluster.folder, ignore_errors=True)
