@@ -26,7 +26,7 @@ from redaction.weights import cache_root
 from samples.picture import FPS, HEIGHT, WIDTH, CallPicture
 from samples.speech import RATE, SCRIPT, CallSpeech, Line, SpokenWord, speak_call
 
-__all__ = ["PLANTED", "FaceTruth", "Sample", "Truth", "main", "make_call"]
+__all__ = ["PLANTED", "FaceTruth", "Sample", "Truth", "edition", "main", "make_call", "mouth"]
 
 _FILE_NAME: Final = "Laura Bennett and Daniel Carter"
 _TAGS: Final = {
@@ -114,7 +114,7 @@ def make_call(
     Raises:
         ModelMissing: the photograph's package cannot be had.
     """
-    place = (folder or cache_root() / "samples") / _edition(script)
+    place = (folder or cache_root() / "samples") / edition(script)
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{_FILE_NAME}.{container}"
     truth_path = place / f"truth.{container}.json"
@@ -128,7 +128,7 @@ def make_call(
     return Sample(path, truth)
 
 
-def _edition(script: Sequence[Line]) -> str:
+def edition(script: Sequence[Line]) -> str:
     """Return a name that changes whenever the script or the program that makes the sample does."""
     digest = hashlib.sha256("\n".join(line.text for line in script).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -138,7 +138,7 @@ def _edition(script: Sequence[Line]) -> str:
 
 def _write(path: Path, speech: CallSpeech) -> Truth:
     duration = len(speech.samples) / RATE
-    picture = CallPicture(_mouth(speech, round(duration * FPS)))
+    picture = CallPicture(mouth(speech, round(duration * FPS), speaker=0))
     faces: list[FaceTruth] = []
     with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix == ".mp4" else {}) as out:
         out.metadata.update(_TAGS)
@@ -175,12 +175,12 @@ def _write(path: Path, speech: CallSpeech) -> Truth:
     return Truth(duration, speech.words, tuple(faces))
 
 
-def _mouth(speech: CallSpeech, frames: int) -> NDArray[np.float32]:
-    """Return how far the person in the picture opens the mouth in each frame, 0 to 1."""
+def mouth(speech: CallSpeech, frames: int, *, speaker: int) -> NDArray[np.float32]:
+    """Return how far a speaker opens the mouth in each frame, 0 to 1."""
     step = RATE // FPS
     samples = np.pad(speech.samples, (0, max(0, frames * step - len(speech.samples))))[: frames * step]
     level = np.sqrt(np.square(samples.reshape(frames, step)).mean(axis=1))
-    own = [word.span for word in speech.words if word.speaker == 0]
+    own = [word.span for word in speech.words if word.speaker == speaker]
     speaking = np.array([any(span.start <= n / FPS < span.end for span in own) for n in range(frames)])
     return np.asarray(np.clip(level / 0.12, 0, 1) * speaking, np.float32)
 

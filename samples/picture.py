@@ -40,6 +40,7 @@ _MOUTH: Final = (222.0, 145.0)
 _TILE: Final = Box(48, 60, 656, 630)
 _CHART: Final = Box(688, 168, 1232, 522)
 _BACKGROUND: Final = (36, 33, 32)
+_WALL: Final = (150, 160, 168)
 _NOISE_SHIFTS: Final = 64
 
 Picture = NDArray[np.uint8]
@@ -99,6 +100,16 @@ class CallPicture:
         """Yield each frame, uint8 (720, 1280, 3) BGR, with the box of its face, ear to ear and brow to chin."""
         for number in range(len(self)):
             yield self._frame(number)
+
+    def cameras(self, *, width: int, height: int, mirrored: bool) -> Iterator[Picture]:
+        """Yield the person alone, as a webcam's picture, uint8 (height, width, 3) BGR, before a plain wall."""
+        shown = round(_TILE.width * height / _TILE.height)
+        left = (width - shown) // 2
+        for number in range(len(self)):
+            person, _ = self._person(number / FPS, float(self._loudness[number]))
+            frame = np.full((height, width, 3), _WALL, np.uint8)
+            frame[:, left : left + shown] = cv2.resize(person, (shown, height), interpolation=cv2.INTER_AREA)
+            yield np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame
 
     def _frame(self, number: int) -> tuple[Picture, Box]:
         seconds = number / FPS
