@@ -88,7 +88,7 @@ class VideoWriter:
             path: the file to write; the caller deletes it if anything fails.
             width: luma width in pixels of every frame.
             height: luma height in pixels of every frame.
-            time_base: seconds per pts unit of the frames; a unit shorter than 1/90,000 s is rounded to that.
+            time_base: seconds per pts unit of the file; a unit shorter than 1/90,000 s is rounded to that.
             crf: x264's constant rate factor.
             preset: x264's preset.
             threads: of the encoder.
@@ -103,7 +103,6 @@ class VideoWriter:
         self._size = (width, height)
         self._padded = (width + width % 2, height + height % 2)
         self._time_base = time_base if time_base >= _FINEST else _FINEST
-        self._scale = time_base / self._time_base
         self._key_every = int(_KEY_EVERY_S / self._time_base)
         self._next_key: int | None = None
         self._last: int | None = None
@@ -132,7 +131,7 @@ class VideoWriter:
 
     def begins_fragment(self, frame: VideoFrame) -> bool:
         """Tell whether writing this frame next completes the fragment of those before it."""
-        return self._next_key is None or round(frame.pts * self._scale) >= self._next_key
+        return self._next_key is None or round(self._pts(frame)) >= self._next_key
 
     @classmethod
     def of_track(cls, path: Path, track: TrackInfo, output: OutputSection) -> Self:
@@ -161,9 +160,10 @@ class VideoWriter:
         container = self._open()
         if (frame.width, frame.height) != self._size:
             raise InternalError("A frame of another size came to the encoder.")
-        pts = round(frame.pts * self._scale)
+        exact = self._pts(frame)
+        pts = round(exact)
         if self._last is not None and pts <= self._last:
-            pts = self._last + 1 if frame.pts * self._scale > self._last - 1 else -1
+            pts = self._last + 1 if exact > self._last - 1 else -1
         if pts < 0:
             raise InternalError("A frame came to the encoder out of order.")
         self._last = pts
@@ -197,6 +197,10 @@ class VideoWriter:
         if self._container is None:
             raise InternalError("A closed encoder was written to.")
         return self._container
+
+    def _pts(self, frame: VideoFrame) -> Fraction:
+        """Return a frame's time in units of the file, whatever unit the frame counts in."""
+        return frame.pts * frame.time_base / self._time_base
 
     def _picture(self, frame: VideoFrame, pts: int) -> AvVideoFrame:
         picture = AvVideoFrame(*self._padded, "yuv420p")

@@ -327,3 +327,14 @@ def test_writer_of_a_track_takes_size_clock_colours_and_policy(tmp_path: Path) -
         assert (stored.width, stored.height, stored.bt709) == (64, 48, True)
         assert len(list(decode_back(path).video("V1"))) == 5
     assert sizes[0] > 2 * sizes[1]
+
+
+def test_frames_may_count_in_another_unit_than_the_file(tmp_path: Path) -> None:
+    """Frames keep their times when they come in the unit of a stored file rather than of the track."""
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, width=64, height=48, time_base=Fraction(1, 1000)) as writer:
+        for number in range(5):
+            frame = _frame(number)
+            writer.write(VideoFrame(frame.y, frame.u, frame.v, 512 * number, Fraction(1, 12_800)))
+    stored = frames_of(list(decode_back(path).video("V1")))
+    assert [frame.time for frame in stored] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
