@@ -202,29 +202,32 @@ def verified_sound(
     if sound.method == "mute":
         return VerifiedSound(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
     wanted = personal_words(heard)
+    compared = SpeakerSplitter.available()
     events: list[Event] = []
     silent: list[Span] = []
-    for number in range(_SOUND_ROUNDS + 1):
+    silenced = redrawn = 0
+    highest = -1.0
+    while True:
         hits = _heard_again(sound.path, wanted, stages=stages, progress=progress, cancellation=cancellation)
-        if not hits:
+        if hits:
+            if silenced == _SOUND_ROUNDS:
+                raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
+            silenced += 1
+            events += [
+                Event(EventKind.MENDED, span=span, detail={"reason": "personal word heard"}) for span in hits
+            ]
+            silent += [span.padded(0.3, 0.3) for span in hits]
+            sound = rerender(silent)
+            continue
+        highest = _voice_check(sound, heard, source, tracks, cancellation) if compared else -1.0
+        if highest < SAME_SPEAKER_COSINE or sound.method != "resynthesize" or redrawn == _VOICE_ROUNDS:
             break
-        if number == _SOUND_ROUNDS:
-            raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
-        events += [
-            Event(EventKind.MENDED, span=span, detail={"reason": "personal word heard"}) for span in hits
-        ]
-        silent += [span.padded(0.3, 0.3) for span in hits]
-        sound = rerender(silent)
-    checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
-    if not SpeakerSplitter.available():
-        return VerifiedSound(sound, tuple(checks), tuple(events), ("voices-not-compared",))
-    highest = _voice_check(sound, heard, source, tracks, cancellation)
-    for _ in range(_VOICE_ROUNDS):
-        if highest < SAME_SPEAKER_COSINE or sound.method != "resynthesize":
-            break
-        sound = rerender(silent)  # with voices drawn anew
+        redrawn += 1
         events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
-        highest = _voice_check(sound, heard, source, tracks, cancellation)
+        sound = rerender(silent)  # which draws new voices, so what they say is heard again
+    checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
+    if not compared:
+        return VerifiedSound(sound, tuple(checks), tuple(events), ("voices-not-compared",))
     passed = highest < SAME_SPEAKER_COSINE
     if not passed and sound.method == "resynthesize":
         raise RedactionIncomplete("A stored voice may be recognised as one that spoke.")
