@@ -1,0 +1,271 @@
+"""Join stored pictures into one track on the call clock; in between it is black."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av.error
+import numpy as np
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from recorder.bundle.media import VideoWriter, bring_to_disk, create_mp4, media_errors, reopen
+from recorder.bundle.writer import storage_errors
+from recorder.flow import Cancellation
+from redaction.errors import InternalError, UnreadableInput
+from redaction.model import Span, VideoFrame
+from redaction.policy import OutputSection
+
+__all__ = ["Part", "join_pictures"]
+
+TICKS: Final = Fraction(1, 90_000)
+_BLACK_EVERY_S: Final = 1.0
+_SHORTEST_HOLE_S: Final = 0.05
+_BLACK: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stored picture on the call clock.
+
+    Attributes:
+        start: call time of its first frame in seconds.
+        end: call time until which its last frame is shown.
+    """
+
+    path: Path
+    start: float
+    end: float
+    width: int
+    height: int
+
+    @property
+    def span(self) -> Span:
+        """When it is shown."""
+        return Span(self.start, self.end)
+
+
+def join_pictures(
+    parts: Sequence[Part],
+    out: Path,
+    *,
+    duration: float,
+    output: OutputSection,
+    cancellation: Cancellation,
+) -> tuple[int, int]:
+    """Write one track from 0 to `duration`, in order of time, black where there is no part.
+
+    Parts of one size are joined as they are encoded; others are encoded anew, each as large as fits into the largest.
+
+    Returns:
+        Width and height in pixels.
+
+    Raises:
+        StorageFailed: the file cannot be written.
+        InternalError: a part cannot be read back.
+    """
+    ordered = sorted(parts, key=lambda part: part.start)
+    if not ordered:
+        raise InternalError("There is no picture to join.")
+    width = max(part.width for part in ordered)
+    height = max(part.height for part in ordered)
+    black = out.with_name(out.name + ".black.mp4")
+    try:
+        if all((part.width, part.height) == (width, height) for part in ordered):
+            _write_black(black, width=width, height=height, output=output)
+            if _alike([black, *(part.path for part in ordered)]):
+                _remux(ordered, black, out, duration=duration, cancellation=cancellation)
+                return width, height
+        _encode(
+            ordered,
+            out,
+            size=(width, height),
+            duration=duration,
+            output=output,
+            cancellation=cancellation,
+        )
+    finally:
+        with storage_errors():
+            black.unlink(missing_ok=True)
+    return width, height
+
+
+def _write_black(path: Path, *, width: int, height: int, output: OutputSection) -> None:
+    with VideoWriter(
+        path,
+        width=width,
+        height=height,
+        time_base=TICKS,
+        crf=output.crf,
+        preset=output.preset,
+        threads=1,
+        fragmented=True,
+    ) as writer:
+        writer.write(_black_frame(width, height, 0))
+
+
+def _black_frame(width: int, height: int, pts: int) -> VideoFrame:
+    chroma = ((height + 1) // 2, (width + 1) // 2)
+    return VideoFrame(
+        np.full((height, width), _BLACK, np.uint8),
+        np.full(chroma, 128, np.uint8),
+        np.full(chroma, 128, np.uint8),
+        pts,
+        TICKS,
+    )
+
+
+def _alike(paths: Sequence[Path]) -> bool:
+    """Tell whether one description of the codec serves all, and no frame waits for a later one."""
+    known: set[bytes | None] = set()
+    with media_errors():
+        for path in paths:
+            with reopen(path) as container:
+                stream = container.streams[0]
+                if not isinstance(stream, VideoStream) or stream.codec_context.has_b_frames:
+                    return False
+                known.add(stream.codec_context.extradata)
+    return len(known) == 1
+
+
+def _remux(
+    parts: Sequence[Part], black: Path, out: Path, *, duration: float, cancellation: Cancellation
+) -> None:
+    end = _ticks(duration)
+    with media_errors(), reopen(black) as filler:
+        container = create_mp4(out)
+        try:
+            stream = container.add_stream_from_template(filler.streams[0], opaque=True)
+            stream.time_base = TICKS
+            writer = _Packets(container, stream, black)
+            for number, part in enumerate(parts):
+                cancellation.check()
+                start = max(_ticks(part.start), writer.at)
+                writer.fill(start)
+                until = _ticks(parts[number + 1].start) if number + 1 < len(parts) else end
+                writer.copy(part.path, start, min(until, max(start + 1, _ticks(part.end)), end))
+            writer.fill(end, last=True)
+            writer.finish(end)
+        finally:
+            container.close()
+    bring_to_disk(out)
+
+
+class _Packets:
+    """Writes packets at call times, each lasting until the next.
+
+    Attributes:
+        at: time, in ticks, up to which something is shown.
+    """
+
+    def __init__(self, container: OutputContainer, stream: Stream, black: Path) -> None:
+        self._container = container
+        self._stream = stream
+        self._black = black
+        self._held: Packet[Stream] | None = None
+        self.at = 0
+
+    def fill(self, until: int, *, last: bool = False) -> None:
+        """Show black up to a time; a hole too short to be seen stays with the frame before it."""
+        begun = self._held is not None
+        if until <= self.at or (begun and not last and until - self.at < _ticks(_SHORTEST_HOLE_S)):
+            return
+        if begun and last and until - self.at < _ticks(_SHORTEST_HOLE_S):
+            return
+        for pts in range(self.at, until, _ticks(_BLACK_EVERY_S)):
+            with reopen(self._black) as container:
+                packet = next(item for item in container.demux(container.streams[0]) if item.size)
+                self._write(packet, pts)
+        self.at = until
+
+    def copy(self, path: Path, start: int, until: int) -> None:
+        """Show a part from a time until another."""
+        with reopen(path) as container:
+            source = container.streams[0]
+            for packet in container.demux(source):
+                if not packet.size or packet.pts is None:
+                    continue
+                pts = start + round(packet.pts * packet.time_base / TICKS)
+                if pts >= until:
+                    break
+                self._write(packet, pts)
+        self.at = until
+
+    def finish(self, end: int) -> None:
+        """Write what is held back, lasting to the end."""
+        held, self._held = self._held, None
+        if held is not None and held.pts is not None:
+            held.duration = max(1, end - held.pts)
+            self._container.mux_one(held)
+
+    def _write(self, packet: Packet[Stream], pts: int) -> None:
+        held = self._held
+        if held is not None and held.pts is not None:
+            if pts <= held.pts:
+                raise InternalError("A stored picture is out of order.")
+            held.duration = pts - held.pts
+            self._container.mux_one(held)
+        packet.stream = self._stream
+        packet.time_base = TICKS
+        packet.pts = packet.dts = pts
+        self._held = packet
+
+
+def _encode(
+    parts: Sequence[Part],
+    out: Path,
+    *,
+    size: tuple[int, int],
+    duration: float,
+    output: OutputSection,
+    cancellation: Cancellation,
+) -> None:
+    from recorder.bundle.scaling import placed  # cv2, which a remux needs not
+
+    width, height = size
+    with VideoWriter(
+        out, width=width, height=height, time_base=TICKS, crf=output.crf, preset=output.preset
+    ) as writer:
+        at, end = 0, _ticks(duration)
+
+        def fill(until: int) -> None:
+            for pts in range(at, until, _ticks(_BLACK_EVERY_S)):
+                writer.write(_black_frame(width, height, pts))
+
+        for number, part in enumerate(parts):
+            start = max(_ticks(part.start), at)
+            if not number or start - at >= _ticks(_SHORTEST_HOLE_S):
+                fill(start)
+            until = _ticks(parts[number + 1].start) if number + 1 < len(parts) else end
+            until = min(until, max(start + 1, _ticks(part.end)), end)
+            for frame in _frames(part.path, start):
+                cancellation.check()
+                if frame.pts >= until:
+                    break
+                writer.write(placed(frame, width=width, height=height))
+            at = max(at, until)
+        fill(end)
+
+
+def _frames(path: Path, start: int) -> Iterator[VideoFrame]:
+    from recorder.bundle.scaling import planes
+
+    try:
+        with reopen(path) as container:
+            for picture in container.decode(video=0):
+                if picture.pts is None or picture.time_base is None:
+                    continue
+                y, u, v = planes(picture)
+                yield VideoFrame(y, u, v, start + round(picture.pts * picture.time_base / TICKS), TICKS)
+    except (av.error.FFmpegError, UnreadableInput, IndexError):
+        raise InternalError("A stored picture cannot be read back.") from None
+
+
+def _ticks(seconds: float) -> int:
+    return round(seconds / TICKS)
