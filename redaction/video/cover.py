@@ -77,10 +77,9 @@ def solid(planes: Planes, box: Box, *, mask: NDArray[np.bool_] | None = None) ->
     whole[inside.y1 - area.y1 : inside.y2 - area.y1, inside.x1 - area.x1 : inside.x2 - area.x1] = mask[
         inside.y1 - box.y1 : inside.y2 - box.y1, inside.x1 - box.x1 : inside.x2 - box.x1
     ]
-    quarter = whole[0::2, 0::2] | whole[1::2, 0::2] | whole[0::2, 1::2] | whole[1::2, 1::2]
-    for row in (0, 1):
-        for column in (0, 1):
-            whole[row::2, column::2] = quarter
+    pairs = whole.view(np.uint16)
+    quarter = (pairs[0::2] | pairs[1::2]) != 0
+    whole = np.repeat(np.repeat(quarter, 2, axis=1), 2, axis=0)
     for plane, value, step, part in zip(planes, FILL, (1, 2, 2), (whole, quarter, quarter), strict=True):
         target = plane[area.y1 // step : -(-area.y2 // step), area.x1 // step : -(-area.x2 // step)]
         np.copyto(target, value, where=part[: target.shape[0], : target.shape[1]])

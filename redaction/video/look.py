@@ -51,6 +51,10 @@ FAULTS: tuple[type[Exception], ...] = (
 )
 """What a model may raise on one frame. Anything else ends the run, which fails closed too."""
 
+_LEAST_VISIBLE = 0.3
+"""Detectors see the frame with its border mirrored. Half a face at the border becomes a whole one there, of which half
+lies in the frame; a face of which less does is made of mirrored hands and sleeves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
@@ -290,7 +294,8 @@ class Examiner:
 
     def _see(self, frame: VideoFrame, view: View, detector: FaceDetector) -> list[Detection]:
         """Run a detector on a view and return its faces in the frame's pixels."""
-        return [_placed(face, view) for face in detector.detect(view.picture(frame))]
+        faces = [_placed(face, view) for face in detector.detect(view.picture(frame))]
+        return [face for face in faces if _visible(face, frame) >= _LEAST_VISIBLE]
 
 
 def scales(frame: VideoFrame) -> tuple[float, float]:
@@ -356,6 +361,13 @@ def _inside(face: Detection, box: Box, frame: VideoFrame) -> bool:
         float(box.y2 if box.y2 < frame.height else 2 * frame.height),
     )
     return overlap(outer, face.box)[1] >= 0.75
+
+
+def _visible(face: Detection, frame: VideoFrame) -> float:
+    """Return the share of a face's box that lies in the frame, 0 to 1."""
+    x1, y1, x2, y2 = face.box
+    inside = max(0.0, min(x2, frame.width) - max(x1, 0.0)) * max(0.0, min(y2, frame.height) - max(y1, 0.0))
+    return inside / max((x2 - x1) * (y2 - y1), 1e-6)
 
 
 def _placed(face: Detection, view: View) -> Detection:

@@ -223,15 +223,15 @@ class _Body:
         """Take the person with that head out of how surely each pixel of a view is a person."""
         region, scale = view.region, view.width / view.region.width
         possible = (share >= _POSSIBLE).astype(np.uint8)
-        _, labels = cv2.connectedComponents(possible)
+        count, labels = cv2.connectedComponents(possible)
         inner = _part(share.shape, head, region, scale, across=(0.25, 0.75), down=(0.25, 0.85))
         below = _part(share.shape, head, region, scale, across=(0.1, 0.9), down=(1.0, 1.4))
         around = _part(share.shape, head, region, scale, across=(-0.2, 1.2), down=(-0.2, 1.4))
-        touching = np.unique(labels[around])
-        person = np.isin(labels, touching[touching > 0])
+        person = _parts(labels, labels[around], count)
         # A hand in the picture, its arm below the frame: what is not far from the person belongs to it too.
-        near = np.unique(labels[_dilated(person, round(_NEAR_OF_HEAD * head.width * scale))])
-        person = np.isin(labels, near[near > 0])
+        reach = round(_NEAR_OF_HEAD * head.width * scale)
+        if count > 2:
+            person = _parts(labels, labels[_dilated(person, reach)], count)
         certain = person & (share >= _CERTAIN)
         sure = _filled(certain, inner) >= 0.8 and (
             region.y2 - head.y2 < 0.2 * head.height or _filled(person, below) >= 0.5
@@ -272,6 +272,14 @@ def _part(
         slice(max(0, round(rows[0])), min(shape[0], max(0, round(rows[1])))),
         slice(max(0, round(columns[0])), min(shape[1], max(0, round(columns[1])))),
     )
+
+
+def _parts(labels: NDArray[np.int32], chosen: NDArray[np.int32], count: int) -> Mask:
+    """Return where the labels are among those chosen; 0, the background, never is."""
+    wanted = np.zeros(count, dtype=np.bool_)
+    wanted[chosen] = True
+    wanted[0] = False
+    return np.asarray(wanted[labels], dtype=np.bool_)
 
 
 def _dilated(mask: Mask, radius: int) -> Mask:

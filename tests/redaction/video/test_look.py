@@ -153,3 +153,23 @@ def test_scales_follow_the_frame() -> None:
     assert scales(frame(size=(1920, 1080))) == (0.5, 1.0)
     assert scales(frame(size=(3840, 2160))) == (1280 / 3840, 0.5)
     assert scales(frame(size=(160, 96))) == (2.0, 2.0)
+
+
+def test_face_made_by_the_mirrored_border_is_none() -> None:
+    """What lies mostly beyond the frame is no face; half a face at the border is one."""
+
+    class FakeBorderDetector:
+        """Sees one face two thirds beyond the lower edge, and one half beyond it, in whole views."""
+
+        def detect(self, picture: Picture) -> list[Detection]:
+            """Return both."""
+            height = float(picture.shape[0])
+            return [
+                Detection((20, height - 8, 44, height + 22), 0.9),
+                Detection((80, height - 12, 104, height + 12), 0.9),
+            ]
+
+    linker = Linker()
+    Examiner(quick=FakeDetector(), thorough=FakeBorderDetector(), linker=linker).examine(frame((), 0))
+    assert len(linker.tracklets) == 1
+    assert linker.tracklets[0].last.box[0] > 20
