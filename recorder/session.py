@@ -102,7 +102,7 @@ class Engine:
             ModelUnavailable: a model file is missing or altered.
         """
         if self._look is None:
-            self._look = SecondLook()
+            self._look = SecondLook(threads=self._threads)
         return self._look
 
     @property

@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,6 +44,7 @@ LUMA_TOLERANCE: Final = 40
 TIME_TOLERANCE_S: Final = 0.002
 LENGTH_TOLERANCE_S: Final = 0.1
 _COVERED_SHARE: Final = 0.55
+_LOOKS_WAITING: Final = 2
 _ALLOWED_TAGS: Final = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"}
 )
@@ -101,25 +104,31 @@ def check_picture(
     """
     suspects: list[Suspect] = []
     stills: list[Still] = []
+    looking: deque[Future[list[Suspect]]] = deque()
     wanted = sorted(highlights, key=lambda item: item.time)
     index = probes = looked = 0
     next_look = 0.0
-    for frame in stored_frames(path, cancellation):
-        if index >= len(proofs):
-            raise RedactionIncomplete("The stored picture has more frames than were redacted.")
-        proof = proofs[index]
-        if abs(frame.time - proof.time) > TIME_TOLERANCE_S:
-            raise RedactionIncomplete(f"Frame {index} of the stored picture is not at its time.")
-        probes += _compare(frame, proof, index)
-        highlighted = bool(wanted) and frame.time >= wanted[0].time - TIME_TOLERANCE_S
-        if frame.time >= next_look or highlighted:
-            next_look = frame.time + LOOK_EVERY_S
-            looked += 1
-            suspects += _suspects(look, frame, proof, index)
-        if highlighted:
-            stills.append(Still(wanted.pop(0), _kept(frame)))
-        index += 1
-        reach(frame.time)
+    with ThreadPoolExecutor(1, thread_name_prefix="second look") as looker:
+        for frame in stored_frames(path, cancellation):
+            if index >= len(proofs):
+                raise RedactionIncomplete("The stored picture has more frames than were redacted.")
+            proof = proofs[index]
+            if abs(frame.time - proof.time) > TIME_TOLERANCE_S:
+                raise RedactionIncomplete(f"Frame {index} of the stored picture is not at its time.")
+            probes += _compare(frame, proof, index)
+            highlighted = bool(wanted) and frame.time >= wanted[0].time - TIME_TOLERANCE_S
+            if frame.time >= next_look or highlighted:
+                next_look = frame.time + LOOK_EVERY_S
+                looked += 1
+                looking.append(looker.submit(_suspects, look, frame, proof, index))
+            while len(looking) > _LOOKS_WAITING:
+                suspects += looking.popleft().result()
+            if highlighted:
+                stills.append(Still(wanted.pop(0), _kept(frame)))
+            index += 1
+            reach(frame.time)
+        for found in looking:
+            suspects += found.result()
     if index != len(proofs):
         raise RedactionIncomplete(f"The stored picture lacks {len(proofs) - index} frames.")
     return PictureVerdict(index, probes, looked, tuple(suspects), tuple(stills))
@@ -157,12 +166,16 @@ def _compare(frame: VideoFrame, proof: FrameProof, index: int) -> int:
     return len(x)
 
 
-def _suspects(look: SecondLook, frame: VideoFrame, proof: FrameProof, index: int) -> Iterator[Suspect]:
+def _suspects(look: SecondLook, frame: VideoFrame, proof: FrameProof, index: int) -> list[Suspect]:
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
-    for rect, score in look.search(frame):
-        box = Box.outward(*rect).clipped(frame.width, frame.height)
-        if box.area and not _mostly_covered(box, covers):
-            yield Suspect(index, frame.time, box, score)
+    found = [
+        (Box.outward(*rect).clipped(frame.width, frame.height), score) for rect, score in look.search(frame)
+    ]
+    return [
+        Suspect(index, frame.time, box, score)
+        for box, score in found
+        if box.area and not _mostly_covered(box, covers)
+    ]
 
 
 def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:
