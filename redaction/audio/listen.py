@@ -60,6 +60,7 @@ class Listener:
         transcriber: hears words; may be shared between listeners.
         aligner: gives words exact times; None leaves them all not located.
         vad: speech detector of this listener alone; None makes one.
+        longest_s: most sound that is held before it is transcribed, in seconds.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class Listener:
         transcriber: Transcriber,
         aligner: Aligner | None,
         vad: Vad | None = None,
+        longest_s: float = 60.0,
     ) -> None:
         self._track = track
         self._speaker = speaker
         self._transcriber = transcriber
         self._aligner = aligner
-        self._segmenter = Segmenter(vad=vad)
+        self._segmenter = Segmenter(vad=vad, max_s=longest_s)
         self._open: list[Word] = []
         self._language = "en"
         self._settled = self._until = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
@@ -61,6 +61,7 @@ class PersonalDataFinder:
             ModelAltered: it has not the pinned sha256.
         """
         self._model: WordReader = NameModel.load(threads=threads) if model is None else model
+        self._speech = speech
         self._roster = Roster(speech.roster)
         self._every_day = speech.days == "all"
         self._allow = frozenset(
@@ -75,6 +76,27 @@ class PersonalDataFinder:
         Args:
             utterances: of all speakers and tracks, in order of time.
         """
+        return self.find_on(utterances, {})
+
+    def knowing(self, names: Sequence[str], *, model: WordReader | None = None) -> PersonalDataFinder:
+        """Return a finder that knows more names; it shares this one's model unless one is given."""
+        speech = self._speech.model_copy(update={"roster": (*self._speech.roster, *names)})
+        return PersonalDataFinder(speech, model=self._model if model is None else model)
+
+    @property
+    def model(self) -> WordReader:
+        """What reads the words."""
+        return self._model
+
+    def find_on(
+        self, utterances: Sequence[Utterance], memories: MutableMapping[str, Memory]
+    ) -> list[TextFinding]:
+        """Return what is personal in a part of a call, as `find` does.
+
+        Args:
+            utterances: of all speakers and tracks, in order of time, with what was said shortly before and after.
+            memories: what was found so far, by track; what it holds is found again, and what is found now is added.
+        """
         self.failures, self.unread = [], []
         findings = [
             finding for index, one in enumerate(utterances) for finding in self._unreadable(one, index)
@@ -85,15 +107,37 @@ class PersonalDataFinder:
         first_pass = [self._search(passage, opinions) for passage in streams]
         self.failures.sort()
         findings += [_whole(utterances[index], index, FAILED_RULE) for index in self.failures]
-        memory = Memory()
         for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
+            memory = memories.setdefault(utterances[passage[0].utterance].track, Memory())
             memory.learn(_seen(passage, hits))
             memory.learn_written(_personal(tokens, hits))
         for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
-            again = [hit for hit in memory.find(passage) if not self._is_allowed(passage, hit)]
-            for hit in (*hits, *again, *memory.find_days(passage), *memory.find_written(tokens)):
+            for hit in (*hits, *self._again(passage, tokens, memories.values())):
                 findings.extend(spread(passage, hit))
         return sorted(set(findings), key=lambda one: (one.utterance, one.first, -one.last, one.rule))
+
+    def find_again(
+        self, utterances: Sequence[Utterance], memories: Mapping[str, Memory]
+    ) -> list[TextFinding]:
+        """Return only what the roster and the memories know by now: cheap, for what was searched before."""
+        findings: list[TextFinding] = []
+        for passage in passages(utterances, READ):
+            for hit in (
+                *self._roster.find(passage),
+                *self._again(passage, write(passage), memories.values()),
+            ):
+                findings.extend(spread(passage, hit))
+        return sorted(set(findings), key=lambda one: (one.utterance, one.first, -one.last, one.rule))
+
+    def _again(
+        self, passage: Passage, tokens: Sequence[WrittenToken], memories: Iterable[Memory]
+    ) -> Iterator[Hit]:
+        for memory in memories:
+            for hit in memory.find(passage):
+                if not self._is_allowed(passage, hit):
+                    yield hit
+            yield from memory.find_days(passage)
+            yield from memory.find_written(tokens)
 
     def _search(
         self, passage: Passage, opinions: Sequence[Sequence[Opinion]]

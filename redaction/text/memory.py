@@ -38,6 +38,11 @@ class Memory:
         self._mails: set[str] = set()
         self._days: set[str] = set()
 
+    def __len__(self) -> int:
+        return (
+            len(self._names) + len(self._common) + len(self._places) + len(self._digits) + len(self._mails)
+        ) + len(self._days)
+
     def learn(self, seen: Iterable[Seen]) -> None:
         """Take up findings: the items of each, its kind, score, and whether no allow-list can take it back."""
         for items, kind, score, strong in seen:

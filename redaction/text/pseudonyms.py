@@ -13,7 +13,7 @@ from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.text.similar import NameIndex
 from redaction.text.written import write
 
-__all__ = ["RANK", "assign"]
+__all__ = ["RANK", "Pseudonyms", "assign"]
 
 # Which kind names words that several findings of one standing cover.
 RANK = (
@@ -47,36 +47,70 @@ def assign(
     that the roster puts together, and a number and its parts share a pseudonym; pseudonyms count up by kind in the
     order of first appearance. Nothing that could lead back to the words is kept.
     """
-    merged = _merge(findings)
-    prepared = {one.utterance: items_of(utterances[one.utterance], one.utterance) for one in merged}
-    people, numbers = _People(roster), _Numbers()
-    others: dict[str, int] = {}
-    owners: list[int] = []
-    for one in merged:
-        items = prepared[one.utterance][one.first : one.last]
+    return Pseudonyms(roster).assign(utterances, findings)
+
+
+class Pseudonyms:
+    """Assigns pseudonyms part by part, so that they are the same throughout a call that goes on.
+
+    What leads back to words is in memory alone, and goes when this object or the track it came from goes.
+    """
+
+    def __init__(self, roster: Sequence[str] = ()) -> None:
+        self._people, self._numbers = _People(roster), _Numbers()
+        self._others: dict[str, int] = {}
+        self._other_sources: dict[str, set[str]] = {}
+        self._other_count = 0
+        self._labels: dict[tuple[EntityType, int], str] = {}
+        self._counts: Counter[EntityType] = Counter()
+
+    def know(self, names: Sequence[str]) -> None:
+        """Take up names that belong together, as the roster's do."""
+        self._people.know(names)
+
+    def assign(self, utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> list[TextFinding]:
+        """Return the findings without overlap, each with its pseudonym; see the function `assign`."""
+        merged = _merge(findings)
+        prepared = {one.utterance: items_of(utterances[one.utterance], one.utterance) for one in merged}
+        owners = [
+            self._owner(one, prepared[one.utterance], source=utterances[one.utterance].track)
+            for one in merged
+        ]
+        labelled: list[TextFinding] = []
+        for one, owner in zip(merged, owners, strict=True):
+            kind, final = one.entity_type, owner
+            if kind is EntityType.PERSON:
+                final = self._people.groups.joined(owner)
+            elif owner % 2 == 0:
+                final = 2 * self._numbers.groups.joined(owner // 2)
+            if (kind, final) not in self._labels:
+                self._counts[kind] += 1
+                self._labels[kind, final] = f"{kind} {self._counts[kind]}"
+            labelled.append(replace(one, pseudonym=self._labels[kind, final]))
+        return labelled
+
+    def forget(self, source: str) -> None:
+        """Forget the words that only one track said; labels that were given stay given."""
+        self._people.forget(source)
+        self._numbers.forget(source)
+        for text, sources in list(self._other_sources.items()):
+            sources.discard(source)
+            if not sources:
+                del self._other_sources[text], self._others[text]
+
+    def _owner(self, one: TextFinding, utterance: Sequence[Item], *, source: str) -> int:
+        items = utterance[one.first : one.last]
         if one.entity_type is EntityType.PERSON:
-            owners.append(people.of(items))
-            continue
+            return self._people.of(items, source=source)
         text = " ".join(token.text for token in write(items))
         digits = "".join(filter(str.isdigit, text))[:MOST_DIGITS]
         if len(digits) >= FEWEST_DIGITS and "@" not in text:
-            owners.append(2 * numbers.of(digits))
-        else:
-            owners.append(2 * others.setdefault(text, len(others)) + 1)
-    labels: dict[tuple[EntityType, int], str] = {}
-    counts: Counter[EntityType] = Counter()
-    labelled: list[TextFinding] = []
-    for one, owner in zip(merged, owners, strict=True):
-        kind, final = one.entity_type, owner
-        if kind is EntityType.PERSON:
-            final = people.groups.joined(owner)
-        elif owner % 2 == 0:
-            final = 2 * numbers.groups.joined(owner // 2)
-        if (kind, final) not in labels:
-            counts[kind] += 1
-            labels[kind, final] = f"{kind} {counts[kind]}"
-        labelled.append(replace(one, pseudonym=labels[kind, final]))
-    return labelled
+            return 2 * self._numbers.of(digits, source=source)
+        if text not in self._others:
+            self._others[text] = self._other_count
+            self._other_count += 1
+        self._other_sources.setdefault(text, set()).add(source)
+        return 2 * self._others[text] + 1
 
 
 def _merge(findings: Sequence[TextFinding]) -> list[TextFinding]:
@@ -137,12 +171,30 @@ class _People:
     def __init__(self, roster: Sequence[str]) -> None:
         self.groups = _Groups()
         self._index = NameIndex()
-        for name in roster:
+        self._roster: list[tuple[str, int]] = []
+        self._said: dict[tuple[str, int], set[str]] = {}
+        self.know(roster)
+
+    def know(self, names: Sequence[str]) -> None:
+        """Give each name a number of its own."""
+        for name in names:
             parts = [fold(word) for word in name.replace(",", " ").split()]
             owner = self.groups.new()
-            self._learn([*parts, "".join(parts)], owner)
+            whole = [*parts, "".join(parts)]
+            self._roster += [(part, owner) for part in whole]
+            self._learn(whole, owner)
 
-    def of(self, items: Sequence[Item]) -> int:
+    def forget(self, source: str) -> None:
+        """Forget the parts that only one track said."""
+        for key, sources in list(self._said.items()):
+            sources.discard(source)
+            if not sources:
+                del self._said[key]
+        self._index = NameIndex()
+        for part, owner in (*self._roster, *self._said):
+            self._learn([part], owner)
+
+    def of(self, items: Sequence[Item], *, source: str) -> int:
         """Return the number of a name, new or known."""
         words = [stem(part) for item in items for part in item.stem.split("-") if part]
         spelled = "".join(word for word in words if len(word) == 1)
@@ -158,6 +210,8 @@ class _People:
             for owner in owners[1:]:
                 self.groups.join(number, owner)
         self._learn([part for part, owner in zip(parts, known, strict=True) if owner is None], number)
+        for part in parts:
+            self._said.setdefault((part, number), set()).add(source)
         return number
 
     def _learn(self, parts: Sequence[str], owner: int) -> None:
@@ -173,11 +227,27 @@ class _Numbers:
         self.groups = _Groups()
         self._whole: dict[str, int] = {}
         self._parts: dict[str, int] = {}
+        self._said: dict[tuple[str, int], set[str]] = {}
 
-    def of(self, digits: str) -> int:
+    def forget(self, source: str) -> None:
+        """Forget the digits that only one track said."""
+        for key, sources in list(self._said.items()):
+            sources.discard(source)
+            if not sources:
+                del self._said[key]
+        self._whole, self._parts = {}, {}
+        for digits, number in self._said:
+            self._learn(digits, number)
+
+    def of(self, digits: str, *, source: str) -> int:
         """Return the number of a string of digits, new or known."""
         owner = self._parts.get(digits)
         number = self.groups.new() if owner is None else owner
+        self._said.setdefault((digits, number), set()).add(source)
+        self._learn(digits, number)
+        return number
+
+    def _learn(self, digits: str, number: int) -> None:
         self._whole.setdefault(digits, number)
         for first in range(len(digits) - FEWEST_DIGITS + 1):
             for last in range(first + FEWEST_DIGITS, len(digits) + 1):
@@ -185,4 +255,3 @@ class _Numbers:
                 if part in self._whole:
                     self.groups.join(number, self._whole[part])
                 self._parts.setdefault(part, number)
-        return number

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from redaction.model import EntityType, RedactedUtterance, Span, TextFinding, Token, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.lexicon import fold, is_ordinary, stem
-from redaction.text.pseudonyms import assign
+from redaction.text.pseudonyms import Pseudonyms
 
-__all__ = ["redact"]
+__all__ = ["Mask", "TokenOfWords", "WordMasks", "redact", "tokens_of"]
+
+Mask = tuple[EntityType, str]
+"""What stands for a personal word: its kind and its pseudonym."""
 
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 SHORTEST_PART = 3
@@ -26,69 +30,106 @@ def redact(
     together with a personal word go with it. A word that is kept by the findings but equals a name found elsewhere
     is replaced as well.
     """
-    labelled = assign(utterances, findings, roster=policy.speech.roster)
-    known = _names(utterances, labelled)
-    by_utterance: dict[int, list[TextFinding]] = {}
-    for one in labelled:
-        by_utterance.setdefault(one.utterance, []).append(one)
+    masks = WordMasks(policy.speech.roster).of(utterances, findings)
     return [
         RedactedUtterance(
-            tokens=tuple(_tokens(utterance, by_utterance.get(index, ()), known, policy)),
+            tokens=tuple(piece.token for piece in tokens_of(utterance.words, own, policy)),
             span=utterance.span,
             speaker=utterance.speaker,
             track=utterance.track,
             language=utterance.language,
         )
-        for index, utterance in enumerate(utterances)
+        for utterance, own in zip(utterances, masks, strict=True)
     ]
 
 
-def _tokens(
-    utterance: Utterance,
-    findings: Sequence[TextFinding],
-    known: dict[str, tuple[EntityType, str]],
-    policy: Policy,
-) -> list[Token]:
-    masks: list[tuple[EntityType, str] | None] = [_known(word, known) for word in utterance.words]
-    for one in findings:
-        for at in range(max(0, one.first), min(one.last, len(masks))):
-            masks[at] = (one.entity_type, one.pseudonym)
-    tokens: list[Token] = []
+class WordMasks:
+    """Says of each word whether it is masked, part by part, with the same labels throughout a call that goes on.
+
+    A word that was personal once is masked wherever it is said afterwards.
+    """
+
+    def __init__(self, roster: Sequence[str] = ()) -> None:
+        self._pseudonyms = Pseudonyms(roster)
+        self._known: dict[str, dict[str, Mask]] = {}
+
+    def know(self, names: Sequence[str]) -> None:
+        """Take up names whose parts share a pseudonym."""
+        self._pseudonyms.know(names)
+
+    def of(self, utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> list[list[Mask | None]]:
+        """Return, for each utterance, what stands for each of its words; None for a word that may be kept."""
+        labelled = self._pseudonyms.assign(utterances, findings)
+        by_utterance: dict[int, list[TextFinding]] = {}
+        for one in labelled:
+            by_utterance.setdefault(one.utterance, []).append(one)
+            _learn(utterances[one.utterance], one, self._known)
+        return [
+            _masks(utterance, by_utterance.get(index, ()), self._known)
+            for index, utterance in enumerate(utterances)
+        ]
+
+    def forget(self, track: str) -> None:
+        """Forget the words that were personal in one track."""
+        self._known.pop(track, None)
+        self._pseudonyms.forget(track)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOfWords:
+    """One token and the words `[first, last)` that it stands for."""
+
+    token: Token
+    first: int
+    last: int
+
+
+def tokens_of(words: Sequence[Word], masks: Sequence[Mask | None], policy: Policy) -> list[TokenOfWords]:
+    """Return what may be kept of an utterance's words: masked words that touch and share a mask become one token."""
+    tokens: list[TokenOfWords] = []
     at = 0
     while at < len(masks):
         mask = masks[at]
         if mask is None:
-            word = utterance.words[at]
+            word = words[at]
             if word.text.strip():
-                tokens.append(Token(word.text.strip(), word.span, located=word.located))
+                token = Token(word.text.strip(), word.span, located=word.located)
+                tokens.append(TokenOfWords(token, at, at + 1))
             at += 1
             continue
         last = at + 1
         while last < len(masks) and masks[last] == mask:
             last += 1
-        tokens.append(_token(utterance.words[at:last], mask, policy))
+        tokens.append(TokenOfWords(_token(words[at:last], mask, policy), at, last))
         at = last
     return tokens
 
 
-def _token(words: Sequence[Word], mask: tuple[EntityType, str], policy: Policy) -> Token:
+def _masks(
+    utterance: Utterance, findings: Sequence[TextFinding], known: Mapping[str, Mapping[str, Mask]]
+) -> list[Mask | None]:
+    masks = [_known(word, known) for word in utterance.words]
+    for one in findings:
+        for at in range(max(0, one.first), min(one.last, len(masks))):
+            masks[at] = (one.entity_type, one.pseudonym)
+    return masks
+
+
+def _token(words: Sequence[Word], mask: Mask, policy: Policy) -> Token:
     kind, pseudonym = mask
     text = {"pseudonym": pseudonym or str(kind), "label": str(kind), "drop": ""}[policy.transcript.names]
     span = Span(min(word.span.start for word in words), max(word.span.end for word in words))
     return Token(text, span, entity_type=kind, located=all(word.located for word in words))
 
 
-def _names(
-    utterances: Sequence[Utterance], labelled: Iterable[TextFinding]
-) -> dict[str, tuple[EntityType, str]]:
-    """Return the telling words that were found, each with its label; none is kept past this call."""
-    known: dict[str, tuple[EntityType, str]] = {}
-    for one in labelled:
-        for word in utterances[one.utterance].words[one.first : one.last]:
-            for part in {stem(fold(word.text)), *_parts(word.text)}:
-                if _telling(part):
-                    known.setdefault(part, (one.entity_type, one.pseudonym))
-    return known
+def _learn(utterance: Utterance, one: TextFinding, known: dict[str, dict[str, Mask]]) -> None:
+    """Take up the telling words of a finding under its track, each with its label."""
+    own = known.setdefault(utterance.track, {})
+    for word in utterance.words[one.first : one.last]:
+        for part in {stem(fold(word.text)), *_parts(word.text)}:
+            if _telling(part):
+                same = (others[part] for others in known.values() if part in others)
+                own.setdefault(part, next(same, (one.entity_type, one.pseudonym)))
 
 
 def _parts(text: str) -> list[str]:
@@ -101,8 +142,9 @@ def _telling(part: str) -> bool:
     return len(part) >= SHORTEST_PART and part.isalpha() and not is_ordinary(part)
 
 
-def _known(word: Word, known: dict[str, tuple[EntityType, str]]) -> tuple[EntityType, str] | None:
+def _known(word: Word, known: Mapping[str, Mapping[str, Mask]]) -> Mask | None:
     for part in (stem(fold(word.text)), *_parts(word.text)):
-        if part in known:
-            return known[part]
+        for own in known.values():
+            if part in own:
+                return own[part]
     return None

@@ -74,6 +74,9 @@ class NameIndex:
         self._near: dict[str, list[str]] = defaultdict(list)
         self._sound: dict[str, list[str]] = defaultdict(list)
 
+    def __len__(self) -> int:
+        return len(self._exact)
+
     def add(self, name: str, owner: int, *, fuzzy: bool = True, phonetic: bool = False) -> None:
         """Take up a folded word."""
         letters = name.replace("'", "").replace("-", "").replace(" ", "")
