@@ -14,6 +14,7 @@ import click  # noqa: E402
 import structlog  # noqa: E402
 
 from recorder import __version__  # noqa: E402
+from recorder.commands.batch import batch, expire  # noqa: E402
 from recorder.commands.demo import demo  # noqa: E402
 from recorder.commands.doctor import doctor  # noqa: E402
 from recorder.commands.redact import redact  # noqa: E402
@@ -48,7 +49,7 @@ def cli() -> None:
     )
 
 
-for command in (redact, show, verify, doctor, demo, models_group):
+for command in (redact, batch, expire, show, verify, doctor, demo, models_group):
     cli.add_command(command)
 
 

@@ -15,7 +15,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -165,24 +165,36 @@ class Store:
         place = folder / "batch.sqlite"
         if not create and not place.exists():
             raise UsageError("There was no batch at that destination; name the folder that a batch wrote to.")
-        self._job = 0
-        self._digest = ""
         with _failures():
             if create:
                 os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._db = sqlite3.connect(place, timeout=60, isolation_level=None)
-            self._db.execute("PRAGMA temp_store = MEMORY")
-            self._db.execute("PRAGMA synchronous = FULL")
-            with self._change():
-                (version,) = self._db.execute("PRAGMA user_version").fetchone()
-                if version == 0 and create:
-                    for statement in _SCHEMA.split(";"):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-                elif version != _SCHEMA_VERSION:
-                    raise StorageFailed(
-                        "The store of this destination was made by another version of offrecord."
-                    )
+            self._use(sqlite3.connect(place, timeout=60, isolation_level=None), create=create)
+
+    @classmethod
+    def rehearse(cls, folder: Path) -> Self:
+        """Return a copy in memory of the store in a folder, or an empty one, that nobody else sees."""
+        store, place = cls.__new__(cls), folder / "batch.sqlite"
+        with _failures():
+            copy = sqlite3.connect(":memory:", isolation_level=None)
+            if place.exists():
+                with closing(sqlite3.connect(place, timeout=60)) as original:
+                    original.backup(copy)
+                copy.execute("UPDATE jobs SET ended = heard WHERE ended IS NULL")
+            store._use(copy, create=True)
+        return store
+
+    def _use(self, db: sqlite3.Connection, *, create: bool) -> None:
+        self._db, self._job, self._digest = db, 0, ""
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute("PRAGMA synchronous = FULL")
+        with self._change():
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version == 0 and create:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            elif version != _SCHEMA_VERSION:
+                raise StorageFailed("The store of this destination was made by another version of offrecord.")
 
     def __enter__(self) -> Self:
         return self
