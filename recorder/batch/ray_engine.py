@@ -16,13 +16,14 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import secrets
 import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,9 +56,11 @@ _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
     "RAY_memory_monitor_refresh_ms": "0",  # it would end actors; their workers are bounded, and the kernel's first
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_enable_metrics_collection": "0",
 }
+_ALONE: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+_LOOPBACK: Final = "127.0.0.1"
+_TOKEN: Final = "RAY_AUTH_TOKEN"  # noqa: S105 - the name of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,13 @@ class Placement:
 class _Holder:
     """What runs as an actor: a local engine of one worker."""
 
-    def __init__(self, job: str, version: str) -> None:
+    def __init__(self, job: str, version: str, module: str) -> None:
         harden()
         if version != __version__:
             raise RuntimeError("versions differ")
         spec = JobSpec.model_validate_json(job)
         size = Size(jobs=1, threads=spec.threads, memory_bytes=spec.limits.memory_bytes, cores=((),))
-        self._engine = LocalEngine(spec, size)
+        self._engine = LocalEngine(spec, size, module=module)
 
     def begin(self, item: str) -> bytes:
         """Begin an item, and return what happened first."""
@@ -124,9 +127,8 @@ class _Seat:
 class _Cluster:
     """A connection to Ray, and the folder of an embedded one."""
 
-    embedded: bool
     connected: bool
-    folder: Path | None = field(default=None)
+    folder: Path | None = None
 
 
 class RayEngine:
@@ -138,19 +140,27 @@ class RayEngine:
         address: `ray://HOST:10001`, `HOST:6379`, `auto`, or `local` for a Ray that lives and dies with this process.
         jobs: number of actors; None takes as many as the nodes that are there carry, looked at anew as it goes on.
             On a cluster that grows by demand it must be given, since waiting actors are that demand.
+        module: what is run as a worker.
 
     Raises:
         UsageError: Ray is not installed, or there is no cluster at the address.
     """
 
     def __init__(
-        self, job: JobSpec, placement: Placement, *, address: str = EMBEDDED, jobs: int | None = None
+        self,
+        job: JobSpec,
+        placement: Placement,
+        *,
+        address: str = EMBEDDED,
+        jobs: int | None = None,
+        module: str = "recorder.batch.worker",
     ) -> None:
         if importlib.util.find_spec("ray") is None:
             raise UsageError(
                 "The engine `ray` needs a package that is not there: pip install 'offrecord[ray]'."
             )
         self._job = job.model_dump_json()
+        self._module = module
         self._placement = placement
         self._jobs = jobs
         self._seats: list[_Seat] = []
@@ -250,7 +260,7 @@ class RayEngine:
             max_task_retries=0,
             max_concurrency=2,  # asked to stop while it is being polled
         )
-        seat = _Seat(f"r{self._count}", remote.remote(self._job, __version__), time.monotonic())
+        seat = _Seat(f"r{self._count}", remote.remote(self._job, __version__, self._module), time.monotonic())
         self._seats.append(seat)
         return seat
 
@@ -330,31 +340,24 @@ def _room(placement: Placement) -> int:
 
 
 def _connect(address: str, placement: Placement, jobs: int | None) -> _Cluster:
-    """Connect to a cluster, or start one that reports nothing, shows nothing and listens on this machine alone."""
+    """Connect to a cluster, or start one."""
     os.environ.update(_QUIET)
+    if address == EMBEDDED:
+        # Read when Ray is imported, which would else take the address that others see, and listen on all of them.
+        os.environ.update(_ALONE, **{_TOKEN: secrets.token_hex(32)})
     import ray
 
     if ray.is_initialized():
-        return _Cluster(embedded=False, connected=False)
+        return _Cluster(connected=False)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    folder: Path | None = None
+    cluster = _Cluster(connected=True)
     try:
         if address == EMBEDDED:
-            folder = Path(tempfile.mkdtemp(prefix="offrecord-ray-"))
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                _node_ip_address="127.0.0.1",
-                _temp_dir=str(folder),
-                **common,
-            )
+            _embed(cluster)
         else:
-            ray.init(address=address, **common)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError, OSError):
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        _disconnect(cluster)
         raise UsageError(
             "There is no Ray cluster at the address given, or it could not be started; see docs/batch.md."
         ) from None
@@ -362,11 +365,32 @@ def _connect(address: str, placement: Placement, jobs: int | None) -> _Cluster:
         for number, handler in handlers.items():  # Ray takes SIGTERM for itself
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-    cluster = _Cluster(embedded=folder is not None, connected=True, folder=folder)
     if jobs is None and not _room(placement):
         _disconnect(cluster)
         raise UsageError("No node of the Ray cluster has the cores and memory that one worker needs.")
     return cluster
+
+
+def _embed(cluster: _Cluster) -> None:
+    """Start a Ray that reports nothing, shows nothing, and listens on this machine alone to who knows a secret."""
+    import ray
+
+    cluster.folder = Path(tempfile.mkdtemp(prefix="offrecord-ray-"))
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        object_store_memory=_OBJECT_STORE_BYTES,
+        _node_ip_address=_LOOPBACK,
+        _temp_dir=str(cluster.folder),
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+    )
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    if any(node["NodeManagerAddress"] != _LOOPBACK for node in nodes):
+        _disconnect(cluster)
+        raise InternalError(
+            "Ray would listen to other machines: it was imported before the engine was chosen."
+        )
 
 
 def _disconnect(cluster: _Cluster) -> None:
@@ -375,4 +399,6 @@ def _disconnect(cluster: _Cluster) -> None:
     if cluster.connected:
         ray.shutdown()
     if cluster.folder is not None:
+        for name in (*_ALONE, _TOKEN):
+            os.environ.pop(name, None)
         shutil.rmtree(cluster.folder, ignore_errors=True)
