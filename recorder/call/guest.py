@@ -1,0 +1,352 @@
+"""A participant of the built-in room without a browser: for tests, the demo and rehearsals."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+import av
+import numpy as np
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recorder.call.connection import MediaConnection
+from recorder.call.contract import Answer
+from redaction.errors import UnreadableInput
+from redaction.model import Samples
+
+__all__ = ["Guest", "LoopingPicture", "LoopingSound", "publish"]
+
+Pictures = Path | Sequence[NDArray[np.uint8]]
+Sound = Path | Samples
+_RATE: Final = 48_000
+_BLOCK: Final = 960  # 20 ms, what Opus takes
+_VIDEO_RATE: Final = 90_000
+
+
+class LoopingPicture(MediaStreamTrack):
+    """Plays pictures over and over, in real time, with times that only rise.
+
+    Args:
+        pictures: a file, or uint8 (H, W, 3) RGB arrays.
+        fps: pictures a second.
+    """
+
+    kind = "video"
+
+    def __init__(self, pictures: Pictures, *, fps: int = 15) -> None:
+        super().__init__()
+        self._fps = fps
+        self._frames = _pictures(pictures)
+        self._count = 0
+        self._start: float | None = None
+
+    async def recv(self) -> av.VideoFrame:
+        """Return the next picture when it is due."""
+        self._start = await _due(self._start, self._count / self._fps)
+        frame = next(self._frames)
+        frame.pts = round(self._count * _VIDEO_RATE / self._fps)
+        frame.time_base = Fraction(1, _VIDEO_RATE)
+        self._count += 1
+        return frame
+
+
+class LoopingSound(MediaStreamTrack):
+    """Plays sound over and over, in real time, with times that only rise.
+
+    Args:
+        sound: a file, or float32 (n,) mono at 48,000 Hz, -1 to 1.
+    """
+
+    kind = "audio"
+
+    def __init__(self, sound: Sound) -> None:
+        super().__init__()
+        samples = _sound(sound) if isinstance(sound, Path) else sound
+        if not len(samples):
+            raise UnreadableInput("There is no sound in what a guest should play.")
+        self._samples = np.clip(samples * 32767, -32768, 32767).astype(np.int16)
+        self._at = 0
+        self._start: float | None = None
+
+    async def recv(self) -> av.AudioFrame:
+        """Return the next 20 ms when they are due."""
+        self._start = await _due(self._start, self._at / _RATE)
+        places = np.arange(self._at, self._at + _BLOCK) % len(self._samples)
+        frame = av.AudioFrame.from_ndarray(self._samples[places][None, :], format="s16", layout="mono")
+        frame.sample_rate = _RATE
+        frame.pts = self._at
+        frame.time_base = Fraction(1, _RATE)
+        self._at += _BLOCK
+        return frame
+
+
+async def publish(
+    http: aiohttp.ClientSession,
+    url: str,
+    *,
+    token: str,
+    tracks: Sequence[MediaStreamTrack],
+    host_addresses: Sequence[str] | None = None,
+) -> tuple[RTCPeerConnection, str]:
+    """Push tracks to a WHIP endpoint; return the connection and the session's address.
+
+    Raises:
+        UnreadableInput: the endpoint refuses.
+    """
+    connection = MediaConnection(host_addresses=list(host_addresses) if host_addresses is not None else None)
+    for track in tracks:
+        connection.addTransceiver(track, direction="sendonly")
+    try:
+        await connection.setLocalDescription(await connection.createOffer())
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
+        async with http.post(url, data=connection.localDescription.sdp, headers=headers) as answer:
+            if answer.status != 201:
+                raise UnreadableInput(f"The call refuses this participant's media (HTTP {answer.status}).")
+            where = urljoin(url, answer.headers["Location"])
+            description = RTCSessionDescription(await answer.text(), "answer")
+        await connection.setRemoteDescription(description)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection, where
+
+
+class _Heard(BaseModel):
+    """What a guest needs of the room's messages."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    id: str = ""
+    secret: str = ""
+    sender: str = ""
+    text: str = ""
+    recorded: bool = False
+
+
+class Guest:
+    """One participant: `async with Guest(...) as guest`, then answer, publish and leave.
+
+    Args:
+        url: of the room's page.
+        name: display name.
+        video: what its camera shows, over and over.
+        audio: what it says, over and over.
+        fps: of the camera.
+        host_addresses: where its media comes from instead of the network interfaces' addresses.
+
+    Attributes:
+        heard: chat lines as (sender's id, text); the recorder's id is `recorder`.
+        recorded: what the room last said of this participant.
+        id: as others see it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        video: Pictures | None = None,
+        audio: Sound | None = None,
+        fps: int = 15,
+        host_addresses: Sequence[str] | None = ("127.0.0.1",),
+    ) -> None:
+        self._url = url
+        self._name = name
+        self._video, self._audio, self._fps = video, audio, fps
+        self._host_addresses = host_addresses
+        self._stack = AsyncExitStack()
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._media: tuple[RTCPeerConnection, str] | None = None
+        self._secret = ""
+        self._changed = asyncio.Condition()
+        self.id = ""
+        self.heard: list[tuple[str, str]] = []
+        self.recorded = False
+        self.over = False
+
+    async def __aenter__(self) -> Self:
+        """Join.
+
+        Raises:
+            UnreadableInput: the room refuses.
+        """
+        page = urlsplit(self._url)
+        try:
+            self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
+            self._socket = await self._stack.enter_async_context(
+                self._http.ws_connect(
+                    urljoin(self._url, "/signals"), headers={"Origin": f"{page.scheme}://{page.netloc}"}
+                )
+            )
+            self._reading = asyncio.ensure_future(self._read(self._socket))
+            await self._tell(type="join", name=self._name)
+            await self.until(lambda: bool(self.id) or self.over, 15)
+        except (aiohttp.ClientError, TimeoutError):
+            await self._end()
+            raise UnreadableInput("The room cannot be joined.") from None
+        except BaseException:
+            await self._end()
+            raise
+        if not self.id:
+            await self._end()
+            raise UnreadableInput("The room refuses this participant.")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave."""
+        await self.leave()
+
+    async def answer(self, answer: Answer) -> None:
+        """Press a consent button."""
+        await self._tell(type="answer", answer=answer.value)
+
+    async def say(self, text: str) -> None:
+        """Write into the chat."""
+        await self._tell(type="chat", text=text)
+
+    async def rename(self, name: str) -> None:
+        """Take another display name."""
+        await self._tell(type="rename", name=name)
+
+    async def send(self) -> None:
+        """Send camera and microphone, whatever was answered: what becomes of them is the recorder's matter.
+
+        Raises:
+            UnreadableInput: the room refuses.
+        """
+        if self._http is None or self._media is not None:
+            return
+        tracks: list[MediaStreamTrack] = []
+        if self._video is not None:
+            tracks.append(LoopingPicture(self._video, fps=self._fps))
+        if self._audio is not None:
+            tracks.append(LoopingSound(self._audio))
+        self._media = await publish(
+            self._http,
+            urljoin(self._url, "/whip"),
+            token=self._secret,
+            tracks=tracks,
+            host_addresses=self._host_addresses,
+        )
+
+    async def mute(self) -> None:
+        """Send nothing any more, but stay."""
+        if self._media is None or self._http is None:
+            return
+        (connection, session), self._media = self._media, None
+        async with self._http.delete(session, headers={"Authorization": f"Bearer {self._secret}"}):
+            await connection.close()
+
+    async def leave(self) -> None:
+        """Leave in good order; safe to call twice."""
+        if self._socket is not None and not self._socket.closed:
+            try:
+                await self._tell(type="leave")
+            except ConnectionError:
+                self.over = True
+        await self._end()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        """Wait until a condition of this guest holds; see `heard` and `recorded`.
+
+        Raises:
+            TimeoutError: it did not come to hold in time.
+        """
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(condition)
+
+    async def _tell(self, **message: str) -> None:
+        if self._socket is not None:
+            await self._socket.send_json(message)
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for frame in socket:
+            try:
+                message = _Heard.model_validate_json(frame.data)
+            except ValidationError:
+                continue
+            async with self._changed:
+                self._hear(message)
+                self._changed.notify_all()
+        async with self._changed:
+            self.over = True
+            self._changed.notify_all()
+
+    def _hear(self, message: _Heard) -> None:
+        if message.type == "welcome":
+            self.id, self._secret = message.id, message.secret
+        elif message.type == "chat":
+            self.heard.append((message.sender, message.text))
+        elif message.type == "standing":
+            self.recorded = message.recorded
+        elif message.type == "over":
+            self.over = True
+
+    async def _end(self) -> None:
+        if self._media is not None:
+            (connection, _), self._media = self._media, None
+            await connection.close()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._stack.aclose()
+
+
+async def _due(start: float | None, seconds: float) -> float:
+    """Wait until so many seconds after the start; return the start."""
+    now = asyncio.get_running_loop().time()
+    begun = now if start is None else start
+    await asyncio.sleep(max(0.0, begun + seconds - now))
+    return begun
+
+
+def _pictures(pictures: Pictures) -> Iterator[av.VideoFrame]:
+    """Yield pictures for ever.
+
+    Raises:
+        UnreadableInput: there is none.
+    """
+    if not isinstance(pictures, Path):
+        if not len(pictures):
+            raise UnreadableInput("There is no picture in what a guest should show.")
+        frames = [
+            av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            for picture in pictures
+        ]
+        yield from itertools.cycle(frames)
+        return
+    while True:
+        shown = 0
+        with av.open(str(pictures)) as container:
+            for frame in container.decode(video=0):
+                shown += 1
+                yield frame.reformat(format="yuv420p")
+        if not shown:
+            raise UnreadableInput("There is no picture in what a guest should show.")
+
+
+def _sound(path: Path) -> Samples:
+    """Read a file's sound as float32 (n,) mono at 48,000 Hz."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE)
+    blocks: list[Samples] = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            blocks += [block.to_ndarray()[0].astype(np.float32) for block in resampler.resample(frame)]
+    blocks += [block.to_ndarray()[0].astype(np.float32) for block in resampler.resample(None)]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)

@@ -1,0 +1,145 @@
+"""A web server for those who come to us: where it listens, whom it answers, and what it never does."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from redaction.errors import UnreadableInput, UsageError
+
+__all__ = ["LARGEST_BODY", "Address", "known_hosts", "listening", "refusal"]
+
+LARGEST_BODY: Final = 64 * 1024
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen.
+
+    Attributes:
+        host: an address of this machine; anything but loopback needs TLS, since tokens and answers are worth
+            protecting, and browsers give no camera to a page without it.
+        port: 0 for any free one.
+        certificate, key: PEM files for TLS.
+        names: further host names that this server is reached under.
+        tls_in_front: a proxy before this server speaks TLS, so this one need not.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    certificate: Path | None = None
+    key: Path | None = None
+    names: tuple[str, ...] = ()
+    tls_in_front: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise UsageError("TLS needs both a certificate and its key.")
+        if not self.loopback and self.certificate is None and not self.tls_in_front:
+            raise UsageError(
+                "Listening beyond this machine needs TLS: give a certificate and its key, or listen on 127.0.0.1."
+            )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def knows(self, host: str) -> bool:
+        """Tell whether a request's Host is one of ours; any other comes by a name somebody else points at us."""
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        return name.strip("[]").lower() in {
+            *_LOCAL,
+            self.host.lower(),
+            *(known.lower() for known in self.names),
+        }
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return what TLS needs, None without it.
+
+        Raises:
+            UsageError: certificate or key cannot be read or do not fit.
+        """
+        if self.certificate is None or self.key is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError):
+            raise UsageError("The TLS certificate and key cannot be used; both must be PEM files.") from None
+        return context
+
+
+def refusal(status: int, sentence: str, **headers: str) -> web.Response:
+    """Return a refusal in plain words; it repeats nothing of the request."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.Response(status=status, text=sentence + "\n", headers=named)
+
+
+def known_hosts(address: Address) -> Middleware:
+    """Return a middleware that answers under our own names alone, so that no other page can pose as ours."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not address.knows(request.host):
+            return refusal(421, "This server is not known under that name.")
+        return await handler(request)
+
+    return check
+
+
+@asynccontextmanager
+async def listening(application: web.Application, address: Address) -> AsyncIterator[str]:
+    """Serve while the block runs; yields the base URL.
+
+    Raises:
+        UsageError: the TLS files cannot be used.
+        UnreadableInput: the address cannot be listened on.
+    """
+    context = address.context()
+    application.on_response_prepare.append(_harden)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, address.host, address.port, ssl_context=context, backlog=256)
+        try:
+            await site.start()
+        except OSError:
+            raise UnreadableInput(
+                "The address cannot be listened on: it is taken, or not of this machine."
+            ) from None
+        port = runner.addresses[0][1]
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        yield f"{'https' if context else 'http'}://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "offrecord"

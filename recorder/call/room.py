@@ -1,0 +1,378 @@
+"""The built-in test call: a page, signalling and WHIP on one server; whoever opens the page is a participant.
+
+Participants see the notice and answer before their camera is sent. Each has a connection of their own, and every
+message counts for the one on whose connection it came. Nobody is shown to anybody else: this is a call with a
+recorder, to try it out, not a conference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import WSMsgType, web
+
+from recorder.call.chat import clean_line, clean_name, is_attempt, parse_command
+from recorder.call.clock import CallClock
+from recorder.call.contract import Answer, CallObserver, Ended
+from recorder.call.ingest import Pushed, WhipEndpoint, WhipLimits
+from recorder.call.limits import Allowance
+from recorder.call.listening import LARGEST_BODY, Address, known_hosts, listening, refusal
+from recorder.call.notice import NoticeTexts
+from recorder.call.peer import Peer
+from recorder.call.tokens import Grant
+from recorder.call.tracks import TrackNumbers
+from recorder.call.wire import (
+    LARGEST_MESSAGE,
+    AnswerMessage,
+    ChatMessage,
+    FromPage,
+    JoinMessage,
+    LeaveMessage,
+    RenameMessage,
+    read_message,
+    written,
+)
+
+__all__ = ["RoomLimits", "RoomSource"]
+
+RECORDER: Final = "recorder"
+_PAGE: Final = {
+    "/": ("index.html", "text/html"),
+    "/room.js": ("room.js", "text/javascript"),
+    "/room.css": ("room.css", "text/css"),
+}
+_JOIN_TIMEOUT_S: Final = 10.0
+_HEARTBEAT_S: Final = 10.0
+_SEND_TIMEOUT_S: Final = 10.0
+_LONGEST_LINE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLimits:
+    """What the room takes from its participants.
+
+    Attributes:
+        people: at once.
+        joins: at once, and again as many in 10 s.
+        burst: messages that one participant may send at once.
+        per_second: messages a second after that.
+        strikes: messages too many after which the connection is closed.
+        waiting: messages that may wait for a slow participant before the connection is closed.
+    """
+
+    people: int = 64
+    joins: int = 64
+    burst: int = 20
+    per_second: float = 5.0
+    strikes: int = 200
+    waiting: int = 512
+
+
+@dataclass(eq=False, slots=True)
+class _Person:
+    name: str = field(repr=False)
+    outbox: asyncio.Queue[str] = field(repr=False)
+    allowance: Allowance
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    wanted: bool = False
+    session: Pushed | None = None
+    strikes: int = 0
+    gone: bool = False
+
+    def send(self, message: str) -> None:
+        """Queue a message; who does not read is disconnected by the writer."""
+        if self.outbox.full():
+            self.gone = True
+        else:
+            self.outbox.put_nowait(message)
+
+
+class RoomSource:
+    """The built-in room as a way into a call: the recorder is in it as long as `run` runs.
+
+    Args:
+        texts: of the notice.
+        address: where to listen; loopback by default. Elsewhere browsers give no camera without TLS.
+        name: what participants see of the recorder.
+        limits: what the room takes.
+        host_addresses: where media is received; by loopback when the page is.
+    """
+
+    def __init__(
+        self,
+        texts: NoticeTexts,
+        *,
+        address: Address | None = None,
+        name: str = "Recorder bot (recording)",
+        limits: RoomLimits | None = None,
+        host_addresses: tuple[str, ...] | None = None,
+    ) -> None:
+        self._texts = texts
+        self._address = address or Address()
+        self._name = name
+        self._limits = limits or RoomLimits()
+        if host_addresses is None and self._address.loopback and not self._address.tls_in_front:
+            host_addresses = ("127.0.0.1",)
+        self._host_addresses = host_addresses
+        self._endpoint = WhipEndpoint(self, limits=WhipLimits(sessions=self._limits.people))
+        self._joins = Allowance(self._limits.joins, self._limits.joins / 10)
+        self._clock = CallClock()
+        self._numbers = TrackNumbers()
+        self._observer: CallObserver | None = None
+        self._people: dict[str, _Person] = {}
+        self._by_digest: dict[bytes, _Person] = {}
+        self._waiting = 0
+        self._over = asyncio.Event()
+        self._bound = asyncio.Event()
+        self._url = ""
+
+    async def url(self) -> str:
+        """Return the page's address, once it is listened on."""
+        await self._bound.wait()
+        return self._url + "/"
+
+    async def run(self, observer: CallObserver) -> Ended:
+        """Hold the room until closed or cancelled; see `CallSource.run`.
+
+        Raises:
+            UsageError: the TLS files cannot be used.
+            UnreadableInput: the address cannot be listened on.
+        """
+        self._observer = observer
+        self._clock = CallClock()
+        application = web.Application(client_max_size=LARGEST_BODY, middlewares=[known_hosts(self._address)])
+        for path in _PAGE:
+            application.router.add_get(path, self._page)
+        application.router.add_get("/notice", self._notice)
+        application.router.add_get("/signals", self._signals)
+        async with asyncio.TaskGroup() as group:
+            self._endpoint.attach(application, group)
+            async with listening(application, self._address) as self._url:
+                self._bound.set()
+                observer.can_ask(True, self._clock.now())
+                try:
+                    await self._over.wait()
+                finally:
+                    observer.can_ask(False, self._clock.now())
+                    await self._empty()
+        return Ended.OVER
+
+    async def receive(self, participant: str, wanted: bool) -> None:
+        """Begin or stop receiving a participant, who is told."""
+        person = self._people.get(participant)
+        if person is None:
+            return
+        person.wanted = wanted
+        if person.session is not None:
+            person.session.peer.receive(wanted)
+        person.send(written("standing", recorded=wanted))
+
+    async def say(self, text: str, *, to: str | None = None) -> bool:
+        """Write into the chat."""
+        people = (
+            [self._people[to]]
+            if to in self._people
+            else []
+            if to is not None
+            else list(self._people.values())
+        )
+        for person in people:
+            person.send(written("chat", sender=RECORDER, text=text))
+        return bool(people) or to is None
+
+    async def close(self) -> None:
+        """Close the room."""
+        self._over.set()
+        await self._empty()
+
+    # -- the endpoint's owner --------------------------------------------------------------------------------------
+
+    def grant(self, token: str | None, name: str) -> Grant | None:  # noqa: ARG002 - names come by the page
+        """Let a participant send, by the secret that their connection was given."""
+        person = self._by_digest.get(_digest(token)) if token else None
+        return Grant(person.id, sessions=2) if person is not None else None
+
+    async def make(self, grant: Grant) -> Peer:
+        """Return a peer for a participant."""
+        person = self._people.get(grant.holder)
+        if person is None or self._observer is None:
+            raise web.HTTPUnauthorized
+        return Peer(
+            person.id, self._observer, self._clock, numbers=self._numbers, host_addresses=self._host_addresses
+        )
+
+    async def opened(self, session: Pushed) -> None:
+        """Receive at once from whoever has agreed, from nobody else; a new session takes the old one's place."""
+        person = self._people.get(session.participant)
+        if person is None:  # they have left meanwhile
+            await self._endpoint.end(session)
+            return
+        old, person.session = person.session, session
+        session.peer.receive(person.wanted)
+        if old is not None:
+            await self._endpoint.end(old)
+
+    def closed(self, session: Pushed) -> None:
+        """Forget a session; the participant may still be there."""
+        person = self._people.get(session.participant)
+        if person is not None and person.session is session:
+            person.session = None
+
+    # -- the page --------------------------------------------------------------------------------------------------
+
+    async def _page(self, request: web.Request) -> web.Response:
+        name, kind = _PAGE[request.path]
+        content = files("recorder.call").joinpath("page", name).read_bytes()
+        return web.Response(body=content, content_type=kind, charset="utf-8")
+
+    async def _notice(self, _request: web.Request) -> web.Response:
+        content = {
+            "recorder": self._name,
+            "what": self._texts.what,
+            "silence": self._texts.silence,
+            "young": self._texts.young,
+        }
+        return web.json_response(content)
+
+    # -- signalling ------------------------------------------------------------------------------------------------
+
+    async def _signals(self, request: web.Request) -> web.StreamResponse:
+        """Hold one participant's connection."""
+        origin = urlsplit(request.headers.get("Origin", ""))
+        if origin.scheme not in ("http", "https") or origin.netloc != request.host:
+            return refusal(403, "Only this server's own page may connect.")
+        if self._over.is_set() or len(self._people) + self._waiting >= self._limits.people:
+            return refusal(503, "The room is full.", Retry_After="10")
+        if not self._joins.take(self._clock.now()):
+            return refusal(429, "Too many are joining at once.", Retry_After="5")
+        self._waiting += 1
+        socket = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE, compress=False, timeout=2.0
+        )
+        try:
+            await socket.prepare(request)
+            person = await self._admit(socket)
+        finally:
+            self._waiting -= 1
+        if person is not None:
+            try:
+                await self._converse(socket, person)
+            finally:
+                await self._leave(person)
+        await socket.close()
+        return socket
+
+    async def _admit(self, socket: web.WebSocketResponse) -> _Person | None:
+        """Wait for the name, then let them in."""
+        try:
+            async with asyncio.timeout(_JOIN_TIMEOUT_S):
+                first = await socket.receive()
+        except TimeoutError:
+            return None
+        message = read_message(first.data) if first.type is WSMsgType.TEXT else None
+        if not isinstance(message, JoinMessage) or self._observer is None or self._over.is_set():
+            return None
+        person = _Person(
+            clean_name(message.name),
+            asyncio.Queue(self._limits.waiting),
+            Allowance(self._limits.burst, self._limits.per_second),
+        )
+        others = [{"id": other.id, "name": other.name} for other in self._people.values()]
+        others.insert(0, {"id": RECORDER, "name": self._name})
+        person.send(written("welcome", id=person.id, secret=person.secret, name=person.name, people=others))
+        self._tell_all(written("person", id=person.id, name=person.name))
+        self._people[person.id] = person
+        self._by_digest[_digest(person.secret)] = person
+        self._observer.joined(person.id, person.name, self._clock.now())
+        return person
+
+    async def _converse(self, socket: web.WebSocketResponse, person: _Person) -> None:
+        """Read and write until either is over."""
+        reading = asyncio.ensure_future(self._read(socket, person))
+        writing = asyncio.ensure_future(self._write(socket, person))
+        try:
+            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reading.cancel()
+            writing.cancel()
+            results = await asyncio.gather(reading, writing, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _write(self, socket: web.WebSocketResponse, person: _Person) -> None:
+        while not (person.gone and person.outbox.empty()):
+            message = await person.outbox.get()
+            try:
+                async with asyncio.timeout(_SEND_TIMEOUT_S):
+                    await socket.send_str(message)
+            except (ConnectionError, TimeoutError):
+                return
+
+    async def _read(self, socket: web.WebSocketResponse, person: _Person) -> None:
+        async for frame in socket:
+            message = read_message(frame.data) if frame.type is WSMsgType.TEXT else None
+            if isinstance(message, LeaveMessage) or person.gone:
+                return
+            if not person.allowance.take(self._clock.now()) or message is None:
+                person.strikes += 1
+                if person.strikes > self._limits.strikes:
+                    return
+                if not _refuses(message):  # a no counts even in a flood
+                    continue
+            self._take(person, message)
+
+    def _take(self, person: _Person, message: FromPage | None) -> None:
+        if self._observer is None:
+            return
+        now = self._clock.now()
+        if isinstance(message, AnswerMessage):
+            self._observer.answered(person.id, message.answer, now)
+        elif isinstance(message, RenameMessage):
+            person.name = clean_name(message.name)
+            self._observer.renamed(person.id, person.name, now)
+            self._tell_all(written("person", id=person.id, name=person.name))
+        elif isinstance(message, ChatMessage):
+            self._observer.chat(person.id, message.text, now)
+            line = clean_line(message.text, longest=_LONGEST_LINE)
+            if line and parse_command(message.text) is None and not is_attempt(message.text):
+                self._tell_all(written("chat", sender=person.id, text=line))
+
+    def _tell_all(self, message: str) -> None:
+        for person in self._people.values():
+            person.send(message)
+
+    async def _leave(self, person: _Person) -> None:
+        if self._people.pop(person.id, None) is None:
+            return
+        del self._by_digest[_digest(person.secret)]
+        if person.session is not None:
+            await self._endpoint.end(person.session)
+        if self._observer is not None:
+            self._observer.left(person.id, self._clock.now())
+        self._tell_all(written("gone", id=person.id))
+
+    async def _empty(self) -> None:
+        for person in tuple(self._people.values()):
+            person.send(written("over"))
+            person.gone = True  # the writer says this and hangs up
+        for person in tuple(self._people.values()):
+            await self._leave(person)
+        await self._endpoint.end_all()
+
+
+def _refuses(message: FromPage | None) -> bool:
+    if isinstance(message, AnswerMessage):
+        return message.answer is not Answer.YES
+    return isinstance(message, ChatMessage) and parse_command(message.text) in (Answer.NO, Answer.ERASE)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
