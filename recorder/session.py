@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +16,7 @@ from recorder.bundle.manifest import (
     AudioCoverage,
     Check,
     Coverage,
-    GapEntry,
     Manifest,
-    Models,
     State,
     TrackEntry,
     VideoCoverage,
@@ -34,30 +30,32 @@ from recorder.flow import Cancellation
 from recorder.mending import verified_picture, verified_sound
 from recorder.picture import PictureResult, redact_picture
 from recorder.progress import Progress
+from recorder.publication import (
+    RECORDING,
+    Published,
+    expiry,
+    gap_entry,
+    gap_events,
+    models_used,
+    policy_facts,
+    voice_note,
+)
 from recorder.sound import Heard, SoundResult, SoundStages, drop_minors, listen, render
 from recorder.sources.contract import SourceInfo, TrackInfo
 from recorder.sources.file import FileSource
 from recorder.sources.stream import Input, open_stream
 from recorder.verification import Still, check_container, check_sound_length
 from redaction.errors import RedactionIncomplete, UnreadableInput, UsageError
-from redaction.model import Event, EventKind, Gap, Span
+from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
 from redaction.video.secondlook import SecondLook
-from redaction.weights import identify
 
 __all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file"]
 
-RECORDING: Final = "recording.mp4"
 _CHUNK: Final = 1 << 20
 _EDGE_S: Final = 0.5
 """How far around a view of minors alone their voices are dropped too, in seconds."""
-_DISGUISE_NOTE: Final = (
-    "A disguised voice is not anonymous: attackers who know the method link 82 to 99 of 100 voices "
-    "(equal error rate 1 to 18 percent)."
-)
-_VIDEO_MODELS: Final = ("face.yunet", "face.centerface", "face.blazeface")
-_AGE_MODELS: Final = ("age.faceapi", "age.faceres_deep", "person.selfie")
 
 
 class Engine:
@@ -127,16 +125,6 @@ class Engine:
         """Free what must be freed before the interpreter ends."""
         if self._look is not None:
             self._look.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published bundle; `attention` is what a person should look at first, worst first."""
-
-    path: Path
-    manifest: Manifest
-    seconds_taken: float
-    attention: tuple[str, ...] = ()
 
 
 def open_source(untrusted: Input) -> FileSource:
@@ -292,9 +280,9 @@ class _Run:
     def _log_findings(self, pictures: Sequence[PictureResult], heard: Heard | None) -> None:
         for picture in pictures:
             self.log.extend(picture.events)
-            self.log.extend(_gap_events(picture.gaps))
+            self.log.extend(gap_events(picture.gaps))
         if heard is not None:
-            self.log.extend(_gap_events(heard.gaps))
+            self.log.extend(gap_events(heard.gaps))
             self.log.extend(heard.events)
             if len(self.info.audio) == 1 and not heard.speakers_told_apart:
                 self.notes.append("one-voice-for-all")
@@ -454,9 +442,7 @@ class _Run:
         if self.before_publishing is not None:
             self.before_publishing()
         path = self.writer.publish(manifest)
-        return Published(
-            path, manifest, time.monotonic() - self.began, tuple(attention(manifest, pictures))
-        )
+        return Published(path, manifest, time.monotonic() - self.began, tuple(attention(manifest, pictures)))
 
     def _state(self, state: State) -> None:
         self.log.append(Event(EventKind.STATE, detail={"state": str(state)}))
@@ -464,27 +450,33 @@ class _Run:
     def _manifest(
         self, pictures: Sequence[PictureResult], heard: Heard | None, sound: SoundResult | None
     ) -> Manifest:
-        now = datetime.now(UTC).replace(microsecond=0)
-        days = self.policy.purpose.retention_days
+        created, expires = expiry(self.policy)
         gaps = [gap for picture in pictures for gap in picture.gaps] + list(heard.gaps if heard else ())
         return Manifest(
             state=State.PUBLISHED,
             version=__version__,
-            created=now,
-            expires=now + timedelta(days=days),
+            created=created,
+            expires=expires,
             purpose=self.policy.purpose.name,
-            retention_days=days,
+            retention_days=self.policy.purpose.retention_days,
             policy_digest=self.policy.digest,
-            policy=_policy_facts(self.policy),
-            models=_models(self.policy, pictures, heard),
+            policy=policy_facts(self.policy),
+            models=models_used(
+                self.policy,
+                pictures=bool(pictures),
+                sound=heard is not None,
+                speakers=heard is not None
+                and heard.speakers_told_apart
+                and len({item.track for item in heard.utterances}) <= 1,
+            ),
             duration=round(self._duration(pictures, heard), 3),
             tracks=tuple(_track_entry(track) for track in self.info.tracks),
-            gaps=tuple(_gap_entry(gap) for gap in gaps),
+            gaps=tuple(gap_entry(gap) for gap in gaps),
             coverage=Coverage(video=_video_coverage(pictures), audio=_audio_coverage(heard, sound)),
             redacted=_counts(pictures, heard),
             voice=VoiceEntry(
                 method=self.policy.voice.method if sound else "none",
-                note=_DISGUISE_NOTE if sound and self.policy.voice.method == "disguise" else "",
+                note=voice_note(self.policy.voice.method) if sound else "",
             ),
             checks=tuple(self.checks),
             notes=tuple(dict.fromkeys(self.notes)),
@@ -503,16 +495,6 @@ def _refuse_incomplete(pictures: Sequence[PictureResult]) -> None:
                 f"A detector failed on {failed} frame(s) of {picture.track.id}. Nothing was published; "
                 "run `offrecord doctor`, then try again."
             )
-
-
-def _gap_events(gaps: Sequence[Gap]) -> list[Event]:
-    return [Event(EventKind.GAP, gap.track, gap.span, {"reason": gap.reason}) for gap in gaps]
-
-
-def _gap_entry(gap: Gap) -> GapEntry:
-    return GapEntry(
-        track=gap.track, start=round(gap.span.start, 3), end=round(gap.span.end, 3), reason=gap.reason
-    )
 
 
 def _track_entry(track: TrackInfo) -> TrackEntry:
@@ -567,31 +549,3 @@ def _counts(pictures: Sequence[PictureResult], heard: Heard | None) -> dict[str,
     for finding in heard.findings if heard else ():
         counts[str(finding.entity_type)] = counts.get(str(finding.entity_type), 0) + 1
     return {key: value for key, value in counts.items() if value}
-
-
-def _policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
-    return {
-        "faces.method": policy.faces.method,
-        "minors.adult_if_at_least": policy.minors.adult_if_at_least,
-        "minors.min_face_px": policy.minors.min_face_px,
-        "minors.all_declared_adult": policy.minors.all_declared_adult,
-        "screen.text": policy.screen.text,
-        "voice.method": policy.voice.method,
-        "speech.personal": policy.speech.personal,
-        "transcript.names": policy.transcript.names,
-    }
-
-
-def _models(policy: Policy, pictures: Sequence[PictureResult], heard: Heard | None) -> tuple[Models, ...]:
-    names: list[str] = []
-    if pictures:
-        names += [*_VIDEO_MODELS, *(() if policy.minors.all_declared_adult else _AGE_MODELS)]
-    if heard is not None:
-        names += [policy.speech.model, "align.pocketsphinx", "text.rampart"]
-        names += ["voice.hibari"] if policy.voice.method == "resynthesize" else []
-        single = len({item.track for item in heard.utterances}) <= 1
-        names += ["speaker.segmentation", "speaker.campplus"] if heard.speakers_told_apart and single else []
-    return tuple(
-        Models(name=name if not name.startswith("/") else "speech.by_path", sha256=identify(name))
-        for name in names
-    )
