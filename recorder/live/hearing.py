@@ -1,0 +1,252 @@
+"""The stored sound of a call heard again: what is still personal falls silent, and its words are masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from recorder.flow import Cancellation
+from recorder.progress import Progress
+from recorder.sound import LISTENING_HZ, SoundStages
+from recorder.sources.file import FileSource
+from redaction.audio.listen import Listener
+from redaction.audio.mute import merged, mute_spans
+from redaction.errors import RedactionIncomplete, UnreadableInput
+from redaction.model import (
+    AudioBlock,
+    EntityType,
+    Event,
+    EventKind,
+    Gap,
+    RedactedUtterance,
+    Span,
+    TextFinding,
+    Token,
+    Utterance,
+    Word,
+)
+from redaction.policy import Policy
+
+__all__ = ["HeardAgain", "hear_again"]
+
+_ROUNDS: Final = 3
+_PAD_S: Final = 0.3
+_PLACEHOLDER: Final = "—"
+"""Stands for what is masked already, so that its neighbours are read in their place and it is not found again."""
+
+Resilence = Callable[[str, Sequence[Span]], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAgain:
+    """What the stored sound says, once nothing personal is left in it.
+
+    Attributes:
+        utterances: what may be stored of each participant's words.
+        silent: what had to fall silent, by participant.
+        events: what was done, by participant.
+        words: how many words were heard again.
+    """
+
+    utterances: Mapping[str, tuple[RedactedUtterance, ...]]
+    silent: Mapping[str, tuple[Span, ...]]
+    events: Mapping[str, tuple[Event, ...]]
+    words: int
+
+
+def hear_again(
+    tracks: Mapping[str, Path],
+    stored: Mapping[str, Sequence[RedactedUtterance]],
+    *,
+    duration: float,
+    policy: Policy,
+    stages: SoundStages,
+    resilence: Resilence,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> HeardAgain:
+    """Transcribe every stored track, search it and the stored words, and silence what is found, until nothing is.
+
+    Args:
+        tracks: each participant's sound on the call clock.
+        stored: each participant's words as they were stored while the call went on.
+        duration: of the call in seconds.
+        policy: what stands for personal words.
+        stages: the models.
+        resilence: writes a participant's track anew with all these spans silent, and returns it.
+        progress: told of every track.
+        cancellation: ends it.
+
+    Raises:
+        RedactionIncomplete: something personal is still heard after the last round.
+    """
+    run = _Run(dict(tracks), stored, duration, policy, stages, progress, cancellation)
+    for number in range(_ROUNDS + 1):
+        found = run.search(whole=number == _ROUNDS - 1, first=not number)
+        if not found:
+            return run.result()
+        if number == _ROUNDS:
+            break
+        for person, spans in found.items():
+            run.silence(person, spans)
+            if person in run.tracks:
+                run.tracks[person] = resilence(person, run.silent[person])
+                run.heard.pop(person, None)
+    raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
+
+
+class _Run:
+    def __init__(
+        self,
+        tracks: dict[str, Path],
+        stored: Mapping[str, Sequence[RedactedUtterance]],
+        duration: float,
+        policy: Policy,
+        stages: SoundStages,
+        progress: Progress,
+        cancellation: Cancellation,
+    ) -> None:
+        self.tracks = tracks
+        self.heard: dict[str, tuple[tuple[Utterance, ...], tuple[Span, ...]]] = {}
+        self.silent: dict[str, list[Span]] = {}
+        self._words: dict[str, tuple[RedactedUtterance, ...]] = {
+            person: tuple(replace(item, speaker=person) for item in items) for person, items in stored.items()
+        }
+        self._events: dict[str, list[Event]] = {}
+        self._duration = duration
+        self._policy = policy
+        self._stages = stages
+        self._progress = progress
+        self._cancellation = cancellation
+
+    def search(self, *, whole: bool, first: bool) -> dict[str, list[Span]]:
+        """Return what must fall silent, by participant; the stored words are masked on the way."""
+        found: dict[str, list[Span]] = {}
+        if first:
+            for person, spans in self._mask_stored().items():
+                found.setdefault(person, []).extend(spans)
+        for person, path in self.tracks.items():
+            if person not in self.heard:
+                self.heard[person] = self._listen(person, path)
+            _, failures = self.heard[person]
+            if failures:
+                found.setdefault(person, []).extend(failures)
+        utterances = sorted(
+            (item for items, _ in self.heard.values() for item in items), key=lambda item: item.span
+        )
+        findings = self._stages.finder.find(utterances)
+        for person in self.tracks:
+            spans = mute_spans(utterances, findings, track=person)
+            if whole:
+                spans = [
+                    utterances[item.utterance].span.padded(_PAD_S, _PAD_S)
+                    for item in findings
+                    if utterances[item.utterance].track == person
+                ]
+            if spans:
+                found.setdefault(person, []).extend(spans)
+        self._cancellation.check()
+        return {person: merged(spans) for person, spans in found.items()}
+
+    def silence(self, person: str, spans: Sequence[Span]) -> None:
+        """Take note of what falls silent, and mask the words in it."""
+        self.silent[person] = merged([*self.silent.get(person, ()), *spans])
+        self._events.setdefault(person, []).extend(
+            Event(EventKind.MENDED, "microphone", span, {"reason": "personal word heard"}) for span in spans
+        )
+        self._words[person] = tuple(
+            _masked(item, spans, self._policy) for item in self._words.get(person, ())
+        )
+
+    def result(self) -> HeardAgain:
+        """Return what is left."""
+        return HeardAgain(
+            utterances=self._words,
+            silent={person: tuple(spans) for person, spans in self.silent.items()},
+            events={person: tuple(events) for person, events in self._events.items()},
+            words=sum(len(item.words) for items, _ in self.heard.values() for item in items),
+        )
+
+    def _mask_stored(self) -> dict[str, list[Span]]:
+        """Search the stored words as text; mask what is found in them and return where it is heard."""
+        order = sorted(
+            ((person, at) for person, items in self._words.items() for at in range(len(items))),
+            key=lambda place: self._words[place[0]][place[1]].span,
+        )
+        texts = [_as_spoken(self._words[person][at]) for person, at in order]
+        found: dict[str, list[Span]] = {}
+        by_place: dict[int, list[TextFinding]] = {}
+        for item in self._stages.finder.find(texts):
+            by_place.setdefault(item.utterance, []).append(item)
+        words = {person: list(items) for person, items in self._words.items()}
+        for index, findings in by_place.items():
+            person, at = order[index]
+            tokens = list(words[person][at].tokens)
+            for finding in findings:
+                for place in range(finding.first, finding.last):
+                    token = tokens[place]
+                    if token.entity_type is None:
+                        span = token.span if token.located else words[person][at].span
+                        found.setdefault(person, []).append(span.padded(_PAD_S / 2, _PAD_S / 2))
+                        tokens[place] = _mask(token, finding.entity_type, self._policy)
+            words[person][at] = replace(words[person][at], tokens=tuple(tokens))
+        self._words = {person: tuple(items) for person, items in words.items()}
+        return found
+
+    def _listen(self, person: str, path: Path) -> tuple[tuple[Utterance, ...], tuple[Span, ...]]:
+        stage = f"hearing {person} again"
+        self._progress.begin(stage, self._duration)
+        listener = Listener(
+            track=person, speaker=person, transcriber=self._stages.transcriber, aligner=self._stages.aligner
+        )
+        utterances: list[Utterance] = []
+        for block in _for_listening(path):
+            self._cancellation.check()
+            utterances += listener.push(block)
+            self._progress.reach(stage, block.span.end)
+        utterances += listener.flush()
+        self._progress.end(stage)
+        return tuple(utterances), tuple(listener.failures)
+
+
+def _for_listening(path: Path) -> Iterator[AudioBlock]:
+    source = FileSource(path)
+    try:
+        for item in source.audio(source.info().audio[0].id, LISTENING_HZ):
+            if isinstance(item, Gap):
+                raise RedactionIncomplete("The stored sound does not decode cleanly.")
+            yield item
+    except (UnreadableInput, IndexError):
+        raise RedactionIncomplete("The stored sound cannot be read back.") from None
+
+
+def _as_spoken(utterance: RedactedUtterance) -> Utterance:
+    words = tuple(
+        Word(token.text if token.entity_type is None else _PLACEHOLDER, token.span, located=token.located)
+        for token in utterance.tokens
+    )
+    return Utterance(words, utterance.span, utterance.speaker, utterance.speaker, utterance.language)
+
+
+def _masked(utterance: RedactedUtterance, spans: Sequence[Span], policy: Policy) -> RedactedUtterance:
+    tokens = tuple(
+        _mask(token, EntityType.OTHER, policy)
+        if token.entity_type is None and any(_hidden(token, utterance, span) for span in spans)
+        else token
+        for token in utterance.tokens
+    )
+    return replace(utterance, tokens=tokens)
+
+
+def _hidden(token: Token, utterance: RedactedUtterance, span: Span) -> bool:
+    """Tell whether at least half of a word falls into a silent span."""
+    place = token.span if token.located else utterance.span
+    shared = min(place.end, span.end) - max(place.start, span.start)
+    return shared > 0 and shared >= place.duration / 2
+
+
+def _mask(token: Token, kind: EntityType, policy: Policy) -> Token:
+    text = "" if policy.transcript.names == "drop" else str(kind)
+    return Token(text, token.span, kind, located=token.located)
