@@ -27,6 +27,7 @@ SAFE_KEYS: Final = frozenset(
         "tracklet", "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
     }
 )  # fmt: skip
+_LONGEST_LINE: Final = 1 << 20
 _SAFE_TEXT: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._+:/-]{0,79}$")
 _ENTITY_NAMES: Final = frozenset(str(kind) for kind in EntityType)
 
@@ -135,13 +136,14 @@ def check_chain(path: Path) -> tuple[str, int]:
     """
     head, count = GENESIS, 0
     with path.open(encoding="ascii", errors="replace") as lines:
-        for line in lines:
+        for line in iter(lambda: lines.readline(_LONGEST_LINE), ""):
             try:
                 record = json.loads(line)
                 claimed = record.pop("hash")
-            except (ValueError, KeyError, AttributeError):
+                digest = _digest(record)
+            except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
                 raise RedactionIncomplete(f"Line {count + 1} of the log cannot be read.") from None
-            if record.get("prev") != head or record.get("seq") != count or _digest(record) != claimed:
+            if record.get("prev") != head or record.get("seq") != count or digest != claimed:
                 raise RedactionIncomplete(f"The log's chain is broken at line {count + 1}.")
             head, count = claimed, count + 1
     return head, count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,15 @@ from recorder.bundle.manifest import Manifest, State
 from recorder.bundle.writer import MANIFEST, digest_file
 from redaction.errors import RedactionIncomplete, UnreadableInput
 
-__all__ = ["LARGEST_MANIFEST", "read_manifest", "verify_bundle"]
+__all__ = ["LARGEST_MANIFEST", "printable", "read_manifest", "verify_bundle"]
 
 LARGEST_MANIFEST: Final = 64 << 20
+LOG: Final = "log.jsonl"
+
+
+def printable(untrusted_text: str) -> str:
+    """Return a text of a bundle as a terminal may show it: what would steer the terminal is shown as `?`."""
+    return "".join(letter if letter.isprintable() else "?" for letter in untrusted_text)
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -25,7 +32,10 @@ def read_manifest(bundle: Path) -> Manifest:
     """
     path = bundle / MANIFEST
     try:
-        if path.stat().st_size > LARGEST_MANIFEST:
+        untrusted = path.lstat()
+        if not stat.S_ISREG(untrusted.st_mode):
+            raise UnreadableInput("The bundle's manifest is not a plain file.")
+        if untrusted.st_size > LARGEST_MANIFEST:
             raise UnreadableInput("The bundle's manifest is far too large to be one.")
         untrusted_text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -58,7 +68,7 @@ def verify_bundle(bundle: Path) -> list[str]:
     present = {
         item.relative_to(bundle).as_posix()
         for item in bundle.rglob("*")
-        if (item.is_file() or item.is_symlink()) and item.name != MANIFEST
+        if (item.is_symlink() or not item.is_dir()) and item != bundle / MANIFEST
     }
     if present != set(manifest.files):
         raise RedactionIncomplete(
@@ -68,11 +78,13 @@ def verify_bundle(bundle: Path) -> list[str]:
     # Step 3: each has its size and sha256.
     for name, expected in manifest.files.items():
         path = bundle / name
-        if path.is_symlink() or digest_file(path) != expected:
-            raise RedactionIncomplete(f"The file {name} is not the one that was published.")
+        if not stat.S_ISREG(path.lstat().st_mode) or digest_file(path) != expected:
+            raise RedactionIncomplete(f"The file {printable(name)} is not the one that was published.")
     done.append("Every file has its sha256.")
     # Step 4: the log's chain is unbroken and ends where the manifest says.
-    if check_chain(bundle / "log.jsonl") != (manifest.log_head, manifest.log_lines):
+    if LOG not in present:
+        raise RedactionIncomplete("The bundle has no log.")
+    if check_chain(bundle / LOG) != (manifest.log_head, manifest.log_lines):
         raise RedactionIncomplete("The log does not end where the manifest says.")
     done.append(f"The log of {manifest.log_lines} lines is unbroken.")
     # Step 5: what was checked before publishing had passed.

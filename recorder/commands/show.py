@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recorder.bundle.manifest import Manifest
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.reader import printable, read_manifest, verify_bundle
 
 __all__ = ["show", "verify"]
 
@@ -33,7 +34,7 @@ def show(bundle: Path, as_json: bool) -> None:
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in _facts(manifest):
-        table.add_row(key, value)
+        table.add_row(key, Text(printable(value)))
     console.print(table)
 
 

@@ -40,6 +40,22 @@ def test_show_and_verify_a_bundle(verb: str, tmp_path: Path) -> None:
     assert run([verb, tmp_path / "nowhere"], place).status == 5
 
 
+def test_a_hostile_bundle_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    """Control characters and markup in a bundle that somebody hands over are shown, not obeyed."""
+    place = place_in(tmp_path)
+    bundle = publish(tmp_path / "out")
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    manifest |= {"purpose": "\x1b]0;mine\x07[/red]", "notes": ["\x1b[2J\r\u202e"]}
+    manifest["files"]["a\x1b[2Jb"] = {"sha256": "0" * 64, "bytes": 1}
+    (bundle / "a\x1b[2Jb").write_bytes(b"x")
+    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    shown, verified = run(["show", bundle], place), run(["verify", bundle], place)
+    assert (shown.status, verified.status) == (0, 3)
+    assert "?]0;mine?[/red]" in shown.out
+    for text in (shown.out, shown.err, verified.out, verified.err):
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["redact"], ["nonsense"], ["redact", "a.mp4"], ["redact", "--blur", "a"]]
 )

@@ -1,5 +1,7 @@
 """Publishing: a partial folder, a lock, an atomic name, and nothing left behind."""
 
+import hashlib
+import json
 import multiprocessing
 import os
 from datetime import UTC, datetime
@@ -178,9 +180,9 @@ def test_read_only_output_is_a_storage_failure(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
-@pytest.mark.parametrize("how", ["alter", "remove", "add", "link", "log"])
+@pytest.mark.parametrize("how", ["alter", "remove", "add", "hide", "pipe", "link", "link folder", "log"])
 def test_verify_finds_what_was_changed_later(tmp_path: Path, how: str) -> None:
-    """A file altered, removed, added, linked or a shortened log fails verification."""
+    """A file altered, removed, linked or added under any name, or a shortened log, fails verification."""
     bundle = publish(tmp_path)
     recording = bundle / "recording.mp4"
     if how == "alter":
@@ -189,6 +191,13 @@ def test_verify_finds_what_was_changed_later(tmp_path: Path, how: str) -> None:
         recording.unlink()
     elif how == "add":
         (bundle / "more.mp4").write_bytes(b"")
+    elif how == "hide":
+        (bundle / "tracks").mkdir()
+        (bundle / "tracks/manifest.json").write_bytes(b"raw")
+    elif how == "pipe":
+        os.mkfifo(bundle / "pipe")
+    elif how == "link folder":
+        (bundle / "tracks").symlink_to(tmp_path)
     elif how == "link":
         recording.rename(tmp_path / "moved")
         recording.symlink_to(tmp_path / "moved")
@@ -205,3 +214,70 @@ def test_what_is_no_bundle_cannot_be_read(tmp_path: Path, text: str | None) -> N
         (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(UnreadableInput):
         read_manifest(tmp_path)
+
+
+def rewrite(bundle: Path, log: bytes | None, **changes: object) -> None:
+    """Replace the log and keys of the manifest as somebody would who hides their traces; `None` drops the log."""
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8")) | changes
+    if log is None:
+        (bundle / "log.jsonl").unlink()
+        del manifest["files"]["log.jsonl"]
+    else:
+        (bundle / "log.jsonl").write_bytes(log)
+        digest = hashlib.sha256(log).hexdigest()
+        manifest["files"]["log.jsonl"] = {"sha256": digest, "bytes": len(log)}
+    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        (None, "no log"),
+        (b"[" * 100_000, "cannot be read"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, "cannot be read"),
+        (b"1" * 5_000, "cannot be read"),
+        (b'{"hash":"' + b"a" * (2 << 20) + b'"}', "cannot be read"),
+        (b'{"hash":"0","prev":NaN,"seq":0}', "broken at line 1"),
+        (b"\xff\xfe\n", "cannot be read"),
+    ],
+)
+def test_a_forged_log_is_found_out(tmp_path: Path, log: bytes | None, sentence: str) -> None:
+    """A log that is gone, absurd or endless in one line fails verification, even when the manifest knows its hash."""
+    bundle = publish(tmp_path)
+    rewrite(bundle, log)
+    with pytest.raises(RedactionIncomplete, match=sentence):
+        verify_bundle(bundle)
+
+
+def test_a_line_taken_out_of_the_log_is_found(tmp_path: Path) -> None:
+    """A log without one line, chained anew and hashed anew, does not end where the manifest says."""
+    writer = BundleWriter(tmp_path, "recording-1")
+    log = ChainedLog(writer.path("log.jsonl"))
+    for kind in (EventKind.STARTED, EventKind.WHOLE_COVER, EventKind.STATE):
+        log.append(Event(kind))
+    log.close()
+    bundle = writer.publish(manifest_for(writer, log))
+    assert len(verify_bundle(bundle)) == 5
+    shorter = ChainedLog(tmp_path / "log.jsonl")
+    for kind in (EventKind.STARTED, EventKind.STATE):
+        shorter.append(Event(kind))
+    shorter.close()
+    rewrite(bundle, (tmp_path / "log.jsonl").read_bytes())
+    with pytest.raises(RedactionIncomplete, match="does not end"):
+        verify_bundle(bundle)
+
+
+@pytest.mark.parametrize("what", ["link", "device", "pipe", "folder"])
+def test_a_manifest_that_is_no_plain_file_is_not_read(tmp_path: Path, what: str) -> None:
+    """Links, devices that never end and pipes that never begin are refused at once."""
+    bundle = publish(tmp_path)
+    manifest = bundle / "manifest.json"
+    manifest.rename(tmp_path / "elsewhere.json")
+    if what == "folder":
+        manifest.mkdir()
+    elif what == "pipe":
+        os.mkfifo(manifest)
+    else:
+        manifest.symlink_to(tmp_path / "elsewhere.json" if what == "link" else "/dev/zero")
+    with pytest.raises(UnreadableInput):
+        verify_bundle(bundle)
