@@ -60,6 +60,7 @@ class Peer:
         clock: of the call.
         kinds: what m-lines carry: by their mid, or in their order (the first sound is the microphone, pictures are
             camera and screen in the order given). Lines beyond these are declined.
+        declined: what is sent by somebody but was not asked for, because its codec is not received; told as lost.
         numbers: shared by all peers of a call, so that a participant who comes back gets higher track numbers.
         host_addresses: where to be reached instead of at the network interfaces' addresses; ["127.0.0.1"] for calls
             within this machine, since loopback is never offered otherwise.
@@ -75,6 +76,7 @@ class Peer:
         clock: CallClock,
         *,
         kinds: Mapping[str, LiveKind] | tuple[LiveKind, ...] = DEFAULT_KINDS,
+        declined: Sequence[LiveKind] = (),
         numbers: TrackNumbers | None = None,
         host_addresses: Sequence[str] | None = None,
     ) -> None:
@@ -91,7 +93,7 @@ class Peer:
         )
         self._connection.on("connectionstatechange", self._state_changed)
         self._tracks: list[tuple[SoundTrack | PictureTrack, MediaReceiver]] = []
-        self._declined: list[LiveKind] = []
+        self._declined = list(declined)
         self._wanted = False
         self._closed = False
         self._connected = asyncio.Event()
@@ -160,6 +162,10 @@ class Peer:
                 self._observer.track_started(key, now)
                 self._observer.track_lost(key, now, now, "codec")
                 self._observer.track_ended(key, now)
+
+    def lose(self) -> None:
+        """The other side is known to be gone: let `run` return."""
+        self._over.set()
 
     @property
     def media_age(self) -> float | None:

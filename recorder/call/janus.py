@@ -1,0 +1,465 @@
+"""A bot in a Janus VideoRoom: one subscriber handle and one peer connection for each participant who is received.
+
+The bot joins as a publisher, so that it is in the room; with its tile it is seen there too. Somebody's feed is
+subscribed to only while the session wants them. A second feed of one person (as Janus clients share screens) is to
+Janus, and so here, another participant, who is asked for consent of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from aiortc import RTCSessionDescription
+
+from recorder.call.clock import CallClock
+from recorder.call.connection import MediaConnection
+from recorder.call.contract import CallObserver, Ended, LiveKind
+from recorder.call.description import BadDescription
+from recorder.call.janus_link import JanusLink, LinkLost
+from recorder.call.janus_protocol import (
+    MAX_MESSAGE,
+    Feed,
+    Gone,
+    JanusAddress,
+    Joined,
+    Left,
+    Message,
+    Published,
+    Removed,
+    Renamed,
+    Room,
+    RoomEvent,
+)
+from recorder.call.janus_text import BindRule, TextChannel, TextUsers
+from recorder.call.peer import Peer
+from recorder.call.tile import TileTrack
+from recorder.call.tracks import TrackNumbers
+from redaction.errors import UnreadableInput
+
+__all__ = ["JanusSource"]
+
+_PLUGIN: Final = "janus.plugin.videoroom"
+_NO_SUCH_ROOM: Final = 426
+_UNAUTHORISED: Final = frozenset({403, 433})
+PATIENCE: Final = 180.0
+"""Seconds for which a call that cannot be reached is tried again."""
+PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+SETUPS: Final = 6
+"""Peer connections that are set up at once; the others wait their turn."""
+TEXT_AGAIN: Final = 5.0
+
+
+@dataclass(slots=True)
+class _Person:
+    feed: Feed
+    wanted: bool = False
+    peer: Peer | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class JanusSource:
+    """Joins a Janus VideoRoom; see `recorder.call.contract.CallSource`.
+
+    Args:
+        url: janus+ws://HOST:PORT/ROOM, or janus+wss:// with TLS.
+        name: what people see; it says that the bot records.
+        pin: of the room.
+        token: of the server.
+        clock: of the call; a new one otherwise.
+        text_room: number or name of the text room; that of the video room if None.
+        bind: when words in the text room count.
+        tile: lines of the picture that the bot shows; none for no picture, in which case rooms without
+            `notify_joining` do not show it to anybody.
+        layer: simulcast layer to receive, 0 the smallest to 2 the largest.
+        patience_s: how long a call that cannot be reached is tried again.
+        host_addresses: see `Peer`.
+        tls: context for janus+wss; the usual one if None.
+
+    Raises:
+        UsageError: the address is none of a Janus room.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "Recorder bot (recording)",
+        pin: str | None = None,
+        token: str | None = None,
+        clock: CallClock | None = None,
+        text_room: int | str | None = None,
+        bind: BindRule | None = None,
+        tile: tuple[str, ...] | None = ("Recording", "Everybody is asked first.", "No answer means no."),
+        layer: int = 2,
+        patience_s: float = PATIENCE,
+        host_addresses: Sequence[str] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._address = JanusAddress.parse(url)
+        self._name = name
+        self._pin = pin
+        self._token = token
+        self.clock = clock or CallClock()
+        self._text_room = self._address.room if text_room is None else text_room
+        self._tile = tile
+        self._layer = layer
+        self._patience_s = patience_s
+        self._host_addresses = None if host_addresses is None else list(host_addresses)
+        self._tls = tls
+        self._numbers = TrackNumbers()
+        self._setups = asyncio.Semaphore(SETUPS)
+        self._room = Room()
+        self._people: dict[str, _Person] = {}
+        self._peers: dict[int, Peer] = {}  # by subscriber handle
+        self._private_id: object = None
+        self._users = TextUsers(bind or BindRule())
+        self._users_rule = bind or BindRule()
+        self._text: TextChannel | None = None
+        self._observer: CallObserver | None = None
+        self._link: JanusLink | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._been_inside = False
+        self._closing = asyncio.Event()
+
+    async def run(self, observer: CallObserver) -> Ended:
+        """Stay in the room; come back after an outage."""
+        self._observer = observer
+        lost_at, tries = self.clock.now(), 0
+        while not self._closing.is_set():
+            entered, outcome = await self._visit(observer)
+            if isinstance(outcome, Ended):
+                return outcome
+            if not self._been_inside:
+                raise outcome or UnreadableInput("the Janus server cannot be reached")
+            if entered:
+                lost_at, tries = self.clock.now(), 0
+            if self.clock.now() - lost_at > self._patience_s:
+                return Ended.LOST
+            try:
+                async with asyncio.timeout(PAUSES[min(tries, len(PAUSES) - 1)]):
+                    await self._closing.wait()
+            except TimeoutError:
+                tries += 1
+        return Ended.OVER
+
+    async def receive(self, participant: str, wanted: bool) -> None:
+        """Subscribe to somebody, or no longer."""
+        person = self._people.get(participant)
+        if person is None or person.wanted == wanted:
+            return
+        person.wanted = wanted
+        self._settle(person)
+
+    async def say(self, text: str, *, to: str | None = None) -> bool:
+        """Write in the text room."""
+        if self._text is None:
+            return False
+        if to is None:
+            return self._text.say(text)
+        user = self._users.user_of(to)
+        return user is not None and self._text.say(text, to=user)
+
+    async def close(self) -> None:
+        """Leave; `run` returns soon."""
+        self._closing.set()
+
+    # One stay in the room, from connecting to losing or leaving it.
+
+    async def _visit(self, observer: CallObserver) -> tuple[bool, Ended | UnreadableInput | None]:
+        """Return whether the room was entered, and how the stay ended; None is an outage."""
+        self._room, self._people, self._peers = Room(), {}, {}
+        self._users = TextUsers(self._users_rule)
+        outcome: Ended | UnreadableInput | None = None
+        entered = False
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)) as http:
+            try:
+                async with asyncio.timeout(15):
+                    socket = await http.ws_connect(
+                        self._address.websocket,
+                        protocols=("janus-protocol",),
+                        heartbeat=15,
+                        max_msg_size=MAX_MESSAGE,
+                        ssl=self._tls if self._tls is not None else True,
+                    )
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                return False, None
+            link = self._link = JanusLink(socket, self._token)
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                tasks = [group.create_task(link.run()), group.create_task(link.keep_alive())]
+                try:
+                    handle, answer = await self._join(link)
+                    entered = self._been_inside = True
+                    tasks.append(group.create_task(self._talk(link, observer)))
+                    if self._tile is not None:
+                        tasks.append(group.create_task(self._show(link, handle, self._tile)))
+                    tasks.append(group.create_task(self._watch_closing(link)))
+                    outcome = await self._stay(link, handle, answer, observer)
+                except UnreadableInput as refusal:
+                    outcome = refusal
+                except LinkLost:
+                    outcome = None
+                finally:
+                    tasks += self._let_go(observer)
+                    await link.leave()
+                    for task in tasks:
+                        task.cancel()
+                    self._group = self._link = None
+            await socket.close()
+        return entered, outcome
+
+    async def _join(self, link: JanusLink) -> tuple[int, Message]:
+        opened = await link.open()
+        if opened.failed():
+            raise UnreadableInput("the Janus server refuses the session; it may want another token")
+        handle = await link.attach(_PLUGIN)
+        request: dict[str, object] = {
+            "request": "join", "ptype": "publisher", "room": self._address.room, "display": self._name,
+        }  # fmt: skip
+        if self._pin is not None:
+            request["pin"] = self._pin
+        answer = await link.ask(handle, request)
+        if answer.error == _NO_SUCH_ROOM:
+            raise UnreadableInput("there is no such room on the Janus server")
+        if answer.error in _UNAUTHORISED:
+            raise UnreadableInput("the room refuses the bot; it may want another PIN or token")
+        if answer.failed():
+            raise UnreadableInput("the room cannot be joined")
+        self._private_id = answer.data.get("private_id")
+        return handle, answer
+
+    async def _stay(
+        self, link: JanusLink, handle: int, first: Message, observer: CallObserver
+    ) -> Ended | None:
+        message: Message | None = first
+        while message is not None:
+            if message.handle == handle or message is first:
+                if message.kind == "detached":
+                    return None
+                for event in self._room.apply(message.data):
+                    ended = self._happened(event, observer)
+                    if ended is not None:
+                        return ended
+            elif message.kind in {"hangup", "detached"} and message.handle in self._peers:
+                self._peers[message.handle].lose()
+            message = await link.events.get()
+        return Ended.OVER if self._closing.is_set() else None
+
+    def _happened(self, event: RoomEvent, observer: CallObserver) -> Ended | None:
+        now = self.clock.now()
+        match event:
+            case Removed():
+                return Ended.REMOVED
+            case Gone():
+                return Ended.OVER
+            case Joined(feed):
+                self._people[feed.id] = _Person(feed)
+                observer.joined(feed.id, feed.name, now)
+            case Renamed(feed):
+                self._people[feed.id].feed = feed
+                observer.renamed(feed.id, feed.name, now)
+            case Published(feed):
+                person = self._people[feed.id]
+                changed = person.feed.streams != feed.streams
+                person.feed = feed
+                self._users.claimed(feed.id, feed.text_user, now)
+                if changed:
+                    self._stop(person)
+                    self._settle(person)
+            case Left(feed):
+                self._stop(self._people.pop(feed.id))
+                self._users.left(feed.id)
+                observer.left(feed.id, now)
+        return None
+
+    def _let_go(self, observer: CallObserver) -> list[asyncio.Task[None]]:
+        """End everybody's tracks and tell that they are gone; return the tasks that are to be cancelled."""
+        tasks: list[asyncio.Task[None]] = []
+        for person in self._people.values():
+            if person.task is not None:
+                tasks.append(person.task)
+            self._stop(person)
+            observer.left(person.feed.id, self.clock.now())
+        self._people.clear()
+        return tasks
+
+    async def _watch_closing(self, link: JanusLink) -> None:
+        await self._closing.wait()
+        await link.events.put(None)
+
+    # Receiving.
+
+    def _stop(self, person: _Person) -> None:
+        """Stop receiving at once; the connection is closed by its task."""
+        if person.peer is not None:
+            person.peer.receive(False)
+        if person.task is not None:
+            person.task.cancel()
+        person.peer = person.task = None
+
+    def _settle(self, person: _Person) -> None:
+        """Receive somebody if, and only if, they are wanted and publish something."""
+        wanted = person.wanted and bool(person.feed.streams)
+        if not wanted:
+            self._stop(person)
+        elif person.task is None and self._group is not None and self._link is not None:
+            person.task = self._group.create_task(self._subscribed(self._link, person, person.feed))
+
+    async def _subscribed(self, link: JanusLink, person: _Person, feed: Feed) -> None:
+        """Receive a feed until cancelled; begin again when the connection is lost."""
+        tries = 0
+        while True:
+            started = self.clock.now()
+            try:
+                await self._received(link, person, feed)
+            except (LinkLost, BadDescription):
+                if link.lost:
+                    return
+            tries = 0 if self.clock.now() - started > 30 else tries + 1
+            await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
+
+    async def _received(self, link: JanusLink, person: _Person, feed: Feed) -> None:
+        if self._observer is None:
+            return
+        streams = [stream for stream in feed.streams if stream.decodable and stream.kind is not None]
+        declined = [
+            stream.kind for stream in feed.streams if not stream.decodable and stream.kind is not None
+        ]
+        handle, peer = 0, None
+        try:
+            if not streams:
+                peer = self._peer(feed, {}, declined)
+                peer.receive(True)
+                await (
+                    asyncio.get_running_loop().create_future()
+                )  # nothing to receive until they publish otherwise
+                return
+            async with self._setups:
+                handle = await link.attach(_PLUGIN)
+                answer = await link.ask(handle, self._subscription(feed, [stream.mid for stream in streams]))
+                if answer.failed() or answer.jsep_type != "offer":
+                    return
+                by_mid = {stream.mid: stream for stream in streams}
+                mids = _subscribed_mids(answer)
+                kinds = {mine: by_mid[theirs].kind for mine, theirs in mids.items() if theirs in by_mid}
+                peer = self._peer(
+                    feed, {mid: kind for mid, kind in kinds.items() if kind is not None}, declined
+                )
+                sdp = await peer.answer(answer.jsep_sdp)
+                person.peer = self._peers[handle] = peer
+                peer.receive(True)
+                await link.ask(handle, {"request": "start"}, jsep=("answer", sdp))
+                layers = [
+                    {"mid": mine, "substream": self._layer, "temporal": 2}
+                    for mine, theirs in mids.items()
+                    if theirs in by_mid and by_mid[theirs].simulcast
+                ]
+                if layers:
+                    await link.ask(handle, {"request": "configure", "streams": layers})
+            await peer.run()
+        finally:
+            if person.peer is peer:
+                person.peer = None
+            self._peers.pop(handle, None)
+            if peer is not None:
+                await peer.close()
+            if handle:
+                await _detached(link, handle)
+
+    def _peer(self, feed: Feed, kinds: dict[str, LiveKind], declined: list[LiveKind]) -> Peer:
+        if self._observer is None:
+            raise LinkLost
+        return Peer(
+            feed.id,
+            self._observer,
+            self.clock,
+            kinds=kinds,
+            declined=declined,
+            numbers=self._numbers,
+            host_addresses=self._host_addresses,
+        )
+
+    def _subscription(self, feed: Feed, mids: list[str]) -> dict[str, object]:
+        request: dict[str, object] = {
+            "request": "join", "ptype": "subscriber", "room": self._address.room,
+            "streams": [{"feed": feed.raw, "mid": mid} for mid in mids], "private_id": self._private_id,
+        }  # fmt: skip
+        if self._pin is not None:
+            request["pin"] = self._pin
+        return request
+
+    # Being seen, and chat.
+
+    async def _show(self, link: JanusLink, handle: int, lines: tuple[str, ...]) -> None:
+        """Publish the tile while the room lasts."""
+        connection = MediaConnection(host_addresses=self._host_addresses)
+        try:
+            connection.addTransceiver(TileTrack(lines), direction="sendonly")
+            await connection.setLocalDescription(await connection.createOffer())
+            offer = ("offer", connection.localDescription.sdp)
+            answer = await link.ask(handle, {"request": "publish", "audio": False, "video": True}, jsep=offer)
+            if answer.failed() or answer.jsep_type != "answer":
+                return  # a room without a place for another publisher: the bot is in the list of people only
+            await connection.setRemoteDescription(RTCSessionDescription(answer.jsep_sdp, "answer"))
+            await asyncio.get_running_loop().create_future()
+        except (LinkLost, ValueError, AssertionError, AttributeError, OSError):
+            return
+        finally:
+            await connection.close()
+
+    async def _talk(self, link: JanusLink, observer: CallObserver) -> None:
+        """Be in the text room while the video room lasts; tell whether people can be asked there."""
+        while not link.lost:
+            text = TextChannel(
+                link,
+                self._text_room,
+                self._users,
+                heard=lambda user, words: self._heard(user, words, observer),
+                now=self.clock.now,
+                name=self._name,
+                pin=self._pin,
+                host_addresses=self._host_addresses,
+            )
+            try:
+                if await text.enter():
+                    self._text = text
+                    observer.can_ask(True, self.clock.now())
+                    await text.run()
+            except LinkLost:
+                return
+            finally:
+                self._text = None
+                observer.can_ask(False, self.clock.now())
+                await text.close()
+            await asyncio.sleep(TEXT_AGAIN)
+
+    def _heard(self, user: str, words: str, observer: CallObserver) -> None:
+        for participant in self._users.speaks_for(user, self._room.people):
+            observer.chat(participant, words, self.clock.now())
+
+
+def _subscribed_mids(answer: Message) -> dict[str, str]:
+    """Return which of the publisher's mids each of the subscription's m-lines carries."""
+    listed = answer.data.get("streams")
+    found: dict[str, str] = {}
+    for entry in listed if isinstance(listed, list) else []:
+        if (
+            isinstance(entry, dict)
+            and isinstance(entry.get("mid"), str)
+            and isinstance(entry.get("feed_mid"), str)
+        ):
+            found[entry["mid"]] = entry["feed_mid"]
+    return found
+
+
+async def _detached(link: JanusLink, handle: int) -> None:
+    try:
+        async with asyncio.timeout(2.0):
+            await link.detach(handle)
+    except (LinkLost, TimeoutError):
+        return
