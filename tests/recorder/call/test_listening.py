@@ -1,0 +1,76 @@
+"""Where the server listens."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from recorder.call.listening import Address, listening
+from redaction.errors import UnreadableInput, UsageError
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::", "example.org"])
+def test_beyond_this_machine_needs_tls(host: str, tmp_path: Path) -> None:
+    """Listening beyond loopback without TLS is refused, and allowed with it or behind a proxy that speaks it."""
+    with pytest.raises(UsageError, match="TLS"):
+        Address(host)
+    assert not Address(host, certificate=tmp_path / "c.pem", key=tmp_path / "k.pem").loopback
+    assert not Address(host, tls_in_front=True).loopback
+
+
+def test_half_of_tls_is_refused(tmp_path: Path) -> None:
+    """A certificate without its key, or files that are neither, end with status 2."""
+    with pytest.raises(UsageError):
+        Address(certificate=tmp_path / "c.pem")
+    (tmp_path / "c.pem").write_text("nothing")
+    with pytest.raises(UsageError):
+        Address(certificate=tmp_path / "c.pem", key=tmp_path / "c.pem").context()
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:80", "localhost", "[::1]:8080", "LOCALHOST:1", "call.example:443"]
+)
+def test_own_names(host: str) -> None:
+    """Our own names are known, with and without a port."""
+    assert Address(names=("call.example",)).knows(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example:80", "", "[::2]:80", "localhost.evil"]
+)
+def test_other_names(host: str) -> None:
+    """A name that somebody else points at this server is not known."""
+    assert not Address().knows(host)
+
+
+def test_taken_address() -> None:
+    """A port that is taken ends with status 5, not with a traceback."""
+
+    async def run() -> None:
+        async with listening(web.Application(), Address()) as url:
+            port = int(url.rsplit(":", 1)[1])
+            with pytest.raises(UnreadableInput):
+                async with listening(web.Application(), Address(port=port)):
+                    pass
+
+    asyncio.run(run())
+
+
+def test_every_answer_is_hardened() -> None:
+    """Errors too carry the content policy, and none tells which software answers."""
+
+    async def run() -> None:
+        async with listening(web.Application(), Address()) as url, aiohttp.ClientSession() as http:
+            answer = await http.get(url + "/nothing")
+            assert answer.status == 404
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Server"] == "offrecord"
+
+    asyncio.run(run())
