@@ -123,6 +123,18 @@ class PersonAge:
             if not self._cameras and self._state is Adulthood.UNPROVED and not self._judged:
                 self._state = Adulthood.NO_CAMERA
 
+    def camera_paused(self, camera: object) -> None:
+        """Nothing more comes of a camera for now, and all that came is decided."""
+        with self._lock:
+            if camera in self._cameras:
+                self._cameras[camera].decided = float("inf")
+
+    def camera_resumed(self, camera: object, time: float) -> None:
+        """Pictures come again."""
+        with self._lock:
+            if camera in self._cameras:
+                self._cameras[camera].decided = time
+
     def saw(self, camera: object, time: float, faces: Sequence[FaceView]) -> Adulthood:
         """Take up which faces a camera shows at a time, and return what is known from now on."""
         with self._lock:

@@ -199,15 +199,27 @@ class PictureTrack:
         )
         self._close_piece()
 
+    def rest(self) -> bool:
+        """Store what is held since nothing comes for now; return whether anything was held.
+
+        Raises:
+            StorageFailed: the disk refused.
+        """
+        if self._redactor is None or self._forgotten:
+            return False
+        self._store(self._redactor.flush())
+        self._told()
+        self._drop_redactor()
+        self.owner.age.camera_paused(self)
+        return True
+
     def finish(self) -> None:
         """Store what is held and close the piece.
 
         Raises:
             StorageFailed: the disk refused.
         """
-        if self._redactor is not None and not self._forgotten:
-            self._store(self._redactor.flush())
-            self._told()
+        self.rest()
         self._drop_redactor()
         self._close_piece()
 
@@ -230,6 +242,7 @@ class PictureTrack:
             self._store([RedactedFrame(covered_whole(frame), (cover,), Examined.COVERED)])
             return
         if self._redactor is None:
+            self.owner.age.camera_resumed(self, time)
             self._redactor = VideoRedactor(
                 width=frame.width,
                 height=frame.height,
@@ -255,8 +268,8 @@ class PictureTrack:
 
     def _store(self, frames: Sequence[RedactedFrame]) -> None:
         for redacted in frames:
-            if self._forgotten:
-                return
+            if self._forgotten or not self.owner.journal.holds(self.owner.token):
+                return  # nothing is stored of whoever has no consent on record
             self._piece_for(redacted.frame).write(redacted)
             self.decided = redacted.frame.time
             self.covered_now = len(redacted.covers)

@@ -23,7 +23,7 @@ from recorder.live.journal import PiecePaths
 from recorder.picture import FrameProof, Ledger
 from recorder.sources.mixdown import mono
 from redaction.audio.mix import mute
-from redaction.errors import InternalError
+from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame
 from redaction.policy import OutputSection
 
@@ -178,9 +178,11 @@ class PicturePiece:
             self._sidecar.close()
 
     def abandon(self) -> None:
-        """Let go of the files as they are, as after a crash: nothing more is written."""
+        """Let go of the files, which are about to be removed: what fails is of no account."""
         self._last = None
-        with suppress(OSError):
+        with suppress(OffrecordError):
+            self._writer.close()
+        with suppress(OffrecordError):
             self._sidecar.close()
 
     def _store(self, redacted: RedactedFrame, time: float) -> None:
@@ -206,9 +208,9 @@ def _line(proofs: Sequence[FrameProof]) -> PieceProofs:
     return PieceProofs.model_construct(
         line="proofs",
         times=tuple(round(proof.time, 6) for proof in proofs),
-        points=tuple(proof.points.tolist() for proof in proofs),
-        luma=tuple(proof.luma.tolist() for proof in proofs),
-        boxes=tuple(proof.boxes.tolist() for proof in proofs),
+        points=tuple(tuple(map(tuple, proof.points.tolist())) for proof in proofs),
+        luma=tuple(tuple(proof.luma.tolist()) for proof in proofs),
+        boxes=tuple(tuple(map(tuple, proof.boxes.tolist())) for proof in proofs),
     )
 
 
@@ -284,9 +286,11 @@ class SoundPiece:
             self._sidecar.close()
 
     def abandon(self) -> None:
-        """Let go of the files as they are, as after a crash: nothing more is written."""
+        """Let go of the files, which are about to be removed: what fails is of no account."""
         self._closed = True
-        with suppress(OSError):
+        with suppress(OffrecordError):
+            self._writer.close()
+        with suppress(OffrecordError):
             self._sidecar.close()
 
     def __enter__(self) -> Self:

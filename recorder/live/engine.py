@@ -1,0 +1,422 @@
+"""The live engine: tracks of those who agreed go in, redacted pieces in the journal come out, during the call."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from recorder.call.contract import LiveKind, TimedPicture, TimedSound
+from recorder.live.governor import Governor, Level
+from recorder.live.journal import ErasureFigures, Journal
+from recorder.live.lanes import Lane, Lost, PictureWorker
+from recorder.live.people import Adulthood, PersonAge
+from recorder.live.pictures import PictureTrack, TrackOwner
+from recorder.live.sounds import Microphone, SoundWorker, loudness
+from recorder.progress import Progress
+from recorder.session import Engine
+from redaction.errors import InternalError
+from redaction.model import Event, EventKind
+from redaction.video.redact import VideoStages
+
+__all__ = ["LaneState", "LiveEngine", "LoadSnapshot", "PersonLoad"]
+
+_WATCH_EVERY_S: Final = 0.5
+_HANGS_AFTER_S: Final = 10.0
+_SOUND_HANGS_AFTER_S: Final = 60.0
+_FINISH_S: Final = 600.0
+_SPEAKING_DB: Final = -45.0
+_SPEAKING_HOLD_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """How the engine does with one track.
+
+    Attributes:
+        level: full, sparse, half, few or covered.
+        gaps: stretches that were lost so far.
+        covered: covers in the last stored picture.
+    """
+
+    lag_s: float = 0.0
+    level: str = "full"
+    gaps: int = 0
+    speaking: bool = False
+    covered: int = 0
+    drops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLoad:
+    """How the engine does with one participant."""
+
+    token: str
+    covered: int
+    speaking: bool
+    lag_s: float
+    level: str
+    drops: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSnapshot:
+    """How the engine does.
+
+    Attributes:
+        stored_bytes: redacted media on the disk.
+    """
+
+    people: tuple[PersonLoad, ...]
+    stored_bytes: int
+
+
+@dataclass(slots=True)
+class _Person:
+    age: PersonAge
+    pictures: dict[int, tuple[LiveKind, Lane, PictureWorker]] = field(default_factory=dict)
+    sounds: dict[int, Microphone] = field(default_factory=dict)
+    spoke: float = float("-inf")
+    spoken_s: float = 0.0
+    told_minor: bool = False
+
+
+class LiveEngine:
+    """Redacts a call while it goes on.
+
+    `open`, `picture`, `sound`, `lost`, `end` and `state` are for the event loop: they never block and never raise for
+    what a participant sends. `forget` and `finish` take their time: call them in a thread.
+
+    Args:
+        engine: policy and models.
+        journal: where redacted pieces go.
+        cores: picture threads; as many as the machine has, at most four, when None.
+        on_minor: told once, from any thread, the token of a participant who was not proved an adult.
+        on_error: told, from any thread, what a stage or the disk raised; the track goes on covered or silent.
+        video: makes the models of one picture thread; for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        journal: Journal,
+        cores: int | None = None,
+        on_minor: Callable[[str], None],
+        on_error: Callable[[BaseException], None],
+        video: Callable[[], VideoStages] | None = None,
+    ) -> None:
+        self._policy = engine.policy
+        self._journal = journal
+        self._on_minor = on_minor
+        self._on_error = on_error
+        self._cores = max(1, min(4, cores or os.cpu_count() or 1))
+        self._video = video or (lambda: VideoStages.load(engine.policy, threads=1))
+        self._engine = engine
+        self._workers: list[PictureWorker] = []
+        self._stages: dict[int, VideoStages | None] = {}
+        self._sound: SoundWorker | None = None
+        self._people: dict[str, _Person] = {}
+        self._lanes: dict[int, str] = {}
+        self._numbers = count(1)
+        self._forgotten: set[str] = set()
+        self._now = 0.0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._watching, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Load the models and start the threads.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        for number in range(self._cores):
+            self._add_worker(f"redact-{number + 1}", self._video())
+        self._sound = SoundWorker(
+            self._engine.sound, policy=self._policy, journal=self._journal, on_error=self._on_error
+        )
+        self._sound.start()
+        self._watch.start()
+
+    def know_names(self, names: Iterable[str]) -> None:
+        """Mask these names wherever they are said, also where they were said before."""
+        if self._sound is not None:
+            self._sound.book.know_names(list(names))
+
+    def open(self, token: str, kind: LiveKind, *, time: float) -> int:
+        """Begin a track of a participant who is recorded; return its lane."""
+        with self._lock:
+            lane_id = next(self._numbers)
+            if token in self._forgotten or self._sound is None:
+                return lane_id
+            person = self._people.get(token)
+            if person is None:
+                person = self._people[token] = _Person(
+                    PersonAge(declared=self._policy.minors.all_declared_adult)
+                )
+            self._lanes[lane_id] = token
+            if kind is LiveKind.MICROPHONE:
+                person.sounds[lane_id] = self._sound.open(token, person.age)
+                return lane_id
+            worker = min(self._workers, key=lambda one: len(one.lanes))
+            track = self._track(token, kind, person.age, worker)
+            lane = Lane(track)
+            lane.latest = time
+            if kind is LiveKind.CAMERA:
+                person.age.camera_opened(track, time)
+            person.pictures[lane_id] = (kind, lane, worker)
+            worker.add(lane)
+            return lane_id
+
+    def picture(self, lane: int, picture: TimedPicture) -> None:
+        """Take a picture; when there is no room, the oldest that waits is dropped, and logged as a gap."""
+        entry = self._picture_lane(lane)
+        if entry is None:
+            return
+        _, own, worker = entry
+        size = picture.frame.width * picture.frame.height * 3 // 2
+        own.inbox.put(picture, size=size, at=picture.time)
+        worker.wake()
+
+    def sound(self, lane: int, sound: TimedSound) -> None:
+        """Take a block of sound; when there is no room, the oldest that waits is dropped, and logged as a gap."""
+        person = self._person(lane)
+        mic = person.sounds.get(lane) if person is not None else None
+        if person is None or mic is None or mic.ended or mic.forgotten or not len(sound.samples):
+            return
+        mic.inbox.put(sound, size=int(sound.samples.nbytes), at=sound.time)
+        if not sound.concealed and loudness(sound.samples) > _SPEAKING_DB:
+            person.spoke = sound.time
+            person.spoken_s += len(sound.samples) / sound.sample_rate
+        self._now = max(self._now, sound.time + len(sound.samples) / sound.sample_rate)
+
+    def lost(self, lane: int, start: float, end: float, reason: str) -> None:
+        """Take note of a hole: covered, silent, and logged. The reason is a static word."""
+        hole = Lost(start, max(start, end), reason)
+        entry = self._picture_lane(lane)
+        if entry is not None:
+            entry[1].inbox.put(hole, size=0, at=start)
+            entry[2].wake()
+            return
+        person = self._person(lane)
+        mic = person.sounds.get(lane) if person is not None else None
+        if mic is not None and not mic.forgotten:
+            mic.inbox.put(hole, size=0, at=start)
+
+    def end(self, lane: int, time: float) -> None:
+        """End a track: what is held of it is stored in a moment."""
+        entry = self._picture_lane(lane)
+        if entry is not None:
+            entry[1].ended = time
+            entry[2].wake()
+            return
+        person = self._person(lane)
+        mic = person.sounds.get(lane) if person is not None else None
+        if mic is not None:
+            mic.ended = True
+
+    def forget(self, token: str) -> ErasureFigures:
+        """Drop everything of a participant in memory, then remove what was stored of them; return when it is done.
+
+        Raises:
+            StorageFailed: a file could not be removed.
+        """
+        with self._lock:
+            self._forgotten.add(token)
+            person = self._people.pop(token, None)
+            for lane in [lane for lane, owner in self._lanes.items() if owner == token]:
+                del self._lanes[lane]
+        if person is not None:
+            for _, lane_of, worker in person.pictures.values():
+                lane_of.forget()
+                worker.wake()
+        if self._sound is not None:
+            self._sound.forget(token)
+        return self._journal.erase(token)
+
+    def state(self, lane: int) -> LaneState:
+        """Return how a track does."""
+        entry = self._picture_lane(lane)
+        if entry is not None:
+            _, own, worker = entry
+            oldest = own.inbox.oldest
+            lag = 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
+            return LaneState(
+                lag_s=lag,
+                level=_name(worker.level()),
+                gaps=own.gaps,
+                covered=own.track.covered_now,
+                drops=own.inbox.drops,
+            )
+        person = self._person(lane)
+        mic = person.sounds.get(lane) if person is not None else None
+        if person is None or mic is None or self._sound is None:
+            return LaneState()
+        return LaneState(
+            lag_s=self._sound.lag_s(mic),
+            gaps=mic.gaps,
+            speaking=self._speaks(person),
+            drops=mic.inbox.drops,
+        )
+
+    def spoken_s(self, token: str) -> float:
+        """Return for how many seconds a participant was heard since the last call."""
+        person = self._people.get(token)
+        if person is None:
+            return 0.0
+        spoken, person.spoken_s = person.spoken_s, 0.0
+        return spoken
+
+    def snapshot(self) -> LoadSnapshot:
+        """Return how every participant does. Looks at the disk: not for the event loop."""
+        with self._lock:
+            people = list(self._people.items())
+            lanes = {
+                token: [lane for lane, own in self._lanes.items() if own == token] for token, _ in people
+            }
+        loads: list[PersonLoad] = []
+        for token, person in people:
+            states = [self.state(lane) for lane in lanes[token]]
+            levels = [Level[state.level.upper()] for state in states]
+            loads.append(
+                PersonLoad(
+                    token=token,
+                    covered=sum(state.covered for state in states),
+                    speaking=self._speaks(person),
+                    lag_s=max((state.lag_s for state in states), default=0.0),
+                    level=_name(max(levels, default=Level.FULL)),
+                    drops=sum(state.drops for state in states),
+                )
+            )
+        return LoadSnapshot(tuple(loads), self._journal.stored_bytes())
+
+    def finish(self, progress: Progress) -> None:
+        """Store what is held, take late findings out of what was stored, and close every piece.
+
+        Raises:
+            InternalError: a thread does not end.
+        """
+        stage = "finishing the call"
+        progress.begin(stage, float(len(self._workers) + 1))
+        with self._lock:
+            lanes = [entry[1] for person in self._people.values() for entry in person.pictures.values()]
+        for lane in lanes:
+            lane.ended = lane.latest if lane.ended is None else lane.ended
+        done = 0.0
+        ended = True
+        for worker in list(self._workers):
+            ended = worker.stop(_FINISH_S) and ended
+            done += 1
+            progress.reach(stage, done)
+        for person in list(self._people.values()):
+            for kind, lane, _ in person.pictures.values():
+                if kind is LiveKind.CAMERA:
+                    person.age.camera_paused(lane.track)
+        if self._sound is not None:
+            ended = self._sound.stop(_FINISH_S) and ended
+        self._over.set()
+        progress.end(stage)
+        if not ended:
+            raise InternalError("A stage of the live engine does not end.")
+
+    def _track(self, token: str, kind: LiveKind, age: PersonAge, worker: PictureWorker) -> PictureTrack:
+        owner = TrackOwner(token, kind, self._journal, age)
+        return PictureTrack(owner, policy=self._policy, stages=self._stages[id(worker)])
+
+    def _add_worker(self, name: str, stages: VideoStages | None) -> PictureWorker:
+        governor = Governor()
+        if stages is None:
+            governor.level = Level.COVERED
+        worker = PictureWorker(name, on_error=self._on_error, governor=governor)
+        self._stages[id(worker)] = stages
+        self._workers.append(worker)
+        worker.start()
+        return worker
+
+    def _person(self, lane: int) -> _Person | None:
+        token = self._lanes.get(lane)
+        return None if token is None else self._people.get(token)
+
+    def _picture_lane(self, lane: int) -> tuple[LiveKind, Lane, PictureWorker] | None:
+        person = self._person(lane)
+        entry = None if person is None else person.pictures.get(lane)
+        return None if entry is None or entry[1].forgotten or entry[1].ended is not None else entry
+
+    def _speaks(self, person: _Person) -> bool:
+        return self._now - person.spoke < _SPEAKING_HOLD_S
+
+    def _watching(self) -> None:
+        """See to it that threads that hang are replaced, minors told, and ended tracks let go."""
+        while not self._over.wait(_WATCH_EVERY_S):
+            now = time.monotonic()
+            for worker in list(self._workers):
+                since = worker.busy_since
+                if since is not None and now - since > _HANGS_AFTER_S and not worker.retired:
+                    self._replace(worker)
+            sound = self._sound
+            if sound is not None and not sound.dead:
+                since = sound.busy_since
+                if since is not None and now - since > _SOUND_HANGS_AFTER_S:
+                    sound.dead = True
+                    self._on_error(
+                        InternalError("The sound's thread hangs; nothing more of any voice is stored.")
+                    )
+            self._tell_minors()
+            self._sweep()
+
+    def _replace(self, worker: PictureWorker) -> None:
+        """Have the tracks of a thread that hangs covered whole by another one from now on."""
+        lanes = worker.retire()
+        fresh = self._add_worker(f"{len(self._workers) + 1}-covered", None)
+        with self._lock:
+            self._workers.remove(worker)
+            for person_token, person in self._people.items():
+                for lane_id, (kind, lane, of) in list(person.pictures.items()):
+                    if of is not worker or lane not in lanes:
+                        continue
+                    lane.track.forget()
+                    track = self._track(person_token, kind, person.age, fresh)
+                    own = Lane(
+                        track, inbox=lane.inbox, ended=lane.ended, latest=lane.latest, gaps=lane.gaps + 1
+                    )
+                    if kind is LiveKind.CAMERA:
+                        person.age.camera_ended(lane.track)
+                        person.age.camera_opened(track, lane.latest)
+                    person.pictures[lane_id] = (kind, own, fresh)
+                    self._tell_hang(person_token, kind)
+                    fresh.add(own)
+        self._on_error(InternalError("A picture thread hangs; its tracks are covered from now on."))
+
+    def _tell_hang(self, token: str, kind: LiveKind) -> None:
+        event = Event(EventKind.LOAD, detail={"level": "covered", "reason": "a stage hangs"})
+        self._journal.fact(token, event, track=kind.value)
+
+    def _tell_minors(self) -> None:
+        for token, person in list(self._people.items()):
+            if person.age.state is Adulthood.MINOR and not person.told_minor:
+                person.told_minor = True
+                self._on_minor(token)
+
+    def _sweep(self) -> None:
+        """Let go of tracks that have ended."""
+        with self._lock:
+            for person in self._people.values():
+                for lane_id, (kind, lane, _) in list(person.pictures.items()):
+                    if lane.done.is_set():
+                        if kind is LiveKind.CAMERA:
+                            person.age.camera_ended(lane.track)
+                        del person.pictures[lane_id]
+                        self._lanes.pop(lane_id, None)
+                for lane_id, mic in list(person.sounds.items()):
+                    if mic.over.is_set():
+                        del person.sounds[lane_id]
+                        self._lanes.pop(lane_id, None)
+
+
+def _name(level: Level) -> str:
+    return level.name.lower()

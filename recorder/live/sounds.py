@@ -1,0 +1,531 @@
+"""Microphones of a live call: words are heard, searched, and spoken anew some half a minute later, in one thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from recorder.call.contract import TimedSound
+from recorder.live.journal import Journal
+from recorder.live.lanes import Inbox, Lost
+from recorder.live.people import Adulthood, PersonAge
+from recorder.live.pieces import SoundPiece, mute_piece
+from recorder.live.voices import RawSound, Voices
+from recorder.live.words import Late, Spoken, WordBook
+from recorder.sound import LISTENING_HZ, SPEAKING_HZ, SoundStages
+from recorder.sources.mixdown import Resampler
+from redaction.audio.listen import Listener
+from redaction.errors import OffrecordError, StorageFailed
+from redaction.model import AudioBlock, Event, EventKind, Samples, Span, Utterance
+from redaction.policy import Policy
+
+__all__ = ["Ear", "Microphone", "SoundWorker", "loudness"]
+
+MOST_BLOCKS: Final = 6000
+MOST_BYTES: Final = 24 * 2**20
+"""What may wait of one microphone: about two minutes."""
+
+CONTEXT_S: Final = 8.0
+"""How much of what is said next is known before an utterance is searched."""
+
+LONGEST_S: Final = 20.0
+"""Longest sound that is held before it is transcribed; longer would be cheaper, and lost at a crash."""
+
+WITHHELD_S: Final = 30.0
+"""Sound that may not be stored yet is dropped when it is older."""
+
+PIECE_S: Final = 300.0
+_HOLE_S: Final = 0.06
+_BATCH: Final = 50
+_IDLE_S: Final = 2.0
+_RELEASE_EVERY_S: Final = 1.0
+_LOOK_OVER_EVERY_S: Final = 30.0
+_POLL_S: Final = 0.2
+_MUTE_PAD_S: Final = 0.1
+
+
+class Ear:
+    """Brings blocks of any rate to 16,000 Hz on the call clock; a hole in their times stays a hole."""
+
+    def __init__(self) -> None:
+        self._resampler: Resampler | None = None
+        self._expected = 0.0
+        self._next = 0
+
+    def take(self, sound: TimedSound) -> list[AudioBlock]:
+        """Return what can be heard by now: in order, never overlapping."""
+        done: list[AudioBlock] = []
+        known = self._resampler
+        off = sound.time - self._expected
+        if known is None or known.source_hz != sound.sample_rate or abs(off) > _HOLE_S:
+            done += self.finish()
+            self._resampler = known = Resampler(sound.sample_rate, LISTENING_HZ)
+            self._expected = sound.time
+            self._at = round(max(0.0, sound.time) * LISTENING_HZ)
+        self._expected += len(sound.samples) / sound.sample_rate
+        samples = np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
+        done += self._placed(known.push(np.zeros_like(samples) if sound.concealed else samples))
+        return done
+
+    def finish(self) -> list[AudioBlock]:
+        """Return what is still held."""
+        known, self._resampler = self._resampler, None
+        return [] if known is None else self._placed(known.finish())
+
+    def _placed(self, samples: Samples) -> list[AudioBlock]:
+        start = self._at
+        self._at += len(samples)
+        late = max(0, self._next - start)
+        kept = np.array(samples[late:], np.float32)
+        if not len(kept):
+            return []
+        self._next = start + late + len(kept)
+        return [AudioBlock(kept, start + late, LISTENING_HZ)]
+
+    _at = 0
+
+
+@dataclass(slots=True)
+class _Stored:
+    """One piece of a participant's sound: where, and which call time it holds."""
+
+    piece: SoundPiece
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Microphone:
+    """One microphone track; belongs to the sound thread, but for its inbox, figures and `forget`.
+
+    Attributes:
+        done: call time up to which its sound is stored, in samples at 24,000 Hz; None before any.
+        heard: call time up to which it was listened to.
+        ended: it ended.
+        gaps: stretches that were lost.
+    """
+
+    token: str
+    age: PersonAge
+    listener: Listener
+    inbox: Inbox[TimedSound | Lost]
+    ear: Ear = field(default_factory=Ear)
+    raw: RawSound | None = None
+    pending: list[Utterance] = field(default_factory=list, repr=False)
+    done: int | None = None
+    heard: float = 0.0
+    settled: float = 0.0
+    ended: bool = False
+    flushed: bool = True
+    over: threading.Event = field(default_factory=threading.Event)
+    gaps: int = 0
+    forgotten: bool = False
+    last_block: float = 0.0
+    told_unjudged: bool = False
+
+    def forget(self) -> None:
+        """Let go of all that waits, and have nothing more written."""
+        self.forgotten = True
+        self.inbox.clear()
+
+
+class SoundWorker:
+    """The thread that hears every microphone of a call.
+
+    Args:
+        stages: the models.
+        policy: what to redact, and how voices are stored.
+        journal: where it goes.
+        on_error: told what a stage or the disk raised.
+    """
+
+    def __init__(
+        self,
+        stages: SoundStages,
+        *,
+        policy: Policy,
+        journal: Journal,
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        self.book = WordBook(stages.finder, policy)
+        self._stages = stages
+        self._policy = policy
+        self._journal = journal
+        self._on_error = on_error
+        self._voices = Voices(policy, stages.synthesizer)
+        self._mics: list[Microphone] = []
+        self._stored: dict[str, list[_Stored]] = {}
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._released = self._looked_over = time.monotonic()
+        self.busy_since: float | None = None
+        self.dead = False
+        self._thread = threading.Thread(target=self._run, name="hear", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def open(self, token: str, age: PersonAge) -> Microphone:
+        """Return a new track of a participant."""
+        mic = Microphone(
+            token,
+            age,
+            self._listener(token),
+            Inbox(most=MOST_BLOCKS, most_bytes=MOST_BYTES),
+            raw=self._voices.raw_sound(),
+        )
+        with self._wake:
+            self._mics.append(mic)
+        return mic
+
+    def wake(self) -> None:
+        """Say that something waits."""
+        with self._wake:
+            self._wake.notify()
+
+    def forget(self, token: str) -> None:
+        """Drop everything of a participant, at once; what the thread holds of them goes within moments."""
+        with self._wake:
+            for mic in self._mics:
+                if mic.token == token:
+                    mic.forget()
+        self.book.forget(token)
+
+    def stop(self, timeout: float) -> bool:
+        """Store what is left of every microphone and end; return whether the thread did in time."""
+        with self._wake:
+            self._stopping = True
+            for mic in self._mics:
+                mic.ended = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def lag_s(self, mic: Microphone) -> float:
+        """Age of the oldest block of a microphone that waits, in seconds."""
+        oldest = mic.inbox.oldest
+        return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
+
+    def _run(self) -> None:
+        while not self.dead:
+            self.busy_since = time.monotonic()
+            worked = self._listen() | self._release() | self._look_over()
+            self.busy_since = None
+            with self._wake:
+                if self._stopping and not self._mics:
+                    break
+                if not worked:
+                    self._wake.wait(_POLL_S)
+        self._finish()
+
+    def _finish(self) -> None:
+        try:
+            self._mute(self.book.look_over())
+            for stored in [one for pieces in self._stored.values() for one in pieces]:
+                self._close(stored)
+        except OffrecordError as error:
+            self._on_error(error)
+
+    def _listen(self) -> bool:
+        """Hear some of the microphone whose sound has waited longest; return whether there was any."""
+        waiting = [
+            (oldest, mic)
+            for mic in list(self._mics)
+            if not mic.forgotten and (oldest := mic.inbox.oldest) is not None
+        ]
+        mic = min(waiting, key=lambda entry: entry[0])[1] if waiting else None
+        if mic is None:
+            return self._flush_idle()
+        try:
+            for _ in range(_BATCH):
+                item, dropped = mic.inbox.take()
+                if dropped is not None:
+                    mic.gaps += 1
+                    self._gap(mic, Span(dropped.first, max(dropped.first, dropped.last)), "overload")
+                if isinstance(item, Lost):
+                    mic.gaps += 1
+                    self._gap(mic, Span(item.start, max(item.start, item.end)), item.reason)
+                elif item is not None:
+                    self._hear(mic, item)
+                else:
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever a stage raises: this sound is silent, the call goes on
+            self._failed(mic, error)
+        return True
+
+    def _hear(self, mic: Microphone, sound: TimedSound) -> None:
+        mic.last_block = time.monotonic()
+        for block in mic.ear.take(sound):
+            self._push(mic, block)
+
+    def _push(self, mic: Microphone, block: AudioBlock) -> None:
+        if mic.done is None:
+            mic.done = round(block.span.start * SPEAKING_HZ)
+        if mic.raw is not None:
+            mic.raw.push(block)
+        mic.heard = block.span.end
+        mic.flushed = False
+        mic.pending += mic.listener.push(block)
+        mic.settled = mic.listener.settled
+
+    def _flush(self, mic: Microphone) -> None:
+        for block in mic.ear.finish():
+            self._push(mic, block)
+        mic.pending += mic.listener.flush()
+        mic.settled = max(mic.settled, mic.heard)
+        mic.flushed = True
+
+    def _flush_idle(self) -> bool:
+        """Hear out microphones that have gone quiet or ended."""
+        now = time.monotonic()
+        worked = False
+        for mic in list(self._mics):
+            if mic.forgotten or mic.flushed or not (mic.ended or now - mic.last_block > _IDLE_S):
+                continue
+            worked = True
+            try:
+                self._flush(mic)
+            except Exception as error:  # noqa: BLE001 - whatever a stage raises: this sound is silent
+                self._failed(mic, error)
+        return worked
+
+    def _failed(self, mic: Microphone, error: Exception) -> None:
+        """Begin anew after what a stage has raised; what was not stored becomes silence."""
+        if not mic.forgotten:
+            since = mic.heard if mic.done is None else mic.done / SPEAKING_HZ
+            mic.pending.clear()
+            mic.listener = self._listener(mic.token)
+            mic.settled = mic.heard
+            mic.flushed = True
+            try:
+                self._gap(mic, Span(since, max(since, mic.heard)), "a stage failed")
+            except StorageFailed:
+                mic.forget()
+        self._on_error(error)
+
+    def _listener(self, token: str) -> Listener:
+        """Return a listener that has heard nothing."""
+        return Listener(
+            track=token,
+            speaker="S1",
+            transcriber=self._stages.transcriber,
+            aligner=self._stages.aligner,
+            longest_s=LONGEST_S,
+        )
+
+    def _release(self) -> bool:
+        """Search and store what is due of every microphone; return whether anything was."""
+        now = time.monotonic()
+        ending = [mic for mic in self._mics if mic.forgotten or (mic.ended and mic.flushed)]
+        if now - self._released < _RELEASE_EVERY_S and not ending:
+            return False
+        self._released = now
+        due = [
+            (mic, self._due(mic)) for mic in list(self._mics) if not mic.forgotten and mic.done is not None
+        ]
+        due = [(mic, until) for mic, until in due if until - (mic.done or 0) / SPEAKING_HZ > 0]
+        chosen = {id(mic): [one for one in mic.pending if one.span.end <= until] for mic, until in due}
+        for mic, _ in due:
+            gone = {id(one) for one in chosen[id(mic)]}
+            mic.pending = [one for one in mic.pending if id(one) not in gone]
+        after = [one for mic in self._mics if not mic.forgotten for one in mic.pending]
+        try:
+            new, late = self.book.release([one for own in chosen.values() for one in own], after)
+            self._mute(late)
+        except Exception as error:  # noqa: BLE001 - what was not searched is not stored
+            self._on_error(error)
+            new = []
+        for mic, until in due:
+            own = [item for item in new if any(item.utterance is one for one in chosen[id(mic)])]
+            try:
+                self._store(mic, until, own)
+            except Exception as error:  # noqa: BLE001 - whatever a stage raises: this stretch is silent
+                self._stretch_failed(mic, until, error)
+        self._let_go()
+        return bool(due)
+
+    def _due(self, mic: Microphone) -> float:
+        """Return the call time up to which a microphone's sound can be stored now."""
+        settled = mic.settled if mic.flushed else mic.settled - CONTEXT_S
+        until = mic.age.may_release(settled)
+        done = (mic.done or 0) / SPEAKING_HZ
+        if until < settled and mic.heard - max(done, until) > WITHHELD_S:
+            self._withhold(mic, min(settled, mic.heard - WITHHELD_S))
+            return (mic.done or 0) / SPEAKING_HZ
+        if mic.ended and mic.flushed and until < settled:
+            self._withhold(mic, settled)
+            return (mic.done or 0) / SPEAKING_HZ
+        across = [one.span.start for one in mic.pending if one.span.start < until < one.span.end]
+        return max(done, min([until, *across]))
+
+    def _withhold(self, mic: Microphone, until: float) -> None:
+        """Drop what may not be stored: silence stands there."""
+        start = (mic.done or 0) / SPEAKING_HZ
+        mic.pending = [one for one in mic.pending if one.span.start >= until]
+        unproved = mic.age.state is not Adulthood.ADULT
+        self._gap(mic, Span(start, until), "not proved an adult" if unproved else "picture behind")
+        self._silence(mic, until)
+
+    def _store(self, mic: Microphone, until: float, spoken: Sequence[Spoken]) -> None:
+        """Speak, disguise or silence a microphone's sound up to a call time, and write it down."""
+        start, end = mic.done or 0, round(until * SPEAKING_HZ)
+        if not self._journal.holds(mic.token):
+            mic.forget()  # nothing is stored of whoever has no consent on record
+        if mic.forgotten or end <= start:
+            return
+        span = Span(start / SPEAKING_HZ, end / SPEAKING_HZ)
+        alone = mic.age.minors_only(span)
+        kept = [item for item in spoken if not any(one.overlaps(item.utterance.span) for one in alone)]
+        for item in spoken:
+            if item not in kept:
+                self._fact(mic, EventKind.SILENCED, item.utterance.span, "only minors visible")
+        told = self._voices.render(
+            kept, start=start, end=end, muted=alone, token=mic.token, raw=mic.raw, listener=mic.listener
+        )
+        piece = self._piece(mic, start)
+        for block in told.blocks:
+            piece.write(block)
+        mic.done = end
+        for event in told.events():
+            self._journal.fact(mic.token, event, track="microphone")
+        for item in kept:
+            item.stored = True
+            self._journal.words(mic.token, item.line(self._policy))
+            for event in item.events():
+                self._journal.fact(mic.token, event, track="microphone")
+        if kept and not mic.told_unjudged and mic.age.state is Adulthood.NO_CAMERA:
+            mic.told_unjudged = True
+            self._fact(mic, EventKind.SPEECH, span, "no camera tells an age")
+
+    def _stretch_failed(self, mic: Microphone, until: float, error: Exception) -> None:
+        start = (mic.done or 0) / SPEAKING_HZ
+        try:
+            if isinstance(error, StorageFailed):
+                mic.forget()
+            else:
+                self._gap(mic, Span(start, max(start, until)), "a stage failed")
+                self._new_piece(mic)
+                mic.done = round(until * SPEAKING_HZ)
+        except OffrecordError:
+            mic.forget()
+        self._on_error(error)
+
+    def _silence(self, mic: Microphone, until: float) -> None:
+        """Go on from a call time; the piece has exact silence up to there."""
+        mic.done = max(mic.done or 0, round(until * SPEAKING_HZ))
+        if mic.raw is not None:
+            mic.raw.forget(until)
+
+    def _piece(self, mic: Microphone, start: int) -> SoundPiece:
+        pieces = self._stored.setdefault(mic.token, [])
+        at = start / SPEAKING_HZ
+        if pieces and not pieces[-1].closed:
+            if at - pieces[-1].piece.start < PIECE_S and at >= pieces[-1].piece.end - 0.5 / SPEAKING_HZ:
+                return pieces[-1].piece
+            self._close(pieces[-1])
+        piece = SoundPiece(self._journal.piece(mic.token, "microphone"), start=at, sample_rate=SPEAKING_HZ)
+        pieces.append(_Stored(piece))
+        return piece
+
+    def _new_piece(self, mic: Microphone) -> None:
+        for stored in self._stored.get(mic.token, ()):
+            self._close(stored)
+
+    def _close(self, stored: _Stored) -> None:
+        if not stored.closed:
+            stored.closed = True
+            stored.piece.close()
+
+    def _look_over(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked_over < _LOOK_OVER_EVERY_S:
+            return False
+        self._looked_over = now
+        try:
+            self._mute(self.book.look_over())
+        except OffrecordError as error:
+            self._on_error(error)
+        return False
+
+    def _mute(self, late: Iterable[Late]) -> None:
+        """Take words that turned out to be personal out of the stored sound and text."""
+        spans: dict[str, list[Span]] = {}
+        for item in late:
+            token = item.spoken.utterance.track
+            spans.setdefault(token, []).extend(span.padded(_MUTE_PAD_S, _MUTE_PAD_S) for span in item.spans)
+            self._journal.words(token, item.spoken.line(self._policy))
+            for event in item.spoken.events():
+                self._journal.fact(token, event, track="microphone")
+        for token, wanted in spans.items():
+            if not self._journal.holds(token):
+                continue
+            for stored in list(self._stored.get(token, ())):
+                self._mute_stored(token, stored, wanted)
+
+    def _mute_stored(self, token: str, stored: _Stored, wanted: Sequence[Span]) -> None:
+        piece = stored.piece
+        here = [span for span in wanted if span.start < piece.end and span.end > piece.start]
+        if not here:
+            return
+        self._close(stored)
+        inside = [Span(max(0.0, span.start - piece.start), max(0.0, span.end - piece.start)) for span in here]
+        try:
+            mute_piece(piece.paths.media, inside)
+        except OffrecordError as error:
+            self._stored[token].remove(stored)
+            if self._journal.holds(token):
+                piece.paths.media.unlink(missing_ok=True)
+                event = Event(
+                    EventKind.GAP, span=Span(piece.start, piece.end), detail={"reason": "could not be mended"}
+                )
+                self._journal.fact(token, event, track="microphone")
+            self._on_error(error)
+            return
+        for span in here:
+            event = Event(EventKind.MENDED, span=span, detail={"reason": "personal word found later"})
+            self._journal.fact(token, event, track="microphone")
+
+    def _let_go(self) -> None:
+        """Part from microphones that have ended or were forgotten."""
+        for mic in list(self._mics):
+            if mic.forgotten:
+                mic.pending.clear()
+                if mic.raw is not None:
+                    mic.raw.forget(float("inf"))
+                for stored in self._stored.pop(mic.token, ()):
+                    stored.piece.abandon()
+            elif not _is_over(mic):
+                continue
+            with self._wake:
+                self._mics.remove(mic)
+            mic.over.set()
+
+    def _gap(self, mic: Microphone, span: Span, reason: str) -> None:
+        self._fact(mic, EventKind.GAP, span, reason)
+
+    def _fact(self, mic: Microphone, kind: EventKind, span: Span, reason: str) -> None:
+        if not mic.forgotten:
+            self._journal.fact(
+                mic.token, Event(kind, span=span, detail={"reason": reason}), track="microphone"
+            )
+
+
+def _is_over(mic: Microphone) -> bool:
+    """Tell whether a microphone has ended and all its sound is stored."""
+    if not mic.ended or not mic.flushed or mic.inbox.oldest is not None:
+        return False
+    return mic.done is None or mic.settled - mic.done / SPEAKING_HZ < 1e-3
+
+
+def loudness(samples: Samples) -> float:
+    """Return the root mean square of samples in decibels of full scale."""
+    if not len(samples):
+        return -120.0
+    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    return 10.0 * float(np.log10(max(power, 1e-12)))
