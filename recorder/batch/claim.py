@@ -13,7 +13,7 @@ from redaction.errors import OffrecordError, StorageFailed, UnreadableInput
 
 __all__ = ["Claim"]
 
-LEASE_S: Final = 90.0
+LEASE_S: Final = 60.0
 _MOST_BYTES: Final = 1024
 
 
@@ -24,14 +24,21 @@ class Claim:
     lease, by this process's own clock, belongs to a process that died and is taken over. Where a store cannot create
     exclusively, two publishers may both believe to have it; the later one's check of what it stored then finds out.
 
+    Args:
+        remote: the store.
+        path: of the object.
+        lease_s: how long a publisher may be silent.
+        wait: let another one's claim end or lapse; without it, it is an error at once.
+
     Raises:
         StorageFailed: another process is publishing the bundle, or the store fails.
     """
 
-    def __init__(self, remote: Remote, path: str, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, remote: Remote, path: str, *, lease_s: float = LEASE_S, wait: bool = True) -> None:
         self._remote = remote
         self._path = path
         self._lease_s = lease_s
+        self._wait = wait
         self._token = secrets.token_hex(16).encode()
         self._over = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name="claim", daemon=True)
@@ -46,7 +53,7 @@ class Claim:
             elif now - since > self._lease_s:
                 self._remote.remove(self._path)
                 continue
-            if now > deadline:
+            if now > deadline or not self._wait:
                 raise StorageFailed(
                     "Another job is publishing this bundle. Nothing was published by this one."
                 )

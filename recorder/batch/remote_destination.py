@@ -206,7 +206,7 @@ class RemoteDestination:
     def sweep(self, *, busy: Sequence[str]) -> int:
         """Remove what interrupted uploads and local work left behind, unless a job holds it.
 
-        What another machine claims is let be; a claim whose process died ends when the bundle is published again.
+        What is claimed is let be; a claim whose process died lapses when its bundle is published again.
 
         Raises:
             StorageFailed: the store fails.
@@ -219,14 +219,11 @@ class RemoteDestination:
                 claimed.add(file.removeprefix(f"{_CLAIMS}/"))
             elif bundle.startswith("recording-") and bundle.endswith(_SUFFIX):
                 (published if file == MANIFEST else others).add(bundle.removesuffix(_SUFFIX))
-        for name in sorted((others - published) | claimed):
-            if name in busy:
-                continue
+        for name in sorted(others - published - claimed - set(busy)):
             try:
-                with Claim(self._remote, self._claim(name), lease_s=self._lease_s):
-                    if name not in published:
-                        self._clear(self._remote.below(name + _SUFFIX))
-                        swept += 1
+                with Claim(self._remote, self._claim(name), lease_s=self._lease_s, wait=False):
+                    self._clear(self._remote.below(name + _SUFFIX))
+                    swept += 1
             except StorageFailed:
                 continue  # somebody is at work there
         return swept

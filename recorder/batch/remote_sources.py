@@ -39,7 +39,10 @@ class _Blocks(io.RawIOBase):
         self._size = size
         self._place = 0
         self._close = close
-        self._cache = BlockCache(BLOCK_BYTES, fetch, size, maxblocks=BLOCKS)
+        # The cache asks for whole blocks, even where the last one is shorter.
+        self._cache = BlockCache(
+            BLOCK_BYTES, lambda start, end: fetch(start, min(end, size)), size, maxblocks=BLOCKS
+        )
 
     def readable(self) -> bool:
         return True
