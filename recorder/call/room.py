@@ -215,6 +215,8 @@ class RoomSource:
             await self._endpoint.end(session)
             return
         old, person.session = person.session, session
+        if old is not None:
+            old.peer.receive(False)  # at no time two cameras of one participant
         session.peer.receive(person.wanted)
         if old is not None:
             await self._endpoint.end(old)
