@@ -150,6 +150,7 @@ class RoomSource:
         application = web.Application(client_max_size=LARGEST_BODY, middlewares=[known_hosts(self._address)])
         for path in _PAGE:
             application.router.add_get(path, self._page)
+        application.router.add_get("/favicon.ico", self._icon)
         application.router.add_get("/notice", self._notice)
         application.router.add_get("/signals", self._signals)
         async with asyncio.TaskGroup() as group:
@@ -233,6 +234,9 @@ class RoomSource:
         name, kind = _PAGE[request.path]
         content = files("recorder.call").joinpath("page", name).read_bytes()
         return web.Response(body=content, content_type=kind, charset="utf-8")
+
+    async def _icon(self, _request: web.Request) -> web.Response:
+        return web.Response(status=204)
 
     async def _notice(self, _request: web.Request) -> web.Response:
         content = {
