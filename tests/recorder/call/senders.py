@@ -116,7 +116,9 @@ def sending(
     for track in tracks:
         transceiver = connection.addTransceiver(track, direction="sendonly")
         if track.kind == "video":
-            codecs = RTCRtpReceiver.getCapabilities("video").codecs
+            capabilities = RTCRtpReceiver.getCapabilities("video")
+            assert capabilities is not None
+            codecs = capabilities.codecs
             transceiver.setCodecPreferences(
                 [c for c in codecs if c.mimeType in (f"video/{codec}", "video/rtx")]
             )
