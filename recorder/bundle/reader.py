@@ -13,7 +13,7 @@ from recorder.bundle.manifest import Manifest, State
 from recorder.bundle.writer import MANIFEST, digest_file
 from redaction.errors import RedactionIncomplete, UnreadableInput
 
-__all__ = ["LARGEST_MANIFEST", "printable", "read_manifest", "verify_bundle"]
+__all__ = ["LARGEST_MANIFEST", "check_contents", "printable", "read_manifest", "verify_bundle"]
 
 LARGEST_MANIFEST: Final = 64 << 20
 LOG: Final = "log.jsonl"
@@ -64,11 +64,38 @@ def verify_bundle(bundle: Path) -> list[str]:
     if manifest.state is not State.PUBLISHED or bundle.resolve().name.endswith(".partial"):
         raise RedactionIncomplete("The bundle was never published.")
     done.append("It was verified and published.")
+    done += check_contents(bundle, manifest)
+    # Step 5: what was checked before publishing had passed.
+    failed = [check.name for check in manifest.checks if not check.passed]
+    done.append(
+        f"{len(manifest.checks) - len(failed)} of {len(manifest.checks)} checks had passed before publishing"
+        + (f"; not passed: {', '.join(failed)}." if failed else ".")
+    )
+    return done
+
+
+def check_contents(bundle: Path, manifest: Manifest, *, besides: str = "") -> list[str]:
+    """Hold the files of a bundle against its manifest.
+
+    Args:
+        bundle: the folder.
+        manifest: of it.
+        besides: a folder in it that is left out of account.
+
+    Returns:
+        What was checked, one sentence a step.
+
+    Raises:
+        RedactionIncomplete: the first step that failed.
+    """
+    done: list[str] = []
     # Step 2: the files are those of the manifest, no more and no fewer.
     present = {
         item.relative_to(bundle).as_posix()
         for item in bundle.rglob("*")
-        if (item.is_symlink() or not item.is_dir()) and item != bundle / MANIFEST
+        if (item.is_symlink() or not item.is_dir())
+        and item != bundle / MANIFEST
+        and not (besides and item.relative_to(bundle).parts[0] == besides)
     }
     if present != set(manifest.files):
         raise RedactionIncomplete(
@@ -87,10 +114,4 @@ def verify_bundle(bundle: Path) -> list[str]:
     if check_chain(bundle / LOG) != (manifest.log_head, manifest.log_lines):
         raise RedactionIncomplete("The log does not end where the manifest says.")
     done.append(f"The log of {manifest.log_lines} lines is unbroken.")
-    # Step 5: what was checked before publishing had passed.
-    failed = [check.name for check in manifest.checks if not check.passed]
-    done.append(
-        f"{len(manifest.checks) - len(failed)} of {len(manifest.checks)} checks had passed before publishing"
-        + (f"; not passed: {', '.join(failed)}." if failed else ".")
-    )
     return done

@@ -19,12 +19,25 @@ from recorder.sound import Heard, SoundResult
 from recorder.verification import Still
 from redaction.model import Event, EventKind, Span, VideoFrame
 
-__all__ = ["attention", "write_report"]
+__all__ = [
+    "NOTES",
+    "Bar",
+    "Row",
+    "attention",
+    "bars",
+    "clock",
+    "event_bars",
+    "figures",
+    "jpeg",
+    "report_page",
+    "ticks",
+    "write_report",
+]
 
 _STILL_WIDTH: Final = 360
 _MOST_BARS: Final = 2000
 
-_NOTES: Final = {
+NOTES: Final = {
     "minors-only-sound-dropped": (
         "While only minors, or people who could not be told from minors, were visible, sound and words were dropped."
     ),
@@ -42,12 +55,17 @@ _NOTES: Final = {
     ),
     "disguised-voice-may-be-recognised": "A disguised voice is close enough to the original to be recognised.",
     "language-without-voice": "Words in a language that no synthetic voice speaks are in the transcript only.",
+    "voice-might-be-recognised-and-is-silent": (
+        "A stored voice came too close to the one that spoke; everything that this participant said is silent."
+    ),
     "phrases-not-spoken": "Some phrases could not be spoken and are silent; they stand in the transcript.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Bar:
+class Bar:
+    """A stretch on a lane; left and width in percent."""
+
     left: float
     width: float
     kind: str
@@ -55,9 +73,11 @@ class _Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A lane of the time line."""
+
     name: str
-    bars: tuple[_Bar, ...]
+    bars: tuple[Bar, ...]
 
 
 def write_report(
@@ -70,26 +90,32 @@ def write_report(
     stills: Sequence[Still],
 ) -> None:
     """Write `report.html`. Pictures in it come from the stored file, so they are as redacted as that is."""
-    environment = Environment(
-        loader=PackageLoader("recorder.bundle", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = report_page(
         manifest=manifest,
         attention=attention(manifest, pictures),
-        figures=_figures(manifest),
+        figures=figures(manifest),
         stills=[
             {
-                "source": _jpeg(still.frame),
-                "time": _clock(still.highlight.time),
+                "source": jpeg(still.frame),
+                "time": clock(still.highlight.time),
                 "reason": still.highlight.reason,
             }
             for still in sorted(stills, key=lambda item: item.highlight)[::-1]
         ],
         rows=_rows(manifest, pictures, heard, sound),
-        ticks=_ticks(manifest.duration),
+        ticks=ticks(manifest.duration),
+        call=None,
         redacted=manifest.redacted,
     )
     path.write_text(page, encoding="utf-8")
+
+
+def report_page(**parts: object) -> str:
+    """Render the page; every text in it is escaped."""
+    environment = Environment(
+        loader=PackageLoader("recorder.bundle", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("report.html.j2").render(**parts)
 
 
 def attention(manifest: Manifest, pictures: Sequence[PictureResult] = ()) -> list[str]:
@@ -100,7 +126,7 @@ def attention(manifest: Manifest, pictures: Sequence[PictureResult] = ()) -> lis
         lines.append(manifest.voice.note)
     for gap in manifest.gaps:
         lines.append(
-            f"{gap.track}: {_clock(gap.start)} to {_clock(gap.end)} could not be read ({gap.reason}); "
+            f"{gap.track}: {clock(gap.start)} to {clock(gap.end)} could not be read ({gap.reason}); "
             "it is covered or silent."
         )
     if video.failed_detections:
@@ -117,12 +143,13 @@ def attention(manifest: Manifest, pictures: Sequence[PictureResult] = ()) -> lis
     mended = sum(int(event.detail.get("count", 0)) for event in found)
     if mended:
         lines.append(f"The second look covered {mended} more places.")
-    return lines + [_NOTES.get(note, note) for note in manifest.notes]
+    return lines + [NOTES.get(note, note) for note in manifest.notes]
 
 
-def _figures(manifest: Manifest) -> list[tuple[str, str]]:
+def figures(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return what was examined and removed, name and figure."""
     video, audio = manifest.coverage.video, manifest.coverage.audio
-    rows = [("Length", _clock(manifest.duration))]
+    rows = [("Length", clock(manifest.duration))]
     if video.frames:
         known = video.detected + video.bridged + video.covered_whole
         rows += [
@@ -144,68 +171,72 @@ def _figures(manifest: Manifest) -> list[tuple[str, str]]:
 
 def _rows(
     manifest: Manifest, pictures: Sequence[PictureResult], heard: Heard | None, sound: SoundResult | None
-) -> list[_Row]:
+) -> list[Row]:
     total = max(manifest.duration, 0.001)
-    rows: list[_Row] = []
+    rows: list[Row] = []
     for picture in pictures:
         covered = [event for event in picture.events if event.kind is EventKind.TRACKLET and event.span]
         for reason, name in (("face", "faces"), ("minor", "minors")):
             followed = [event for event in covered if event.detail.get("reason") == reason]
             if followed:
-                rows.append(_Row(f"{picture.track.id} {name}", _event_bars(followed, total, reason)))
+                rows.append(Row(f"{picture.track.id} {name}", event_bars(followed, total, reason)))
         gone = [event for event in picture.events if event.kind is EventKind.WHOLE_COVER and event.span]
         if gone:
-            rows.append(_Row(f"{picture.track.id} covered whole", _event_bars(gone, total, "whole")))
+            rows.append(Row(f"{picture.track.id} covered whole", event_bars(gone, total, "whole")))
     if heard is not None and sound is not None:
         names = speaker_names(sound.transcript)
         for speaker, name in names.items():
             spans = [item.span for item in sound.transcript if item.speaker == speaker]
-            rows.append(_Row(name, _bars(spans, total, "speech", {})))
+            rows.append(Row(name, bars(spans, total, "speech", {})))
         found = [event for event in heard.events if event.kind is EventKind.FINDING]
         if found:
-            rows.append(_Row("personal words", _event_bars(found, total, "personal")))
+            rows.append(Row("personal words", event_bars(found, total, "personal")))
         silenced = [event for event in sound.events if event.kind is EventKind.SILENCED]
         if silenced:
-            rows.append(_Row("silenced", _event_bars(silenced, total, "whole")))
+            rows.append(Row("silenced", event_bars(silenced, total, "whole")))
     gaps = [Span(gap.start, gap.end) for gap in manifest.gaps]
     if gaps:
-        rows.append(_Row("could not be read", _bars(gaps, total, "gap", {})))
+        rows.append(Row("could not be read", bars(gaps, total, "gap", {})))
     return rows
 
 
-def _event_bars(events: Iterable[Event], total: float, kind: str) -> tuple[_Bar, ...]:
-    bars: list[_Bar] = []
+def event_bars(events: Iterable[Event], total: float, kind: str) -> tuple[Bar, ...]:
+    """Return a bar for each event that has a span."""
+    found: list[Bar] = []
     for event in events:
         if event.span is not None:
-            bars += _bars([event.span], total, kind, event.detail)
-    return tuple(bars[:_MOST_BARS])
+            found += bars([event.span], total, kind, event.detail)
+    return tuple(found[:_MOST_BARS])
 
 
-def _bars(
+def bars(
     spans: Iterable[Span], total: float, kind: str, detail: Mapping[str, str | int | float]
-) -> tuple[_Bar, ...]:
+) -> tuple[Bar, ...]:
+    """Return a bar for each span; `detail` says what it is."""
     what = str(detail.get("entity_type") or detail.get("reason") or kind).lower()
     return tuple(
-        _Bar(
+        Bar(
             left=round(100 * span.start / total, 3),
             width=max(0.15, round(100 * span.duration / total, 3)),
             kind=kind,
-            title=f"{what}, {_clock(span.start)} to {_clock(span.end)}",
+            title=f"{what}, {clock(span.start)} to {clock(span.end)}",
         )
         for span in spans
     )[:_MOST_BARS]
 
 
-def _ticks(duration: float) -> list[tuple[float, str]]:
+def ticks(duration: float) -> list[tuple[float, str]]:
+    """Return places in percent and clock times below the time line."""
     step = next((step for step in (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800) if duration / step <= 8), 3600)
     count = int(duration // step)
     return [
-        (round(100 * step * number / max(duration, 0.001), 3), _clock(step * number))
+        (round(100 * step * number / max(duration, 0.001), 3), clock(step * number))
         for number in range(count + 1)
     ]
 
 
-def _jpeg(frame: VideoFrame) -> str:
+def jpeg(frame: VideoFrame) -> str:
+    """Return a small picture of a stored frame as a data address."""
     height, width = frame.height & ~1, frame.width & ~1
     buffer = np.concatenate(
         [
@@ -225,7 +256,8 @@ def _jpeg(frame: VideoFrame) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return minutes and seconds, with hours where there are any."""
     minutes, rest = divmod(max(0.0, seconds), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

@@ -1,0 +1,419 @@
+"""Finish a call from what is stored of it: second look, sound heard again, composition, verified bundle.
+
+Everything is read from the folder `live` of the partial bundle, which stays as it is until the bundle is whole; so a
+run that dies is simply done again. In order:
+
+1. the folder is read strictly, and erasures that were cut off are completed
+2. each picture piece is compared with its proofs and searched for faces again; what is found is covered in a copy
+3. each sound track is transcribed again and searched for personal words; what is found falls silent
+4. tracks are joined on the call clock, and composed
+5. transcript, quality, receipts, log, report and manifest are written; containers are checked
+6. the manifest is sealed, `live` is removed, and the bundle takes its name
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recorder.bundle.log import ChainedLog
+from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Manifest, VideoCoverage
+from recorder.bundle.reader import check_contents, read_manifest
+from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
+from recorder.call.receipts import Receipt
+from recorder.flow import Cancellation
+from recorder.live.assembly import TRACKS, assemble
+from recorder.live.fragments import cut_to_whole
+from recorder.live.hearing import HeardAgain, hear_again
+from recorder.live.load import CallLog, LiveCall, LivePerson, load
+from recorder.live.looking import Seen, look_again
+from recorder.live.mixing import SoundPart, write_track
+from recorder.live.parts import CallParts, PersonParts, TrackPart, label
+from recorder.progress import Progress
+from recorder.publication import Published, expiry, models_used, policy_facts
+from recorder.session import Engine
+from recorder.sources.file import FileSource
+from redaction.audio.speakers import SAME_SPEAKER_COSINE
+from redaction.errors import (
+    ConsentRefused,
+    InternalError,
+    OffrecordError,
+    RedactionIncomplete,
+    UnreadableInput,
+)
+from redaction.model import Event, EventKind, RedactedUtterance, Span
+
+__all__ = ["finish"]
+
+_WORK: Final = "finishing"
+_VOICE_CHECK: Final = "voice-not-recognised"
+
+
+def finish(
+    writer: BundleWriter,
+    *,
+    engine: Engine,
+    progress: Progress,
+    cancellation: Cancellation,
+    receipts: Sequence[Receipt] = (),
+    not_recorded: int | None = None,
+    before_publishing: Callable[[], None] | None = None,
+) -> Published:
+    """Turn the folder of a call into a published, verified bundle.
+
+    Args:
+        writer: holds the folder, by `BundleWriter.for_call` or `BundleWriter.adopt`; it is let go of in any case. If
+            anything fails the folder stays, to be finished again.
+        engine: the models, under the policy that the call was recorded with.
+        progress: told of every stage.
+        cancellation: ends it.
+        receipts: of everybody who was asked.
+        not_recorded: how many are not in the bundle; by default as many as have a receipt and nothing stored.
+        before_publishing: looks once more, when all is whole, and raises if it must not be published.
+
+    Raises:
+        UnreadableInput: the folder holds what no recording process writes.
+        RedactionIncomplete: something personal would be left.
+        ConsentRefused: nobody agreed; the folder is removed.
+        StorageFailed: the disk refused.
+    """
+    try:
+        sealed = _sealed(writer)
+        if sealed is not None:
+            return _complete(writer, sealed)
+        run = _Finishing(writer, engine, progress, cancellation)
+        return run.run(receipts, not_recorded, before_publishing)
+    finally:
+        writer.discard()
+
+
+def _sealed(writer: BundleWriter) -> Manifest | None:
+    """Return the manifest when a run died after everything was whole."""
+    if not (writer.partial / MANIFEST).is_file():
+        return None
+    with suppress(UnreadableInput, RedactionIncomplete):
+        manifest = read_manifest(writer.partial)
+        check_contents(writer.partial, manifest, besides=LIVE)
+        return manifest
+    return None
+
+
+def _complete(writer: BundleWriter, manifest: Manifest) -> Published:
+    began = time.monotonic()
+    with storage_errors():
+        shutil.rmtree(writer.partial / LIVE, ignore_errors=True)
+    return Published(writer.publish(manifest), manifest, time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A participant's usable sound pieces on the call clock."""
+
+    parts: tuple[SoundPart, ...]
+    spans: tuple[Span, ...]
+    events: tuple[Event, ...]
+
+
+class _Finishing:
+    def __init__(
+        self, writer: BundleWriter, engine: Engine, progress: Progress, cancellation: Cancellation
+    ) -> None:
+        self.began = time.monotonic()
+        self.writer = writer
+        self.engine = engine
+        self.policy = engine.policy
+        self.progress = progress
+        self.cancellation = cancellation
+        self.duration = 0.0
+        self.notes: list[str] = []
+
+    def run(
+        self,
+        receipts: Sequence[Receipt],
+        not_recorded: int | None,
+        before_publishing: Callable[[], None] | None,
+    ) -> Published:
+        live, log = self._open()
+        seen = [self._look(number, person) for number, person in enumerate(live.people, start=1)]
+        sounds = [self._sound(number, person) for number, person in enumerate(live.people, start=1)]
+        self.duration = _duration(live.people, seen, sounds)
+        heard = self._hear(live.people, sounds)
+        people = tuple(
+            self._person(number, person, seen[number - 1], sounds[number - 1], heard)
+            for number, person in enumerate(live.people, start=1)
+        )
+        with storage_errors():
+            shutil.rmtree(self.writer.partial / _WORK)
+        mine = {person.record.consent.receipt for person in live.people}
+        others = sum(receipt.receipt_id not in mine for receipt in receipts) if receipts else None
+        created, expires = expiry(self.policy, live.record.started)
+        parts = CallParts(
+            version=live.record.version,
+            way=live.record.way,
+            created=created,
+            expires=expires,
+            purpose=self.policy.purpose.name,
+            retention_days=self.policy.purpose.retention_days,
+            policy_digest=self.policy.digest,
+            policy=policy_facts(self.policy),
+            models=models_used(
+                self.policy,
+                pictures=any(item.pieces for item in seen),
+                sound=any(item.parts for item in sounds),
+                speakers=False,
+            ),
+            voice=self.policy.voice.method if any(item.parts for item in sounds) else "none",
+            duration=self.duration,
+            people=people,
+            not_recorded=others if not_recorded is None else not_recorded,
+            receipts=tuple(receipts),
+            notes=tuple(self.notes),
+        )
+        return assemble(
+            parts,
+            self.writer,
+            log,
+            output=self.policy.output,
+            began=self.began,
+            progress=self.progress,
+            cancellation=self.cancellation,
+            before_publishing=before_publishing,
+        )
+
+    def _open(self) -> tuple[LiveCall, ChainedLog]:
+        """Read the call, clear what a cut-off run left, and begin the log with the call-wide one."""
+        partial = self.writer.partial
+        kept = CallLog(partial)
+        kept.restore()
+        self.writer.clear(keep=frozenset({LIVE, kept.given.name}))
+        live = load(partial)
+        if live.policy.digest != self.policy.digest:
+            raise InternalError("A call would be finished under another policy than it was recorded with.")
+        if not live.people:
+            self.writer.remove()
+            raise ConsentRefused("Nobody agreed to be recorded; nothing is kept.")
+        kept.put_away()
+        with storage_errors():
+            shutil.copyfile(kept.kept, kept.given)
+            (partial / _WORK).mkdir(mode=0o700)
+            (partial / TRACKS).mkdir(mode=0o700)
+        return live, ChainedLog.resumed(kept.given)
+
+    def _look(self, number: int, person: LivePerson) -> Seen:
+        return look_again(
+            person.pieces,
+            work=self.writer.partial / _WORK,
+            who=label(number),
+            policy=self.policy,
+            look=self.engine.look,
+            progress=self.progress,
+            cancellation=self.cancellation,
+        )
+
+    def _sound(self, number: int, person: LivePerson) -> _Sound:
+        """Take over the usable pieces of a microphone, and note what had to be left out."""
+        parts: list[SoundPart] = []
+        spans: list[Span] = []
+        events: list[Event] = []
+        for piece in person.pieces:
+            if piece.kind != "microphone":
+                continue
+            copy = self.writer.partial / _WORK / f"{label(number)}-{piece.media.name}"
+            with storage_errors():
+                usable = cut_to_whole(piece.media, copy, proven=None)
+            seconds = _seconds(copy) if usable else 0.0
+            if seconds:
+                parts.append(SoundPart(copy, piece.start))
+                spans.append(Span(piece.start, piece.start + seconds))
+            elif usable or piece.closed:
+                events.append(
+                    Event(
+                        EventKind.GAP,
+                        "microphone",
+                        Span(piece.start, piece.start),
+                        {"reason": "unproven"},
+                    )
+                )
+        return _Sound(tuple(parts), tuple(spans), tuple(events))
+
+    def _track_path(self, number: int, kind: str) -> Path:
+        suffix = "m4a" if kind == "microphone" else "mp4"
+        return self.writer.path(f"{TRACKS}/{label(number).lower()}-{kind}.{suffix}")
+
+    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[_Sound]) -> HeardAgain:
+        """Write every sound track, and hear it again until nothing personal is left in it."""
+        mute_all = _recognised(people) if self.policy.voice.method == "resynthesize" else frozenset()
+
+        def write(who: str, silent: Sequence[Span]) -> Path:
+            number = int(who.removeprefix("P"))
+            path = self._track_path(number, "microphone")
+            whole = [Span(0.0, self.duration)] if number in mute_all else []
+            with storage_errors():
+                path.unlink(missing_ok=True)
+            write_track(
+                sounds[number - 1].parts,
+                path,
+                duration=self.duration,
+                silent=[*whole, *silent],
+                cancellation=self.cancellation,
+            )
+            return path
+
+        tracks = {
+            label(number): write(label(number), ())
+            for number, sound in enumerate(sounds, start=1)
+            if sound.parts
+        }
+        if mute_all:
+            self.notes.append("voice-might-be-recognised-and-is-silent")
+        return hear_again(
+            tracks,
+            {label(number): person.utterances for number, person in enumerate(people, start=1)},
+            duration=self.duration,
+            policy=self.policy,
+            stages=self.engine.sound,
+            resilence=write,
+            progress=self.progress,
+            cancellation=self.cancellation,
+        )
+
+    def _person(
+        self, number: int, person: LivePerson, seen: Seen, sound: _Sound, heard: HeardAgain
+    ) -> PersonParts:
+        who = label(number)
+        tracks: list[TrackPart] = []
+        for kind in ("camera", "screen"):
+            track = seen.track(
+                kind,
+                self._track_path(number, kind),
+                duration=self.duration,
+                policy=self.policy,
+                cancellation=self.cancellation,
+            )
+            tracks += [track] if track is not None else []
+        if sound.parts:
+            tracks.append(TrackPart("microphone", self._track_path(number, "microphone"), sound.spans))
+        utterances = heard.utterances.get(who, ())
+        events = (*person.events, *seen.events, *sound.events, *heard.events.get(who, ()))
+        return PersonParts(
+            receipt=person.record.consent.receipt,
+            via=person.record.consent.via,
+            stays=tuple(
+                Span(min(stay.start, self.duration), min(stay.end or self.duration, self.duration))
+                for stay in person.record.stays
+                if stay.start <= self.duration
+            ),
+            tracks=tuple(tracks),
+            utterances=utterances,
+            quality=person.quality,
+            events=events,
+            stills=seen.stills,
+            coverage=Coverage(
+                video=_video_coverage(seen),
+                audio=_audio_coverage(sound, utterances, heard.silent.get(who, ())),
+            ),
+            redacted=_redacted(seen, utterances),
+            checks=tuple(self._checks(person, seen, sound, heard)),
+        )
+
+    def _checks(self, person: LivePerson, seen: Seen, sound: _Sound, heard: HeardAgain) -> Iterator[Check]:
+        for piece in seen.pieces:
+            yield from piece.checks
+        if not sound.parts:
+            return
+        yield Check(name="no-personal-word-heard", passed=True, figure=float(heard.words), note="words heard")
+        figures = list(_voice_figures(person))
+        if not figures:
+            self.notes.append("voices-not-compared")
+            return
+        passed = max(figures) < SAME_SPEAKER_COSINE
+        silenced = not passed and self.policy.voice.method == "resynthesize"
+        yield Check(
+            name=_VOICE_CHECK,
+            passed=passed or silenced,
+            figure=round(max(figures), 3) if passed or not silenced else 0.0,
+            limit=SAME_SPEAKER_COSINE,
+            note="cosine, CAM++",
+        )
+        if not passed and not silenced:
+            self.notes.append("disguised-voice-may-be-recognised")
+
+
+def _voice_figures(person: LivePerson) -> Iterator[float]:
+    for event in person.events:
+        if event.kind is EventKind.VERIFY and event.detail.get("check") == _VOICE_CHECK:
+            figure = event.detail.get("figure")
+            if isinstance(figure, int | float):
+                yield float(figure)
+
+
+def _recognised(people: Sequence[LivePerson]) -> frozenset[int]:
+    """Return whose stored voice might be taken for their own."""
+    return frozenset(
+        number
+        for number, person in enumerate(people, start=1)
+        if max(_voice_figures(person), default=-1.0) >= SAME_SPEAKER_COSINE
+    )
+
+
+def _seconds(path: Path) -> float:
+    """Return how long a piece of sound is, 0 when it cannot be read."""
+    try:
+        info = FileSource(path).info()
+        return info.duration if info.audio else 0.0
+    except OffrecordError:
+        return 0.0
+
+
+def _duration(people: Sequence[LivePerson], seen: Sequence[Seen], sounds: Sequence[_Sound]) -> float:
+    ends = [0.1]
+    ends += [piece.part.end for item in seen for piece in item.pieces]
+    ends += [span.end for item in sounds for span in item.spans]
+    ends += [stay.end for person in people for stay in person.record.stays if stay.end is not None]
+    return max(ends)
+
+
+def _video_coverage(seen: Seen) -> VideoCoverage:
+    counts = [piece.counts for piece in seen.pieces]
+    frames = sum(item.frames for item in counts)
+    covered = sum(item.share_of_area_covered * item.frames for item in counts)
+    return VideoCoverage(
+        frames=frames,
+        detected=sum(item.detected for item in counts),
+        bridged=sum(item.bridged for item in counts),
+        covered_whole=sum(item.covered_whole for item in counts),
+        failed_detections=sum(item.failed_detections for item in counts),
+        tracklets=sum(item.tracklets for item in counts),
+        minors=sum(item.minors for item in counts),
+        share_of_area_covered=round(covered / frames, 4) if frames else 0.0,
+        unaccounted=sum(item.unaccounted for item in counts),
+    )
+
+
+def _audio_coverage(
+    sound: _Sound, utterances: Sequence[RedactedUtterance], silent: Sequence[Span]
+) -> AudioCoverage:
+    spoken = [item for item in utterances if item.tokens]
+    return AudioCoverage(
+        seconds=round(sum(span.duration for span in sound.spans), 3),
+        speech=round(sum(item.span.duration for item in spoken), 3),
+        silenced=round(sum(span.duration for span in silent), 3),
+        words=sum(len(item.tokens) for item in spoken),
+        speakers=int(bool(spoken)),
+    )
+
+
+def _redacted(seen: Seen, utterances: Sequence[RedactedUtterance]) -> dict[str, int]:
+    video = _video_coverage(seen)
+    counts = {"faces": max(0, video.tracklets - video.minors), "minors": video.minors}
+    for utterance in utterances:
+        for token in utterance.tokens:
+            if token.entity_type is not None:
+                name = str(token.entity_type)
+                counts[name] = counts.get(name, 0) + 1
+    return {kind: count for kind, count in counts.items() if count}

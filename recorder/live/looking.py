@@ -1,0 +1,173 @@
+"""The second look at stored picture pieces: mended where it must be, left out where nothing proves them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from recorder.bundle.joining import Part, join_pictures
+from recorder.bundle.manifest import Check, VideoCoverage
+from recorder.bundle.writer import storage_errors
+from recorder.flow import Cancellation
+from recorder.live.contract import Kind
+from recorder.live.fragments import cut_to_whole
+from recorder.live.load import Piece, read_proofs
+from recorder.live.parts import MOST_STILLS, Still, TrackPart
+from recorder.mending import verified_picture
+from recorder.picture import Highlight, PictureResult
+from recorder.progress import Progress
+from recorder.sources.file import FileSource
+from redaction.errors import RedactionIncomplete, UnreadableInput
+from redaction.model import Event, EventKind, Span
+from redaction.policy import Policy
+from redaction.video.redact import VideoSummary
+from redaction.video.secondlook import SecondLook
+
+__all__ = ["Looked", "Seen", "look_again"]
+
+LAST_SHOWN_S: Final = 0.2
+"""How long the last picture of a piece stays. Source: `recorder.live.pieces.LONGEST_STEP_S`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One piece that passed, on the call clock."""
+
+    kind: Kind
+    part: Part
+    counts: VideoCoverage
+    stills: tuple[Still, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of all of a participant's picture pieces; events name their kind of track."""
+
+    pieces: tuple[Looked, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def stills(self) -> tuple[Still, ...]:
+        """The frames most worth a look."""
+        found = [still for piece in self.pieces for still in piece.stills]
+        return tuple(sorted(found, key=lambda item: (-item.rank, item.time))[:MOST_STILLS])
+
+    def track(
+        self, kind: Kind, out: Path, *, duration: float, policy: Policy, cancellation: Cancellation
+    ) -> TrackPart | None:
+        """Join the pieces of one kind; None when there is none."""
+        parts = [piece.part for piece in self.pieces if piece.kind == kind]
+        if not parts:
+            return None
+        width, height = join_pictures(
+            parts, out, duration=duration, output=policy.output, cancellation=cancellation
+        )
+        return TrackPart(kind, out, tuple(part.span for part in parts), width, height)
+
+
+def look_again(
+    pieces: Sequence[Piece],
+    *,
+    work: Path,
+    who: str,
+    policy: Policy,
+    look: SecondLook,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> Seen:
+    """Look at every picture piece; the pieces themselves stay as they are, what is mended is a copy in `work`.
+
+    Raises:
+        StorageFailed: the disk refused.
+        Interrupted: the run was cancelled.
+    """
+    kept: list[Looked] = []
+    events: list[Event] = []
+    for piece in pieces:
+        if piece.kind == "microphone":
+            continue
+        copy = work / f"{who}-{piece.media.name}"
+        try:
+            looked, found = _look(
+                piece, copy, who=who, policy=policy, look=look, progress=progress, cancellation=cancellation
+            )
+        except (RedactionIncomplete, UnreadableInput):
+            events.append(_left_out(piece, "unproven"))
+            with storage_errors():
+                copy.unlink(missing_ok=True)
+            continue
+        events += found
+        if looked is not None:
+            kept.append(looked)
+    return Seen(tuple(kept), tuple(events))
+
+
+def _look(
+    piece: Piece,
+    copy: Path,
+    *,
+    who: str,
+    policy: Policy,
+    look: SecondLook,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> tuple[Looked | None, list[Event]]:
+    proofs = read_proofs(piece)
+    with storage_errors():
+        count = cut_to_whole(piece.media, copy, proven=len(proofs))
+    if not count:
+        return None, [] if not proofs else [_left_out(piece, "cut off")]
+    track = next(iter(FileSource(copy).info().video), None)
+    if track is None or (track.width, track.height) != (
+        piece.width + piece.width % 2,
+        piece.height + piece.height % 2,
+    ):
+        raise RedactionIncomplete("A stored piece has another size than it should.")
+    first = proofs[0].time
+    proofs = tuple(replace(proof, time=proof.time - first) for proof in proofs[:count])
+    last = proofs[-1].time
+    highlights = piece.highlights or tuple(
+        Highlight(0.5, proofs[at].time, "seen before its process died")
+        for at in range(0, count, max(1, count // 4))
+    )
+    result = PictureResult(
+        track=replace(track, id=f"{who}-{piece.kind}"),
+        path=copy,
+        summary=VideoSummary(count, 0, 0, 0, 0, 0, 0, (), 0, ()),
+        proofs=proofs,
+        gaps=(),
+        events=(),
+        highlights=tuple(
+            replace(item, time=item.time - first) for item in highlights if first <= item.time <= last + first
+        ),
+        area_covered=0.0,
+        spans_minors_only=(),
+    )
+    verdict = verified_picture(result, policy=policy, look=look, progress=progress, cancellation=cancellation)
+    start = piece.start + first
+    shift = [
+        replace(
+            event,
+            track=piece.kind,
+            span=Span(event.span.start + start, event.span.end + start) if event.span else None,
+        )
+        for event in verdict.events
+    ]
+    looked = Looked(
+        kind=piece.kind,
+        part=Part(copy, start, start + last + LAST_SHOWN_S, track.width, track.height),
+        counts=piece.counts if piece.closed else VideoCoverage(frames=count, unaccounted=count),
+        stills=tuple(
+            Still(piece.kind, start + item.highlight.time, item.highlight.rank, item.highlight.reason)
+            for item in verdict.stills
+        ),
+        checks=verdict.checks,
+    )
+    return looked, shift
+
+
+def _left_out(piece: Piece, reason: str) -> Event:
+    return Event(EventKind.GAP, piece.kind, Span(piece.start, piece.start), {"reason": reason})

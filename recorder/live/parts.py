@@ -1,0 +1,173 @@
+"""What a finished call is made of, whether from the folder of a call or from a bundle that loses a participant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Models, StillEntry, VideoCoverage
+from recorder.bundle.quality import QualitySecond
+from recorder.call.receipts import Receipt
+from recorder.live.contract import Kind
+from redaction.model import Event, RedactedUtterance, Span
+
+__all__ = [
+    "MOST_STILLS",
+    "CallParts",
+    "PersonParts",
+    "Still",
+    "TrackPart",
+    "Via",
+    "joined_checks",
+    "label",
+    "still_entries",
+    "total_coverage",
+]
+
+MOST_STILLS: Final = 18
+Via = Literal["page", "chat", "rename", "token", "policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPart:
+    """One track of one participant, stored on the call clock in a file of its own.
+
+    Attributes:
+        spans: when something of it is stored.
+        width, height: of a picture.
+    """
+
+    kind: Kind
+    path: Path
+    spans: tuple[Span, ...]
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A frame worth a look: which track, when, how much, and why."""
+
+    kind: Kind
+    time: float
+    rank: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonParts:
+    """One participant; events carry the kind of their track as its name, since numbers may change."""
+
+    receipt: str
+    via: Via
+    stays: tuple[Span, ...]
+    tracks: tuple[TrackPart, ...]
+    utterances: tuple[RedactedUtterance, ...]
+    quality: tuple[QualitySecond, ...]
+    events: tuple[Event, ...]
+    stills: tuple[Still, ...]
+    coverage: Coverage
+    redacted: dict[str, int]
+    checks: tuple[Check, ...]
+
+    def track(self, kind: Kind) -> TrackPart | None:
+        """Return the track of a kind."""
+        return next((track for track in self.tracks if track.kind == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallParts:
+    """All of a call but what is made of it anew each time: composed recording, report, manifest.
+
+    Attributes:
+        people: in order of joining; their place gives them their number.
+        call_events: call-wide events that are written after the given log.
+        not_recorded: see `Participants`.
+    """
+
+    version: str
+    way: str
+    created: datetime
+    expires: datetime
+    purpose: str
+    retention_days: int
+    policy_digest: str
+    policy: dict[str, str | int | float | bool]
+    models: tuple[Models, ...]
+    voice: Literal["resynthesize", "disguise", "mute", "none"]
+    duration: float
+    people: tuple[PersonParts, ...]
+    not_recorded: int | None
+    receipts: tuple[Receipt, ...] = ()
+    notes: tuple[str, ...] = ()
+    call_events: tuple[Event, ...] = field(default=())
+
+
+def label(number: int) -> str:
+    """Return a participant's label: `P01` for the first."""
+    return f"P{number:02d}"
+
+
+def total_coverage(people: Iterable[PersonParts]) -> Coverage:
+    """Add up what is known of everybody's picture and sound."""
+    entries = [person.coverage for person in people]
+    video = [entry.video for entry in entries]
+    audio = [entry.audio for entry in entries]
+    frames = sum(entry.frames for entry in video)
+    covered = sum(entry.share_of_area_covered * entry.frames for entry in video)
+    return Coverage(
+        video=VideoCoverage(
+            **{
+                name: sum(getattr(entry, name) for entry in video)
+                for name in VideoCoverage.model_fields
+                if name != "share_of_area_covered"
+            },
+            share_of_area_covered=round(covered / frames, 4) if frames else 0.0,
+        ),
+        audio=AudioCoverage(
+            **{
+                name: round(sum(getattr(entry, name) for entry in audio), 3)
+                for name in AudioCoverage.model_fields
+                if name not in ("words", "speakers")
+            },
+            words=sum(entry.words for entry in audio),
+            speakers=sum(entry.speakers for entry in audio),
+        ),
+    )
+
+
+def joined_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Make one of all checks of a name: figures of counts add up, those with a limit keep the worst."""
+    joined: dict[str, Check] = {}
+    for check in checks:
+        other = joined.get(check.name)
+        if other is None:
+            joined[check.name] = check
+            continue
+        figures = [item.figure for item in (other, check) if item.figure is not None]
+        together = max(figures, default=0.0) if check.limit is not None else sum(figures)
+        joined[check.name] = check.model_copy(
+            update={
+                "passed": other.passed and check.passed,
+                "figure": round(together, 3) if figures else None,
+            }
+        )
+    return tuple(joined.values())
+
+
+def still_entries(people: Sequence[PersonParts]) -> tuple[StillEntry, ...]:
+    """Return the frames most worth a look of everybody, best first."""
+    found = [
+        StillEntry(
+            track=f"{label(number)}-{still.kind}",
+            time=round(still.time, 3),
+            rank=round(still.rank, 3),
+            reason=still.reason,
+        )
+        for number, person in enumerate(people, start=1)
+        for still in person.stills
+    ]
+    return tuple(sorted(found, key=lambda item: (-item.rank, item.time, item.track))[:MOST_STILLS])
