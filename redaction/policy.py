@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from redaction.errors import UsageError
 
 __all__ = ["Policy"]
+
+_KEY: Final = re.compile(r"[a-z0-9_]{1,100}")
 
 
 class _Section(BaseModel):
@@ -134,16 +137,19 @@ class Policy(_Section):
         """Read a policy file's text.
 
         Raises:
-            UsageError: the text is not TOML, or a key is unknown or out of range. The sentence names the key,
-                never its value, since rosters hold names.
+            UsageError: the text is not TOML, or a key is unknown, out of range or of another type. The sentence
+                names the key, never its value, since rosters hold names.
         """
         try:
-            return cls.model_validate(tomllib.loads(untrusted_text))
-        except tomllib.TOMLDecodeError:
+            as_json = json.dumps(tomllib.loads(untrusted_text), default=lambda _date: None)
+            return cls.model_validate_json(
+                as_json, strict=True
+            )  # as JSON, lists may be tuples and nothing else
+        except (tomllib.TOMLDecodeError, RecursionError):
             raise UsageError("The policy file is not valid TOML; compare it with docs/policy.md.") from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
+            key = ".".join(part if _KEY.fullmatch(part := str(item)) else "?" for item in first["loc"])
             raise UsageError(
                 f"The policy key {key} is not accepted: {_reason(first['type'])}; see docs/policy.md."
             ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +44,23 @@ def _paths(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     return tuple(Path(value) for value in values)
 
 
+def _folder(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
+    """Refuse an empty output: it would mean the current folder."""
+    if not value.strip():
+        raise UsageError("The output is empty; name a folder for the bundles.")
+    return Path(value)
+
+
 @click.command("redact")
 @click.argument("inputs", nargs=-1, required=True, callback=_paths)
 @click.option(
-    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundles."
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    metavar="PATH",
+    callback=_folder,
+    help="Folder for the bundles.",
 )
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
@@ -108,9 +122,12 @@ def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:
     policy = Policy()
     if policy_file is not None:
         try:
-            if policy_file.stat().st_size > _LARGEST_POLICY:
+            found = policy_file.stat()
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                raise UsageError("The policy file is a pipe, socket or device; name a regular file.")
+            if found.st_size > _LARGEST_POLICY:
                 raise UsageError("The policy file is far too large to be one; name another.")
-            policy = Policy.from_toml(policy_file.read_text(encoding="utf-8"))
+            policy = Policy.from_toml(policy_file.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError):
             raise UsageError(
                 "The policy file cannot be read as UTF-8 text; check the path given to --policy."

@@ -369,6 +369,23 @@ def test_empty_input_is_not_the_current_folder(value: str, place: Place) -> None
     refused(run(["redact", value, "-o", place.out, "--delete-source"], place), place, 2)
 
 
+@pytest.mark.parametrize("value", ["", "  "])
+def test_empty_output_is_not_the_current_folder(value: str, clip: Path, place: Place) -> None:
+    """Neither is an empty output."""
+    refused(run(["redact", clip, "-o", value], place), place, 2)
+
+
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_policy_without_end_is_refused(what: str, clip: Path, place: Place, tmp_path: Path) -> None:
+    """A policy that would block or fill the memory is refused at once."""
+    path = tmp_path / "policy.toml"
+    if what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    refused(run(["redact", clip, "-o", place.out, "--policy", path], place), place, 2)
+
+
 def test_folder_leaves_out_bundles_and_hidden_files(clip: Path, place: Place, tmp_path: Path) -> None:
     """A folder's own bundles and hidden folders are no recordings of it."""
     folder = tmp_path / "in"

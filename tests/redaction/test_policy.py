@@ -47,6 +47,49 @@ def test_not_toml_is_one_sentence() -> None:
         Policy.from_toml("[faces")
 
 
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        (
+            "minors",
+            "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible = 'yes'",
+        ),
+        (
+            "minors",
+            "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible = 1",
+        ),
+        ("minors", "adult_if_at_least = '20'"),
+        ("minors", "adult_if_at_least = nan"),
+        ("purpose", "retention_days = true"),
+        ("purpose", "retention_days = 90.0"),
+        ("purpose", "name = 2026-01-01"),
+        ("speech", "roster = [1]"),
+    ],
+)
+def test_values_of_another_type_are_not_bent(section: str, line: str) -> None:
+    """What is not written as the type of its key is refused, above all by the key that declares all adult."""
+    with pytest.raises(UsageError, match=rf"{section}\.{line.split()[0]}"):
+        Policy.from_toml(f"[{section}]\n{line}")
+
+
+def test_types_as_they_are_written() -> None:
+    """A whole number may stand for a number, and lists are lists."""
+    policy = Policy.from_toml("[minors]\nadult_if_at_least = 30\n[speech]\nroster = ['Ada']\nallow = []")
+    assert policy.minors.adult_if_at_least == 30
+    assert policy.speech.roster == ("Ada",)
+
+
+def test_absurd_text_is_one_sentence() -> None:
+    """Nesting without end is no crash, and a key with control characters does not reach the terminal."""
+    with pytest.raises(UsageError, match="not valid TOML"):
+        Policy.from_toml("a = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(UsageError) as error:
+        Policy.from_toml('[faces]\n"\\u001b[2J Adaeze" = 1')
+    assert "faces.?" in error.value.sentence
+    assert "Adaeze" not in error.value.sentence
+    assert error.value.sentence.isprintable()
+
+
 def test_digest_follows_the_rules_and_not_the_names() -> None:
     """The digest changes with what is redacted, and cannot be used to guess a roster."""
     plain = Policy()
