@@ -3,92 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-import av
-import numpy as np
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recorder.call.connection import MediaConnection
 from recorder.call.contract import Answer
+from recorder.call.playing import LoopingPicture, LoopingSound, Pictures, Sound
 from redaction.errors import UnreadableInput
-from redaction.model import Samples
 
-__all__ = ["Guest", "LoopingPicture", "LoopingSound", "publish"]
-
-Pictures = Path | Sequence[NDArray[np.uint8]]
-Sound = Path | Samples
-_RATE: Final = 48_000
-_BLOCK: Final = 960  # 20 ms, what Opus takes
-_VIDEO_RATE: Final = 90_000
-
-
-class LoopingPicture(MediaStreamTrack):
-    """Plays pictures over and over, in real time, with times that only rise.
-
-    Args:
-        pictures: a file, or uint8 (H, W, 3) RGB arrays.
-        fps: pictures a second.
-    """
-
-    kind = "video"
-
-    def __init__(self, pictures: Pictures, *, fps: int = 15) -> None:
-        super().__init__()
-        self._fps = fps
-        self._frames = _pictures(pictures)
-        self._count = 0
-        self._start: float | None = None
-
-    async def recv(self) -> av.VideoFrame:
-        """Return the next picture when it is due."""
-        self._start = await _due(self._start, self._count / self._fps)
-        frame = next(self._frames)
-        frame.pts = round(self._count * _VIDEO_RATE / self._fps)
-        frame.time_base = Fraction(1, _VIDEO_RATE)
-        self._count += 1
-        return frame
-
-
-class LoopingSound(MediaStreamTrack):
-    """Plays sound over and over, in real time, with times that only rise.
-
-    Args:
-        sound: a file, or float32 (n,) mono at 48,000 Hz, -1 to 1.
-    """
-
-    kind = "audio"
-
-    def __init__(self, sound: Sound) -> None:
-        super().__init__()
-        samples = _sound(sound) if isinstance(sound, Path) else sound
-        if not len(samples):
-            raise UnreadableInput("There is no sound in what a guest should play.")
-        self._samples = np.clip(samples * 32767, -32768, 32767).astype(np.int16)
-        self._at = 0
-        self._start: float | None = None
-
-    async def recv(self) -> av.AudioFrame:
-        """Return the next 20 ms when they are due."""
-        self._start = await _due(self._start, self._at / _RATE)
-        places = np.arange(self._at, self._at + _BLOCK) % len(self._samples)
-        frame = av.AudioFrame.from_ndarray(self._samples[places][None, :], format="s16", layout="mono")
-        frame.sample_rate = _RATE
-        frame.pts = self._at
-        frame.time_base = Fraction(1, _RATE)
-        self._at += _BLOCK
-        return frame
+__all__ = ["Guest", "publish"]
 
 
 async def publish(
@@ -306,47 +237,3 @@ class Guest:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
         await self._stack.aclose()
-
-
-async def _due(start: float | None, seconds: float) -> float:
-    """Wait until so many seconds after the start; return the start."""
-    now = asyncio.get_running_loop().time()
-    begun = now if start is None else start
-    await asyncio.sleep(max(0.0, begun + seconds - now))
-    return begun
-
-
-def _pictures(pictures: Pictures) -> Iterator[av.VideoFrame]:
-    """Yield pictures for ever.
-
-    Raises:
-        UnreadableInput: there is none.
-    """
-    if not isinstance(pictures, Path):
-        if not len(pictures):
-            raise UnreadableInput("There is no picture in what a guest should show.")
-        frames = [
-            av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
-            for picture in pictures
-        ]
-        yield from itertools.cycle(frames)
-        return
-    while True:
-        shown = 0
-        with av.open(str(pictures)) as container:
-            for frame in container.decode(video=0):
-                shown += 1
-                yield frame.reformat(format="yuv420p")
-        if not shown:
-            raise UnreadableInput("There is no picture in what a guest should show.")
-
-
-def _sound(path: Path) -> Samples:
-    """Read a file's sound as float32 (n,) mono at 48,000 Hz."""
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE)
-    blocks: list[Samples] = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
-            blocks += [block.to_ndarray()[0].astype(np.float32) for block in resampler.resample(frame)]
-    blocks += [block.to_ndarray()[0].astype(np.float32) for block in resampler.resample(None)]
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)

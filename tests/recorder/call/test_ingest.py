@@ -13,9 +13,10 @@ import pytest
 from aiortc import RTCPeerConnection
 
 from recorder.call.contract import Answer, LiveKind, Via
-from recorder.call.guest import LoopingPicture, LoopingSound, publish
+from recorder.call.guest import publish
 from recorder.call.ingest import WhipLimits, WhipSource, serve_source
 from recorder.call.peer import Peer
+from recorder.call.playing import LoopingPicture, LoopingSound
 from recorder.call.tokens import Grant, Tokens
 from tests.recorder.call.observing import Watcher, loudest_hz, running, tone
 

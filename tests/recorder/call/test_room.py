@@ -18,8 +18,9 @@ from aiohttp import WSMsgType
 from recorder.call import room as room_module
 from recorder.call.consent import ConsentBook
 from recorder.call.contract import Answer, Ended, LiveKind
-from recorder.call.guest import Guest, LoopingSound, publish
+from recorder.call.guest import Guest, publish
 from recorder.call.notice import NoticeTexts
+from recorder.call.playing import LoopingSound
 from recorder.call.room import RoomLimits, RoomSource
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy

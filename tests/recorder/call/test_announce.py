@@ -1,0 +1,88 @@
+"""The notice for eyes and ears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import av
+import numpy as np
+import pytest
+
+from recorder.call.announce import draw_tile, notice_sound, notice_tile, speak_notice
+from recorder.call.notice import NoticeTexts
+from redaction.audio.speak import RATE, HibariSynthesizer, Speech
+from redaction.errors import OffrecordError
+from redaction.policy import Policy
+
+TEXTS = NoticeTexts.of(Policy())
+
+
+class Voice:
+    """A synthesizer that hums, and remembers what it was to say."""
+
+    languages = frozenset({"en"})
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def speak(self, words: Sequence[str], *, rate: float = 1.0) -> Speech:
+        self.said.append(" ".join(words))
+        hum = (0.5 * np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)).astype(np.float32)
+        return Speech(hum, np.full(80, 200.0), tuple(None for _ in words))
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (160, 90), (360, 640)])
+def test_the_tile_shows_every_line_within_its_edges(width: int, height: int) -> None:
+    """Each line leaves ink in its own band, and none at the edges, at any size."""
+    lines = TEXTS.tile
+    tile = draw_tile(lines, width=width, height=height)
+    ink = (tile != tile[0, 0]).any(axis=2)
+    assert tile.shape == (height, width, 3)
+    assert not ink[:, 0].any()
+    assert not ink[:, -1].any()
+    bands = np.array_split(ink[round(height * 0.06) : round(height * 0.94)], len(lines))
+    assert all(band.sum() > 20 for band in bands)
+
+
+def test_the_tile_is_a_picture_track() -> None:
+    """The tile is published as pictures whose times rise."""
+
+    async def test() -> list[av.VideoFrame]:
+        track = notice_tile(TEXTS, width=160, height=90)
+        return [await track.recv() for _ in range(3)]
+
+    frames = asyncio.run(test())
+    times = [float(cast(int, frame.pts) * cast(float, frame.time_base)) for frame in frames]
+    assert times == sorted(set(times))
+    assert (frames[0].width, frames[0].height) == (160, 90)
+
+
+def test_the_notice_is_spoken_once() -> None:
+    """The whole spoken notice is said, after a second, once; silence follows for ever."""
+    voice = Voice()
+    spoken = speak_notice(TEXTS, voice)
+    assert voice.said == [TEXTS.spoken]
+    assert len(spoken) == 3 * 48_000
+    assert not spoken[:47_000].any()
+    assert abs(spoken[60_000:80_000]).max() > 0.4
+
+    async def test() -> list[int]:
+        track = notice_sound(spoken[:1920])
+        track._samples = np.full(1920, 1000, np.int16)
+        return [int(np.abs((await track.recv()).to_ndarray()).max()) for _ in range(4)]
+
+    assert asyncio.run(test()) == [1000, 1000, 0, 0]
+
+
+@pytest.mark.slow
+def test_the_real_voice_says_it() -> None:
+    """The synthesizer that is installed can speak the notice for every policy, in one phrase of under 30 s."""
+    try:
+        voice = HibariSynthesizer()
+    except OffrecordError as error:
+        pytest.skip(f"the voice is not in place: {error.sentence}")
+    for method in ("resynthesize", "mute"):
+        policy = Policy.model_validate({"voice": {"method": method}, "consent": {"default": "allow"}})
+        assert 5 < len(speak_notice(NoticeTexts.of(policy), voice)) / 48_000 < 30
