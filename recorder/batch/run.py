@@ -31,6 +31,7 @@ __all__ = ["Driver", "Watcher", "open_log"]
 _POLL_S: Final = 0.5
 _BEAT_EVERY_S: Final = 30.0
 _WAIT_S: Final = 1.0
+_COUNT_EVERY_S: Final = 1.0
 _LAST_WORDS_S: Final = 1.0
 _MOST_STORAGE_FAILURES: Final = 3
 """So many tries in a row that could not be stored end the job: the place is at fault, not the recordings."""
@@ -49,7 +50,7 @@ class Watcher(Protocol):
         """A try ended; `record` is where its recording stands now."""
 
     def counted(self, counts: Counts) -> None:
-        """Where the job stands; after every try, and before the first."""
+        """Where the job stands: before the first try, then about every second, and after the last."""
 
     def waiting(self, count: int) -> None:
         """Nothing is left but what another job is doing."""
@@ -108,6 +109,7 @@ class Driver:
         self._log: ChainedLog | None = None
         self._storage_failures = 0
         self._heard = time.monotonic()
+        self._counted = 0.0
         self.kept_sources = 0
 
     def run(self, engine: Engine) -> Counts:
@@ -124,8 +126,9 @@ class Driver:
             self._log = log
             self._say(Event(EventKind.STARTED, detail={"engine": type(engine).__name__}))
             try:
-                self._watcher.counted(self._store.counts(mine=True))
+                self._count(at_once=True)
                 self._loop(engine)
+                self._count(at_once=True)
             except _Stop as stop:
                 raise stop.error from None
             finally:
@@ -181,8 +184,15 @@ class Driver:
         if record.state is RecordState.PUBLISHED:
             self._after_publishing(record)
         self._watcher.ended(record, happening)
-        self._watcher.counted(self._store.counts(mine=True))
+        self._count()
         self._judge(happening)
+
+    def _count(self, *, at_once: bool = False) -> None:
+        """Tell the watcher where the job stands, not more often than anybody can read."""
+        now = time.monotonic()
+        if at_once or now - self._counted >= _COUNT_EVERY_S:
+            self._watcher.counted(self._store.counts(mine=True))
+            self._counted = now
 
     def _judge(self, outcome: Outcome) -> None:
         """Stop the job when it is not the recordings that fail."""

@@ -49,7 +49,7 @@ CREATE TABLE recordings (
     changed REAL NOT NULL DEFAULT 0, source_deleted INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX by_source ON recordings(source);
-CREATE INDEX by_state ON recordings(state, digest);
+CREATE INDEX by_state ON recordings(state, digest, tries, size DESC);
 CREATE TABLE listed (job INTEGER NOT NULL, id TEXT NOT NULL, chosen INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (job, id))
 WITHOUT ROWID;
 CREATE TABLE jobs (
@@ -187,6 +187,7 @@ class Store:
         self._db, self._job, self._digest = db, 0, ""
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_mode = TRUNCATE")
         with self._change():
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version == 0 and create:
@@ -332,9 +333,10 @@ class Store:
         """Take the largest pending recording of this job, so that no long one is left for the end."""
         with self._change():
             row = self._db.execute(
-                "SELECT id, source, size, version FROM recordings JOIN listed USING (id) WHERE job = ? AND chosen "
-                "AND state = 'pending' AND digest = ? ORDER BY tries, size DESC LIMIT 1",
-                (self._job, self._digest),
+                "SELECT id, source, size, version FROM recordings INDEXED BY by_state WHERE state = 'pending' "
+                "AND digest = ? AND EXISTS (SELECT 1 FROM listed WHERE job = ? AND chosen AND id = recordings.id) "
+                "ORDER BY tries, size DESC LIMIT 1",
+                (self._digest, self._job),
             ).fetchone()
             if row is None:
                 return None

@@ -1,0 +1,188 @@
+"""Throughput, overhead and planning of `offrecord batch` on this machine.
+
+    python -m benchmarks.batch                       two workers against one, and one against single runs
+    python -m benchmarks.batch --plan 10000          plan and resume that many tiny entries
+
+Recordings are cut from the sample call (a real face, intelligible speech). Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from samples.make import make_call
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Wall and CPU seconds of a command and its children."""
+
+    wall: float
+    cpu: float
+
+
+def main() -> None:
+    """Measure what the arguments name."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recordings", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each recording")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="one and two workers in turn; the fastest of each counts"
+    )
+    parser.add_argument("--plan", type=int, default=0, help="only plan so many entries")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.plan:
+            plan(Path(folder), arguments.plan)
+        else:
+            throughput(Path(folder), arguments.recordings, arguments.seconds, arguments.rounds)
+
+
+def throughput(folder: Path, recordings: int, seconds: float, rounds: int) -> None:
+    """Compare two workers with one of the same kind, and one with single runs."""
+    source = folder / "source"
+    source.mkdir()
+    call = make_call().path
+    for number in range(recordings):
+        cut(call, source / f"{number:02d}.mp4", start=2.0 * (number % 5), seconds=seconds)
+    print(
+        f"{recordings} recordings of {seconds:.0f} s, 720p, a face and speech; load {os.getloadavg()[0]:.1f}"
+    )
+    runs: dict[str, list[Took]] = {}
+    for round_ in range(rounds):
+        for name, flags in {
+            "one worker on one core": ["--jobs", "1", "--threads", "1"],
+            "two workers on a core each": ["--jobs", "2", "--threads", "1"],
+            "one worker on two cores": ["--jobs", "1", "--threads", "2"],
+        }.items():
+            out = folder / f"out-{name.replace(' ', '-')}-{round_}"
+            took = timed(
+                [sys.executable, "-m", "recorder.cli", "batch", str(source), str(out), "--quiet", *flags]
+            )
+            runs.setdefault(name, []).append(took)
+    singles = [
+        timed(
+            [
+                sys.executable,
+                "-m",
+                "recorder.cli",
+                "redact",
+                str(item),
+                "-o",
+                str(folder / "singles"),
+                "--quiet",
+            ]
+        )
+        for item in sorted(source.iterdir())
+    ]
+    runs["single redact runs, summed"] = [Took(sum(t.wall for t in singles), sum(t.cpu for t in singles))]
+    best = {name: min(took, key=lambda item: item.wall) for name, took in runs.items()}
+    for name, took in best.items():
+        rate = recordings * seconds / took.wall
+        print(f"{name:30} {took.wall:7.1f} s wall {took.cpu:7.1f} s CPU   {rate:5.2f} media hours an hour")
+    one, two = best["one worker on one core"], best["two workers on a core each"]
+    print(f"two workers are {one.wall / two.wall:.2f} x one")
+    single = best["single redact runs, summed"]
+    for name in ("one worker on two cores", "two workers on a core each"):
+        print(
+            f"{name}: {100 * (best[name].cpu / single.cpu - 1):+.1f} % CPU, "
+            f"{100 * (best[name].wall / single.wall - 1):+.1f} % wall against single runs"
+        )
+
+
+def cut(call: Path, target: Path, *, start: float, seconds: float) -> None:
+    """Cut picture and sound out of the sample call, encoded anew."""
+    with av.open(str(call)) as source, av.open(str(target), "w") as out:
+        picture, sound = source.streams.video[0], source.streams.audio[0]
+        video = out.add_stream("libx264", rate=picture.average_rate or Fraction(30))
+        video.width, video.height, video.pix_fmt = picture.width, picture.height, "yuv420p"
+        audio = out.add_stream("aac", rate=sound.rate)
+        for frame in source.decode(picture, sound):
+            if frame.time is None or not start <= frame.time < start + seconds:
+                continue
+            frame.pts = None
+            if isinstance(frame, av.VideoFrame):
+                out.mux(video.encode(frame))
+            elif isinstance(frame, av.AudioFrame):
+                out.mux(audio.encode(frame))
+        for stream in (video, audio):
+            for packet in stream.encode(None):
+                out.mux(packet)
+
+
+def timed(command: list[str]) -> Took:
+    """Run a command to its end."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"{command} ended with {done.returncode}: {done.stderr[-2000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Took(time.monotonic() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def plan(folder: Path, entries: int) -> None:
+    """Plan, claim and finish nothing, and resume, with memory watched."""
+    source = folder / "source"
+    for number in range(entries):
+        place = source / f"{number // 500:04d}" / f"{number:06d}.wav"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"\0" * 64)
+    out = folder / "out"
+    script = (
+        "import sys, json, resource, time\n"
+        "from pathlib import Path\n"
+        "from recorder.batch.folders import FolderDestination, FolderSources\n"
+        "from recorder.batch.store import Store\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "began = time.monotonic()\n"
+        "place = FolderDestination(sys.argv[2]); key = place.key()\n"
+        "with Store(place.state, create=True) as store:\n"
+        "    store.begin('0' * 64)\n"
+        "    found = FolderSources(sys.argv[1]).list()\n"
+        "    planned = store.plan(found, key=key, spec='x', present=place.names(), retry=False)\n"
+        "    store.end()\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(json.dumps([planned.listed, time.monotonic() - began, before / 1024, peak / 1024]))\n"
+    )
+    for what in ("plan", "resume"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(source), str(out)], check=True, capture_output=True, text=True
+        )
+        listed, seconds, before, peak = json.loads(done.stdout)
+        print(
+            f"{what}: {listed:,} entries in {seconds:.2f} s; memory {before:.0f} MiB before, {peak:.0f} MiB at most"
+        )
+    print(f"a run over them, each refused: {timed_refusals(source, out):.1f} s")
+    print(f"a run that finds them all refused before: {timed_refusals(source, out):.1f} s")
+
+
+def timed_refusals(source: Path, out: Path) -> float:
+    """Run the batch over entries that are no recordings; each is refused."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "recorder.cli", "batch", str(source), str(out), "--quiet", "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 3:
+        raise SystemExit(done.stderr[-2000:])
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()
