@@ -140,7 +140,7 @@ class VideoFrame:
     @property
     def time(self) -> float:
         """Presentation time in seconds."""
-        return float(self.pts * self.time_base)
+        return self.pts * self.time_base.numerator / self.time_base.denominator
 
     @property
     def width(self) -> int:

@@ -224,14 +224,21 @@ def _finished(
     if not found:
         return []
     boxes, scores, marks = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(-scores)[:1024]
+    edges = boxes[order].astype(np.float64) - (left, top, left, top)
+    areas = (edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1])
+    free = np.ones(len(order), dtype=np.bool_)
     shift = np.array([left, top], dtype=np.float32)
     kept: list[Detection] = []
-    for index in np.argsort(-scores)[:1024]:
-        x1, y1, x2, y2 = (float(value) for value in boxes[index])
-        rect = (x1 - left, y1 - top, x2 - left, y2 - top)
-        if any(overlap(rect, other.box)[0] > 0.4 for other in kept):
+    for place, index in enumerate(order):
+        if not free[place]:
             continue
-        kept.append(Detection(rect, _mapped(float(scores[index]), working), marks[index] - shift))
+        low = np.maximum(edges[place, :2], edges[place:, :2])
+        high = np.minimum(edges[place, 2:], edges[place:, 2:])
+        shared = np.maximum(high - low, 0).prod(axis=1)
+        free[place:] &= shared <= 0.4 * (areas[place] + areas[place:] - shared)
+        x1, y1, x2, y2 = (float(value) for value in edges[place])
+        kept.append(Detection((x1, y1, x2, y2), _mapped(float(scores[index]), working), marks[index] - shift))
     return kept
 
 

@@ -61,7 +61,7 @@ class Cadence:
     """How often a frame is looked at, in seconds, and how closely.
 
     Attributes:
-        key: at least this often both detectors see the whole frame.
+        key: at least this often the whole frame is seen, every other time by both detectors.
         frames: the same in frames.
         deep: at least this often they see it at full resolution.
         turned_scale: share of an ordinary look's scale at which turned frames are looked at.
@@ -219,7 +219,9 @@ class Examiner:
             shot.deep_time = frame.time
             faces = self._see(frame, View.of(frame, scale=deep), self._thorough)
         else:
-            faces = self._see(frame, View.of(frame, scale=base), self._thorough)
+            # Whoever the one detector loses every other time is looked for by both in `_rescue`.
+            detector = self._quick if shot.turns % 2 else self._thorough
+            faces = self._see(frame, View.of(frame, scale=base), detector)
         turns: Sequence[Turn] = TURNS[1:] if first else (TURNS[1 + shot.turns % 3],)
         shot.turns += 1
         for turn in turns:
@@ -269,7 +271,7 @@ class Examiner:
         faces = []
         for box in where:
             # Small regions are seen at full resolution, large ones at the scale of a whole look.
-            scale = min(max(1.0, base), max(base, (60_000 / box.area) ** 0.5))
+            scale = min(max(1.0, base), max(base, (30_000 / box.area) ** 0.5))
             found = self._see(frame, View.of(frame, region=box, scale=scale), self._quick)
             faces += [face for face in found if _inside(face, box, frame)]
             part = np.s_[box.y1 // block : -(-box.y2 // block), box.x1 // block : -(-box.x2 // block)]

@@ -23,7 +23,7 @@ from redaction.video.plan import Draft, Planned, Planner
 
 __all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
 
-_QUEUE = 6
+_QUEUE = 12
 """Frames that may wait for the threads that look and outline."""
 
 
