@@ -1,236 +1,29 @@
-"""Participants who are pushed to us: WHIP (RFC 9725), one session and one peer connection for each."""
+"""A call into which other systems push their participants by WHIP: `offrecord serve`."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections import OrderedDict
+from typing import Final
 
 from aiohttp import web
 
 from recorder.call.chat import clean_name
 from recorder.call.clock import CallClock
 from recorder.call.contract import Answer, CallObserver, Ended, Via
-from recorder.call.description import BadDescription, offered
-from recorder.call.limits import Allowance
 from recorder.call.listening import LARGEST_BODY, Address, listening, refusal
 from recorder.call.peer import Peer
 from recorder.call.tokens import Grant, Tokens, bearer
 from recorder.call.tracks import TrackNumbers
+from recorder.call.whip import BODY_TIMEOUT_S, Pushed, WhipEndpoint, WhipLimits, unauthorised
 from redaction.errors import InternalError
 
-__all__ = ["Pushed", "WhipEndpoint", "WhipLimits", "WhipOwner", "WhipSource", "serve_source"]
+__all__ = ["WhipSource", "serve_source"]
 
-_SDP: Final = "application/sdp"
-_BODY_TIMEOUT_S: Final = 10.0
 _REMEMBERED: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class WhipLimits:
-    """How much may be pushed.
-
-    Attributes:
-        sessions: at once, over all tokens.
-        burst: sessions that one token may open in quick succession.
-        per_second: how fast that comes back.
-    """
-
-    sessions: int = 64
-    burst: int = 8
-    per_second: float = 0.5
-
-
-@dataclass(eq=False, slots=True)
-class Pushed:
-    """One session: its secret id, who pushes it, and whose media it is."""
-
-    grant: Grant
-    participant: str
-    peer: Peer = field(repr=False)
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-
-
-class WhipOwner(Protocol):
-    """Whose participants the sessions are."""
-
-    def grant(self, token: str | None, name: str) -> Grant | None:
-        """Return what a token allows, None when it allows nothing."""
-        ...
-
-    async def make(self, grant: Grant) -> Peer:
-        """Return a new peer for whoever pushes."""
-        ...
-
-    async def opened(self, session: Pushed) -> None:
-        """A session is there; nothing of it is decoded yet."""
-        ...
-
-    def closed(self, session: Pushed) -> None:
-        """A session is gone, its peer closed."""
-        ...
-
-
-class WhipEndpoint:
-    """The routes `POST /whip`, `POST /whip/NAME` and `DELETE /session/ID` of a web application.
-
-    A request is authorised before its body is read, and nothing of a refused one becomes a peer.
-
-    Args:
-        owner: of the participants.
-        limits: how much may be pushed.
-        origins: pages of other servers that may push from a browser; none by default.
-    """
-
-    def __init__(
-        self, owner: WhipOwner, *, limits: WhipLimits | None = None, origins: tuple[str, ...] = ()
-    ) -> None:
-        self._owner = owner
-        self._limits = limits or WhipLimits()
-        self._origins = frozenset(origins)
-        self._sessions: dict[str, Pushed] = {}
-        self._pending: Counter[str] = Counter()
-        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
-        self._group: asyncio.TaskGroup | None = None
-
-    def attach(self, application: web.Application, group: asyncio.TaskGroup) -> None:
-        """Add the routes; sessions live in the group."""
-        self._group = group
-        application.router.add_post("/whip", self._push)
-        application.router.add_post("/whip/{name}", self._push)
-        application.router.add_delete("/session/{id}", self._delete)
-        for path in ("/whip", "/whip/{name}", "/session/{id}"):
-            application.router.add_route("OPTIONS", path, self._options)
-        application.on_response_prepare.append(self._share)
-
-    def session(self, session_id: str, grant: Grant) -> Pushed | None:
-        """Return a session of this holder."""
-        found = self._sessions.get(session_id)
-        return found if found is not None and found.grant.holder == grant.holder else None
-
-    async def end(self, session: Pushed) -> None:
-        """Close a session."""
-        await session.peer.close()
-        self._forget(session)
-
-    async def end_all(self) -> None:
-        """Close every session and take no more."""
-        self._group = None
-        for session in tuple(self._sessions.values()):
-            await self.end(session)
-
-    # -- requests --------------------------------------------------------------------------------------------------
-
-    async def _push(self, request: web.Request) -> web.Response:
-        grant = self._owner.grant(
-            bearer(request.headers.get("Authorization")), request.match_info.get("name", "")
-        )
-        if grant is None:
-            return _unauthorised()
-        if self._group is None or len(self._sessions) + self._pending.total() >= self._limits.sessions:
-            return refusal(503, "No more sessions can be taken now.", Retry_After="10")
-        if self._open(grant) >= grant.sessions:
-            return refusal(409, "This token has as many sessions as it may have.", Retry_After="10")
-        if not self._allowed(grant):
-            return refusal(429, "Too many sessions in a short time.", Retry_After="10")
-        self._pending[grant.holder] += 1
-        try:
-            return await self._accept(request, grant)
-        finally:
-            self._pending[grant.holder] -= 1
-
-    async def _accept(self, request: web.Request, grant: Grant) -> web.Response:
-        if request.content_type != _SDP:
-            return refusal(415, "A session description (application/sdp) is needed.", Accept_Post=_SDP)
-        if (request.content_length or 0) > LARGEST_BODY:
-            return refusal(413, "The session description is too large.")
-        try:
-            async with asyncio.timeout(_BODY_TIMEOUT_S):
-                untrusted_offer = (await request.read()).decode("utf-8")
-            offered(untrusted_offer)
-        except TimeoutError:
-            return refusal(408, "The session description did not come in time.")
-        except (UnicodeDecodeError, BadDescription):
-            return refusal(400, "The session description is malformed.")
-        peer = await self._owner.make(grant)
-        try:
-            answer = await peer.answer(untrusted_offer)
-        except BadDescription:
-            await peer.close()
-            return refusal(422, "The session description offers nothing that can be received here.")
-        except BaseException:
-            await peer.close()
-            raise
-        session = Pushed(grant, peer.participant, peer)
-        if not await self._begin(session):
-            await peer.close()
-            return refusal(503, "No more sessions can be taken now.")
-        where = {"Location": f"/session/{session.id}"}
-        return web.Response(status=201, text=answer, content_type=_SDP, headers=where)
-
-    async def _delete(self, request: web.Request) -> web.Response:
-        grant = self._owner.grant(bearer(request.headers.get("Authorization")), "")
-        if grant is None:
-            return _unauthorised()
-        session = self.session(request.match_info["id"], grant)
-        if session is None:
-            return refusal(404, "There is no such session.")
-        await self.end(session)
-        return web.Response(status=200)
-
-    async def _options(self, request: web.Request) -> web.Response:
-        headers = {"Accept-Post": _SDP} if request.path.startswith("/whip") else {}
-        methods = "POST, OPTIONS" if headers else "DELETE, OPTIONS"
-        if request.headers.get("Origin") in self._origins:
-            headers |= {
-                "Access-Control-Allow-Methods": methods,
-                "Access-Control-Allow-Headers": "Authorization, Content-Type",
-                "Access-Control-Max-Age": "600",
-            }
-        return web.Response(status=204, headers=headers | {"Allow": methods})
-
-    async def _share(self, request: web.Request, response: web.StreamResponse) -> None:
-        origin = request.headers.get("Origin", "")
-        if origin in self._origins:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Location"
-            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-            response.headers["Vary"] = "Origin"
-
-    # -- sessions --------------------------------------------------------------------------------------------------
-
-    async def _begin(self, session: Pushed) -> bool:
-        """Let a session begin, unless all are being closed."""
-        if self._group is None:
-            return False
-        self._sessions[session.id] = session
-        self._group.create_task(self._attend(session), name="pushed session")
-        await self._owner.opened(session)
-        return True
-
-    async def _attend(self, session: Pushed) -> None:
-        try:
-            await session.peer.run()
-        finally:
-            await self.end(session)
-
-    def _forget(self, session: Pushed) -> None:
-        if self._sessions.pop(session.id, None) is not None:
-            self._owner.closed(session)
-
-    def _open(self, grant: Grant) -> int:
-        held = sum(session.grant.holder == grant.holder for session in self._sessions.values())
-        return held + self._pending[grant.holder]
-
-    def _allowed(self, grant: Grant) -> bool:
-        allowance = self._allowances.setdefault(
-            grant.holder, Allowance(self._limits.burst, self._limits.per_second)
-        )
-        if len(self._allowances) > _REMEMBERED:
-            self._allowances.popitem(last=False)
-        return allowance.take(asyncio.get_running_loop().time())
+_LOOK_S: Final = 0.5
 
 
 class WhipSource:
@@ -245,6 +38,7 @@ class WhipSource:
         address: where to listen.
         limits: how much may be pushed.
         origins: pages of other servers that may push from a browser.
+        linger_s: seconds without a session, after there was one, that end the call; None: it does not end by itself.
         host_addresses: where media is received instead of at the network interfaces' addresses; loopback for calls
             within one machine.
     """
@@ -256,8 +50,11 @@ class WhipSource:
         *,
         limits: WhipLimits | None = None,
         origins: tuple[str, ...] = (),
+        linger_s: float | None = None,
         host_addresses: tuple[str, ...] | None = None,
     ) -> None:
+        self._linger_s = linger_s
+        self._left_at: float | None = None
         self._tokens = tokens
         self._address = address
         self._host_addresses = host_addresses
@@ -293,7 +90,7 @@ class WhipSource:
                 self._bound.set()
                 observer.can_ask(self._tokens.vouching, self._clock.now())
                 try:
-                    await self._over.wait()
+                    await self._until_over()
                 finally:
                     await self._endpoint.end_all()
         return Ended.OVER
@@ -312,6 +109,16 @@ class WhipSource:
         """End every session and stop listening."""
         self._over.set()
         await self._endpoint.end_all()
+
+    async def _until_over(self) -> None:
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._over.wait()
+            if self._linger_s is None or self._left_at is None or self._open:
+                continue
+            if self._clock.now() - self._left_at >= self._linger_s:
+                return
 
     # -- the endpoint's owner --------------------------------------------------------------------------------------
 
@@ -347,6 +154,7 @@ class WhipSource:
     def closed(self, session: Pushed) -> None:
         """Tell that somebody is gone."""
         self._open.pop(session.participant, None)
+        self._left_at = self._clock.now()
         self._ended[session.id] = (session.grant.holder, session.participant)
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
@@ -356,7 +164,7 @@ class WhipSource:
     async def _consent(self, request: web.Request) -> web.Response:
         grant = self.grant(bearer(request.headers.get("Authorization")), "")
         if grant is None:
-            return _unauthorised()
+            return unauthorised()
         if not grant.consent:
             return refusal(403, "This token does not vouch for its participants.")
         session = self._endpoint.session(request.match_info["id"], grant)
@@ -365,7 +173,7 @@ class WhipSource:
         if not participant or self._observer is None:
             return refusal(404, "There is no such session.")
         try:
-            async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async with asyncio.timeout(BODY_TIMEOUT_S):
                 answer = Answer((await request.read())[:16].decode("utf-8").strip().lower())
         except TimeoutError:
             return refusal(408, "The answer did not come in time.")
@@ -381,16 +189,13 @@ def serve_source(
     address: Address | None = None,
     origins: tuple[str, ...] = (),
     limits: WhipLimits | None = None,
+    linger_s: float | None = None,
     host_addresses: tuple[str, ...] | None = None,
 ) -> WhipSource:
-    """Return the source of `offrecord serve`; media comes by loopback when the page does."""
+    """Return the source of `offrecord serve`; media comes by loopback when the pushes do."""
     where = address or Address()
     if host_addresses is None and where.loopback and not where.tls_in_front:
         host_addresses = ("127.0.0.1",)
-    return WhipSource(tokens, where, limits=limits, origins=origins, host_addresses=host_addresses)
-
-
-def _unauthorised() -> web.Response:
-    return refusal(
-        401, "A bearer token is needed.", WWW_Authenticate='Bearer realm="offrecord"', Connection="close"
+    return WhipSource(
+        tokens, where, limits=limits, origins=origins, linger_s=linger_s, host_addresses=host_addresses
     )

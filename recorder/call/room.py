@@ -20,13 +20,13 @@ from aiohttp import WSMsgType, web
 from recorder.call.chat import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.clock import CallClock
 from recorder.call.contract import Answer, CallObserver, Ended
-from recorder.call.ingest import Pushed, WhipEndpoint, WhipLimits
 from recorder.call.limits import Allowance
 from recorder.call.listening import LARGEST_BODY, Address, known_hosts, listening, refusal
 from recorder.call.notice import NoticeTexts
 from recorder.call.peer import Peer
 from recorder.call.tokens import Grant
 from recorder.call.tracks import TrackNumbers
+from recorder.call.whip import Pushed, WhipEndpoint, WhipLimits
 from recorder.call.wire import (
     LARGEST_MESSAGE,
     AnswerMessage,

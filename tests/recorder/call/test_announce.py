@@ -1,16 +1,14 @@
-"""The notice for eyes and ears."""
+"""The notice for ears."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import cast
 
-import av
 import numpy as np
 import pytest
 
-from recorder.call.announce import draw_tile, notice_sound, notice_tile, speak_notice
+from recorder.call.announce import notice_sound, speak_notice
 from recorder.call.notice import NoticeTexts
 from redaction.audio.speak import RATE, HibariSynthesizer, Speech
 from redaction.errors import OffrecordError
@@ -31,32 +29,6 @@ class Voice:
         self.said.append(" ".join(words))
         hum = (0.5 * np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)).astype(np.float32)
         return Speech(hum, np.full(80, 200.0), tuple(None for _ in words))
-
-
-@pytest.mark.parametrize(("width", "height"), [(640, 360), (160, 90), (360, 640)])
-def test_the_tile_shows_every_line_within_its_edges(width: int, height: int) -> None:
-    """Each line leaves ink in its own band, and none at the edges, at any size."""
-    lines = TEXTS.tile
-    tile = draw_tile(lines, width=width, height=height)
-    ink = (tile != tile[0, 0]).any(axis=2)
-    assert tile.shape == (height, width, 3)
-    assert not ink[:, 0].any()
-    assert not ink[:, -1].any()
-    bands = np.array_split(ink[round(height * 0.06) : round(height * 0.94)], len(lines))
-    assert all(band.sum() > 20 for band in bands)
-
-
-def test_the_tile_is_a_picture_track() -> None:
-    """The tile is published as pictures whose times rise."""
-
-    async def test() -> list[av.VideoFrame]:
-        track = notice_tile(TEXTS, width=160, height=90)
-        return [await track.recv() for _ in range(3)]
-
-    frames = asyncio.run(test())
-    times = [float(cast(int, frame.pts) * cast(float, frame.time_base)) for frame in frames]
-    assert times == sorted(set(times))
-    assert (frames[0].width, frames[0].height) == (160, 90)
 
 
 def test_the_notice_is_spoken_once() -> None:

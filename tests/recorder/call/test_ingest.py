@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
 
-from recorder.call.contract import Answer, LiveKind, Via
+from recorder.call.contract import Answer, Ended, LiveKind, Via
 from recorder.call.guest import publish
-from recorder.call.ingest import WhipLimits, WhipSource, serve_source
+from recorder.call.ingest import WhipSource, serve_source
 from recorder.call.peer import Peer
 from recorder.call.playing import LoopingPicture, LoopingSound
 from recorder.call.tokens import Grant, Tokens
+from recorder.call.whip import WhipLimits
 from tests.recorder.call.observing import Watcher, loudest_hz, running, tone
 
 ADA, BOB = "secret-of-ada-0001", "secret-of-bob-0002"
@@ -333,6 +334,26 @@ def test_closing_ends_everything() -> None:
             await asyncio.sleep(0.2)
             with pytest.raises(aiohttp.ClientConnectionError):
                 await http.options(url)
+            await connection.close()
+
+    run(test)
+
+
+def test_the_call_ends_when_nobody_is_left() -> None:
+    """With a time to linger the call waits for the first push, and is over when nobody pushes any more."""
+
+    async def test() -> None:
+        source, watcher = serve_source(TOKENS, linger_s=0.3), Watcher()
+        call = asyncio.ensure_future(source.run(watcher))
+        url = await source.url()
+        await asyncio.sleep(1.0)
+        assert not call.done()
+        async with aiohttp.ClientSession() as http:
+            connection, where = await push(http, url, ADA)
+            await asyncio.sleep(1.0)
+            assert not call.done()
+            async with http.delete(where, headers=auth(ADA)):
+                assert await call is Ended.OVER
             await connection.close()
 
     run(test)

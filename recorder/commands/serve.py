@@ -1,0 +1,129 @@
+"""`offrecord serve`: a call system or OBS pushes its participants here, and only the redacted call is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from recorder.commands.join import duration, run_call
+from recorder.commands.redact import load_policy
+from recorder.commands.watch import ProgressMode
+from redaction.errors import UsageError
+from redaction.policy import CallSection, Policy
+
+__all__ = ["serve"]
+
+_ANY_S: Final = 86_400.0
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    return None if value is None else duration(value)
+
+
+@click.command("serve")
+@click.option(
+    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundle."
+)
+@click.option(
+    "--tokens",
+    "token_file",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Who may push: a TOML file of [[token]] tables with secret, name, consent and sessions.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8750, show_default=True, help="0: any free one."
+)
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path), help="Certificate (PEM); needed beyond this machine."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
+@click.option("--tls-in-front", is_flag=True, help="A proxy before this server speaks TLS.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A web page's origin that may push from a browser; may be repeated.",
+)
+@click.option(
+    "--linger",
+    "linger_s",
+    callback=_seconds,
+    default="30s",
+    show_default=True,
+    help="Finish when nobody has pushed for so long; the first push is waited for.",
+)
+@click.option(
+    "--for", "at_most_s", callback=_seconds, help="Finish after this time, such as 90s, 15m or 1h30m."
+)
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
+)
+@click.option(
+    "--roster", multiple=True, help="A name that must be masked wherever it is said; may be repeated."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout; events as JSON lines on stderr."
+)
+@click.option("--quiet", is_flag=True, help="Show nothing while the call goes on.")
+def serve(
+    folder: Path,
+    token_file: Path,
+    host: str,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_in_front: bool,
+    origins: tuple[str, ...],
+    linger_s: float,
+    at_most_s: float | None,
+    policy_file: Path | None,
+    roster: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Take participants who are pushed here by WHIP (RFC 9725), one session each, and record one call.
+
+    Push to http://HOST:PORT/whip with a bearer token; where the token has no name, to /whip/NAME. A token with
+    `consent = true` says that the pushing system asks its participants: they are recorded from the start, and
+    `POST` of `no`, `erase` or `yes` to the session's address with /consent behind it tells what they say later.
+    Participants of other tokens have not answered, so by default nothing of them is received.
+
+    \b
+    The token file:
+      [[token]]
+      secret = "at least sixteen characters"
+      name = "Ada"
+      consent = true
+
+    Example: offrecord serve --tokens tokens.toml -o redacted
+    """
+    from recorder.call.ingest import serve_source
+    from recorder.call.listening import Address
+    from recorder.call.tokens import Tokens
+
+    policy = load_policy(policy_file, roster)
+    policy = _waiting(policy, at_most_s)
+    address = Address(host, port, tls_cert, tls_key, tls_in_front=tls_in_front)
+    address.context()  # unusable TLS files are told before models are loaded
+    source = serve_source(Tokens.read(token_file), address=address, origins=origins, linger_s=linger_s)
+    return run_call(
+        source,
+        way="whip",
+        folder=folder,
+        policy=policy,
+        mode=ProgressMode.choose(as_json=as_json, quiet=quiet),
+        as_json=as_json,
+    )
+
+
+def _waiting(policy: Policy, at_most_s: float | None) -> Policy:
+    """Return the policy with the time for which the first push is waited for, and that of --for."""
+    changed = policy.call.model_dump() | {"alone_s": _ANY_S, "at_most_s": at_most_s or policy.call.at_most_s}
+    try:
+        return policy.model_copy(update={"call": CallSection.model_validate(changed)})
+    except ValueError:
+        raise UsageError("--for is out of range; see the section call in docs/policy.md.") from None
