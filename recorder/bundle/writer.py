@@ -265,6 +265,10 @@ def _refuse_links(folder: Path, *places: Path) -> None:
         raise UsageError("The output folder is a link to nowhere; name a real folder.")
     if folder.exists() and not folder.is_dir():
         raise UsageError("The output must be a folder, and a file has that name; name another.")
+    if any(part.endswith((_SUFFIX, f"{_SUFFIX}{_PARTIAL}")) for part in folder.resolve().parts):
+        raise UsageError(
+            "The output lies inside a bundle, which would be whole no more; name another folder."
+        )
     for place in places:
         if place.is_symlink() or (place.exists() and not place.is_dir()):
             raise UsageError("A link or file stands where the bundle would be written; remove it first.")

@@ -204,6 +204,10 @@ def _one(
 
     try:
         cancellation.check()
+        if delete_source and path.is_symlink():
+            raise UsageError(
+                "An input is a link, of which --delete-source would spare the recording; name that."
+            )
         source = open_source(path)
         writer = BundleWriter(folder, name or bundle_name(path), replace=force)
         if callable(note_writer):

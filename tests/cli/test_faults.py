@@ -369,6 +369,15 @@ def test_empty_input_is_not_the_current_folder(value: str, place: Place) -> None
     refused(run(["redact", value, "-o", place.out, "--delete-source"], place), place, 2)
 
 
+def test_a_link_is_not_deleted_in_place_of_its_recording(clip: Path, place: Place, tmp_path: Path) -> None:
+    """Deleting a link would leave the recording, so a link with --delete-source never starts."""
+    link = tmp_path / "link.mp4"
+    link.symlink_to(clip)
+    refused(run(["redact", link, "-o", place.out, "--delete-source"], place), place, 2)
+    assert link.is_symlink()
+    assert clip.exists()
+
+
 @pytest.mark.parametrize("value", ["", "  "])
 def test_empty_output_is_not_the_current_folder(value: str, clip: Path, place: Place) -> None:
     """Neither is an empty output."""

@@ -164,6 +164,17 @@ def test_links_and_files_in_the_way_are_refused(tmp_path: Path, what: str) -> No
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.parametrize("below", [".", "tracks"])
+def test_no_bundle_is_written_into_a_bundle(tmp_path: Path, below: str) -> None:
+    """A bundle inside another would break that one, so it is refused, also through a link."""
+    bundle = publish(tmp_path)
+    (tmp_path / "link").symlink_to(bundle)
+    for folder in (bundle / below, tmp_path / "link" / below):
+        with pytest.raises(UsageError, match="inside a bundle"):
+            BundleWriter(folder, "recording-2")
+    assert len(verify_bundle(bundle)) == 5
+
+
 def test_output_that_is_a_file_is_a_usage_error(tmp_path: Path) -> None:
     """A file where the output folder should be is told in a sentence."""
     (tmp_path / "out").write_text("")
