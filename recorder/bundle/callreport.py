@@ -28,6 +28,13 @@ _LEVELS: Final = {
     "few": "most pictures were left out",
     "covered": "whole pictures were covered",
 }
+_CALL_NOTES: Final = {
+    **NOTES,
+    "voices-not-compared": (
+        "Some stored voices were not compared with those that spoke: the speaker models are not installed "
+        "(`offrecord models fetch speakers`), or the recording process died before it did."
+    ),
+}
 _VIA: Final = {
     "page": "a button",
     "chat": "the chat",
@@ -114,7 +121,7 @@ def call_attention(manifest: Manifest, logged: Sequence[_Logged] = ()) -> list[s
         tracks = sorted({item.track for item in logged if item.level == level})
         if tracks:
             lines.append(f"The machine could not keep up with {', '.join(tracks)}: {what} for a while.")
-    return lines + [NOTES.get(note, note) for note in manifest.notes]
+    return lines + [_CALL_NOTES.get(note, note) for note in manifest.notes]
 
 
 def _gap_lines(gaps: Sequence[GapEntry]) -> Iterator[str]:

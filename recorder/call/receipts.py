@@ -7,7 +7,7 @@ Privacy Vocabulary, consent status.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -18,7 +18,16 @@ from recorder.call.contract import Via
 from recorder.call.notice import NoticeTexts
 from redaction.policy import Policy
 
-__all__ = ["RECEIPTS_SCHEMA", "Processing", "Receipt", "ReceiptEvent", "Receipts", "receipts"]
+__all__ = [
+    "RECEIPTS_SCHEMA",
+    "Processing",
+    "Receipt",
+    "ReceiptEvent",
+    "Receipts",
+    "receipts",
+    "receipts_of",
+    "withdrawn",
+]
 
 RECEIPTS_SCHEMA: Final = "offrecord/receipts/1"
 
@@ -97,6 +106,17 @@ def receipts(
         started: wall time at call time 0, with a time zone.
         jurisdictions: as the operator names them.
     """
+    return receipts_of(book.histories(), policy=policy, started=started, jurisdictions=jurisdictions)
+
+
+def receipts_of(
+    histories: Iterable[ConsentHistory],
+    *,
+    policy: Policy,
+    started: datetime,
+    jurisdictions: Sequence[str] = (),
+) -> tuple[Receipt, ...]:
+    """Return a receipt for each consent, as `receipts` does."""
     texts = NoticeTexts.of(policy)
     return tuple(
         Receipt(
@@ -105,8 +125,20 @@ def receipts(
             processing=_processing(history, policy, jurisdictions),
             events=tuple(_event(event, started, coarse=_ended(history)) for event in history.events),
         )
-        for history in book.histories()
+        for history in histories
     )
+
+
+def withdrawn(receipt: Receipt, *, when: datetime) -> Receipt:
+    """Return the receipt of somebody who was erased after publishing; its times are to the minute from then on."""
+    events = tuple(
+        event.model_copy(update={"event_time": event.event_time.replace(second=0)})
+        for event in receipt.events
+    )
+    last = ReceiptEvent(
+        event_time=when.replace(second=0, microsecond=0), event_state=ConsentState.WITHDRAWN, erasure=True
+    )
+    return receipt.model_copy(update={"events": (*events, last)})
 
 
 def _ended(history: ConsentHistory) -> bool:

@@ -13,19 +13,21 @@ run that dies is simply done again. In order:
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Manifest, VideoCoverage
+from recorder.bundle.manifest import AudioCoverage, Check, Coverage, VideoCoverage
 from recorder.bundle.reader import check_contents, read_manifest
 from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
-from recorder.call.receipts import Receipt
+from recorder.call.consent import ConsentEvent, ConsentHistory, ConsentState
+from recorder.call.contract import Via
+from recorder.call.receipts import Receipt, receipts_of
 from recorder.flow import Cancellation
 from recorder.live.assembly import TRACKS, assemble
 from recorder.live.fragments import cut_to_whole
@@ -48,7 +50,7 @@ from redaction.errors import (
 )
 from redaction.model import Event, EventKind, RedactedUtterance, Span
 
-__all__ = ["finish"]
+__all__ = ["complete_sealed", "finish"]
 
 _WORK: Final = "finishing"
 _VOICE_CHECK: Final = "voice-not-recognised"
@@ -72,7 +74,7 @@ def finish(
         engine: the models, under the policy that the call was recorded with.
         progress: told of every stage.
         cancellation: ends it.
-        receipts: of everybody who was asked.
+        receipts: of everybody who was asked; by default of those who are recorded.
         not_recorded: how many are not in the bundle; by default as many as have a receipt and nothing stored.
         before_publishing: looks once more, when all is whole, and raises if it must not be published.
 
@@ -83,28 +85,29 @@ def finish(
         StorageFailed: the disk refused.
     """
     try:
-        sealed = _sealed(writer)
+        sealed = complete_sealed(writer)
         if sealed is not None:
-            return _complete(writer, sealed)
+            return sealed
         run = _Finishing(writer, engine, progress, cancellation)
         return run.run(receipts, not_recorded, before_publishing)
     finally:
         writer.discard()
 
 
-def _sealed(writer: BundleWriter) -> Manifest | None:
-    """Return the manifest when a run died after everything was whole."""
+def complete_sealed(writer: BundleWriter) -> Published | None:
+    """Publish what a run left that died after everything was whole; None when there is no such thing.
+
+    Raises:
+        StorageFailed: the disk refused.
+    """
+    began = time.monotonic()
     if not (writer.partial / MANIFEST).is_file():
         return None
-    with suppress(UnreadableInput, RedactionIncomplete):
+    try:
         manifest = read_manifest(writer.partial)
         check_contents(writer.partial, manifest, besides=LIVE)
-        return manifest
-    return None
-
-
-def _complete(writer: BundleWriter, manifest: Manifest) -> Published:
-    began = time.monotonic()
+    except (UnreadableInput, RedactionIncomplete):
+        return None
     with storage_errors():
         shutil.rmtree(writer.partial / LIVE, ignore_errors=True)
     return Published(writer.publish(manifest), manifest, time.monotonic() - began)
@@ -171,7 +174,7 @@ class _Finishing:
             duration=self.duration,
             people=people,
             not_recorded=others if not_recorded is None else not_recorded,
-            receipts=tuple(receipts),
+            receipts=tuple(receipts) or _given(live),
             notes=tuple(self.notes),
         )
         return assemble(
@@ -310,7 +313,7 @@ class _Finishing:
             ),
             tracks=tuple(tracks),
             utterances=utterances,
-            quality=person.quality,
+            quality=tuple(second for second in person.quality if second.time <= self.duration + 1),
             events=events,
             stills=seen.stills,
             coverage=Coverage(
@@ -342,6 +345,18 @@ class _Finishing:
         )
         if not passed and not silenced:
             self.notes.append("disguised-voice-may-be-recognised")
+
+
+def _given(live: LiveCall) -> tuple[Receipt, ...]:
+    """Return receipts of what is known to have been agreed: all that is left when the recording process died."""
+    histories = (
+        ConsentHistory(
+            consent.receipt, (ConsentEvent(ConsentState.GIVEN, round(consent.time), Via(consent.via)),)
+        )
+        for consent in (person.record.consent for person in live.people)
+        if re.fullmatch(r"[0-9a-f]{32}", consent.receipt)
+    )
+    return receipts_of(histories, policy=live.policy, started=live.record.started)
 
 
 def _voice_figures(person: LivePerson) -> Iterator[float]:

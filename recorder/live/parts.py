@@ -27,7 +27,7 @@ __all__ = [
     "total_coverage",
 ]
 
-MOST_STILLS: Final = 18
+MOST_STILLS: Final = 12
 Via = Literal["page", "chat", "rename", "token", "policy"]
 
 
@@ -159,15 +159,15 @@ def joined_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 
 def still_entries(people: Sequence[PersonParts]) -> tuple[StillEntry, ...]:
-    """Return the frames most worth a look of everybody, best first."""
-    found = [
-        StillEntry(
-            track=f"{label(number)}-{still.kind}",
-            time=round(still.time, 3),
-            rank=round(still.rank, 3),
-            reason=still.reason,
-        )
-        for number, person in enumerate(people, start=1)
-        for still in person.stills
+    """Return the frames most worth a look: of every track its best, then its second best, as many as there is room."""
+    by_track: dict[str, list[Still]] = {}
+    for number, person in enumerate(people, start=1):
+        for still in sorted(person.stills, key=lambda item: (-item.rank, item.time)):
+            by_track.setdefault(f"{label(number)}-{still.kind}", []).append(still)
+    placed = [
+        (place, StillEntry(track=track, time=round(one.time, 3), rank=round(one.rank, 3), reason=one.reason))
+        for track, stills in by_track.items()
+        for place, one in enumerate(stills)
     ]
-    return tuple(sorted(found, key=lambda item: (-item.rank, item.time, item.track))[:MOST_STILLS])
+    placed.sort(key=lambda item: (item[0], -item[1].rank, item[1].time, item[1].track))
+    return tuple(entry for _, entry in placed[:MOST_STILLS])
