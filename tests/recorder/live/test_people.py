@@ -1,0 +1,174 @@
+"""Who is proved an adult: the main face decides, whoever passes by does not, and doubt withholds sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from recorder.live.people import MINOR_AFTER_S, Adulthood, PersonAge
+from redaction.model import Box, Cover, CoverReason, Examined, RedactedFrame, Span, VideoFrame
+
+CAMERA, SECOND = "camera", "second camera"
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a camera."""
+
+    number: int = 1
+    size_px: float = 120.0
+    views: int = 4
+    adult: bool = False
+
+
+def watched(age: PersonAge, *faces: Face, start: float, end: float) -> None:
+    """Show faces four times a second."""
+    for tick in range(round(start * 4), round(end * 4)):
+        age.saw(CAMERA, tick / 4, faces)
+
+
+def opened(*, declared: bool = False) -> PersonAge:
+    """Return somebody whose camera has just been turned on."""
+    age = PersonAge(declared=declared)
+    age.camera_opened(CAMERA, 0.0)
+    return age
+
+
+def state_of(age: PersonAge) -> Adulthood:
+    """Return what is known of somebody now."""
+    return age.state
+
+
+def frame_at(time: float, *reasons: CoverReason) -> RedactedFrame:
+    """Return a stored frame with covers for the reasons."""
+    planes = np.zeros((16, 16), np.uint8), np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+    covers = tuple(Cover(Box(0, 0, 4, 4), reason, 1) for reason in reasons)
+    return RedactedFrame(
+        VideoFrame(*planes, round(time * 1000), Fraction(1, 1000)), covers, Examined.DETECTED
+    )
+
+
+def test_whoever_has_no_camera_is_not_judged() -> None:
+    """Sound of somebody without a camera is released as it is decided."""
+    age = PersonAge()
+    assert state_of(age) is Adulthood.NO_CAMERA
+    assert age.may_release(12.0) == 12.0
+    assert not age.withholds(Span(0, 12))
+
+
+def test_sound_waits_until_an_adult_is_proved() -> None:
+    """From the camera's start on nothing is released before a face is proved adult; then all that is decided."""
+    age = opened()
+    assert age.may_release(5.0) == 0.0
+    assert age.withholds(Span(0, 5))
+    watched(age, Face(adult=True), start=0, end=2)
+    age.stored(CAMERA, frame_at(4.0, CoverReason.FACE))
+    assert state_of(age) is Adulthood.ADULT
+    assert age.may_release(5.0) == pytest.approx(4.0)
+    assert not age.withholds(Span(0, 5))
+
+
+def test_a_judged_main_face_that_is_not_proved_is_a_minors() -> None:
+    """A main face judged for eight seconds without being proved adult makes a minor, and nothing is ever released."""
+    age = opened()
+    watched(age, Face(), start=0, end=MINOR_AFTER_S - 1)
+    assert state_of(age) is Adulthood.UNPROVED
+    watched(age, Face(), start=MINOR_AFTER_S - 1, end=MINOR_AFTER_S + 1)
+    assert state_of(age) is Adulthood.MINOR
+    assert age.may_release(100.0) == 0.0
+    assert age.withholds(Span(50, 51))
+    watched(age, Face(adult=True), start=10, end=12)
+    assert state_of(age) is Adulthood.MINOR
+
+
+def test_faces_that_cannot_be_judged_make_no_minor() -> None:
+    """A face too small or dark for three good views withholds sound for ever, and removes nobody."""
+    age = opened()
+    watched(age, Face(views=2), start=0, end=60)
+    assert state_of(age) is Adulthood.UNPROVED
+    assert age.may_release(60.0) == 0.0
+
+
+def test_a_child_in_the_background_of_an_adult_removes_nobody() -> None:
+    """A small face beside a proved adult's never decides for the participant."""
+    age = opened()
+    watched(age, Face(1, 150, 4, True), Face(2, 60, 8, False), start=0, end=60)
+    assert state_of(age) is Adulthood.ADULT
+
+
+def test_an_adult_who_passes_behind_a_child_proves_nothing() -> None:
+    """A small proved face beside a main one that is not does not release a child's sound."""
+    age = opened()
+    watched(age, Face(1, 150, 2, False), start=0, end=5)
+    watched(age, Face(1, 150, 3, False), Face(2, 50, 4, True), start=5, end=10)
+    assert state_of(age) is Adulthood.UNPROVED
+    watched(age, Face(1, 150, 4, False), start=10, end=20)
+    assert state_of(age) is Adulthood.MINOR
+
+
+def test_one_bad_view_of_an_adult_decides_nothing() -> None:
+    """A face that is proved within eight seconds after three doubtful views is an adult's."""
+    age = opened()
+    watched(age, Face(views=3), start=0, end=6)
+    watched(age, Face(views=4, adult=True), start=6, end=7)
+    assert state_of(age) is Adulthood.ADULT
+
+
+def test_stretches_with_minors_alone_are_told() -> None:
+    """Frames on which every person is removed as a minor make their sound silent, with half a second around."""
+    age = opened()
+    watched(age, Face(adult=True), start=0, end=1)
+    for index in range(300):
+        alone = 3.0 <= index / 30 < 5.0
+        reasons = (CoverReason.MINOR,) if alone else (CoverReason.FACE, CoverReason.MINOR)
+        age.stored(CAMERA, frame_at(index / 30, *reasons))
+    (span,) = age.minors_only(Span(0, 10))
+    assert span.start == pytest.approx(2.5, abs=0.05)
+    assert span.end == pytest.approx(5.5, abs=0.05)
+    assert age.minors_only(Span(6, 10)) == []
+
+
+def test_a_camera_that_pauses_holds_no_sound_back() -> None:
+    """While a camera shows nothing new all that it showed is decided, and sound goes on."""
+    age = opened()
+    watched(age, Face(adult=True), start=0, end=1)
+    age.stored(CAMERA, frame_at(1.0, CoverReason.FACE))
+    age.camera_paused(CAMERA)
+    assert age.may_release(30.0) == 30.0
+    age.camera_resumed(CAMERA, 31.0)
+    assert age.may_release(40.0) == 31.0
+
+
+def test_a_camera_turned_off_before_any_view_leaves_somebody_without_camera() -> None:
+    """Who was never judged can be heard once the camera is off; who was judged and not proved stays withheld."""
+    never, doubtful = opened(), opened()
+    watched(never, Face(views=1), start=0, end=1)
+    watched(doubtful, Face(views=3), start=0, end=1)
+    for age in (never, doubtful):
+        age.camera_ended(CAMERA)
+    assert never.may_release(20.0) == 20.0
+    assert doubtful.may_release(20.0) == 0.0
+    never.camera_opened(SECOND, 21.0)
+    assert never.may_release(30.0) == 21.0
+
+
+def test_declared_adults_are_never_withheld() -> None:
+    """Where the policy declares that all are adults, nobody is judged, and minors' covers silence nobody."""
+    age = opened(declared=True)
+    watched(age, Face(), start=0, end=20)
+    age.stored(CAMERA, frame_at(20.0, CoverReason.MINOR))
+    assert state_of(age) is Adulthood.ADULT
+    assert age.may_release(20.0) == pytest.approx(20.0)
+    assert age.minors_only(Span(0, 30)) == []
+
+
+def test_memory_of_faces_is_bounded() -> None:
+    """Thousands of faces that come and go leave the main one known and little else."""
+    age = opened()
+    for number in range(5000):
+        age.saw(CAMERA, number / 4, (Face(1, 200, 4, True), Face(number + 2, 20, 0, False)))
+    assert state_of(age) is Adulthood.ADULT
+    assert len(age._cameras[CAMERA].faces) <= 65
