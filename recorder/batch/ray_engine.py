@@ -51,6 +51,8 @@ _OBJECT_STORE_BYTES: Final = 80 << 20
 _LOOK_EVERY_S: Final = 5.0
 _CLOSE_S: Final = 70.0
 _LAST_WORDS_S: Final = 5.0
+_LONGEST_FOLDER: Final = 20
+"""Characters of the temporary folder below which the paths of Ray's sockets stay within the 107 of unix(7)."""
 _HAPPENINGS: TypeAdapter[list[Happening]] = TypeAdapter(list[Happening])
 _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -169,7 +171,10 @@ class RayEngine:
         self._closed = False
         self._looked_at = float("-inf")
         self._room = 0
-        self._cluster = _connect(address, placement, jobs)
+        self._cluster = _connect(address)
+        if not self.slots:
+            _disconnect(self._cluster)
+            raise UsageError("No node of the Ray cluster has the cores and memory that one worker needs.")
 
     @property
     def slots(self) -> int:
@@ -232,7 +237,7 @@ class RayEngine:
                 if seat.item is not None and seat.answered:
                     self._ended += [item for item in self._last_words(seat) if isinstance(item, Outcome)]
         for seat in self._seats:
-            ray.kill(seat.actor, no_restart=True)
+            _end(seat)
         self._seats.clear()
         _disconnect(self._cluster)
 
@@ -290,13 +295,10 @@ class RayEngine:
 
     def _lose(self, seat: _Seat, error: Exception | None) -> list[Happening]:
         """Count an actor as lost: it may live on behind a broken line, so it is killed."""
-        import ray
-
         item = seat.item
         if item is None:
             raise InternalError("An actor without an item was waited for.")
-        with suppress(ray.exceptions.RayError, ConnectionError, ValueError):  # the cluster may know already
-            ray.kill(seat.actor, no_restart=True)
+        _end(seat)
         self._seats.remove(seat)
         if seat.answered and not seat.begun and not self._closed:
             self._give(item, self._seat())
@@ -311,6 +313,15 @@ class RayEngine:
                 worker=seat.name,
             )
         ]
+
+
+def _end(seat: _Seat) -> None:
+    import ray
+
+    with suppress(
+        ray.exceptions.RayError, ConnectionError, ValueError
+    ):  # the cluster may know that it is gone
+        ray.kill(seat.actor, no_restart=True)
 
 
 def _reason(error: Exception | None, seat: _Seat) -> str:
@@ -339,7 +350,7 @@ def _room(placement: Placement) -> int:
     return room
 
 
-def _connect(address: str, placement: Placement, jobs: int | None) -> _Cluster:
+def _connect(address: str) -> _Cluster:
     """Connect to a cluster, or start one."""
     os.environ.update(_QUIET)
     if address == EMBEDDED:
@@ -365,32 +376,42 @@ def _connect(address: str, placement: Placement, jobs: int | None) -> _Cluster:
         for number, handler in handlers.items():  # Ray takes SIGTERM for itself
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-    if jobs is None and not _room(placement):
-        _disconnect(cluster)
-        raise UsageError("No node of the Ray cluster has the cores and memory that one worker needs.")
     return cluster
 
 
 def _embed(cluster: _Cluster) -> None:
     """Start a Ray that reports nothing, shows nothing, and listens on this machine alone to who knows a secret."""
     import ray
+    from ray._private import services
 
-    cluster.folder = Path(tempfile.mkdtemp(prefix="offrecord-ray-"))
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        object_store_memory=_OBJECT_STORE_BYTES,
-        _node_ip_address=_LOOPBACK,
-        _temp_dir=str(cluster.folder),
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-    )
+    roomy = len(tempfile.gettempdir()) <= _LONGEST_FOLDER
+    cluster.folder = Path(tempfile.mkdtemp(prefix="offrecord-", dir=None if roomy else "/tmp"))  # noqa: S108
+    # Without a dashboard Ray still starts its process, which asks the addresses of clouds' metadata where it runs.
+    start = services.start_api_server
+    services.start_api_server = _no_dashboard
+    try:
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            _node_ip_address=_LOOPBACK,
+            _temp_dir=str(cluster.folder),
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    finally:
+        services.start_api_server = start
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     if any(node["NodeManagerAddress"] != _LOOPBACK for node in nodes):
         _disconnect(cluster)
         raise InternalError(
             "Ray would listen to other machines: it was imported before the engine was chosen."
         )
+
+
+def _no_dashboard(*_given: object, **_named: object) -> tuple[str, None]:
+    """Start no process; there is no address."""
+    return "", None
 
 
 def _disconnect(cluster: _Cluster) -> None:

@@ -1,0 +1,92 @@
+"""The local engine: every item gives one outcome, and the machine is shared out without overlap."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from recorder.batch.contract import Outcome, OutcomeState
+from recorder.batch.local import LocalEngine, Size, size_up
+from redaction.errors import InternalError, UsageError
+from tests.recorder.batch.fakes import ROOT, item_named, job_in
+
+FAKE = "tests.recorder.batch.fakeworker"
+
+
+def engine_of(folder: Path, jobs: int) -> LocalEngine:
+    """Return an engine of fake workers."""
+    return LocalEngine(job_in(folder, stall_s=1.0), Size(jobs, 1, 1 << 30, ((),) * jobs), module=FAKE)
+
+
+def collected(engine: LocalEngine, count: int) -> list[Outcome]:
+    """Poll until that many outcomes have come."""
+    outcomes: list[Outcome] = []
+    deadline = time.monotonic() + 60
+    while len(outcomes) < count and time.monotonic() < deadline:
+        outcomes += [item for item in engine.poll(0.5) if isinstance(item, Outcome)]
+    return outcomes
+
+
+def test_every_item_gives_one_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good and poisoned recordings side by side: one outcome each, by different workers."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    engine = engine_of(tmp_path, 2)
+    try:
+        engine.submit(item_named("exits", 1))
+        engine.submit(item_named("waits", 2))
+        with pytest.raises(InternalError):
+            engine.submit(item_named("good", 3))
+        found = {outcome.item[-1]: outcome for outcome in collected(engine, 2)}
+        assert found["1"].state is OutcomeState.LOST
+        assert found["2"].state is OutcomeState.PUBLISHED
+        engine.submit(item_named("good", 4))
+        assert collected(engine, 1)[0].state is OutcomeState.PUBLISHED
+        assert engine.poll(0.1) == []
+    finally:
+        engine.close(now=True)
+        engine.close(now=True)
+    with pytest.raises(InternalError):
+        engine.submit(item_named("good", 5))
+
+
+def test_close_now_stops_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing at once ends a hanging worker long before its bound, and its item still gives an outcome."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    engine = engine_of(tmp_path, 1)
+    engine.submit(item_named("hangs"))
+    while not engine.poll(0.5):
+        pass
+    began = time.monotonic()
+    engine.close(now=True)
+    assert time.monotonic() - began < 5
+    assert [outcome.state for outcome in collected(engine, 1)] == [OutcomeState.STOPPED]
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(None, None), (1, None), (1, 1), (2, 1), (3, 2), (200, None)])
+def test_shares(jobs: int | None, threads: int | None) -> None:
+    """Every worker gets cores of this machine, as many as its threads where there are enough, and memory to live."""
+    size = size_up(jobs, threads=threads)
+    assert len(size.cores) == size.jobs == (jobs or size.jobs)
+    assert size.memory_bytes >= 1 << 30
+    all_cores = set(size_up(1).cores[0])
+    for cores in size.cores:
+        assert cores
+        assert set(cores) <= all_cores
+        assert len(set(cores)) == len(cores) == min(size.threads, len(all_cores))
+
+
+def test_workers_do_not_share_cores_while_there_are_enough() -> None:
+    """As many workers as cores stand on a core each."""
+    cores = len(size_up(1).cores[0])
+    size = size_up(cores)
+    assert len({core for share in size.cores for core in share}) == cores
+    assert size.threads == 1
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 100_000])
+def test_absurd_numbers_are_refused(jobs: int) -> None:
+    """No worker, or far too many, is a usage error."""
+    with pytest.raises(UsageError):
+        size_up(jobs)
