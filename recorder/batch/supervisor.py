@@ -84,7 +84,7 @@ class Supervisor:
     def run(self, item: WorkItem) -> Outcome:
         """Redact one recording; whatever becomes of the worker, an outcome is returned."""
         began = time.monotonic()
-        watch = _Watch(self._job, item, began)
+        watch = _Watch(self._job, began)
         try:
             return self._follow(item, watch)
         except _OutOfBounds as bound:
@@ -206,33 +206,34 @@ class Supervisor:
 
 
 class _Watch:
-    """The bounds of one recording."""
+    """The bounds of one recording; time counts from its first step, since before that a worker may have to start."""
 
-    def __init__(self, job: JobSpec, item: WorkItem, began: float) -> None:
+    def __init__(self, job: JobSpec, began: float) -> None:
         self._limits = job.limits
-        self._item = item.id
-        self._began = began
+        self._given = began
+        self._began: float | None = None
         self._moved = began
         self._reached: dict[str, float] = {}
         self.media_seconds = 0.0
 
     def note(self, step: Step) -> None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
         if step.media_seconds > 0:
             self.media_seconds = step.media_seconds
         if self._reached.get(step.stage, -1.0) != step.reached:
             self._reached[step.stage] = step.reached
-            self._moved = time.monotonic()
+            self._moved = now
 
     def check(self, pid: int) -> None:
         limits, now = self._limits, time.monotonic()
-        if not self.media_seconds and now - self._began > limits.opening_s:
-            raise _OutOfBounds(
-                f"Its length was not known after {limits.opening_s:.0f} s, so it was given up."
-            )
-        if now - self._moved > limits.stall_s:
+        if not self.media_seconds and now - self._given > limits.opening_s:
+            raise _OutOfBounds(f"Its length was not known after {limits.opening_s:.0f} s, so it was given up.")
+        if self._began is not None and now - self._moved > limits.stall_s:
             raise _OutOfBounds(f"Nothing moved for {limits.stall_s:.0f} s, so it was given up.")
         most = limits.least_s + limits.seconds_per_media_second * self.media_seconds
-        if now - self._began > most:
+        if self._began is not None and now - self._began > most:
             raise _OutOfBounds(f"It took more than {most:.0f} s, so it was given up.")
         if _resident(pid) > limits.memory_bytes:
             raise _OutOfBounds(
