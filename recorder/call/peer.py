@@ -32,6 +32,7 @@ _REFUSALS: Final = (
     AttributeError,
     TypeError,
     OSError,
+    RuntimeError,  # StopIteration within a coroutine: a parameter of a format that is not there
     AiortcError,
     InvalidAccessError,
     InvalidStateError,

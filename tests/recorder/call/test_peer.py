@@ -1,0 +1,508 @@
+"""One peer connection for one participant, against aiortc senders on loopback, through a network that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aioice.ice
+import aiortc
+import av
+import numpy as np
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcdtlstransport import RtpRouter
+from aiortc.rtp import RtpPacket
+
+from recorder.call import connection as hooks
+from recorder.call import tracks as pipeline
+from recorder.call.clock import CallClock
+from recorder.call.codecs import PictureDecoder, SoundDecoder
+from recorder.call.contract import LiveKind, TrackKey
+from recorder.call.peer import BadDescription, Peer, PeerEnd
+from redaction.errors import InternalError
+from redaction.model import Samples
+from tests.recorder.call.network import Network
+from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, middle_colour, pitch, sending
+from tests.recorder.call.told import Told, until
+
+CAMERA = TrackKey("p", LiveKind.CAMERA)
+MICROPHONE = TrackKey("p", LiveKind.MICROPHONE)
+
+
+@pytest.fixture(autouse=True)
+def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Senders of the tests are reached on loopback; the recorder's peers have an argument for that."""
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: LOOPBACK)
+
+
+@dataclass
+class Line:
+    """A sender, the peer that receives it, and what was told of it."""
+
+    peer: Peer
+    told: Told
+    sender: RTCPeerConnection
+    tracks: list[CodedTrack]
+    network: Network
+    ended: asyncio.Future[PeerEnd] | None = None
+    clock: CallClock = field(default_factory=CallClock)
+
+    def receive(self, wanted: bool) -> None:
+        """Receive."""
+        if wanted:
+            self.told.received.add("p")
+        self.peer.receive(wanted)
+
+
+@asynccontextmanager
+async def line(network: Network | None = None, **sender: object) -> AsyncIterator[Line]:
+    """Connect a sender with a peer."""
+    told, clock, network = Told(), CallClock(), network or Network()
+    told.joined("p", "", 0)
+    peer = Peer("p", told, clock, host_addresses=LOOPBACK)
+    connection, tracks = sending(**sender)  # type: ignore[arg-type]
+    await connection.setLocalDescription(await connection.createOffer())
+    answer = await peer.answer(await network.between(connection.localDescription.sdp))
+    await connection.setRemoteDescription(RTCSessionDescription(network.behind(answer), "answer"))
+    here = Line(peer, told, connection, tracks, network, clock=clock)
+    try:
+        async with asyncio.TaskGroup() as group:
+            here.ended = group.create_task(peer.run())
+            await until(lambda: peer.connected)
+            yield here
+            await peer.close()
+    finally:
+        await peer.close()
+        await connection.close()
+        network.close()
+    assert told.wrong == []
+    assert told.open == set()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run a test's coroutine."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await test()
+
+    asyncio.run(bounded())
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_sound_and_picture_arrive_with_their_times(codec: str) -> None:
+    """Tone and colour arrive as sent, end to end, at times that rise with the call's clock."""
+
+    async def go() -> None:
+        async with line(codec=codec, hertz=550, colour=(120, 90, 40)) as here:
+            here.receive(True)
+            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 40)
+            pictures, sounds = here.told.pictures[CAMERA], here.told.sounds[MICROPHONE]
+            assert middle_colour(pictures[-1].frame) == pytest.approx((120, 90, 40), abs=4)
+            heard = np.concatenate([s.samples for s in sounds])
+            assert pitch(heard[4800:], 48000) == pytest.approx(550, abs=2)
+            assert all(
+                later.time == pytest.approx(earlier.time + len(earlier.samples) / 48000, abs=1e-6)
+                for earlier, later in itertools.pairwise(sounds)
+            )
+            assert pictures[-1].time == pytest.approx(here.clock.now(), abs=0.3)
+            assert abs(pictures[-1].time - sounds[-1].time) < 0.06
+            assert here.told.lost == []
+
+    run(go)
+
+
+def test_nothing_is_decoded_before_it_is_wanted_or_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No decoder exists before receive(True), and none is fed after receive(False), while packets keep coming."""
+    fed: list[str] = []
+
+    class CountedPictures(PictureDecoder):
+        def decode(self, data: bytes, number: int) -> list[av.VideoFrame]:
+            fed.append("picture")
+            return super().decode(data, number)
+
+    class CountedSound(SoundDecoder):
+        def decode(self, data: bytes) -> Samples:
+            fed.append("sound")
+            return super().decode(data)
+
+    monkeypatch.setattr(pipeline, "PictureDecoder", CountedPictures)
+    monkeypatch.setattr(pipeline, "SoundDecoder", CountedSound)
+
+    async def go() -> None:
+        async with line() as here:
+            await until(lambda: sum(here.network.passed.values()) > 60)
+            assert fed == []
+            assert here.told.events == [("joined", "p")]
+            here.receive(True)
+            await until(lambda: {"picture", "sound"} <= set(fed))
+            here.receive(False)
+            await asyncio.sleep(0.1)
+            count, passed = len(fed), sum(here.network.passed.values())
+            assert here.told.open == set()
+            await until(lambda: sum(here.network.passed.values()) > passed + 40)
+            assert len(fed) == count
+            here.receive(True)
+            await until(lambda: here.told.pictures.get(TrackKey("p", LiveKind.CAMERA, 2)))
+            assert here.told.sounds[TrackKey("p", LiveKind.MICROPHONE, 2)]
+            assert here.told.lost == []
+
+    run(go)
+
+
+@pytest.mark.parametrize(("loss", "jitter"), [(0.01, 0.0), (0.05, 0.03), (0.1, 0.0), (0.2, 0.02)])
+def test_sound_that_arrived_is_delivered_whatever_was_lost(loss: float, jitter: float) -> None:
+    """At least 97 % of the sound packets that came through are handed on; every hole is told as lost."""
+
+    async def go() -> None:
+        async with line(Network(loss=0, delay=0.02, jitter=jitter)) as here:
+            here.receive(True)
+            await until(lambda: len(here.told.sounds.get(MICROPHONE, [])) > 5)
+            sound_type = next(kind for kind in here.network.passed if kind == 96)
+            before, had = here.network.passed[sound_type], len(here.told.sounds[MICROPHONE])
+            here.network.loss = loss
+            await asyncio.sleep(4)
+            here.network.loss = 0
+            await asyncio.sleep(0.4)
+            came = here.network.passed[sound_type] - before
+            got = len(here.told.sounds[MICROPHONE]) - had
+            assert came > 120
+            assert got >= 0.97 * came - 2
+            holes = [
+                (a.time + len(a.samples) / 48000, b.time)
+                for a, b in itertools.pairwise(here.told.sounds[MICROPHONE])
+                if b.time - a.time - len(a.samples) / 48000 > 1e-4
+            ]
+            told = {(start, end) for track, start, end, _ in here.told.lost if track == MICROPHONE}
+            assert set(holes) == told
+            if loss >= 0.1:
+                assert told
+                assert sum(sample.lost for _, sample in here.told.samples) > 0
+
+    run(go)
+
+
+def test_pictures_survive_loss_by_asking_again() -> None:
+    """At 5 % loss with reordering at least nine of ten pictures are seen; only whole ones are."""
+
+    async def go() -> None:
+        async with line(Network(loss=0.05, delay=0.01, jitter=0.02), colour=(200, 30, 220)) as here:
+            here.receive(True)
+            await until(lambda: here.told.pictures.get(CAMERA))
+            seen = len(here.told.pictures[CAMERA])
+            start = time.monotonic()
+            await asyncio.sleep(4)
+            rate = (len(here.told.pictures[CAMERA]) - seen) / (time.monotonic() - start)
+            assert rate > 27
+            for picture in here.told.pictures[CAMERA][::10]:
+                assert middle_colour(picture.frame) == pytest.approx((200, 30, 220), abs=4)
+
+    run(go)
+
+
+def test_an_outage_is_one_hole_in_the_sound_and_repaired_in_the_picture() -> None:
+    """After 1.5 s without a packet the sound has one hole, told as lost; pictures were asked for again, or are told."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 10)
+            here.network.cut = True
+            await asyncio.sleep(1.5)
+            here.network.cut = False
+            seen = len(here.told.pictures[CAMERA])
+            await until(lambda: len(here.told.pictures[CAMERA]) > seen + 60)
+            holes = [
+                (start, end, reason) for track, start, end, reason in here.told.lost if track == MICROPHONE
+            ]
+            assert len(holes) == 1
+            assert holes[0][2] == "loss"
+            assert 1.4 < holes[0][1] - holes[0][0] < 1.7
+            told = {(start, end) for track, start, end, _ in here.told.lost if track == CAMERA}
+            for earlier, later in itertools.pairwise(here.told.pictures[CAMERA]):
+                assert later.time - earlier.time < 0.2 or (earlier.time, later.time) in told
+
+    run(go)
+
+
+def test_a_size_that_changes_is_passed_on_and_a_giant_one_refused() -> None:
+    """The same track shows both sizes; then a picture beyond the bounds ends it, and sound goes on."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 5)
+            here.tracks[1].packets = coded_pictures((90, 60, 200), width=640, height=360)
+            await until(lambda: here.told.pictures[CAMERA][-1].frame.width == 640)
+            assert here.told.pictures[CAMERA][0].frame.width == 320
+            key = bytearray(here.tracks[1].packets[0][0])
+            key[6:10] = (8000).to_bytes(2, "little") * 2
+            here.tracks[1].packets = ((bytes(key), 0),)
+            await until(lambda: ("ended", CAMERA) in here.told.events)
+            assert [reason for track, _, _, reason in here.told.lost if track == CAMERA][-1] == "resolution"
+            heard = len(here.told.sounds[MICROPHONE])
+            await until(lambda: len(here.told.sounds[MICROPHONE]) > heard + 20)
+            assert CAMERA not in here.told.open
+
+    run(go)
+
+
+def test_garbage_costs_pictures_and_nothing_else() -> None:
+    """Packets of noise are told as undecodable or shown never; what follows is seen again."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 5)
+            good = here.tracks[1].packets
+            noise = np.random.default_rng(1)
+            here.tracks[1].packets = tuple((b"\x00" + noise.bytes(700), 0) for _ in range(10))
+            here.tracks[0].packets, tone = (
+                tuple((noise.bytes(80), 0) for _ in range(10)),
+                here.tracks[0].packets,
+            )
+            await asyncio.sleep(0.5)
+            here.tracks[1].packets, here.tracks[0].packets = good, tone
+            seen = len(here.told.pictures[CAMERA])
+            await until(lambda: len(here.told.pictures[CAMERA]) > seen + 20)
+            assert middle_colour(here.told.pictures[CAMERA][-1].frame) == pytest.approx((90, 60, 200), abs=4)
+
+    run(go)
+
+
+def test_quality_is_told_every_second() -> None:
+    """A second's sample holds packets, frame rate, size, bitrate and jitter."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: len(here.told.samples) >= 3)
+            who, sample = here.told.samples[2]
+            assert who == "p"
+            assert sample.packets > 60
+            assert sample.lost == 0
+            assert sample.fps == pytest.approx(30, abs=4)
+            assert (sample.width, sample.height) == (320, 180)
+            assert sample.bitrate_kbps is not None
+            assert sample.bitrate_kbps > 50
+            assert sample.jitter_ms is not None
+            assert sample.jitter_ms < 50
+
+    run(go)
+
+
+def test_a_sender_that_goes_ends_the_run() -> None:
+    """When the other side closes, run returns LOST soon, not after the half minute that ICE takes."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: here.told.open)
+            await here.sender.close()
+            assert here.ended is not None
+            async with asyncio.timeout(3):
+                assert await here.ended is PeerEnd.LOST
+
+    run(go)
+
+
+async def pulled(told: Told, kinds: tuple[LiveKind, ...], answering: Callable[[str], str]) -> Peer:
+    """Let a peer offer, and an aiortc sender answer; `answering` changes the answer."""
+    peer = Peer("p", told, CallClock(), kinds=kinds, host_addresses=LOOPBACK)
+    connection, tracks = sending()
+    for transceiver in connection.getTransceivers():
+        transceiver.sender.replaceTrack(None)
+    other = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    await connection.close()
+    await other.setRemoteDescription(RTCSessionDescription(await peer.offer(), "offer"))
+    for transceiver in other.getTransceivers():
+        track = next(t for t in tracks if t.kind == transceiver.kind)
+        transceiver.sender.replaceTrack(track)
+        transceiver.direction = "sendonly"
+    await other.setLocalDescription(await other.createAnswer())
+    await peer.accept(answering(other.localDescription.sdp))
+    return peer
+
+
+def test_a_peer_can_offer() -> None:
+    """As the side that offers, it receives what the answer sends."""
+
+    async def go() -> None:
+        told = Told(received={"p"})
+        told.joined("p", "", 0)
+        peer = await pulled(told, (LiveKind.MICROPHONE, LiveKind.CAMERA), lambda answer: answer)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(peer.run())
+            peer.receive(True)
+            await until(lambda: told.pictures.get(CAMERA) and told.sounds.get(MICROPHONE))
+            await peer.close()
+        assert told.wrong == []
+
+    run(go)
+
+
+def test_a_declined_line_of_an_answer_leaves_the_others() -> None:
+    """An answer that rejects the picture leaves the sound."""
+
+    async def go() -> None:
+        told = Told(received={"p"})
+        told.joined("p", "", 0)
+        peer = await pulled(
+            told,
+            (LiveKind.MICROPHONE, LiveKind.CAMERA),
+            lambda answer: re.sub(
+                r"m=video \d+ .*(?:\r\n[^m].*)*\r\n", "m=video 0 UDP/TLS/RTP/SAVPF 97\r\n", answer
+            ),
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(peer.run())
+            peer.receive(True)
+            await until(lambda: len(told.sounds.get(MICROPHONE, [])) > 5)
+            await peer.close()
+        assert told.wrong == []
+
+    run(go)
+
+
+async def offer_of(**sender: object) -> str:
+    """Return an offer."""
+    connection, _ = sending(**sender)  # type: ignore[arg-type]
+    await connection.setLocalDescription(await connection.createOffer())
+    offer = connection.localDescription.sdp
+    await connection.close()
+    return offer
+
+
+def test_a_participant_with_a_strange_codec_is_sound_only() -> None:
+    """A VP9 picture is declined alone: the answer keeps its m-line inactive, and the track is told as lost."""
+
+    async def go() -> None:
+        told = Told(received={"p"})
+        told.joined("p", "", 0)
+        offer = re.sub(r"(?m)^a=rtpmap:\d+ rtx.*\r\n|^a=fmtp:.*apt=.*\r\n", "", await offer_of())
+        offer = offer.replace("VP8/90000", "VP9/90000")
+        peer = Peer("p", told, CallClock(), host_addresses=LOOPBACK)
+        answer = await peer.answer(offer)
+        assert [line.split()[0] for line in answer.splitlines() if line.startswith("m=")] == [
+            "m=audio",
+            "m=video",
+        ]
+        assert "a=inactive" in answer[answer.index("m=video") :]
+        peer.receive(True)
+        assert [(track, reason) for track, _, _, reason in told.lost] == [(CAMERA, "codec")]
+        assert told.open == set()
+        assert told.wrong == []
+        await peer.close()
+
+    run(go)
+
+
+def test_malformed_descriptions_are_refused_cleanly() -> None:
+    """Whatever is wrong with an offer, it is a BadDescription that repeats nothing of it."""
+
+    async def go() -> None:
+        good = await offer_of()
+        head = good[: good.index("m=")]
+        section = good[good.index("m=audio") : good.index("m=video")]
+        bad = [
+            "",
+            "v=0\r\n",
+            "secret-marker",
+            "v=0\r\nm=audio x y z\r\n",
+            good.replace("a=ice-ufrag", "a=x"),
+            good.replace("a=fingerprint:", "a=fingerprint:broken "),
+            good.replace("opus", "isac").replace("VP8", "secret-marker"),
+            good.replace("a=mid:1", "a=mid:0"),
+            good.replace("a=setup:actpass", "a=setup:secret-marker"),
+            good.replace("c=IN IP4", "c=IN IP9"),
+            re.sub(r"m=audio \d+ \S+ .*", "m=audio 9 UDP/TLS/RTP/SAVPF 999999", good),
+            good.replace("a=rtcp-mux\r\n", ""),
+            good + "a=ssrc:nonsense\r\n",
+            good + "a=candidate:secret-marker\r\n",
+            good + "a=extmap:x\r\n",
+            good + "a=fmtp:77 x=y\r\n",
+            good + "x" * 70_000,
+            head + section * 20,
+            good + "".join(f"a=ssrc:{n} cname:x\r\n" for n in range(200)),
+            good + "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n" * 100,
+        ]
+        for number, offer in enumerate(bad):
+            peer = Peer("p", Told(), CallClock(), host_addresses=LOOPBACK)
+            with pytest.raises(BadDescription) as refusal:
+                await peer.answer(offer)
+            assert "secret-marker" not in refusal.value.sentence, number
+            assert refusal.value.__cause__ is None
+            await peer.close()
+
+    run(go)
+
+
+def test_only_named_addresses_are_offered_and_no_server_is_asked() -> None:
+    """Loopback is offered when asked for, and no STUN server is configured."""
+
+    async def go() -> None:
+        peer = Peer("p", Told(), CallClock(), host_addresses=LOOPBACK)
+        offer = await peer.offer()
+        hosts = set(re.findall(r"a=candidate:\S+ 1 udp \d+ (\S+) \d+ typ (\S+)", offer))
+        assert hosts == {("127.0.0.1", "host")}
+        ice = peer._connection.getTransceivers()[0].receiver.transport.transport._connection
+        assert ice.stun_server is None
+        assert ice.turn_server is None
+        await peer.close()
+
+    run(go)
+
+
+def test_another_aiortc_is_told_before_anything_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version whose private names may differ, or that lacks one, is an InternalError that names it."""
+    hooks.check_hooks.cache_clear()
+    monkeypatch.setattr(aiortc, "__version__", "9.9.9")
+    with pytest.raises(InternalError, match=r"9\.9\.9"):
+        hooks.check_hooks()
+    monkeypatch.undo()
+    monkeypatch.delattr(RtpRouter, "route_rtp")
+    with pytest.raises(InternalError, match="route_rtp"):
+        hooks.check_hooks()
+    monkeypatch.undo()
+    hooks.check_hooks()
+
+
+def test_sources_are_remembered_in_bounded_number() -> None:
+    """A sender that invents SSRCs fills no table."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: here.told.open)
+            router = here.peer._connection.getTransceivers()[0].receiver.transport._rtp_router
+            for ssrc in range(5000):
+                router.route_rtp(RtpPacket(payload_type=96, ssrc=ssrc))
+            assert len(router.ssrc_table) <= hooks.MAX_SOURCES
+
+    run(go)
+
+
+def test_packets_that_cannot_be_parsed_do_not_end_the_connection() -> None:
+    """Malformed RTP and RTCP is dropped; media goes on."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: here.told.sounds.get(MICROPHONE))
+            transport = here.peer._connection.getTransceivers()[0].receiver.transport
+            noise = np.random.default_rng(2)
+            extension = bytes.fromhex("90 60 0001 00000001 00000001 bede 0001 33 01 02 03".replace(" ", ""))
+            await transport._handle_rtp_data(extension, arrival_time_ms=0)
+            for size in range(1, 60):
+                await transport._handle_rtp_data(b"\x90" + noise.bytes(size), arrival_time_ms=0)
+                await transport._handle_rtcp_data(b"\x81\xc8" + noise.bytes(size))
+            heard = len(here.told.sounds[MICROPHONE])
+            await until(lambda: len(here.told.sounds[MICROPHONE]) > heard + 10)
+
+    run(go)
