@@ -19,6 +19,7 @@ from recorder.call.notice import NoticeTexts
 from redaction.policy import ConsentSection
 
 __all__ = [
+    "ENDED_STATES",
     "Action",
     "ConsentBook",
     "ConsentEvent",
@@ -82,6 +83,10 @@ class ConsentState(StrEnum):
     GIVEN = "given"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    INVALIDATED = "invalidated"  # it could not be given, as by a minor
+
+
+ENDED_STATES: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.INVALIDATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class _Record:
 
     @property
     def closed(self) -> bool:
-        return bool(self.events) and self.events[-1].state in (ConsentState.REFUSED, ConsentState.WITHDRAWN)
+        return bool(self.events) and self.events[-1].state in ENDED_STATES
 
 
 @dataclass(slots=True)
@@ -130,6 +135,7 @@ class _Person:
     mark: Answer | None = None
     answer: Answer | None = None
     via: Via | None = None
+    void: bool = False  # nothing they say is consent
     received: bool = False
     kept: bool = False  # something of them may be stored
     records: list[_Record] = field(default_factory=lambda: [_Record()])
@@ -210,6 +216,21 @@ class ConsentBook:
             self._unasked_since = time
         return Outcome(self._settle_all(time), self._flush(time))
 
+    def voided(self, participant: str, time: float) -> Outcome:
+        """Somebody cannot consent, as a minor: nothing of them is kept, and nothing they say is a yes from now on."""
+        person = self._known(participant, make=True)
+        if person is None or person.void:
+            return Outcome()
+        person.void = True
+        if person.record.events and not person.record.closed:
+            person.record.events.append(
+                ConsentEvent(ConsentState.INVALIDATED, time, person.via, erasure=person.kept)
+            )
+        kept, person.kept, person.received = person.kept, False, False
+        person.answer = Answer.ERASE
+        erasure = Decision(participant, Action.ERASE, time, person.via, person.record.receipt)
+        return Outcome((erasure,)) if kept else Outcome()
+
     def tick(self, time: float) -> Outcome:
         """Time goes by: notices that had to wait are posted, and silence begins to count where it means yes."""
         return Outcome(self._settle_all(time), self._flush(time))
@@ -264,7 +285,7 @@ class ConsentBook:
     def _yes(self, participant: str, person: _Person, time: float, via: Via) -> Outcome:
         if person.answer is Answer.YES:
             return Outcome()
-        if not person.present:
+        if not person.present or person.void:
             return Outcome()
         if person.mark is Answer.NO:
             return Outcome(notices=self._reply(participant, person, self._texts.marked, time))

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from recorder.call.consent import ConsentBook, ConsentEvent, ConsentHistory, ConsentState
+from recorder.call.consent import ENDED_STATES, ConsentBook, ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.contract import Via
 from recorder.call.notice import NoticeTexts
 from redaction.policy import Policy
@@ -142,7 +142,7 @@ def withdrawn(receipt: Receipt, *, when: datetime) -> Receipt:
 
 
 def _ended(history: ConsentHistory) -> bool:
-    return history.events[-1].state in (ConsentState.REFUSED, ConsentState.WITHDRAWN)
+    return history.events[-1].state in ENDED_STATES
 
 
 def _event(event: ConsentEvent, started: datetime, *, coarse: bool) -> ReceiptEvent:

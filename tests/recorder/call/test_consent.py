@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from recorder.call.consent import (
     MOST_PEOPLE,
@@ -15,70 +10,11 @@ from recorder.call.consent import (
     Action,
     ConsentBook,
     ConsentState,
-    Outcome,
 )
 from recorder.call.contract import Answer, Via
-from recorder.call.notice import NoticeTexts
-from redaction.policy import ConsentSection, Policy
+from redaction.policy import ConsentSection
+from tests.recorder.call.consenting import MARKED, TEXTS, Room
 
-TEXTS = NoticeTexts.of(Policy())
-
-
-@dataclass
-class Room:
-    """A book and what a session would have done on its word."""
-
-    section: ConsentSection = field(default_factory=ConsentSection)
-    able: bool = True
-    now: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.book = ConsentBook(self.section, TEXTS)
-        self.received: set[str] = set()
-        self.stored: set[str] = set()
-        self.erased: list[str] = []
-        self.posted: list[tuple[str | None, str]] = []
-        if self.able:
-            self.take(self.book.can_ask(True, 0.0))
-
-    def take(self, outcome: Outcome) -> Outcome:
-        for step in outcome.decisions:
-            if step.action is Action.RECEIVE:
-                self.received.add(step.participant)
-                self.stored.add(step.participant)
-            else:
-                self.received.discard(step.participant)
-            if step.action is Action.ERASE:
-                self.stored.discard(step.participant)
-                self.erased.append(step.participant)
-        self.posted += [(notice.to, notice.text) for notice in outcome.notices]
-        return outcome
-
-    def later(self, seconds: float = 60.0) -> float:
-        self.now += seconds
-        self.take(self.book.tick(self.now))
-        return self.now
-
-    def join(self, who: str, name: str = "Pat") -> Outcome:
-        return self.take(self.book.joined(who, name, self.later()))
-
-    def rename(self, who: str, name: str) -> Outcome:
-        return self.take(self.book.renamed(who, name, self.later()))
-
-    def chat(self, who: str, text: str) -> Outcome:
-        return self.take(self.book.chat(who, text, self.later()))
-
-    def press(self, who: str, answer: Answer) -> Outcome:
-        return self.take(self.book.answered(who, answer, self.later()))
-
-    def leave(self, who: str) -> Outcome:
-        return self.take(self.book.left(who, self.later()))
-
-    def can_ask(self, able: bool) -> Outcome:
-        return self.take(self.book.can_ask(able, self.later()))
-
-
-MARKED = ConsentSection(yes_tag="[rec]", no_tag="[no-rec]")
 SILENCE_IS_YES = ConsentSection(default="allow")
 
 
@@ -177,6 +113,8 @@ def test_rename_instead_of_chat() -> None:
     assert room.stored == set()
     room.chat("a", "/record yes")
     assert room.received == set(), "a yes beside a name that says no is in doubt"
+    room.rename("a", "Patricia")
+    assert room.received == set(), "and does not come to count later"
 
 
 def test_marks_mean_nothing_unless_configured() -> None:
@@ -388,6 +326,34 @@ def test_withdrawing_after_leaving() -> None:
     assert room.stored == set()
 
 
+def test_who_cannot_consent() -> None:
+    """Who was found unable to consent is erased, and no yes of theirs counts ever again, by whatever way."""
+    room = Room(MARKED)
+    room.join("a", "Pat [rec]")
+    (step,) = room.take(room.book.voided("a", room.later())).decisions
+    assert step.action is Action.ERASE
+    room.press("a", Answer.YES)
+    room.chat("a", "/record yes")
+    room.rename("a", "Pat")
+    room.rename("a", "Pat [rec]")
+    room.leave("a")
+    room.join("a", "Pat [rec]")
+    assert room.received == room.stored == set()
+    (history,) = room.book.histories()
+    assert history.events[-1].state is ConsentState.INVALIDATED
+    assert room.take(room.book.voided("a", room.later())).decisions == ()
+
+
+def test_silence_of_who_cannot_consent() -> None:
+    """Where silence means yes, it does not for who cannot consent."""
+    room = Room(SILENCE_IS_YES)
+    room.join("a")
+    room.later()
+    room.take(room.book.voided("a", room.later()))
+    room.later()
+    assert room.received == room.stored == set()
+
+
 def test_histories_tell_what_happened() -> None:
     """Each consent has a history of its own, from asking to withdrawal, and none names a participant."""
     room = Room()
@@ -406,119 +372,3 @@ def test_histories_tell_what_happened() -> None:
         ]
     )
     assert "participant" not in repr(room.book.histories())
-
-
-# -- any history -------------------------------------------------------------------------------------------------------
-
-WHO = st.sampled_from(["a", "b", "c"])
-NAMES = st.sampled_from(
-    ["Pat", "Pat [rec]", "Pat [no-rec]", "[no-rec] Pat [rec]", "[rec] Pat", "Pat [n\u200bo-rec]"]
-)
-TEXT = st.sampled_from(
-    ["/record yes", "/record no", "/record erase", " /RECORD Yes ", "yes", "a: /record yes"]
-)
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("join"), WHO, NAMES),
-        st.tuples(st.just("rename"), WHO, NAMES),
-        st.tuples(st.just("chat"), WHO, TEXT),
-        st.tuples(st.just("press"), WHO, st.sampled_from(list(Answer))),
-        st.tuples(st.just("leave"), WHO, st.none()),
-        st.tuples(st.just("ask"), st.booleans(), st.none()),
-        st.tuples(st.just("tick"), st.none(), st.none()),
-    ),
-    max_size=40,
-)
-SAID = {
-    "/record yes": Answer.YES,
-    " /RECORD Yes ": Answer.YES,
-    "/record no": Answer.NO,
-    "/record erase": Answer.NO,
-}
-
-
-def _own(step: tuple[str, object, object], section: ConsentSection) -> tuple[str, Answer] | None:
-    """Return whose own answer a step is, by rules written anew here."""
-    kind, who, what = step
-    if kind == "press" and isinstance(what, Answer):
-        return str(who), what
-    if kind == "chat" and what in SAID:
-        return str(who), SAID[str(what)]
-    if kind in ("join", "rename") and section.no_tag and "no-rec]" in str(what).replace("\u200b", ""):
-        return str(who), Answer.NO
-    if kind in ("join", "rename") and section.yes_tag and str(what).endswith(section.yes_tag):
-        return str(who), Answer.YES
-    return None
-
-
-def _play(room: Room, step: tuple[str, object, object]) -> None:
-    kind, who, what = step
-    name = str(who)
-    if kind == "join":
-        room.join(name, str(what))
-    elif kind == "rename":
-        room.rename(name, str(what))
-    elif kind == "chat":
-        room.chat(name, str(what))
-    elif kind == "press" and isinstance(what, Answer):
-        room.press(name, what)
-    elif kind == "leave":
-        room.leave(name)
-    elif kind == "ask":
-        room.can_ask(bool(who))
-    else:
-        room.later()
-
-
-@settings(max_examples=400, deadline=None)
-@given(steps=STEPS, marked=st.booleans())
-def test_only_yes_is_received(steps: Sequence[tuple[str, object, object]], marked: bool) -> None:
-    """After any history, nobody is received whose last own answer is not yes, who is away, or who cannot withdraw."""
-    section = MARKED if marked else ConsentSection()
-    room = Room(section)
-    last: dict[str, Answer] = {}
-    present: set[str] = set()
-    able = True
-    for step in steps:
-        own = _own(step, section)
-        if own is not None:
-            last[own[0]] = own[1]
-        if step[0] == "join":
-            present.add(str(step[1]))
-        if step[0] == "leave":
-            present.discard(str(step[1]))
-        if step[0] == "ask":
-            able = bool(step[1])
-        _play(room, step)
-        agreed = {who for who, answer in last.items() if answer is Answer.YES}
-        assert room.received <= (agreed & present if able else set())
-        assert not room.stored & {who for who, answer in last.items() if answer is not Answer.YES}
-
-
-@settings(max_examples=200, deadline=None)
-@given(steps=STEPS)
-def test_a_no_holds_where_silence_means_yes(steps: Sequence[tuple[str, object, object]]) -> None:
-    """Where silence means yes, still nobody is received or kept whose last own answer is a no."""
-    section = ConsentSection(default="allow", if_unasked="policy", no_tag="[no-rec]")
-    room = Room(section)
-    last: dict[str, Answer] = {}
-    for step in steps:
-        own = _own(step, section)
-        if own is not None:
-            last[own[0]] = own[1]
-        _play(room, step)
-        refused = {who for who, answer in last.items() if answer is not Answer.YES}
-        assert not (room.received | room.stored) & refused
-
-
-@settings(max_examples=200, deadline=None)
-@given(steps=STEPS)
-def test_a_yes_in_the_end_is_received(steps: Sequence[tuple[str, object, object]]) -> None:
-    """After any history, who is there and says yes by button is received once asking works: no state is a trap."""
-    room = Room(MARKED)
-    for step in steps:
-        _play(room, step)
-    room.can_ask(True)
-    room.join("a", "Pat")
-    room.press("a", Answer.YES)
-    assert "a" in room.received

@@ -21,8 +21,10 @@ from recorder.call.tokens import Grant, Tokens
 from recorder.call.whip import WhipLimits
 from tests.recorder.call.observing import Watcher, loudest_hz, running, tone
 
-ADA, BOB = "secret-of-ada-0001", "secret-of-bob-0002"
-TOKENS = Tokens([(ADA, Grant("a", "Ada", True)), (BOB, Grant("b", "", False, 2))])
+ADA, BOB, EVE = "secret-of-ada-0001", "secret-of-bob-0002", "secret-of-eve-0003"
+TOKENS = Tokens(
+    [(ADA, Grant("a", "Ada", True)), (BOB, Grant("b", "", False, 2)), (EVE, Grant("e", "Eve", True))]
+)
 SDP = {"Content-Type": "application/sdp"}
 GREY = np.full((96, 128, 3), 140, np.uint8)
 
@@ -273,6 +275,8 @@ def test_consent_by_the_pushing_system() -> None:
                 pass
             async with http.post(where + "/consent", data=b"ERASE\n", headers=auth(ADA)) as answer:
                 assert answer.status == 204
+            async with http.post(where + "/consent", data=b"no", headers=auth(EVE)) as answer:
+                assert answer.status == 404
             assert [answer for _, answer, _ in watcher.answers] == [Answer.YES, Answer.NO, Answer.ERASE]
             assert len({who for who, _, _ in watcher.answers}) == 1
             await connection.close()

@@ -1,0 +1,71 @@
+"""A consent book and what a session would have done on its word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from recorder.call.consent import Action, ConsentBook, Outcome
+from recorder.call.contract import Answer
+from recorder.call.notice import NoticeTexts
+from redaction.policy import ConsentSection, Policy
+
+__all__ = ["MARKED", "TEXTS", "Room"]
+
+TEXTS = NoticeTexts.of(Policy())
+
+
+@dataclass
+class Room:
+    """A book and what a session would have done on its word."""
+
+    section: ConsentSection = field(default_factory=ConsentSection)
+    able: bool = True
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.book = ConsentBook(self.section, TEXTS)
+        self.received: set[str] = set()
+        self.stored: set[str] = set()
+        self.erased: list[str] = []
+        self.posted: list[tuple[str | None, str]] = []
+        if self.able:
+            self.take(self.book.can_ask(True, 0.0))
+
+    def take(self, outcome: Outcome) -> Outcome:
+        for step in outcome.decisions:
+            if step.action is Action.RECEIVE:
+                self.received.add(step.participant)
+                self.stored.add(step.participant)
+            else:
+                self.received.discard(step.participant)
+            if step.action is Action.ERASE:
+                self.stored.discard(step.participant)
+                self.erased.append(step.participant)
+        self.posted += [(notice.to, notice.text) for notice in outcome.notices]
+        return outcome
+
+    def later(self, seconds: float = 60.0) -> float:
+        self.now += seconds
+        self.take(self.book.tick(self.now))
+        return self.now
+
+    def join(self, who: str, name: str = "Pat") -> Outcome:
+        return self.take(self.book.joined(who, name, self.later()))
+
+    def rename(self, who: str, name: str) -> Outcome:
+        return self.take(self.book.renamed(who, name, self.later()))
+
+    def chat(self, who: str, text: str) -> Outcome:
+        return self.take(self.book.chat(who, text, self.later()))
+
+    def press(self, who: str, answer: Answer) -> Outcome:
+        return self.take(self.book.answered(who, answer, self.later()))
+
+    def leave(self, who: str) -> Outcome:
+        return self.take(self.book.left(who, self.later()))
+
+    def can_ask(self, able: bool) -> Outcome:
+        return self.take(self.book.can_ask(able, self.later()))
+
+
+MARKED = ConsentSection(yes_tag="[rec]", no_tag="[no-rec]")
