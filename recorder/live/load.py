@@ -34,7 +34,16 @@ from redaction.errors import InternalError, UnreadableInput
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 from redaction.policy import Policy
 
-__all__ = ["LONGEST_S", "CallLog", "LiveCall", "LivePerson", "Piece", "load", "read_proofs"]
+__all__ = [
+    "LONGEST_S",
+    "CallLog",
+    "LiveCall",
+    "LivePerson",
+    "Piece",
+    "load",
+    "read_proofs",
+    "recorded_policy",
+]
 
 LONGEST_S: Final = 48 * 3600.0
 """A call that lasts longer is none: the bot leaves before."""
@@ -145,6 +154,23 @@ def load(partial: Path) -> LiveCall:
     finally:
         journal.close()
     return LiveCall(record, policy, people)
+
+
+def recorded_policy(partial: Path) -> Policy:
+    """Return the policy that a call was recorded under, without its lists of words.
+
+    Raises:
+        UnreadableInput: the folder holds no call, or what no recording process writes.
+        StorageFailed: the disk refused.
+    """
+    path = partial / LIVE / "call.json"
+    with storage_errors():
+        _check_tree(partial / LIVE)
+        text = path.read_bytes() if path.is_file() else b""
+    try:
+        return _policy(CallRecord.model_validate_json(text))
+    except ValidationError:
+        raise UnreadableInput(_BAD) from None
 
 
 def read_proofs(piece: Piece) -> tuple[FrameProof, ...]:

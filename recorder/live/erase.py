@@ -1,0 +1,174 @@
+"""Erase a participant from a published bundle: everything of them goes, the others are numbered anew.
+
+What is left says that somebody was erased, and binds the old manifest by its sha256, but not who it was: no count of
+files or bytes, no gap in the numbers, no time of theirs. Whoever holds the old manifest can see that this bundle
+follows from it; whoever holds the new one alone cannot tell what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recorder.bundle.log import ChainedLog
+from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, storage_errors
+from recorder.call.receipts import Receipt, withdrawn
+from recorder.flow import Cancellation
+from recorder.live.assembly import TRACKS, assemble
+from recorder.live.parts import CallParts, PersonParts, label
+from recorder.live.published import participants_of, published_parts
+from recorder.progress import Progress
+from recorder.publication import Published
+from redaction.errors import StorageFailed, UnreadableInput, UsageError
+from redaction.model import Event, EventKind
+from redaction.policy import OutputSection
+
+__all__ = ["erase"]
+
+_SUFFIX = ".offrecord"
+
+
+def erase(
+    untrusted_bundle: Path,
+    *,
+    participant: str = "",
+    receipt: str = "",
+    output: OutputSection | None = None,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> Published:
+    """Rebuild a bundle without one participant and put it in the place of the old one.
+
+    Args:
+        untrusted_bundle: a published bundle of a call.
+        participant: `P01`, `P02` ... as in its manifest; or
+        receipt: the id of their receipt.
+        output: how to encode the recording that is composed anew.
+        progress: told of composing.
+        cancellation: ends it; the old bundle stands.
+
+    Raises:
+        UnreadableInput: there is no bundle.
+        UsageError: it is not a call's, or there is no such participant.
+        RedactionIncomplete: the bundle is not whole.
+        StorageFailed: the disk refused; the old bundle stands.
+    """
+    began = time.monotonic()
+    bundle = untrusted_bundle.absolute()
+    if not bundle.name.endswith(_SUFFIX) or bundle.is_symlink():
+        raise UnreadableInput(
+            "There is no bundle at that place; name a folder, not a link, that ends in .offrecord."
+        )
+    _tidy(bundle)
+    manifest = read_manifest(bundle)
+    participants_of(manifest)
+    verify_bundle(bundle)
+    parts = published_parts(bundle, manifest)
+    gone = _chosen(parts, participant, receipt)
+    writer = BundleWriter(bundle.parent, bundle.name.removesuffix(_SUFFIX), replace=True)
+    try:
+        with storage_errors():
+            proof = Event(
+                EventKind.ERASED,
+                detail={"reason": "after publishing", "sha256": digest_file(bundle / MANIFEST).sha256},
+            )
+        left = _without(parts, gone)
+        left = replace(left, people=_taken_over(left.people, writer), call_events=(proof,))
+        log = ChainedLog(writer.path("log.jsonl"))
+        with closing(log):
+            log.extend(parts.call_events)
+            return assemble(
+                left,
+                writer,
+                log,
+                output=output or OutputSection(),
+                began=began,
+                progress=progress,
+                cancellation=cancellation,
+            )
+    finally:
+        writer.discard()
+
+
+def _tidy(bundle: Path) -> None:
+    """Settle what a killed run left between taking the old bundle away and putting the new one in its place.
+
+    Raises:
+        UsageError: an earlier erasure was carried out, so that the numbers are others than they were.
+        StorageFailed: the disk refused.
+    """
+    aside = bundle.with_name(bundle.name + ".replaced")
+    if not aside.is_dir() or aside.is_symlink():
+        return
+    with storage_errors():
+        if not bundle.exists():
+            aside.rename(bundle)
+            return
+        shutil.rmtree(aside)
+    raise UsageError(
+        "An earlier erasure had been carried out but not tidied up, which is done now. Participants have other "
+        "numbers since: look with `offrecord show`, and run this again if somebody else is to be erased."
+    )
+
+
+def _chosen(parts: CallParts, participant: str, receipt: str) -> int:
+    """Return the place of whoever is meant.
+
+    Raises:
+        UsageError: nobody is, or it is not said.
+    """
+    if bool(participant) == bool(receipt):
+        raise UsageError("Say who is to be erased, either by --participant or by --receipt.")
+    for number, person in enumerate(parts.people, start=1):
+        if participant == label(number) or (receipt and receipt == person.receipt):
+            return number - 1
+    raise UsageError(
+        "There is no such participant in the bundle; `offrecord show` lists them."
+        if participant
+        else "No participant in the bundle has that receipt: nothing of theirs is stored here."
+    )
+
+
+def _without(parts: CallParts, gone: int) -> CallParts:
+    person = parts.people[gone]
+    return replace(
+        parts,
+        people=(*parts.people[:gone], *parts.people[gone + 1 :]),
+        not_recorded=None if parts.not_recorded is None else parts.not_recorded + 1,
+        receipts=tuple(_updated(parts.receipts, person.receipt)),
+    )
+
+
+def _updated(receipts: Sequence[Receipt], gone: str) -> list[Receipt]:
+    now = datetime.now(UTC)
+    return [withdrawn(item, when=now) if item.receipt_id == gone else item for item in receipts]
+
+
+def _taken_over(people: Sequence[PersonParts], writer: BundleWriter) -> tuple[PersonParts, ...]:
+    """Give the tracks that stay their new numbers in the new bundle."""
+    taken: list[PersonParts] = []
+    for number, person in enumerate(people, start=1):
+        tracks = []
+        for track in person.tracks:
+            target = writer.path(f"{TRACKS}/{label(number).lower()}-{track.kind}{track.path.suffix}")
+            with storage_errors():
+                _copied(track.path, target)
+            tracks.append(replace(track, path=target))
+        taken.append(replace(person, tracks=tuple(tracks)))
+    return tuple(taken)
+
+
+def _copied(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    if target.stat().st_size != source.stat().st_size:
+        raise StorageFailed("A track could not be taken over. The bundle is as it was.")

@@ -1,0 +1,158 @@
+"""Read the parts of a call back from its published bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from recorder.bundle.manifest import Manifest, Participants, PersonEntry
+from recorder.bundle.quality import Quality
+from recorder.bundle.transcript import SpokenToken, Transcript, TranscriptUtterance
+from recorder.call.receipts import Receipt, Receipts
+from recorder.live.contract import Kind
+from recorder.live.parts import CallParts, PersonParts, Still, TrackPart
+from redaction.errors import UnreadableInput, UsageError
+from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
+
+__all__ = ["participants_of", "published_parts"]
+
+_LARGEST: Final = 512 << 20
+_BAD: Final = "The bundle holds what this version does not understand; nothing was changed."
+_KINDS: Final[dict[str, Kind]] = {"camera": "camera", "screen": "screen", "microphone": "microphone"}
+_CHAIN: Final = frozenset({"seq", "prev", "hash", "event", "track", "span"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One event of the log and whose it is; empty for the call's own."""
+
+    who: str
+    event: Event
+
+
+def published_parts(bundle: Path, manifest: Manifest) -> CallParts:
+    """Return the parts of a verified bundle of a call; its tracks stay where they are.
+
+    Raises:
+        UsageError: it is not a call's.
+        UnreadableInput: a file of it cannot be understood.
+    """
+    people = participants_of(manifest)
+    try:
+        quality = Quality.model_validate_json(_text(bundle / "quality.json"))
+        transcript = Transcript.model_validate_json(_text(bundle / "transcript.json"))
+        receipts = _receipts(bundle / "receipts.json")
+        lines = list(_log(bundle / "log.jsonl"))
+    except (ValidationError, ValueError, KeyError, TypeError):
+        raise UnreadableInput(_BAD) from None
+    seconds = {person.id: person.seconds for person in quality.participants}
+    return CallParts(
+        version=manifest.version,
+        way=people.way,
+        created=manifest.created,
+        expires=manifest.expires,
+        purpose=manifest.purpose,
+        retention_days=manifest.retention_days,
+        policy_digest=manifest.policy_digest,
+        policy=manifest.policy,
+        models=manifest.models,
+        voice=manifest.voice.method,
+        duration=manifest.duration,
+        people=tuple(
+            PersonParts(
+                receipt=entry.receipt,
+                via=entry.via,
+                stays=tuple(Span(stay.start, stay.end) for stay in entry.stays),
+                tracks=tuple(_tracks(bundle, manifest, entry)),
+                utterances=tuple(
+                    _utterance(item) for item in transcript.utterances if item.speaker == entry.id
+                ),
+                quality=seconds.get(entry.id, ()),
+                events=tuple(line.event for line in lines if line.who == entry.id),
+                stills=tuple(_stills(manifest, entry)),
+                coverage=entry.coverage,
+                redacted=entry.redacted,
+                checks=entry.checks,
+            )
+            for entry in people.people
+        ),
+        not_recorded=people.not_recorded,
+        receipts=receipts,
+        notes=manifest.notes,
+        call_events=tuple(line.event for line in lines if not line.who),
+    )
+
+
+def participants_of(manifest: Manifest) -> Participants:
+    """Return who of a call is in a bundle.
+
+    Raises:
+        UsageError: it is a file's, in which nobody has tracks of their own.
+    """
+    if manifest.participants is None:
+        raise UsageError(
+            "This bundle was made from a file: nobody in it has tracks of their own that could be taken out. "
+            "Remove it as a whole instead."
+        )
+    return manifest.participants
+
+
+def _text(path: Path) -> bytes:
+    if path.stat().st_size > _LARGEST:
+        raise UnreadableInput(_BAD)
+    return path.read_bytes()
+
+
+def _receipts(path: Path) -> tuple[Receipt, ...]:
+    return Receipts.model_validate_json(_text(path)).receipts if path.is_file() else ()
+
+
+def _tracks(bundle: Path, manifest: Manifest, entry: PersonEntry) -> Iterator[TrackPart]:
+    for track in manifest.tracks:
+        who, _, kind = track.id.partition("-")
+        if who != entry.id or track.file is None or track.file not in manifest.files:
+            continue
+        spans = tuple(Span(span.start, span.end) for span in track.spans)
+        yield TrackPart(_KINDS[kind], bundle / track.file, spans, track.width or 0, track.height or 0)
+
+
+def _stills(manifest: Manifest, entry: PersonEntry) -> Iterator[Still]:
+    for still in manifest.stills:
+        who, _, kind = still.track.partition("-")
+        if who == entry.id:
+            yield Still(_KINDS[kind], still.time, still.rank, still.reason)
+
+
+def _utterance(item: TranscriptUtterance) -> RedactedUtterance:
+    return RedactedUtterance(
+        tuple(_token(word) for word in item.words),
+        Span(item.start, item.end),
+        "",
+        "microphone",
+        item.language,
+    )
+
+
+def _token(word: SpokenToken) -> Token:
+    kind = word.entity_type
+    known = None if kind is None else EntityType.__members__.get(kind, EntityType.OTHER)
+    return Token(word.text, Span(word.start, word.end), known, located=word.located)
+
+
+def _log(path: Path) -> Iterator[_Line]:
+    """Yield what the log tells but the states and checks, which are written anew."""
+    with path.open(encoding="ascii") as lines:
+        for text in lines:
+            record: dict[str, Any] = json.loads(text)
+            kind = EventKind(record["event"])
+            if kind is EventKind.STATE or (kind is EventKind.VERIFY and "track" not in record):
+                continue
+            who, _, track = str(record.get("track", "")).partition("-")
+            span = record.get("span")
+            detail = {key: value for key, value in record.items() if key not in _CHAIN}
+            yield _Line(who, Event(kind, track, Span(span[0], span[1]) if span else None, detail))

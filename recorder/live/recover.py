@@ -1,0 +1,57 @@
+"""Finish a call whose recording process died, by the same code that finishes every call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorder.bundle.writer import BundleWriter
+from recorder.flow import Cancellation
+from recorder.live.finish import complete_sealed, finish
+from recorder.live.load import recorded_policy
+from recorder.progress import Progress
+from recorder.publication import Published
+from recorder.session import Engine
+from redaction.errors import UsageError
+from redaction.policy import Policy
+
+__all__ = ["recover"]
+
+
+def recover(
+    untrusted_partial: Path,
+    *,
+    policy: Policy | None = None,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> Published:
+    """Finish a call's partial bundle to a verified one; safe to run again if it is killed.
+
+    Args:
+        untrusted_partial: the folder `NAME.offrecord.partial`.
+        policy: the one that the call was recorded under, with its lists of words; by default the one that the folder
+            holds, which has none.
+        progress: told of every stage.
+        cancellation: ends it; the folder stays.
+
+    Raises:
+        UnreadableInput: there is no unfinished call, or its folder holds what no recording process writes.
+        UsageError: the policy is another, or a bundle of that name exists.
+        StorageFailed: the recording process is alive, or the disk refused.
+        RedactionIncomplete: something personal would be left; the folder stays.
+        ConsentRefused: nothing is stored of anybody; the folder is removed.
+    """
+    writer = BundleWriter.adopt(untrusted_partial)
+    try:
+        sealed = complete_sealed(writer)
+        if sealed is not None:
+            return sealed
+        recorded = recorded_policy(writer.partial)
+        if policy is not None and policy.digest != recorded.digest:
+            raise UsageError("The call was recorded under another policy than the one given.")
+        engine = Engine(policy or recorded)
+        try:
+            return finish(writer, engine=engine, progress=progress, cancellation=cancellation)
+        finally:
+            engine.close()
+    finally:
+        writer.discard()
