@@ -206,6 +206,8 @@ class SoundTrack(_Track):
 
     def packet(self, packet: RtpPacket, _codec: RTCRtpCodecParameters, ssrc_changed: bool) -> None:
         """Take a packet."""
+        if not self.wanted():
+            return
         now = self._setting.clock.now()
         self._heard = now
         if ssrc_changed:
@@ -297,7 +299,7 @@ class PictureTrack(_Track):
     def packet(self, packet: RtpPacket, codec: RTCRtpCodecParameters, ssrc_changed: bool) -> None:
         """Take a packet."""
         coding = picture_coding(codec.mimeType)
-        if coding is None:
+        if coding is None or not self.wanted():
             return
         now = self._setting.clock.now()
         self._heard = now
