@@ -146,8 +146,6 @@ def run_job(
             made = _engine(options, spec, size, engine, at_most=to_do)
             watcher.planned(planned, made.slots)
             counts = driver.run(made)
-            if options.delete_source and not cancellation.cancelled:
-                driver.delete_sources(store.records(RecordState.PUBLISHED, mine=True))
         finally:
             store.end()
         report = write_report(store, destination.state, links=links_to_bundles(destination))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +109,7 @@ class Driver:
         self._storage_failures = 0
         self._heard = time.monotonic()
         self._counted = 0.0
-        self.kept_sources = 0
+        self._kept: set[str] = set()
 
     def run(self, engine: Engine) -> Counts:
         """Do the work. The engine is closed in any case, and what is unfinished is pending again.
@@ -129,6 +128,9 @@ class Driver:
                 self._count(at_once=True)
                 self._loop(engine)
                 self._count(at_once=True)
+                if self._delete_source and not self._cancellation.cancelled:
+                    for record in list(self._store.records(RecordState.PUBLISHED, mine=True)):
+                        self._delete(record)  # what an earlier run published without deleting it
             except _Stop as stop:
                 raise stop.error from None
             finally:
@@ -136,12 +138,6 @@ class Driver:
             counts = self._store.counts(mine=True)
             self._say(Event(EventKind.STATE, detail={"state": "done" if not counts.left else "stopped"}))
             return counts
-
-    def delete_sources(self, records: Iterable[Record]) -> None:
-        """Delete sources that an earlier run published without deleting them."""
-        for record in list(records):
-            if not record.source_deleted:
-                self._delete(record)
 
     def _loop(self, engine: Engine) -> None:
         while not self._cancellation.cancelled:
@@ -206,23 +202,35 @@ class Driver:
         for earlier in self._store.earlier(record):
             self._destination.delete(earlier.item.name)
             self._store.mark(earlier.id, state=RecordState.SUPERSEDED)
-            self._say(_deleted("bundle", earlier.id, "superseded"))
+            self._say(
+                Event(
+                    EventKind.DELETED,
+                    detail={"kind": "bundle", "recording": earlier.id, "reason": "superseded"},
+                )
+            )
         if self._delete_source:
             self._delete(record)
 
     def _delete(self, record: Record) -> None:
         """Delete a source; its bundle is read back in full first, since this cannot be undone."""
+        if record.source_deleted or record.id in self._kept:
+            return
         try:
             self._destination.verify(record.item.name)
+            self._sources.check_unchanged(record.item)
+            self._say(_deletion(record.id, "begun"))  # nothing goes that the log does not tell of
             self._sources.delete(record.item)
         except OffrecordError:
-            self.kept_sources += 1
-            self._say(
-                Event(EventKind.DELETED, detail={"kind": "source", "recording": record.id, "result": "kept"})
-            )
+            self._kept.add(record.id)
+            self._say(_deletion(record.id, "kept"))
             return
         self._store.mark(record.id, source_deleted=True)
-        self._say(_deleted("source", record.id, "published and verified"))
+        self._say(_deletion(record.id, "done"))
+
+    @property
+    def kept_sources(self) -> int:
+        """How many sources should have been deleted and were not."""
+        return len(self._kept)
 
     def _finish(self, engine: Engine) -> None:
         """Close the engine, hear what its workers still had to say, and let go of the rest."""
@@ -243,7 +251,5 @@ class Driver:
             self._log.append(event)
 
 
-def _deleted(kind: str, id_: str, reason: str) -> Event:
-    return Event(
-        EventKind.DELETED, detail={"kind": kind, "recording": id_, "reason": reason, "result": "deleted"}
-    )
+def _deletion(id_: str, result: str) -> Event:
+    return Event(EventKind.DELETED, detail={"kind": "source", "recording": id_, "result": result})

@@ -148,7 +148,7 @@ def test_source_is_deleted_only_after_verified_publication(tmp_path: Path) -> No
     assert left == ["0", "1", "2", "3"]
     assert bench.driver.kept_sources == 3
     deleted = [line for line in bench.log if line["event"] == "deleted"]
-    assert sorted(str(line["result"]) for line in deleted) == ["deleted", "kept", "kept", "kept"]
+    assert sorted(str(line["result"]) for line in deleted) == ["begun", "done", "kept", "kept", "kept"]
     assert sum(record.source_deleted for record in bench.store.records()) == 1
 
 
