@@ -35,6 +35,7 @@ from recorder.live.parts import (
     TrackPart,
     joined_checks,
     label,
+    notes_of,
     still_entries,
     total_coverage,
 )
@@ -206,7 +207,7 @@ def _manifest(parts: CallParts, checks: Iterable[Check]) -> Manifest:
         redacted=dict(sorted(redacted.items())),
         voice=VoiceEntry(method=parts.voice, note=voice_note(parts.voice)),
         checks=tuple(checks),
-        notes=tuple(dict.fromkeys(parts.notes)),
+        notes=notes_of(parts.people),
         participants=Participants(
             way=parts.way,
             recorded=len(parts.people),

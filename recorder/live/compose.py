@@ -171,6 +171,7 @@ class _Scene:
             if label in self._plain:
                 return False
             self._plain.add(label)
+            self._clear(tile)
             draw_plain(self.canvas, tile, label)
             return True
         if not moved and not film.stale and label not in self._plain:

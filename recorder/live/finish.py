@@ -35,7 +35,15 @@ from recorder.live.hearing import HeardAgain, hear_again
 from recorder.live.load import CallLog, LiveCall, LivePerson, load
 from recorder.live.looking import Seen, look_again
 from recorder.live.mixing import SoundPart, write_track
-from recorder.live.parts import CallParts, PersonParts, TrackPart, label
+from recorder.live.parts import (
+    SILENCED,
+    VOICE_CHECK,
+    CallParts,
+    PersonParts,
+    TrackPart,
+    joined_checks,
+    label,
+)
 from recorder.progress import Progress
 from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.session import Engine
@@ -53,7 +61,6 @@ from redaction.model import Event, EventKind, RedactedUtterance, Span
 __all__ = ["complete_sealed", "finish"]
 
 _WORK: Final = "finishing"
-_VOICE_CHECK: Final = "voice-not-recognised"
 
 
 def finish(
@@ -133,7 +140,6 @@ class _Finishing:
         self.progress = progress
         self.cancellation = cancellation
         self.duration = 0.0
-        self.notes: list[str] = []
 
     def run(
         self,
@@ -175,7 +181,6 @@ class _Finishing:
             people=people,
             not_recorded=others if not_recorded is None else not_recorded,
             receipts=tuple(receipts) or _given(live),
-            notes=tuple(self.notes),
         )
         return assemble(
             parts,
@@ -272,8 +277,6 @@ class _Finishing:
             for number, sound in enumerate(sounds, start=1)
             if sound.parts
         }
-        if mute_all:
-            self.notes.append("voice-might-be-recognised-and-is-silent")
         return hear_again(
             tracks,
             {label(number): person.utterances for number, person in enumerate(people, start=1)},
@@ -321,7 +324,7 @@ class _Finishing:
                 audio=_audio_coverage(sound, utterances, heard.silent.get(who, ())),
             ),
             redacted=_redacted(seen, utterances),
-            checks=tuple(self._checks(person, seen, sound, heard)),
+            checks=joined_checks(self._checks(person, seen, sound, heard)),
         )
 
     def _checks(self, person: LivePerson, seen: Seen, sound: _Sound, heard: HeardAgain) -> Iterator[Check]:
@@ -332,19 +335,16 @@ class _Finishing:
         yield Check(name="no-personal-word-heard", passed=True, figure=float(heard.words), note="words heard")
         figures = list(_voice_figures(person))
         if not figures:
-            self.notes.append("voices-not-compared")
             return
         passed = max(figures) < SAME_SPEAKER_COSINE
         silenced = not passed and self.policy.voice.method == "resynthesize"
         yield Check(
-            name=_VOICE_CHECK,
+            name=VOICE_CHECK,
             passed=passed or silenced,
-            figure=round(max(figures), 3) if passed or not silenced else 0.0,
+            figure=round(max(figures), 3) if not silenced else None,
             limit=SAME_SPEAKER_COSINE,
-            note="cosine, CAM++",
+            note="cosine, CAM++" if not silenced else SILENCED,
         )
-        if not passed and not silenced:
-            self.notes.append("disguised-voice-may-be-recognised")
 
 
 def _given(live: LiveCall) -> tuple[Receipt, ...]:
@@ -361,7 +361,7 @@ def _given(live: LiveCall) -> tuple[Receipt, ...]:
 
 def _voice_figures(person: LivePerson) -> Iterator[float]:
     for event in person.events:
-        if event.kind is EventKind.VERIFY and event.detail.get("check") == _VOICE_CHECK:
+        if event.kind is EventKind.VERIFY and event.detail.get("check") == VOICE_CHECK:
             figure = event.detail.get("figure")
             if isinstance(figure, int | float):
                 yield float(figure)

@@ -38,7 +38,7 @@ def arranged(labels: Sequence[str], *, screen: bool) -> tuple[dict[str, Box], Bo
 
 
 def _grid(labels: Sequence[str], area: Box, *, shape: float) -> dict[str, Box]:
-    """Divide an area into as many equal tiles, choosing the columns that make pictures of a shape largest."""
+    """Divide an area into equal tiles, in the columns that make pictures of a shape largest; a short row is centred."""
     count = max(1, len(labels))
     columns = max(
         range(1, count + 1),
@@ -46,15 +46,14 @@ def _grid(labels: Sequence[str], area: Box, *, shape: float) -> dict[str, Box]:
     )
     rows = ceil(count / columns)
     wide, high = area.width // columns & ~1, area.height // rows & ~1
-    return {
-        label: Box(
-            area.x1 + number % columns * wide,
-            area.y1 + number // columns * high,
-            area.x1 + (number % columns + 1) * wide,
-            area.y1 + (number // columns + 1) * high,
-        )
-        for number, label in enumerate(labels)
-    }
+    tiles: dict[str, Box] = {}
+    for number, label in enumerate(labels):
+        row, column = divmod(number, columns)
+        beside = min(columns, count - row * columns)
+        left = area.x1 + ((area.width - beside * wide) // 2 & ~1) + column * wide
+        top = area.y1 + row * high
+        tiles[label] = Box(left, top, left + wide, top + high)
+    return tiles
 
 
 def draw_plain(canvas: Planes, tile: Box, label: str) -> None:

@@ -16,6 +16,8 @@ from redaction.model import Event, RedactedUtterance, Span
 
 __all__ = [
     "MOST_STILLS",
+    "SILENCED",
+    "VOICE_CHECK",
     "CallParts",
     "PersonParts",
     "Still",
@@ -23,11 +25,14 @@ __all__ = [
     "Via",
     "joined_checks",
     "label",
+    "notes_of",
     "still_entries",
     "total_coverage",
 ]
 
 MOST_STILLS: Final = 12
+VOICE_CHECK: Final = "voice-not-recognised"
+SILENCED: Final = "silent instead"
 Via = Literal["page", "chat", "rename", "token", "policy"]
 
 
@@ -102,7 +107,6 @@ class CallParts:
     people: tuple[PersonParts, ...]
     not_recorded: int | None
     receipts: tuple[Receipt, ...] = ()
-    notes: tuple[str, ...] = ()
     call_events: tuple[Event, ...] = field(default=())
 
 
@@ -156,6 +160,22 @@ def joined_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
             }
         )
     return tuple(joined.values())
+
+
+def notes_of(people: Iterable[PersonParts]) -> tuple[str, ...]:
+    """Return what must be said of the voices that are stored."""
+    notes: list[str] = []
+    for person in people:
+        if person.track("microphone") is None:
+            continue
+        check = next((item for item in person.checks if item.name == VOICE_CHECK), None)
+        if check is None:
+            notes.append("voices-not-compared")
+        elif check.note == SILENCED:
+            notes.append("voice-might-be-recognised-and-is-silent")
+        elif not check.passed:
+            notes.append("disguised-voice-may-be-recognised")
+    return tuple(dict.fromkeys(notes))
 
 
 def still_entries(people: Sequence[PersonParts]) -> tuple[StillEntry, ...]:

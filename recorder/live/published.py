@@ -83,7 +83,6 @@ def published_parts(bundle: Path, manifest: Manifest) -> CallParts:
         ),
         not_recorded=people.not_recorded,
         receipts=receipts,
-        notes=manifest.notes,
         call_events=tuple(line.event for line in lines if not line.who),
     )
 
