@@ -70,9 +70,8 @@ def test_run_and_run_again(place: Place) -> None:
     finished = place.run()
     assert (place.done, finished.planned.kept) == (0, 6)
     assert finished.report.is_file()
-    module.open_destination(str(place.out)).delete(
-        next(iter(module.open_destination(str(place.out)).names()))
-    )
+    destination = FolderDestination(str(place.out))
+    destination.delete(next(destination.names()))
     place.run()
     assert place.done == 1
 
