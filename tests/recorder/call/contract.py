@@ -1,0 +1,208 @@
+"""What every way into a call must do; each source's tests inherit `CallSourceContract`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import pytest
+
+from recorder.call.contract import CallSource, Ended
+from tests.recorder.call.senders import middle_colour, pitch
+from tests.recorder.call.told import Told, until
+
+Colour = tuple[int, int, int]
+PEOPLE: dict[str, tuple[int, Colour]] = {"Ann": (440, (90, 60, 200)), "Ben": (880, (160, 200, 60))}
+
+
+class Stage(Protocol):
+    """A call that a test can fill with people, and the source that joins it."""
+
+    @property
+    def source(self) -> CallSource:
+        """The source."""
+        ...
+
+    async def enter(self, name: str, *, hertz: int, colour: Colour) -> None:
+        """Let somebody join and send a tone and a colour; return when they do."""
+        ...
+
+    async def leave(self, name: str) -> None:
+        """Let somebody leave."""
+        ...
+
+
+def run(test: Callable[[], Awaitable[None]], *, within: float = 60.0) -> None:
+    """Run a test's coroutine."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(within):
+            await test()
+
+    asyncio.run(bounded())
+
+
+@asynccontextmanager
+async def recorded(stage: Stage, told: Told) -> AsyncIterator[asyncio.Task[Ended]]:
+    """Keep a source running; in the end leave, and hold what was told against the contract."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(stage.source.run(told))
+        try:
+            yield task
+        finally:
+            if not task.done():
+                task.cancel()
+            await asyncio.wait([task])
+            await stage.source.close()
+    assert told.wrong == []
+    assert told.open == set()
+    assert told.people == {}
+
+
+async def received(stage: Stage, told: Told, name: str) -> str:
+    """Receive somebody; return their participant."""
+    participant = told.who(name)
+    told.received.add(participant)
+    await stage.source.receive(participant, True)
+    return participant
+
+
+def assert_is(told: Told, participant: str, name: str, *, last: int = 8) -> None:
+    """Hold every sound and the last pictures of somebody against who they are."""
+    hertz, colour = PEOPLE[name]
+    pictures = told.pictures_of(participant)
+    for picture in pictures[-last:]:
+        assert middle_colour(picture.frame) == pytest.approx(colour, abs=6)
+    sounds = [block.samples for block in told.sounds_of(participant)]
+    assert pitch(np.concatenate(sounds[5:]), 48000) == pytest.approx(hertz, abs=3)
+
+
+def _heard_and_seen(told: Told, participant: str) -> bool:
+    return len(told.pictures_of(participant)) > 8 and len(told.sounds_of(participant)) > 60
+
+
+class CallSourceContract:
+    """Inherit, and say how a call is staged.
+
+    Attributes:
+        many: whether more than one person can be there.
+    """
+
+    many = True
+
+    def stage(self) -> AbstractAsyncContextManager[Stage]:
+        """Return a call with nobody in it; one person may be there from the start where that cannot be otherwise."""
+        raise NotImplementedError
+
+    async def _enter(self, stage: Stage, told: Told, *names: str) -> None:
+        for name in names:
+            hertz, colour = PEOPLE[name]
+            await stage.enter(name, hertz=hertz, colour=colour)
+        await until(lambda: set(names) <= set(told.people.values()))
+
+    def test_nothing_comes_of_anybody_before_they_are_wanted(self) -> None:
+        """Somebody is told of, and whether they can be asked; no track of theirs begins until they are received."""
+
+        async def go() -> None:
+            told = Told()
+            async with self.stage() as stage, recorded(stage, told):
+                await self._enter(stage, told, "Ann")
+                await until(lambda: told.asks)
+                await asyncio.sleep(0.7)
+                assert (told.pictures, told.sounds) == ({}, {})
+                who = await received(stage, told, "Ann")
+                await until(lambda: len(told.pictures_of(who)) > 3 and len(told.sounds_of(who)) > 20)
+
+        run(go)
+
+    def test_everybody_is_themselves(self) -> None:
+        """Each one's pictures have their colour and each one's sound their tone, also after one left and came back."""
+
+        async def go() -> None:
+            told = Told()
+            async with self.stage() as stage, recorded(stage, told):
+                names = ["Ann", "Ben"] if self.many else ["Ann"]
+                await self._enter(stage, told, *names)
+                who = {name: await received(stage, told, name) for name in names}
+                for participant in who.values():
+                    await until(partial(_heard_and_seen, told, participant))
+                for name, participant in who.items():
+                    assert_is(told, participant, name)
+                if not self.many:
+                    return
+                before = set(told.pictures) | set(told.sounds)
+                await stage.leave("Ann")
+                await until(lambda: "Ann" not in told.people.values())
+                assert not any(track.participant == who["Ann"] for track in told.open)
+                seen = len(told.pictures_of(who["Ben"]))
+                await self._enter(stage, told, "Ann")
+                again = await received(stage, told, "Ann")
+                new = {track for track in set(told.pictures) | set(told.sounds) if track not in before}
+                assert not new or {track.participant for track in new} == {again}
+                await until(
+                    lambda: any(
+                        t.participant == again and told.pictures[t] for t in set(told.pictures) - before
+                    )
+                )
+                await until(lambda: len(told.pictures_of(who["Ben"])) > seen + 10)
+                assert_is(told, who["Ben"], "Ben")
+                assert_is(told, again, "Ann")
+
+        run(go)
+
+    def test_what_is_no_longer_wanted_ends_at_once(self) -> None:
+        """After receive(False) tracks have ended and nothing more comes; wanted again, they are new ones."""
+
+        async def go() -> None:
+            told = Told()
+            async with self.stage() as stage, recorded(stage, told):
+                await self._enter(stage, told, "Ann")
+                who = await received(stage, told, "Ann")
+                await until(lambda: len(told.pictures_of(who)) > 3)
+                await stage.source.receive(who, False)
+                assert told.open == set()
+                count = (len(told.pictures_of(who)), len(told.sounds_of(who)))
+                await asyncio.sleep(0.5)
+                assert (len(told.pictures_of(who)), len(told.sounds_of(who))) == count
+                await stage.source.receive(who, True)
+                await stage.source.receive(who, True)
+                await until(lambda: len(told.pictures_of(who)) > count[0])
+                assert max(track.number for track in told.pictures) == 2
+
+        run(go)
+
+    def test_unknown_people_and_a_second_close_are_nothing(self) -> None:
+        """Receiving somebody who is not there, saying something to nobody, and closing twice raise nothing."""
+
+        async def go() -> None:
+            told = Told()
+            async with self.stage() as stage:
+                async with recorded(stage, told):
+                    await self._enter(stage, told, "Ann")
+                    await stage.source.receive("nobody", True)
+                    await stage.source.receive("nobody", False)
+                    assert await stage.source.say("hello") in {True, False}
+                    assert await stage.source.say("hello", to="nobody") is False
+                await stage.source.close()
+                await stage.source.close()
+                assert not told.pictures
+
+        run(go)
+
+    def test_closing_ends_the_run(self) -> None:
+        """Closed while it runs, a source leaves, and its run returns."""
+
+        async def go() -> None:
+            told = Told()
+            async with self.stage() as stage, recorded(stage, told) as task:
+                await self._enter(stage, told, "Ann")
+                who = await received(stage, told, "Ann")
+                await until(lambda: told.sounds_of(who))
+                await stage.source.close()
+                assert isinstance(await task, Ended)
+
+        run(go)
