@@ -17,6 +17,7 @@ from recorder import __version__  # noqa: E402
 from recorder.commands.batch import batch, expire  # noqa: E402
 from recorder.commands.demo import demo  # noqa: E402
 from recorder.commands.doctor import doctor  # noqa: E402
+from recorder.commands.join import join  # noqa: E402
 from recorder.commands.redact import redact  # noqa: E402
 from recorder.commands.show import show, verify  # noqa: E402
 from recorder.models.commands import models_group  # noqa: E402
@@ -49,7 +50,7 @@ def cli() -> None:
     )
 
 
-for command in (redact, batch, expire, show, verify, doctor, demo, models_group):
+for command in (join, redact, batch, expire, show, verify, doctor, demo, models_group):
     cli.add_command(command)
 
 

@@ -1,20 +1,28 @@
-"""`offrecord demo`: redact a sample call made on this machine and show where the result is."""
+"""`offrecord demo`: stage a call on this machine, join it, record, redact, and show where the result is."""
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
+from recorder.commands.callview import call_view
+from recorder.commands.join import print_recorded, tell_address
 from recorder.commands.redact import overall, redact_all
-from recorder.commands.watch import ProgressMode
+from recorder.commands.watch import ProgressMode, watched
 from redaction.errors import ExitCode, ModelMissing
 from redaction.policy import Policy
 
 __all__ = ["demo"]
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+_ALONE_S: Final = 3.0
+_AT_MOST_S: Final = 120.0
+_EMPTY_S: Final = 60.0
 
 
 @click.command("demo")
@@ -28,8 +36,13 @@ _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
     help="Folder for the result.",
 )
 @click.option("--force", is_flag=True, help="Replace the result of an earlier demo.")
-def demo(folder: Path, force: bool) -> int:
-    """Redact a sample recording with a real face and intelligible speech, and say where the report is.
+@click.option(
+    "--file", "from_file", is_flag=True, help="Redact a recorded sample call instead of a live one."
+)
+def demo(folder: Path, force: bool, from_file: bool) -> int:
+    """Stage a call with two sample participants, join it, and say where the report is.
+
+    One participant agrees to be recorded, the other agrees and withdraws half way: nothing of them is left.
 
     Example: offrecord demo -o demo-output
     """
@@ -38,6 +51,63 @@ def demo(folder: Path, force: bool) -> int:
             "The samples folder is not beside the program; run this from a checkout of offrecord."
         )
     sys.path.insert(0, str(_SAMPLES.parent))
+    return _from_file(folder, force=force) if from_file else _live(folder, force=force)
+
+
+def _live(folder: Path, *, force: bool) -> int:
+    from recorder.call.listening import Address
+    from recorder.call.notice import NoticeTexts
+    from recorder.call.room import RoomSource
+    from recorder.live.record import record_call
+    from recorder.live.session import Limits
+    from samples.participants import make_participants
+
+    make_participants()  # takes a moment the first time; the call is not to wait for it
+    _clear(folder / "call.offrecord", force=force)
+    policy = Policy()
+    source = RoomSource(NoticeTexts.of(policy), address=Address(), name=policy.call.name)
+
+    async def guests() -> None:
+        await tell_address(source)
+        url = await source.url()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "samples.guests", url, cwd=_SAMPLES.parent, stdin=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+    click.echo("Two sample participants join a room on this machine; one of them withdraws half way.")
+    with call_view(ProgressMode.BAR) as view:
+        recorded = record_call(
+            source,
+            way="room",
+            folder=folder,
+            policy=policy,
+            view=view,
+            watch=lambda: watched(ProgressMode.BAR, number=1, of=1),
+            limits=Limits(alone_s=_ALONE_S, at_most_s=_AT_MOST_S, empty_s=_EMPTY_S),
+            name="call",
+            alongside=guests,
+        )
+    print_recorded(recorded, as_json=False)
+    click.echo("Look at recording.mp4 and report.html; what was said stands in transcript.vtt.")
+    return int(ExitCode.OK)
+
+
+def _clear(bundle: Path, *, force: bool) -> None:
+    """Remove the result of an earlier demo, finished or not."""
+    partial = bundle.with_name(bundle.name + ".partial")
+    if force:
+        for old in (bundle, partial):
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+
+
+def _from_file(folder: Path, *, force: bool) -> int:
     from samples.make import make_call
 
     sample = make_call()

@@ -16,9 +16,9 @@ __all__ = ["Adulthood", "FaceView", "PersonAge"]
 JUDGED_VIEWS: Final = 3
 """Views from which a face counts as judged. Source: `redaction.video.age`, which asks for as many."""
 
-MINOR_AFTER_S: Final = 8.0
+MINOR_AFTER_S: Final = 20.0
 """A main face that is judged and not proved adult for so long is a minor's. The judge's next view comes 6 s after the
-first three, so that one bad moment decides nothing."""
+first three, so that a bad moment decides nothing; meanwhile the body is covered and the sound withheld."""
 
 _MAIN_SHARE: Final = 0.5
 """A face is main as long as none other was twice as much to be seen, by area and time."""

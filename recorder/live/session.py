@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -24,28 +24,18 @@ from recorder.call.contract import (
     Via,
 )
 from recorder.live.contract import ConsentRecord, PersonRecord, QualityLine, Stay
+from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
 from recorder.live.status import CallStatus, CallView, PersonStatus, Standing
 from redaction.errors import ConsentRefused, InternalError, OffrecordError
-from redaction.model import Event, EventKind
 
-__all__ = ["CallSession", "Limits", "Recording", "TrackState"]
+__all__ = ["CallSession", "Limits", "Recording"]
 
 _TICK_S: Final = 1.0
 _LEAVING_S: Final = 10.0
 _MOST_GUESTS: Final = 1000
 
 Deed = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class TrackState:
-    """How the live engine does with one track."""
-
-    lag_s: float = 0.0
-    level: str = "full"
-    gaps: int = 0
-    speaking: bool = False
 
 
 class Recording(Protocol):
@@ -71,25 +61,36 @@ class Recording(Protocol):
         """End a track."""
         ...
 
-    def forget(self, token: str) -> None:
+    def forget(self, token: str) -> object:
         """Drop what is held of a participant and remove what was stored; returns when it is done."""
         ...
 
-    def know_names(self, names: list[str]) -> None:
+    def know_names(self, names: Iterable[str]) -> None:
         """Mask these names wherever they are said."""
         ...
 
-    def state(self, lane: int) -> TrackState:
+    def spoken_s(self, token: str) -> float:
+        """Return for how many seconds a participant was heard since the last call."""
+        ...
+
+    def state(self, lane: int) -> LaneState:
         """Return how a track does."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When the bot leaves by itself, in seconds."""
+    """When the bot leaves by itself, in seconds.
+
+    Attributes:
+        alone_s: after everybody left.
+        at_most_s: in any case.
+        empty_s: when nobody came at all.
+    """
 
     alone_s: float
     at_most_s: float
+    empty_s: float = 600.0
 
 
 @dataclass(slots=True)
@@ -304,12 +305,9 @@ class CallSession(CallObserver):
         guest = self._guests.get(participant)
         if guest is None or not guest.receiving:
             return
-        speaking = any(
-            key.kind is LiveKind.MICROPHONE and self._recording.state(lane).speaking
-            for key, lane in guest.lanes.items()
-        )
+        speaking_ms = 1000 * self._recording.spoken_s(guest.token)
         figures = {name: getattr(sample, name) for name in QualitySample.__slots__}
-        self._quality.append((guest.token, QualityLine(**figures, speaking_ms=1000.0 * speaking)))
+        self._quality.append((guest.token, QualityLine(**figures, speaking_ms=round(speaking_ms, 1))))
 
     # -- what follows ----------------------------------------------------------------------------------------------
 
@@ -373,7 +371,7 @@ class CallSession(CallObserver):
         self._owners.pop(token, None)
         self._deeds.put_nowait(lambda: self._source.receive(participant, False))
         if token:
-            self._deeds.put_nowait(lambda: asyncio.to_thread(self._recording.forget, token))
+            self._deeds.put_nowait(lambda: self._forget(token))
             self._view.event("erased", number=guest.number, reason=why)
 
     def _remove_minor(self, token: str) -> None:
@@ -406,6 +404,9 @@ class CallSession(CallObserver):
         time = self.now()
         for participant, guest in self._guests.items():
             self._stop(guest, participant, time)
+
+    async def _forget(self, token: str) -> None:
+        await asyncio.to_thread(self._recording.forget, token)
 
     async def _say(self, text: str, to: str | None) -> None:
         if not await self._source.say(text, to=to):
@@ -464,7 +465,8 @@ class CallSession(CallObserver):
                 )
             await self._store_quality()
             alone = self._alone_since
-            if alone is not None and time - alone >= self._limits.alone_s:
+            patience = self._limits.alone_s if self._guests else self._limits.empty_s
+            if alone is not None and time - alone >= patience:
                 self._view.event("leaving", reason="alone")
                 self._leave.set()
             if time >= self._limits.at_most_s:
@@ -519,12 +521,6 @@ class CallSession(CallObserver):
         known = self._book.standing(participant)
         refused = known is not None and known.answer in (Answer.NO, Answer.ERASE)
         return Standing.REFUSED if refused else Standing.SILENT
-
-    def log_started(self, version: str, digest: str) -> None:
-        """Write the first line of the call's log."""
-        self._journal.note(
-            Event(EventKind.STARTED, detail={"version": version, "sha256": digest, "engine": "offrecord"})
-        )
 
 
 _LEVELS: Final = ("full", "sparse", "half", "few", "covered")

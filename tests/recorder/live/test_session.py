@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from recorder.call.contract import (
     TrackKey,
 )
 from recorder.call.notice import NoticeTexts
+from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
-from recorder.live.session import CallSession, Limits, TrackState
+from recorder.live.session import CallSession, Limits
 from recorder.live.status import CallStatus, Standing
 from redaction.errors import ConsentRefused, RedactionIncomplete, StorageFailed
 from redaction.policy import ConsentSection, Policy
@@ -89,11 +90,14 @@ class FakeRecording:
         self.forgotten.append(token)
         self.journal.erase(token)
 
-    def know_names(self, names: list[str]) -> None:
+    def know_names(self, names: Iterable[str]) -> None:
         self.names += names
 
-    def state(self, lane: int) -> TrackState:
-        return TrackState(speaking=True)
+    def spoken_s(self, token: str) -> float:
+        return 0.25
+
+    def state(self, lane: int) -> LaneState:
+        return LaneState(speaking=True)
 
 
 class FakeView:

@@ -1,0 +1,232 @@
+"""`offrecord join`: a bot joins a call, and only the redacted call is stored."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import click
+
+from recorder.commands.callview import call_view
+from recorder.commands.redact import load_policy
+from recorder.commands.watch import ProgressMode, watched
+from redaction.errors import ExitCode, UsageError
+from redaction.policy import Policy
+
+if TYPE_CHECKING:
+    from recorder.call.contract import CallSource
+    from recorder.live.record import Recorded
+
+__all__ = ["duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
+
+_DURATION: Final = re.compile(r"^(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s?)?$")
+_WAYS: Final = (
+    "room://HOST:PORT hosts the built-in room, janus+ws://HOST:PORT/ROOM (or janus+wss) joins a Janus VideoRoom, "
+    "whep+https://HOST/PATH (or whep+http) pulls a stream"
+)
+
+
+def duration(text: str) -> float:
+    """Read a duration such as `90`, `90s`, `15m` or `1h30m` as seconds.
+
+    Raises:
+        UsageError: it is none, or nought.
+    """
+    match = _DURATION.match(text.strip())
+    seconds = (
+        0
+        if match is None
+        else sum(int(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
+    )
+    if seconds <= 0:
+        raise UsageError("A duration is written like 90s, 15m or 1h30m.")
+    return float(seconds)
+
+
+def _duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    return None if value is None else duration(value)
+
+
+@click.command("join")
+@click.argument("url")
+@click.option(
+    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundle."
+)
+@click.option("--name", help="What participants see; say in it that the call is recorded.")
+@click.option(
+    "--for", "at_most_s", callback=_duration, help="Leave after this time, such as 90s, 15m or 1h30m."
+)
+@click.option("--alone", "alone_s", callback=_duration, help="Leave when nobody else was there for so long.")
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
+)
+@click.option(
+    "--roster", multiple=True, help="A name that must be masked wherever it is said; may be repeated."
+)
+@click.option("--announce", is_flag=True, help="Show a notice as the bot's picture and speak it once.")
+@click.option("--pin", envvar="OFFRECORD_PIN", help="The room's PIN (Janus); better given as OFFRECORD_PIN.")
+@click.option(
+    "--token", envvar="OFFRECORD_TOKEN", help="A bearer or Janus token; better given as OFFRECORD_TOKEN."
+)
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path, exists=True), help="Certificate of the built-in room (PEM)."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), help="Its key (PEM).")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout; events as JSON lines on stderr."
+)
+@click.option("--quiet", is_flag=True, help="Show nothing while the call goes on.")
+def join(
+    url: str,
+    folder: Path,
+    name: str | None,
+    at_most_s: float | None,
+    alone_s: float | None,
+    policy_file: Path | None,
+    roster: tuple[str, ...],
+    announce: bool,
+    pin: str | None,
+    token: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Join a call as a visible participant and record those who agree.
+
+    \b
+    URL says how:
+      room://127.0.0.1:8443           hosts the built-in room; open its page in a browser
+      janus+ws://127.0.0.1:8188/1234  joins room 1234 of a Janus VideoRoom (janus+wss:// with TLS)
+      whep+https://example.com/path   pulls one stream (whep+http:// without TLS)
+
+    Nobody is recorded before they said yes; what is stored is redacted before it is written. The bot leaves at --for,
+    when alone, when removed, and on Ctrl-C, and then finishes the bundle.
+
+    Example: offrecord join janus+ws://127.0.0.1:8188/1234 -o redacted --for 1h
+    """
+    policy = load_policy(policy_file, roster)
+    changed: dict[str, object] = {
+        key: value
+        for key, value in {
+            "name": name, "at_most_s": at_most_s, "alone_s": alone_s, "announce": announce or None,
+        }.items()
+        if value is not None
+    }  # fmt: skip
+    if changed:
+        policy = _with_call(policy, changed)
+    _check_way(url)
+    source, way = open_call(url, policy=policy, pin=pin, token=token, tls=_tls(tls_cert, tls_key))
+    mode = ProgressMode.choose(as_json=as_json, quiet=quiet)
+    return run_call(source, way=way, folder=folder, policy=policy, mode=mode, as_json=as_json)
+
+
+def _with_call(policy: Policy, changed: dict[str, object]) -> Policy:
+    """Return the policy with flags in place of keys, checked like keys."""
+    data = policy.model_dump()
+    data["call"].update(changed)
+    try:
+        return Policy.model_validate(data)
+    except ValueError:
+        raise UsageError(
+            "--name, --for or --alone is out of range; see the section call in docs/policy.md."
+        ) from None
+
+
+def _tls(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    if (cert is None) != (key is None):
+        raise UsageError("--tls-cert and --tls-key are given together or not at all.")
+    return None if cert is None or key is None else (cert, key)
+
+
+def _check_way(url: str) -> None:
+    if urlsplit(url).scheme not in ("room", "janus+ws", "janus+wss", "whep+http", "whep+https"):
+        raise UsageError(f"This call cannot be joined: {_WAYS}. For other systems see the README.")
+
+
+def open_call(
+    untrusted_url: str,
+    *,
+    policy: Policy,
+    pin: str | None = None,
+    token: str | None = None,
+    tls: tuple[Path, Path] | None = None,
+) -> tuple[CallSource, str]:
+    """Return the source of a call and the static name of its way.
+
+    Raises:
+        UsageError: the address is of no known kind.
+    """
+    _check_way(untrusted_url)
+    kind = urlsplit(untrusted_url).scheme.partition("+")[0]
+    if kind == "room":
+        return _room(untrusted_url, policy, tls), "room"
+    if kind == "janus":
+        from recorder.call.janus import JanusSource
+
+        return JanusSource(untrusted_url, name=policy.call.name, pin=pin, token=token), "janus"
+    from recorder.call.whep import WhepSource
+
+    return WhepSource(untrusted_url, bearer=token), "whep"
+
+
+def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> CallSource:
+    from recorder.call.listening import Address
+    from recorder.call.notice import NoticeTexts
+    from recorder.call.room import RoomSource
+
+    try:
+        parts = urlsplit(untrusted_url)
+        host, port = parts.hostname or "127.0.0.1", parts.port or 0
+    except ValueError:
+        raise UsageError("The room's address is written like room://127.0.0.1:8443.") from None
+    cert, key = tls or (None, None)
+    address = Address(host=host, port=port, certificate=cert, key=key)
+    return RoomSource(NoticeTexts.of(policy), address=address, name=policy.call.name)
+
+
+async def tell_address(source: CallSource) -> None:
+    """Say on stderr where the built-in room's page is, or where to push to, once it is listened on."""
+    from recorder.call.ingest import WhipSource
+    from recorder.call.room import RoomSource
+
+    if isinstance(source, RoomSource):
+        click.echo(f"The room is open: {await source.url()}", err=True)
+    elif isinstance(source, WhipSource):
+        click.echo(f"Push participants to {await source.url()} by WHIP.", err=True)
+
+
+def run_call(
+    source: CallSource, *, way: str, folder: Path, policy: Policy, mode: ProgressMode, as_json: bool
+) -> int:
+    """Record one call and print where it is."""
+    from recorder.live.record import record_call
+
+    with call_view(mode) as view:
+        recorded = record_call(
+            source,
+            way=way,
+            folder=folder,
+            policy=policy,
+            view=view,
+            watch=lambda: watched(mode, number=1, of=1),
+            alongside=lambda: tell_address(source),
+        )
+    print_recorded(recorded, as_json=as_json)
+    return int(ExitCode.OK)
+
+
+def print_recorded(recorded: Recorded, *, as_json: bool) -> None:
+    """Say where the bundle is and how many stood how."""
+    bundle = recorded.published.path
+    if as_json:
+        document = {"bundle": str(bundle), "ended": recorded.ended, "participants": recorded.counts}
+        click.echo(json.dumps(document, indent=2))
+        return
+    people = ", ".join(f"{count} {standing}" for standing, count in sorted(recorded.counts.items()))
+    click.echo(f"recorded and verified: {bundle}")
+    click.echo(f"  participants: {people}")
+    click.echo(f"  report: {bundle / 'report.html'}")

@@ -1,0 +1,249 @@
+"""A call from the first packet to a published bundle: join, record those who agreed, finish, verify, publish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from recorder import __version__
+from recorder.bundle.writer import BundleWriter
+from recorder.call.consent import ConsentBook
+from recorder.call.contract import CallSource
+from recorder.call.notice import NoticeTexts
+from recorder.call.receipts import receipts
+from recorder.flow import Cancellation
+from recorder.live.contract import CallRecord
+from recorder.live.engine import LiveEngine
+from recorder.live.finish import finish
+from recorder.live.journal import Journal
+from recorder.live.session import CallSession, Limits
+from recorder.live.status import CallView
+from recorder.progress import Progress, Silent
+from recorder.session import Engine, Published
+from redaction.errors import ConsentRefused, ExitCode, OffrecordError, StorageFailed
+from redaction.model import Event, EventKind
+from redaction.policy import Policy
+
+__all__ = ["Recorded", "call_name", "record_call"]
+
+_LEAST_FREE: Final = 200 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a call.
+
+    Attributes:
+        counts: how many participants stood how in the end.
+        ended: why the call was over for the bot, in a word.
+    """
+
+    published: Published
+    counts: dict[str, int]
+    ended: str
+
+
+def call_name(now: datetime | None = None) -> str:
+    """Return a name for a call's bundle: when it was, and chance; nothing of who was in it."""
+    return f"call-{(now or datetime.now(UTC)):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def record_call(
+    source: CallSource,
+    *,
+    way: str,
+    folder: Path,
+    policy: Policy,
+    view: CallView,
+    watch: Callable[[], contextlib.AbstractContextManager[Progress]],
+    limits: Limits | None = None,
+    name: str | None = None,
+    alongside: Callable[[], Awaitable[None]] | None = None,
+) -> Recorded:
+    """Record one call.
+
+    Models are loaded before the bot joins. From then on only redacted pieces are written; if anything fails, they stay
+    in `NAME.offrecord.partial` for `offrecord recover`, unless nobody had agreed.
+
+    Args:
+        source: the way into the call.
+        way: its static name for the record: room, janus, whip or whep.
+        folder: for the bundle.
+        policy: what to redact, whom to ask.
+        view: whoever watches the call.
+        watch: makes the progress of finishing.
+        limits: when to leave; by default as the policy says.
+        name: of the bundle; by default from the time.
+        alongside: awaited while the call goes on, from when the bot joins; cancelled when it has left.
+
+    Raises:
+        ConsentRefused: nobody agreed, or nobody could be asked; nothing was stored.
+        OffrecordError: with the status of its cause; nothing was published.
+    """
+    engine = Engine(policy)
+    try:
+        _ = engine.video, engine.look, engine.sound  # a missing model is told before the bot joins
+        started = datetime.now(UTC).replace(microsecond=0)
+        writer = BundleWriter.for_call(folder, name or call_name(started))
+        if shutil.disk_usage(writer.partial).free < _LEAST_FREE:
+            writer.remove()
+            raise _no_room()
+        return _Call(source, way, engine, writer, started, view, watch, limits, alongside).run()
+    finally:
+        engine.close()
+
+
+class _Call:
+    def __init__(
+        self,
+        source: CallSource,
+        way: str,
+        engine: Engine,
+        writer: BundleWriter,
+        started: datetime,
+        view: CallView,
+        watch: Callable[[], contextlib.AbstractContextManager[Progress]],
+        limits: Limits | None,
+        alongside: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        policy = engine.policy
+        self._engine = engine
+        self._writer = writer
+        self._started = started
+        self._view = view
+        self._watch = watch
+        self._alongside = alongside
+        self._book = ConsentBook(policy.consent, NoticeTexts.of(policy))
+        self._journal = Journal(writer.partial)
+        self._journal.begin(
+            CallRecord(
+                version=__version__,
+                started=started,
+                way=way,
+                policy=policy.model_dump(mode="json", exclude={"speech": {"roster", "allow"}}),
+                policy_digest=policy.digest,
+            )
+        )
+        self._journal.note(
+            Event(
+                EventKind.STARTED,
+                detail={"version": __version__, "sha256": policy.digest, "engine": "offrecord"},
+            )
+        )
+        self._live = LiveEngine(
+            engine=engine, journal=self._journal, on_minor=self._minor_found, on_error=self._failed
+        )
+        self._session = CallSession(
+            source,
+            recording=self._live,
+            journal=self._journal,
+            book=self._book,
+            limits=limits or Limits(policy.call.alone_s, policy.call.at_most_s),
+            view=view,
+            free_bytes=lambda: shutil.disk_usage(writer.partial).free,
+        )
+
+    def run(self) -> Recorded:
+        """Record, finish, publish."""
+        try:
+            ended = self._in_call()
+        except OffrecordError:
+            self._give_up()
+            raise
+        with _second_signal_stops() as cancellation, self._watch() as progress:
+            self._live.finish(progress)
+            self._journal.close()
+            if not self._session.anyone_recorded:
+                self._writer.remove()
+                raise ConsentRefused("Nobody in the call agreed to be recorded, so nothing was stored.")
+            try:
+                published = finish(
+                    self._writer,
+                    engine=self._engine,
+                    progress=progress,
+                    cancellation=cancellation,
+                    receipts=receipts(self._book, policy=self._engine.policy, started=self._started),
+                )
+            except OffrecordError as error:
+                raise _kept(error) from None
+        return Recorded(published, self._session.counts, str(ended))
+
+    def _in_call(self) -> str:
+        self._live.start()
+        ended = asyncio.run(self._session_with_signals())
+        return "the bot left" if ended is None else str(ended)
+
+    async def _session_with_signals(self) -> object:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(RuntimeError, ValueError):  # only the main thread may
+                loop.add_signal_handler(number, self._session.leave)
+        beside = None if self._alongside is None else asyncio.ensure_future(self._alongside())
+        try:
+            return await self._session.run()
+        finally:
+            if beside is not None:
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
+
+    def _give_up(self) -> None:
+        """Stop; keep what was stored of those who agreed for `offrecord recover`."""
+        with contextlib.suppress(OffrecordError):
+            self._live.finish(Silent())
+        self._journal.close()
+        if self._session.anyone_recorded:
+            self._writer.discard()
+        else:
+            self._writer.remove()
+
+    def _minor_found(self, token: str) -> None:
+        self._session.minor_found(token)
+
+    def _failed(self, error: BaseException) -> None:
+        """Leave when nothing can be stored; a stage that failed costs its track, which is covered or silent."""
+        if isinstance(error, StorageFailed):
+            self._session.failed(error)
+        else:
+            self._view.event("stage failed", kind=type(error).__name__)
+
+
+def _kept(error: OffrecordError) -> OffrecordError:
+    """Return the same error, its sentence saying where the redacted pieces are."""
+    return type(error)(
+        f"{error.sentence} What was recorded is kept, redacted; try `offrecord recover` on it."
+    )
+
+
+def _no_room() -> OffrecordError:
+    return StorageFailed("The disk has less than 200 MB left; free some space before recording a call.")
+
+
+@contextlib.contextmanager
+def _second_signal_stops() -> Iterator[Cancellation]:
+    """Let Ctrl-C during finishing stop it in good order; the pieces stay for `offrecord recover`."""
+    cancellation = Cancellation()
+
+    def ask(_number: int, _frame: object) -> None:
+        if cancellation.cancelled:
+            os._exit(int(ExitCode.INTERRUPTED))
+        cancellation.cancel()
+
+    try:
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread
+        yield cancellation
+        return
+    try:
+        yield cancellation
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
