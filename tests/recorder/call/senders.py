@@ -107,12 +107,17 @@ class CodedTrack(MediaStreamTrack):
 
 
 def sending(
-    *, hertz: int = 440, colour: tuple[int, int, int] = (90, 60, 200), codec: str = "VP8", sound: bool = True
+    *,
+    hertz: int = 440,
+    colour: tuple[int, int, int] = (90, 60, 200),
+    codec: str = "VP8",
+    pictures: bool = True,
 ) -> tuple[RTCPeerConnection, list[CodedTrack]]:
     """Return a connection that would send a tone and a colour, and its tracks; sound first."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
-    tracks = [CodedTrack("audio", coded_tone(hertz))] if sound else []
-    tracks.append(CodedTrack("video", coded_pictures(colour, codec=codec)))
+    tracks = [CodedTrack("audio", coded_tone(hertz))]
+    if pictures:
+        tracks.append(CodedTrack("video", coded_pictures(colour, codec=codec)))
     for track in tracks:
         transceiver = connection.addTransceiver(track, direction="sendonly")
         if track.kind == "video":

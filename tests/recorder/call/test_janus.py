@@ -1,0 +1,423 @@
+"""A Janus VideoRoom: who is there, who is received, and what a room or a server may do to the bot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aioice.ice
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.call import janus as module
+from recorder.call.contract import Ended, LiveKind
+from recorder.call.janus import JanusSource
+from recorder.call.janus_protocol import (
+    MAX_MESSAGE,
+    MAX_PEOPLE,
+    JanusAddress,
+    Joined,
+    Published,
+    Removed,
+    Room,
+    read_message,
+)
+from recorder.call.janus_text import BindRule, TextUsers
+from redaction.errors import UnreadableInput, UsageError
+from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
+from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus
+from tests.recorder.call.senders import LOOPBACK
+from tests.recorder.call.told import Told, until
+
+
+@pytest.fixture(autouse=True)
+def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of the tests is reached on loopback."""
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: LOOPBACK)
+
+
+class _Stage:
+    def __init__(self, server: FakeJanus, **options: object) -> None:
+        self.server = server
+        self.people: dict[str, Person] = {}
+        url = f"janus+ws://127.0.0.1:{server.port}/{ROOM}"
+        self.source = JanusSource(url, host_addresses=LOOPBACK, **options)  # type: ignore[arg-type]
+
+    async def enter(self, name: str, *, hertz: int, colour: Colour) -> None:
+        """Let somebody in."""
+        await until(lambda: self.server._bot is not None)
+        self.people[name] = await self.server.enter(name, hertz=hertz, colour=colour)
+
+    async def leave(self, name: str) -> None:
+        """Let somebody leave."""
+        await self.server.leave(self.people.pop(name))
+
+
+@asynccontextmanager
+async def staged(**options: object) -> AsyncIterator[_Stage]:
+    """Serve a room."""
+    async with fake_janus() as server:
+        yield _Stage(server, **options)
+
+
+class TestContract(CallSourceContract):
+    """A VideoRoom is a call like any other."""
+
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[_Stage]:
+        """Serve a room."""
+        async with staged() as stage:
+            yield stage
+
+
+# Addresses and messages.
+
+
+@pytest.mark.parametrize(
+    ("url", "websocket", "room"),
+    [
+        ("janus+ws://localhost:8188/1234", "ws://localhost:8188/", 1234),
+        ("janus+wss://janus.example/janus-ws/team-room", "wss://janus.example/janus-ws", "team-room"),
+        ("janus+ws://[::1]:8188/5", "ws://[::1]:8188/", 5),
+    ],
+)
+def test_addresses_are_read(url: str, websocket: str, room: int | str) -> None:
+    """Scheme, host, port, path and room are told apart."""
+    assert JanusAddress.parse(url) == JanusAddress(websocket, room)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://x/1",
+        "janus+ws:///1",
+        "janus+ws://host:x/1",
+        "janus+ws://host",
+        "janus+ws://me:pin@host/1",
+        "janus+ws://h/1?pin=2",
+    ],
+)
+def test_other_addresses_are_usage_errors(url: str) -> None:
+    """What is no address of a room, or carries a secret, is refused without repeating it."""
+    with pytest.raises(UsageError) as refusal:
+        JanusAddress.parse(url)
+    assert "pin=2" not in refusal.value.sentence
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=20)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+keys = [
+    "id",
+    "display",
+    "streams",
+    "attendees",
+    "publishers",
+    "joining",
+    "leaving",
+    "unpublished",
+    "kicked",
+    "videoroom",
+    "error_code",
+]
+
+
+@given(st.dictionaries(st.sampled_from(keys), anything, max_size=6), anything)
+def test_whatever_a_server_says_is_an_event_or_nothing(data: dict[str, object], other: object) -> None:
+    """No message, however formed, raises."""
+    text = json.dumps(
+        {"janus": "event", "plugindata": {"data": data}, "jsep": other, "error": other, "sender": other}
+    )
+    message = read_message(text)
+    assert message is not None
+    room = Room()
+    list(room.apply(message.data))
+    list(room.apply({**message.data, "publishers": [data, {"id": 5, "streams": [data]}]}))
+    assert len(room.people) <= MAX_PEOPLE
+    assert read_message(json.dumps(other)) is None or isinstance(other, dict)
+
+
+def test_messages_are_bounded() -> None:
+    """A message beyond the bound, nested too deeply or no JSON is none."""
+    assert read_message('{"janus":"event","x":"' + "a" * MAX_MESSAGE + '"}') is None
+    assert read_message("[" * 100_000) is None
+    assert read_message("hello") is None
+
+
+def test_kinds_and_codecs_come_from_what_is_published() -> None:
+    """Described or second pictures are screens; VP9 and AV1 are not decodable; more than one of a kind is left out."""
+    room = Room()
+    streams = [
+        {"type": "video", "mid": "0", "codec": "av1", "description": "My screen"},
+        {"type": "audio", "mid": "1", "codec": "opus"},
+        {"type": "video", "mid": "2", "codec": "h264", "simulcast": True},
+        {"type": "data", "mid": "3"},
+        {"type": "video", "mid": "4", "codec": "vp8"},
+        {"type": "audio", "mid": "5", "codec": "opus", "disabled": True},
+    ]
+    events = list(
+        room.apply({"videoroom": "event", "publishers": [{"id": 9, "display": "x", "streams": streams}]})
+    )
+    assert isinstance(events[0], Joined)
+    assert isinstance(events[1], Published)
+    found = {s.mid: (s.kind, s.decodable, s.simulcast) for s in events[1].feed.streams}
+    assert found == {
+        "0": (LiveKind.SCREEN, False, False),
+        "1": (LiveKind.MICROPHONE, True, False),
+        "2": (LiveKind.CAMERA, True, True),
+    }
+
+
+def test_the_bot_itself_and_placeholders_are_nobody() -> None:
+    """The bot's own feed and Janus' dummy publisher are not participants; being kicked is being removed."""
+    room = Room()
+    me = {
+        "videoroom": "joined",
+        "id": 1,
+        "publishers": [{"id": 1, "display": "bot"}, {"id": 2, "dummy": True}],
+    }
+    assert list(room.apply(me)) == []
+    assert list(room.apply({"videoroom": "event", "leaving": "ok", "reason": "kicked"})) == [Removed()]
+
+
+# Whose words count in the text room.
+
+
+def test_words_count_for_who_named_the_user_from_inside() -> None:
+    """A user who was in the text room when a participant named them speaks for that participant alone."""
+    users = TextUsers(BindRule())
+    users.entered("u1", 1.0)
+    users.entered("7", 1.0)
+    users.claimed("7", "u1", 2.0)
+    assert users.speaks_for("u1", {}) == ["7"]
+    assert users.speaks_for("7", {}) == []
+    assert users.user_of("7") == "u1"
+
+
+def test_a_name_that_was_free_once_speaks_for_nobody() -> None:
+    """Leaving the text room frees the name: who takes it then has no voice for its former owner."""
+    users = TextUsers(BindRule())
+    users.entered("u1", 1.0)
+    users.claimed("7", "u1", 2.0)
+    users.exited("u1")
+    users.entered("u1", 3.0)
+    assert users.speaks_for("u1", {}) == []
+    users.claimed("8", "u2", 10.0)
+    users.entered("u2", 60.0)
+    assert users.speaks_for("u2", {}) == []
+
+
+def test_who_leaves_the_video_room_has_no_voice() -> None:
+    """Words of a participant who left count no more."""
+    users = TextUsers(BindRule())
+    users.listed(["u1"])
+    users.claimed("7", "u1", 2.0)
+    users.left("7")
+    assert users.speaks_for("u1", {}) == []
+
+
+def test_names_alone_count_only_where_that_is_said() -> None:
+    """A user named like an id is that participant under the rule by name alone."""
+    room = Room()
+    list(room.apply({"videoroom": "event", "publishers": [{"id": 7, "display": "x", "streams": []}]}))
+    assert TextUsers(BindRule()).speaks_for("7", room.people) == []
+    assert TextUsers(BindRule(by_name=True)).speaks_for("7", room.people) == ["7"]
+    assert TextUsers(BindRule(by_name=True)).speaks_for("8", room.people) == []
+
+
+# The bot in a room.
+
+
+@pytest.mark.parametrize("code", [426, 433, 999])
+def test_a_room_that_cannot_be_joined_is_told_in_a_sentence(code: int) -> None:
+    """No such room, a wrong PIN and anything else are UnreadableInput, without the server's words."""
+
+    async def go() -> None:
+        async with staged(pin="1234", token="t0ken") as stage:
+            stage.server.refuse = code
+            with pytest.raises(UnreadableInput) as refusal:
+                await stage.source.run(Told())
+            assert "secret-marker" not in refusal.value.sentence
+            joins = [r["body"] for r in stage.server.requests if r.get("body", {}).get("request") == "join"]
+            assert [join["pin"] for join in joins] == ["1234"]
+            assert {r["token"] for r in stage.server.requests} == {"t0ken"}
+
+    run(go)
+
+
+def test_a_server_that_is_not_there_is_told_in_a_sentence() -> None:
+    """Nothing listens: UnreadableInput."""
+
+    async def go() -> None:
+        with pytest.raises(UnreadableInput):
+            await JanusSource("janus+ws://127.0.0.1:9/1").run(Told())
+
+    run(go)
+
+
+@pytest.mark.parametrize(
+    ("data", "videoroom", "ended"),
+    [({"leaving": "ok", "reason": "kicked"}, "event", Ended.REMOVED), ({}, "destroyed", Ended.OVER)],
+)
+def test_removed_and_closed_are_told_apart(data: dict[str, object], videoroom: str, ended: Ended) -> None:
+    """Being kicked is REMOVED, a room that is closed is OVER, and everybody has left by then."""
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told) as task:
+            await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
+            await until(lambda: told.people)
+            await stage.server.tell(data, videoroom=videoroom)
+            assert await task is ended
+
+    run(go)
+
+
+def test_a_rename_is_told_with_the_name_as_given() -> None:
+    """Names reach the observer as they were written, cut to a bound; markup and control characters are its to clean."""
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told):
+            name = "<b>\x07\u202e"
+            await stage.enter(name, hertz=440, colour=(90, 60, 200))
+            await until(lambda: told.people)
+            assert list(told.people.values()) == [name]
+            identity = stage.people[name].id
+            await stage.server.tell({"id": identity, "display": "Ann [no-rec]"})
+            await stage.server.tell({"id": identity, "display": "x" * 5000})
+            await until(lambda: len(told.names) == 2)
+            assert told.names[0] == (str(identity), "Ann [no-rec]")
+            assert len(told.names[1][1]) == 256
+
+    run(go)
+
+
+def test_a_strange_codec_leaves_the_sound() -> None:
+    """A VP9 publisher is subscribed to with sound alone, and the picture is told as lost."""
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told):
+            await until(lambda: stage.server._bot is not None)
+            person = await stage.server.enter("Ann", codec="vp9")
+            await until(lambda: told.people)
+            who = await received(stage, told, "Ann")
+            await until(lambda: len(told.sounds_of(who)) > 10)
+            assert stage.server.subscribed == [(person.id, ["0"])]
+            assert [(track.kind, reason) for track, _, _, reason in told.lost] == [(LiveKind.CAMERA, "codec")]
+            assert told.pictures_of(who) == []
+
+    run(go)
+
+
+def test_what_is_published_anew_is_subscribed_to_anew() -> None:
+    """Unpublishing ends the tracks; publishing again begins new ones, without another receive."""
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told):
+            await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
+            await until(lambda: told.people)
+            who = await received(stage, told, "Ann")
+            await until(lambda: told.pictures_of(who))
+            await stage.server.tell({"unpublished": int(who)})
+            await until(lambda: not told.open)
+            assert who in told.people
+            await stage.server.tell({"publishers": [stage.people["Ann"].entry()]})
+            await until(lambda: any(track.number == 2 and told.pictures[track] for track in told.pictures))
+
+    run(go)
+
+
+def test_an_outage_is_left_and_joined_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the server is lost everybody leaves; when it is back they are joined again, and received when wanted."""
+    monkeypatch.setattr(module, "PAUSES", (0.2,))
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told):
+            await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
+            await until(lambda: told.people)
+            who = await received(stage, told, "Ann")
+            await until(lambda: told.pictures_of(who))
+            await stage.server.drop()
+            await until(lambda: ("left", who) in told.events)
+            assert told.asks[-1] is False
+            await until(lambda: told.people)
+            who = await received(stage, told, "Ann")
+            await until(lambda: any(track.number == 2 and told.pictures[track] for track in told.pictures))
+
+    run(go)
+
+
+def test_a_call_that_does_not_come_back_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the patience, run returns LOST."""
+    monkeypatch.setattr(module, "PAUSES", (0.1,))
+
+    async def go() -> None:
+        told = Told()
+        async with fake_janus() as server:
+            stage = _Stage(server, patience_s=0.5)
+            task = asyncio.create_task(stage.source.run(told))
+            await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
+            await until(lambda: told.people)
+        assert await task is Ended.LOST
+        assert told.people == {}
+        assert told.wrong == []
+
+    run(go)
+
+
+def test_fifty_at_once_are_all_told_of_and_received() -> None:
+    """Fifty people who join in one message are told of, and some of them received while the rest wait."""
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told):
+            await until(lambda: stage.server._bot is not None)
+            people = [Person(n, f"guest {n}") for n in range(5000, 5050)]
+            stage.server.people |= {person.id: person for person in people}
+            await stage.server.tell({"publishers": [person.entry() for person in people]})
+            await until(lambda: len(told.people) == 50)
+            for person in people[:8]:
+                told.received.add(str(person.id))
+                await stage.source.receive(str(person.id), True)
+            await until(lambda: all(len(told.sounds_of(str(p.id))) > 5 for p in people[:8]), within=30)
+            assert len(stage.server.subscribed) == 8
+
+    run(go)
+
+
+def test_nonsense_from_the_server_does_not_end_the_call() -> None:
+    """Texts that are no messages, and messages about nobody, are passed over."""
+
+    async def go() -> None:
+        told = Told()
+        async with staged() as stage, recorded(stage, told):
+            await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
+            for text in (
+                "",
+                "nonsense",
+                "[]",
+                '{"janus":5}',
+                '{"janus":"event"}',
+                '{"janus":"hangup","sender":99}',
+            ):
+                await stage.server.raw(text)
+            await stage.server.tell(
+                {"leaving": {"id": 4}, "unpublished": [], "publishers": "x", "display": 4, "id": 88}
+            )
+            await stage.server.tell({"publishers": [{"id": True}, {"id": None}, {"display": "y"}, 7]})
+            await until(lambda: told.people)
+            who = await received(stage, told, "Ann")
+            await until(lambda: told.sounds_of(who))
+            assert list(told.people.values()) == ["Ann"]
+
+    run(go)
