@@ -105,7 +105,7 @@ def test_an_adult_who_passes_behind_a_child_proves_nothing() -> None:
     watched(age, Face(1, 150, 2, False), start=0, end=5)
     watched(age, Face(1, 150, 3, False), Face(2, 50, 4, True), start=5, end=10)
     assert state_of(age) is Adulthood.UNPROVED
-    watched(age, Face(1, 150, 4, False), start=10, end=20)
+    watched(age, Face(1, 150, 4, False), start=10, end=30)
     assert state_of(age) is Adulthood.MINOR
 
 
