@@ -1,6 +1,6 @@
 """The picture's speed and memory, side by side in one run with the plain floor and with deface.
 
-    python -m benchmarks.video [--seconds 10] [--faces 1 4 9] [--deface PYTHON] [--memory 2 20]
+    python -m benchmarks.video [--seconds 10] [--repeat 1] [--faces 1 4 9] [--deface PYTHON] [--memory 2 20]
 
 Each row redacts one generated 720p30 gallery of talking faces: (a) floor: PyAV decodes and encodes it with the same
 settings; (b) offrecord's picture: decode, redact, encode; (c) `offrecord redact` as a whole with the second look; (d)
@@ -52,43 +52,49 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--faces", type=int, nargs="+", default=[1, 4, 9])
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="times each run is repeated; the least of its times counts"
+    )
     parser.add_argument("--deface", help="a Python with deface 1.5.0")
     parser.add_argument(
         "--memory", type=int, nargs="+", metavar="MINUTES", help="peak memory by length, instead"
     )
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         if chosen.memory:
-            memory(Path(name), chosen.memory)
-        else:
-            speed(Path(name), faces=chosen.faces, seconds=chosen.seconds, deface=chosen.deface)
+            memory(folder, chosen.memory)
+            return
+        print(f"{'faces':>5} {'run':24} {'wall s':>7} {'x floor':>8} {'cpu ms/frame':>13} {'uncovered':>10}")
+        for count in chosen.faces:
+            rows(folder, count=count, seconds=chosen.seconds, repeat=chosen.repeat, deface=chosen.deface)
 
 
-def speed(folder: Path, *, faces: Sequence[int], seconds: int, deface: str | None) -> None:
-    """Print wall and CPU per frame for each count of faces."""
-    print(f"{'faces':>5} {'run':24} {'wall s':>7} {'x floor':>8} {'cpu ms/frame':>13} {'uncovered':>10}")
-    for count in faces:
-        gallery_of(folder, count=count, seconds=seconds, deface=deface)
-
-
-def gallery_of(folder: Path, *, count: int, seconds: int, deface: str | None) -> None:
-    """Print the rows of one count of faces."""
-    clip = folder / f"{count}.mp4"
+def rows(folder: Path, *, count: int, seconds: int, repeat: int, deface: str | None) -> None:
+    """Print wall and CPU per frame of each run over one gallery."""
+    clip, plain = folder / f"{count}.mp4", folder / "floor.mp4"
+    ours, out, theirs = folder / f"{count}-ours.mp4", folder / f"{count}-out", folder / f"{count}-deface.mp4"
     frames = write(gallery(count, seconds), clip)
-    floor = timed(lambda: child("floor", clip, folder / "floor.mp4"))
-    line(count, "floor: decode + encode", floor, floor, frames, None)
-    ours = folder / f"{count}-ours.mp4"
-    line(
-        count, "offrecord, picture", timed(lambda: child("picture", clip, ours)), floor, frames, (clip, ours)
-    )
-    out = folder / f"{count}-out"
-    whole = timed(lambda: run([sys.executable, "-m", "recorder.cli", "redact", clip, "-o", out, "--quiet"]))
-    (stored,) = out.glob("*/recording.mp4")
-    line(count, "offrecord redact, whole", whole, floor, frames, (clip, stored))
+    whole = [sys.executable, "-m", "recorder.cli", "redact", clip, "-o", out, "--quiet", "--force"]
+    works: dict[str, Callable[[], object]] = {
+        "floor: decode + encode": lambda: child("floor", clip, plain),
+        "offrecord, picture": lambda: child("picture", clip, ours),
+        "offrecord redact, whole": lambda: run(whole),
+    }
     if deface:
-        theirs = folder / f"{count}-deface.mp4"
-        program = [deface, "-m", "deface.deface", clip, "-o", theirs]
-        line(count, "deface 1.5.0", timed(lambda: run(program)), floor, frames, (clip, theirs))
+        works["deface 1.5.0"] = lambda: run([deface, "-m", "deface.deface", clip, "-o", theirs])
+    costs: dict[str, Cost] = {}
+    for _ in range(repeat):
+        for name, work in works.items():
+            now = timed(work)
+            least = costs.get(name, now)
+            costs[name] = Cost(min(least.wall, now.wall), min(least.cpu, now.cpu))
+    (stored,) = out.glob("*/recording.mp4")
+    results = dict(zip(works, (None, ours, stored, theirs), strict=False))
+    for name, cost in costs.items():
+        result = results[name]
+        compared = None if result is None else (clip, result)
+        line(count, name, cost, costs["floor: decode + encode"], frames, compared)
 
 
 def line(
