@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,13 +34,29 @@ from redaction.model import (
 )
 from redaction.policy import Policy
 
-__all__ = ["StagedCall", "StagedPerson", "moving", "planes_of", "stage", "tone_at"]
+__all__ = [
+    "SPEAKING_HZ",
+    "Draw",
+    "Picture",
+    "StagedCall",
+    "StagedPerson",
+    "StagedPicture",
+    "StagedSound",
+    "gap",
+    "moving",
+    "planes_of",
+    "quality_at",
+    "receipt_of",
+    "stage",
+    "tone_at",
+]
 
 SPEAKING_HZ = 24_000
 _TICKS = Fraction(1, 90_000)
 COVERED = Box(20, 20, 60, 60)
 
-Draw = Callable[[float], NDArray[np.uint8]]
+Picture = NDArray[np.uint8]
+Draw = Callable[[float], Picture]
 
 
 @dataclass(slots=True)
@@ -96,8 +113,17 @@ def stage(
     *,
     policy: Policy | None = None,
     name: str = "call-1",
+    covered: bool = True,
 ) -> StagedCall:
-    """Write the folder of a call as the recording process leaves it, and keep hold of it."""
+    """Write the folder of a call as the recording process leaves it, and keep hold of it.
+
+    Args:
+        folder: for the bundle.
+        people: in any order.
+        policy: of the call.
+        name: of the bundle.
+        covered: a patch of every picture is covered, as its proof says.
+    """
     policy = policy or Policy()
     writer = BundleWriter.for_call(folder, name)
     journal = Journal(writer.partial)
@@ -113,24 +139,24 @@ def stage(
     journal.note(Event(EventKind.STARTED, detail={"version": __version__, "sha256": policy.digest}))
     staged = StagedCall(writer)
     for person in people:
-        _admit(journal, person, policy)
+        _admit(journal, person, policy, covered=covered)
         staged.folders[person.token] = journal.folder(person.token)
     journal.close()
     return staged
 
 
-def _admit(journal: Journal, person: StagedPerson, policy: Policy) -> None:
+def _admit(journal: Journal, person: StagedPerson, policy: Policy, *, covered: bool) -> None:
     token = person.token
     journal.admit(
         PersonRecord(
             token=token,
             order=person.order,
             stays=tuple(Stay(start=start, end=end) for start, end in person.stays),
-            consent=ConsentRecord(time=0.1, via="page", receipt=token * 2),
+            consent=ConsentRecord(time=0.1, via="page", receipt=receipt_of(token)),
         )
     )
     for picture in person.pictures:
-        _write_picture(journal, token, picture, policy, cut_off=person.cut_off)
+        _write_picture(journal, token, picture, policy, cut_off=person.cut_off, covered=covered)
     for sound in person.sounds:
         piece = SoundPiece(journal.piece(token, "microphone"), start=sound.start, sample_rate=SPEAKING_HZ)
         first = round(sound.start * SPEAKING_HZ)
@@ -149,6 +175,11 @@ def _admit(journal: Journal, person: StagedPerson, policy: Policy) -> None:
         journal.fact(token, event, track=kind)
     for second in range(1, person.quality_seconds + 1):
         journal.quality(token, quality_at(second))
+
+
+def receipt_of(token: str) -> str:
+    """Return the id of a participant's receipt."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
 def quality_at(second: int) -> QualityLine:
@@ -171,7 +202,7 @@ def quality_at(second: int) -> QualityLine:
 
 
 def _write_picture(
-    journal: Journal, token: str, picture: StagedPicture, policy: Policy, *, cut_off: bool
+    journal: Journal, token: str, picture: StagedPicture, policy: Policy, *, cut_off: bool, covered: bool
 ) -> None:
     width, height = picture.size
     piece = PicturePiece(
@@ -186,7 +217,8 @@ def _write_picture(
         time = picture.start + number / picture.fps
         planes = planes_of(picture.draw(time))
         luma = planes[0].copy()
-        luma[COVERED.y1 : COVERED.y2, COVERED.x1 : COVERED.x2] = 96
+        if covered:
+            luma[COVERED.y1 : COVERED.y2, COVERED.x1 : COVERED.x2] = 96
         frame = VideoFrame(luma, planes[1], planes[2], round(time / _TICKS), _TICKS)
         cover = Cover(COVERED, CoverReason.FACE, 1, 0.9)
         piece.write(RedactedFrame(frame, (cover,), Examined.DETECTED))
