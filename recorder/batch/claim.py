@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,8 +24,9 @@ class Claim:
     """An object that says who publishes a bundle, renewed while it lasts.
 
     It is created exclusively (`If-None-Match`), so one of two publishers gets it. A claim that was not renewed for a
-    lease, by this process's own clock, belongs to a process that died and is taken over. Where a store cannot create
-    exclusively, two publishers may both believe to have it; the later one's check of what it stored then finds out.
+    lease, by this process's own clock, belongs to a process that died and is taken over; at once if that was on this
+    machine, where it can be looked up. Where a store cannot create exclusively, two publishers may both believe to
+    have it; the later one's check of what it stored then finds out.
 
     Args:
         remote: the store.
@@ -40,6 +44,7 @@ class Claim:
         self._lease_s = lease_s
         self._wait = wait
         self._token = secrets.token_hex(16).encode()
+        self._whose = b"%s %d %s" % (_machine(), os.getpid(), _began(os.getpid()))
         self._over = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name="claim", daemon=True)
 
@@ -50,8 +55,9 @@ class Claim:
             holder, now = self._holder(), time.monotonic()
             if holder != other:
                 other, since = holder, now
-            elif now - since > self._lease_s:
+            if _is_dead(holder) or now - since > self._lease_s:
                 self._remote.remove(self._path)
+                other, since = b"", now
                 continue
             if now > deadline or not self._wait:
                 raise StorageFailed(
@@ -83,10 +89,13 @@ class Claim:
 
     def _created(self) -> bool:
         try:
-            self._remote.write(self._path, self._token + b" 0", exclusive=True)
+            self._remote.write(self._path, self._says(0), exclusive=True)
         except AlreadyThere:
             return self._mine()  # an answer that got lost on its way
         return self._mine()
+
+    def _says(self, count: int) -> bytes:
+        return b"%s %d %s" % (self._token, count, self._whose)
 
     def _mine(self) -> bool:
         return self._holder().startswith(self._token)
@@ -104,6 +113,34 @@ class Claim:
             try:
                 if not self._mine():
                     return
-                self._remote.write(self._path, self._token + b" %d" % count)
+                self._remote.write(self._path, self._says(count))
             except OffrecordError:
                 continue  # the store is out of order; `check` tells before anything becomes visible
+
+
+def _machine() -> bytes:
+    """Return what tells this boot of this machine, and this space of process ids, from others; `-` if unknown."""
+    try:
+        told = (
+            Path("/proc/sys/kernel/random/boot_id").read_bytes()
+            + str(Path("/proc/self/ns/pid").readlink()).encode()
+        )
+    except OSError:
+        return b"-"
+    return hashlib.sha256(told).hexdigest()[:16].encode()
+
+
+def _began(pid: int) -> bytes:
+    """Return when a process began, in ticks since boot; `-` if there is none. Source: proc(5), stat, field 22."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19]
+    except (OSError, IndexError):
+        return b"-"
+
+
+def _is_dead(holder: bytes) -> bool:
+    """Tell whether a claim's process ran on this machine and is gone."""
+    parts = holder.split()
+    if len(parts) != 5 or parts[2] != _machine() or parts[2] == b"-" or not parts[3].isdigit():
+        return False
+    return _began(int(parts[3])) != parts[4]

@@ -60,8 +60,10 @@ class RemoteDestination:
         """Return the secret of this destination; made on first use, by one of several jobs.
 
         Raises:
-            StorageFailed: the destination cannot be written.
+            StorageFailed: the destination or the local state folder cannot be written.
         """
+        with storage_errors():
+            self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._remote.below(STATE_FOLDER, "key")
         try:
             key = self._remote.read(path, most=_KEY_BYTES)

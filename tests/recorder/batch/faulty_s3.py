@@ -187,6 +187,9 @@ def faulty_s3() -> Iterator[FaultyS3]:
     with patch.dict(os.environ, s3.environment), patch.dict(fsspec.config.conf):
         fsspec.config.set_conf_env(fsspec.config.conf, s3.environment)
         fsspec.filesystem("s3").clear_instance_cache()
+        reset = http.client.HTTPConnection(*s3.upstream, timeout=30)
+        reset.request("POST", "/moto-api/reset")  # the server's objects live as long as this process
+        reset.getresponse().read()
         s3.fs.mkdir(BUCKET)
         try:
             yield s3

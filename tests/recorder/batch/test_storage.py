@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -496,6 +497,33 @@ def test_a_dead_publisher_s_claim_lapses(s3: FaultyS3, tmp_path: Path) -> None:
     _destination().publish(made_bundle(tmp_path, "recording-1"), replace=True)
     assert _LEASE_S <= time.monotonic() - began < 4 * _LEASE_S
     _destination().verify("recording-1")
+
+
+def test_a_claim_of_a_dead_process_here_ends_at_once(s3: FaultyS3, tmp_path: Path) -> None:
+    """The claim of a process that was killed on this machine is taken over without waiting; a living one's is not."""
+    remote, path = _remote(f"s3://{BUCKET}/out"), f"{BUCKET}/out/.offrecord-batch/claims/recording-1"
+    program = (
+        "import os, sys\n"
+        "from recorder.batch.claim import Claim\n"
+        "from recorder.batch.remote import Remote\n"
+        "Claim(Remote(sys.argv[1]), sys.argv[2]).__enter__()\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, f"s3://{BUCKET}/out", path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(StorageFailed), Claim(remote, path, lease_s=60, wait=False):
+        pass
+    holder.kill()
+    holder.communicate()
+    began = time.monotonic()
+    with Claim(remote, path, lease_s=60):
+        assert time.monotonic() - began < 10
 
 
 def test_a_claim_that_is_renewed_holds(s3: FaultyS3) -> None:
