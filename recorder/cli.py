@@ -17,7 +17,9 @@ from recorder import __version__  # noqa: E402
 from recorder.commands.batch import batch, expire  # noqa: E402
 from recorder.commands.demo import demo  # noqa: E402
 from recorder.commands.doctor import doctor  # noqa: E402
+from recorder.commands.erase import erase  # noqa: E402
 from recorder.commands.join import join  # noqa: E402
+from recorder.commands.recover import recover  # noqa: E402
 from recorder.commands.redact import redact  # noqa: E402
 from recorder.commands.show import show, verify  # noqa: E402
 from recorder.models.commands import models_group  # noqa: E402
@@ -50,7 +52,7 @@ def cli() -> None:
     )
 
 
-for command in (join, redact, batch, expire, show, verify, doctor, demo, models_group):
+for command in (join, recover, erase, redact, batch, expire, show, verify, doctor, demo, models_group):
     cli.add_command(command)
 
 
