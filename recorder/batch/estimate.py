@@ -54,8 +54,8 @@ class Estimate:
             "workers": self.size.jobs,
             "threads": self.size.threads,
             "tried": self.tried,
-            "seconds": None if self.seconds is None else round(self.seconds),
-            "media_seconds": None if self.media_seconds is None else round(self.media_seconds),
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+            "media_seconds": None if self.media_seconds is None else round(self.media_seconds, 1),
         }
 
     def lines(self) -> list[str]:
