@@ -25,6 +25,8 @@ from redaction.policy import Policy
 __all__ = ["Finished", "Options", "expire", "links_to_bundles", "run_job", "size_and_spec"]
 
 _GIB: Final = 1 << 30
+_NODE_SHARE_GIB: Final = 2
+"""What a worker asks of a cluster's node. Source: README, Figures (1.14 GB at 720p), with room for larger pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,9 @@ def size_and_spec(options: Options, state: Path) -> tuple[Size, JobSpec]:
     if options.scratch is not None and not options.scratch.is_dir():
         raise UsageError("The scratch folder does not exist; name one that only you may read.")
     size = size_up(options.jobs, threads=options.threads)
-    memory = int(options.memory_gib * _GIB) if options.memory_gib else size.memory_bytes
+    # What this machine has free says nothing of a cluster's nodes.
+    share = _NODE_SHARE_GIB * _GIB if options.engine == "ray" else size.memory_bytes
+    memory = int(options.memory_gib * _GIB) if options.memory_gib else share
     limits = Limits(memory_bytes=memory)
     if options.patience_s:
         limits = limits.model_copy(update={"stall_s": options.patience_s})

@@ -82,7 +82,7 @@ def batch() -> None:
     "memory_gib",
     type=click.FloatRange(0.5),
     metavar="GIB",
-    help="Memory that one worker may take.  [default: an even share]",
+    help="Memory that one worker may take.  [default: an even share; 2 with ray]",
 )
 @click.option(
     "--patience",
