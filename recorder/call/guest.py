@@ -81,6 +81,7 @@ class Guest:
         heard: chat lines as (sender's id, text); the recorder's id is `recorder`.
         recorded: what the room last said of this participant.
         id: as others see it.
+        token: allows to push media as this participant.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Guest:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reading: asyncio.Task[None] | None = None
         self._media: tuple[RTCPeerConnection, str] | None = None
-        self._secret = ""
+        self.token = ""
         self._changed = asyncio.Condition()
         self.id = ""
         self.heard: list[tuple[str, str]] = []
@@ -171,7 +172,7 @@ class Guest:
         self._media = await publish(
             self._http,
             urljoin(self._url, "/whip"),
-            token=self._secret,
+            token=self.token,
             tracks=tracks,
             host_addresses=self._host_addresses,
         )
@@ -181,7 +182,7 @@ class Guest:
         if self._media is None or self._http is None:
             return
         (connection, session), self._media = self._media, None
-        async with self._http.delete(session, headers={"Authorization": f"Bearer {self._secret}"}):
+        async with self._http.delete(session, headers={"Authorization": f"Bearer {self.token}"}):
             await connection.close()
 
     async def leave(self) -> None:
@@ -221,7 +222,7 @@ class Guest:
 
     def _hear(self, message: _Heard) -> None:
         if message.type == "welcome":
-            self.id, self._secret = message.id, message.secret
+            self.id, self.token = message.id, message.secret
         elif message.type == "chat":
             self.heard.append((message.sender, message.text))
         elif message.type == "standing":

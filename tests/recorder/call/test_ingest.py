@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urljoin
 
 import aiohttp
@@ -19,7 +19,9 @@ from recorder.call.peer import Peer
 from recorder.call.playing import LoopingPicture, LoopingSound
 from recorder.call.tokens import Grant, Tokens
 from recorder.call.whip import WhipLimits
+from tests.recorder.call.contract import CallSourceContract, Stage
 from tests.recorder.call.observing import Watcher, loudest_hz, running, tone
+from tests.recorder.call.pushing import pushed_call
 
 ADA, BOB, EVE = "secret-of-ada-0001", "secret-of-bob-0002", "secret-of-eve-0003"
 TOKENS = Tokens(
@@ -61,6 +63,14 @@ async def push(
         host_addresses=["127.0.0.1"],
     )
     return connection, where
+
+
+class TestWhipContract(CallSourceContract):
+    """WHIP ingest keeps the contract of every way into a call."""
+
+    def stage(self) -> AbstractAsyncContextManager[Stage]:
+        """Return an empty call."""
+        return pushed_call()
 
 
 def test_a_push_is_a_participant() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 from urllib.parse import urljoin
 
@@ -24,10 +24,20 @@ from recorder.call.playing import LoopingSound
 from recorder.call.room import RoomLimits, RoomSource
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy
+from tests.recorder.call.contract import CallSourceContract, Stage
 from tests.recorder.call.observing import Obedient, loudest_hz, running, tone
+from tests.recorder.call.pushing import room_call
 
 TEXTS = NoticeTexts.of(Policy())
 VOICES = {"Ada": (440.0, 60), "Bob": (700.0, 120), "Cleo": (1000.0, 200)}
+
+
+class TestRoomContract(CallSourceContract):
+    """The built-in room keeps the contract of every way into a call."""
+
+    def stage(self) -> AbstractAsyncContextManager[Stage]:
+        """Return an empty call."""
+        return room_call()
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -319,7 +329,7 @@ def test_media_needs_the_secret_of_its_connection() -> None:
     async def test() -> None:
         async with open_room() as (_, session, url), aiohttp.ClientSession() as http:
             async with guest(url, "Ada") as ada:
-                secret = ada._secret
+                secret = ada.token
                 tries = ["", ada.id, secret[:-1], "x" * 43]
             await session.until(lambda: not session.here)
             for token in (*tries, secret):
@@ -345,7 +355,7 @@ def test_a_second_session_takes_the_first_ones_place() -> None:
             again, _ = await publish(
                 http,
                 urljoin(url, "/whip"),
-                token=ada._secret,
+                token=ada.token,
                 tracks=[LoopingSound(tone(880))],
                 host_addresses=["127.0.0.1"],
             )
