@@ -240,6 +240,8 @@ class Segmenter:
 
     def _fitting(self, runs: list[tuple[int, int]]) -> int:
         """Return how many frames, from the first, hold no more than `max_speech_s` of speech."""
+        if _padded_s(runs, self._pad_s) <= self._max_speech_s:
+            return self._known
         for count in range(len(runs), 0, -1):
             excess = _padded_s(runs[:count], self._pad_s) - self._max_speech_s
             begin, end = runs[count - 1]

@@ -89,6 +89,13 @@ def test_cuts_lie_in_pauses(pause_s: float) -> None:
         assert samples[piece.block.start - 1] == 0.0
 
 
+def test_a_sentence_before_a_long_silence_is_not_cut() -> None:
+    """A full piece with little speech is cut in its silence, wherever in it the speech is."""
+    pieces = cut(sound((0.0, 2.0), (0.9, 2.4), (0.0, 40.0)), max_s=20.0)
+    assert pieces[0].speech[0].end - pieces[0].speech[0].start > 2.3
+    assert not any(piece.speech for piece in pieces[1:])
+
+
 def test_speech_without_pauses_is_cut_at_its_faintest() -> None:
     """Two minutes without any pause are cut where the detector was least sure."""
     samples = sound(*[(0.9, 9.9), (0.5, 0.1)] * 12)
