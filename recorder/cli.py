@@ -21,6 +21,7 @@ from recorder.commands.erase import erase  # noqa: E402
 from recorder.commands.join import join  # noqa: E402
 from recorder.commands.recover import recover  # noqa: E402
 from recorder.commands.redact import redact  # noqa: E402
+from recorder.commands.serve import serve  # noqa: E402
 from recorder.commands.show import show, verify  # noqa: E402
 from recorder.models.commands import models_group  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
@@ -52,7 +53,7 @@ def cli() -> None:
     )
 
 
-for command in (join, recover, erase, redact, batch, expire, show, verify, doctor, demo, models_group):
+for command in (join, serve, recover, erase, redact, batch, expire, show, verify, doctor, demo, models_group):
     cli.add_command(command)
 
 
