@@ -332,8 +332,16 @@ class MediaConnection(RTCPeerConnection):
     def __init__(self, *, host_addresses: list[str] | None = None) -> None:
         check_hooks()
         self._host_addresses = host_addresses
+        self._closing: asyncio.Future[None] | None = None
         # no STUN server: aiortc's default one would tell a third party about every call
         super().__init__(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+
+    async def close(self) -> None:
+        """End the connection; who is cancelled while waiting for that leaves it to end by itself."""
+        if self._closing is None:
+            # aiortc's own second caller waits on a future that its cancellation would break for the first
+            self._closing = asyncio.ensure_future(super().close())
+        await asyncio.shield(self._closing)
 
     @property
     def media_receivers(self) -> list[MediaReceiver]:
