@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from typing import Final
 
 import numpy as np
@@ -12,7 +14,7 @@ from recorder.call.playing import PLAYING_RATE, LoopingSound
 from redaction.audio.speak import RATE, Synthesizer
 from redaction.model import Samples
 
-__all__ = ["notice_sound", "speak_notice"]
+__all__ = ["as_wav", "notice_sound", "speak_notice"]
 
 _PAUSE_S: Final = 1.0
 
@@ -29,6 +31,17 @@ def speak_notice(texts: NoticeTexts, synthesizer: Synthesizer) -> Samples:
     spoken = resample_poly(speech.samples, PLAYING_RATE // RATE, 1).astype(np.float32)
     silence = np.zeros(round(_PAUSE_S * PLAYING_RATE), np.float32)
     return np.concatenate([silence, np.clip(spoken, -1, 1), silence])
+
+
+def as_wav(spoken: Samples) -> bytes:
+    """Return what was spoken as a WAV file, 16 bit at 48,000 Hz, for pages to play."""
+    held = io.BytesIO()
+    with wave.open(held, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(PLAYING_RATE)
+        file.writeframes((spoken * 32767).astype("<i2").tobytes())
+    return held.getvalue()
 
 
 def notice_sound(spoken: Samples) -> LoopingSound:

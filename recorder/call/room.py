@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
+from recorder.call.announce import as_wav
 from recorder.call.chat import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.clock import CallClock
 from recorder.call.contract import Answer, CallObserver, Ended
@@ -38,6 +39,7 @@ from recorder.call.wire import (
     read_message,
     written,
 )
+from redaction.model import Samples
 
 __all__ = ["RoomLimits", "RoomSource"]
 
@@ -102,6 +104,7 @@ class RoomSource:
         address: where to listen; loopback by default. Elsewhere browsers give no camera without TLS.
         name: what participants see of the recorder.
         limits: what the room takes.
+        spoken: the notice as `speak_notice` gives it, played once to everybody who joins.
         host_addresses: where media is received; by loopback when the page is.
     """
 
@@ -112,8 +115,10 @@ class RoomSource:
         address: Address | None = None,
         name: str = "Recorder bot (recording)",
         limits: RoomLimits | None = None,
+        spoken: Samples | None = None,
         host_addresses: tuple[str, ...] | None = None,
     ) -> None:
+        self._spoken = as_wav(spoken) if spoken is not None else b""
         self._texts = texts
         self._address = address or Address()
         self._name = name
@@ -152,6 +157,7 @@ class RoomSource:
             application.router.add_get(path, self._page)
         application.router.add_get("/favicon.ico", self._icon)
         application.router.add_get("/notice", self._notice)
+        application.router.add_get("/notice.wav", self._sound)
         application.router.add_get("/signals", self._signals)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
@@ -238,12 +244,18 @@ class RoomSource:
     async def _icon(self, _request: web.Request) -> web.Response:
         return web.Response(status=204)
 
+    async def _sound(self, _request: web.Request) -> web.Response:
+        if not self._spoken:
+            return refusal(404, "The notice is not spoken in this call.")
+        return web.Response(body=self._spoken, content_type="audio/wav")
+
     async def _notice(self, _request: web.Request) -> web.Response:
         content = {
             "recorder": self._name,
             "what": self._texts.what,
             "silence": self._texts.silence,
             "young": self._texts.young,
+            "spoken": bool(self._spoken),
         }
         return web.json_response(content)
 

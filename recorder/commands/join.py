@@ -178,6 +178,12 @@ def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> 
     from recorder.call.notice import NoticeTexts
     from recorder.call.room import RoomSource
 
+    texts, spoken = NoticeTexts.of(policy), None
+    if policy.call.announce:
+        from recorder.call.announce import speak_notice
+        from redaction.audio.speak import HibariSynthesizer
+
+        spoken = speak_notice(texts, HibariSynthesizer())
     try:
         parts = urlsplit(untrusted_url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 0
@@ -185,7 +191,7 @@ def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> 
         raise UsageError("The room's address is written like room://127.0.0.1:8443.") from None
     cert, key = tls or (None, None)
     address = Address(host=host, port=port, certificate=cert, key=key)
-    return RoomSource(NoticeTexts.of(policy), address=address, name=policy.call.name)
+    return RoomSource(texts, address=address, name=policy.call.name, spoken=spoken)
 
 
 async def tell_address(source: CallSource) -> None:

@@ -26,7 +26,7 @@ def test_a_browser_in_the_room(tmp_path: Path) -> None:
     """Nothing is sent before yes; then it has the right owner; no and erase end it; names are shown as text."""
 
     async def test() -> None:
-        source = RoomSource(TEXTS)
+        source = RoomSource(TEXTS, spoken=tone(300))
         session = Obedient(ConsentBook(Policy().consent, TEXTS))
         camera = write_camera(tmp_path / "camera.mjpeg", 90)
         microphone = write_microphone(tmp_path / "microphone.wav", 550)
@@ -93,6 +93,10 @@ def test_a_browser_in_the_room(tmp_path: Path) -> None:
                 await page.click("leave")
                 await session.until(lambda: me not in session.here)
                 assert await page.evaluate("document.title") == "Test call (recorded)"
+                heard = (
+                    "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
+                )
+                assert "/notice.wav" in await page.evaluate(heard)
                 assert page.complaints == []
 
     async def within() -> None:

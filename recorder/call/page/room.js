@@ -6,6 +6,7 @@ const people = new Map();
 let socket = null;
 let me = null;
 let media = null; // { stream, connection, session } while the camera is sent
+let spoken = false; // whether the notice is to be heard once
 let agreed = false; // what this person said last
 let starting = false;
 let turn = 0; // rises with every change of mind, so that a camera that comes late is not sent
@@ -60,6 +61,8 @@ function heard(message) {
     people.set(message.id, message.name + " (you)");
     list();
     enable(true);
+    if (spoken) new Audio("/notice.wav").play().catch(() => undefined);
+    spoken = false;
     show("You are here and not recorded. Your camera is off. It is not sent before you say yes.");
   } else if (message.type === "person") {
     people.set(message.id, me && message.id === me.id ? message.name + " (you)" : message.name);
@@ -189,5 +192,6 @@ fetch("/notice").then((answer) => answer.json()).then((notice) => {
   part("what").textContent = notice.what;
   part("silence").textContent = notice.silence;
   part("young").textContent = notice.young;
+  spoken = notice.spoken;
   part("join").disabled = false;
 });

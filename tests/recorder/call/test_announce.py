@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import wave
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from recorder.call.announce import notice_sound, speak_notice
+from recorder.call.announce import as_wav, notice_sound, speak_notice
 from recorder.call.notice import NoticeTexts
 from redaction.audio.speak import RATE, HibariSynthesizer, Speech
 from redaction.errors import OffrecordError
@@ -46,6 +48,15 @@ def test_the_notice_is_spoken_once() -> None:
         return [int(np.abs((await track.recv()).to_ndarray()).max()) for _ in range(4)]
 
     assert asyncio.run(test()) == [1000, 1000, 0, 0]
+
+
+def test_the_notice_as_a_file() -> None:
+    """A page gets what was spoken, sample for sample, as a WAV file."""
+    spoken = speak_notice(TEXTS, Voice())
+    with wave.open(io.BytesIO(as_wav(spoken))) as file:
+        assert (file.getframerate(), file.getnchannels()) == (48_000, 1)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767
+    assert np.abs(samples - spoken).max() < 1e-4
 
 
 @pytest.mark.slow

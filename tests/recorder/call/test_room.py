@@ -435,6 +435,9 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
                 notice = await answer.json()
                 assert "90 days" in notice["what"]
                 assert "under 18" in notice["young"]
+                assert notice["spoken"] is False
+            async with http.get(urljoin(url, "/notice.wav")) as answer:
+                assert answer.status == 404
             async with http.get(urljoin(url, "/..%2froom.py")) as answer:
                 assert answer.status == 404
 
