@@ -26,6 +26,8 @@ from aiortc import (
     RTCRtpTransceiver,
 )
 from aiortc.codecs import is_rtx
+from aiortc.exceptions import InternalError as AiortcError
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
@@ -50,7 +52,7 @@ from recorder.call.codecs import accepted
 from recorder.call.stats import Reception
 from redaction.errors import InternalError
 
-__all__ = ["MediaConnection", "MediaReceiver", "RtpSink", "check_hooks"]
+__all__ = ["REFUSALS", "MediaConnection", "MediaReceiver", "RtpSink", "check_hooks"]
 
 PINNED: Final = "1.16.0"
 _HOOKS: Final[tuple[tuple[type, tuple[str, ...]], ...]] = (
@@ -80,6 +82,21 @@ _HOOKS: Final[tuple[tuple[type, tuple[str, ...]], ...]] = (
     (RtpRouter, ("route_rtp", "route_rtcp", "register_receiver", "unregister_receiver")),
     (IceConnection, ("get_component_candidates",)),
 )
+REFUSALS: Final = (
+    ValueError,
+    AssertionError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    OSError,
+    RuntimeError,  # StopIteration within a coroutine: a parameter of a format that is not there
+    AiortcError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+"""What aiortc raises on a description that it cannot use."""
 MAX_SOURCES: Final = 32
 """SSRCs remembered for one connection; the oldest are forgotten first."""
 SOURCE_SILENT: Final = 0.3

@@ -17,7 +17,7 @@ import aiohttp
 from aiortc import RTCSessionDescription
 
 from recorder.call.clock import CallClock
-from recorder.call.connection import MediaConnection
+from recorder.call.connection import REFUSALS, MediaConnection
 from recorder.call.contract import CallObserver, Ended, LiveKind
 from recorder.call.description import BadDescription
 from recorder.call.janus_link import JanusLink, LinkLost
@@ -407,8 +407,8 @@ class JanusSource:
                 return  # a room without a place for another publisher: the bot is in the list of people only
             await connection.setRemoteDescription(RTCSessionDescription(answer.jsep_sdp, "answer"))
             await asyncio.get_running_loop().create_future()
-        except (LinkLost, ValueError, AssertionError, AttributeError, OSError):
-            return
+        except (LinkLost, *REFUSALS):
+            return  # the bot is in the list of people only
         finally:
             await connection.close()
 

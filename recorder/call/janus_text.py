@@ -11,7 +11,7 @@ from typing import Final
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 
-from recorder.call.connection import MediaConnection
+from recorder.call.connection import REFUSALS, MediaConnection
 from recorder.call.description import BadDescription, offered
 from recorder.call.janus_link import JanusLink
 from recorder.call.janus_protocol import Feed
@@ -164,7 +164,7 @@ class TextChannel:
             self._channel.on("close", self._over.set)
             self._connection.on("connectionstatechange", self._state_changed)
             await self._connection.setLocalDescription(await self._connection.createAnswer())
-        except (BadDescription, ValueError, AssertionError, AttributeError, KeyError, OSError):
+        except (BadDescription, *REFUSALS):
             return False
         answer = ("answer", self._connection.localDescription.sdp)
         acknowledged = await self._link.ask(self._handle, {"request": "ack"}, jsep=answer)

@@ -27,6 +27,9 @@ NACK_AFTER: Final = 0.015
 NACK_AGAIN: Final = 0.1
 NACK_TIMES: Final = 6
 NACK_MAX: Final = 128
+REPAIR_PACKETS: Final = 200
+REPAIR_TIME: Final = 2 * 90000
+"""Holes larger than this, in packets or in RTP time, are not asked for again: a key frame is sooner there."""
 PICTURE_PATIENCE: Final = 0.6
 """Seconds after which a missing packet of a picture is given up, and a key frame asked for."""
 
@@ -181,6 +184,7 @@ class FrameAssembler:
         self._blind = True
         self._after_loss = False
         self._strays = 0
+        self._stamp = 0  # RTP time of the highest number
 
     @property
     def blind(self) -> bool:
@@ -198,13 +202,17 @@ class FrameAssembler:
             self.forget()
             whole, highest = self._numbers.whole(packet.number), None
         self._strays = 0
+        if highest is not None and whole - highest > 1 and self._beyond_repair(packet, whole - highest):
+            self.forget()
+            whole, highest = self._numbers.whole(packet.number), None
         self._missing.pop(whole, None)
         if whole in self._packets or (not self._blind and whole < self._next):
             return []
         if highest is not None:
             for number in range(highest + 1, whole):
                 self._missing[number] = _Missing(packet.arrival)
-        self._numbers.highest = whole if highest is None else max(highest, whole)
+        if highest is None or whole > highest:
+            self._numbers.highest, self._stamp = whole, packet.timestamp
         self._packets[whole] = packet
         if self._blind and self._begins_keyframe(packet.payload):
             self._begin(whole)
@@ -254,6 +262,10 @@ class FrameAssembler:
     def lose(self) -> None:
         """A picture that was handed on could not be used: go on with the next key frame."""
         self._blind, self._after_loss = True, True
+
+    def _beyond_repair(self, packet: MediaPacket, step: int) -> bool:
+        passed = (packet.timestamp - self._stamp) & 0xFFFFFFFF
+        return step > REPAIR_PACKETS or REPAIR_TIME < passed < 2**31
 
     def _begin(self, whole: int) -> None:
         self._blind = False

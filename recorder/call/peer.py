@@ -8,11 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from aiortc import RTCSessionDescription
-from aiortc.exceptions import InternalError as AiortcError
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from recorder.call.clock import CallClock, SenderClock
-from recorder.call.connection import MediaConnection, MediaReceiver
+from recorder.call.connection import REFUSALS, MediaConnection, MediaReceiver
 from recorder.call.contract import CallObserver, LiveKind
 from recorder.call.description import BadDescription, Section, answer_with, offered, settle_answer, without
 from recorder.call.stats import QualityMeter
@@ -24,21 +22,6 @@ DEFAULT_KINDS: Final = (LiveKind.CAMERA, LiveKind.SCREEN, LiveKind.MICROPHONE)
 TICK: Final = 0.025
 CONNECT_TIMEOUT: Final = 20.0
 CLOSE_TIMEOUT: Final = 5.0
-_REFUSALS: Final = (
-    ValueError,
-    AssertionError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    OSError,
-    RuntimeError,  # StopIteration within a coroutine: a parameter of a format that is not there
-    AiortcError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-)
-"""What aiortc raises on a description that it cannot use."""
 
 
 class PeerEnd(StrEnum):
@@ -117,7 +100,7 @@ class Peer:
                 RTCSessionDescription(without(offer_sdp, sections, mids), "offer")
             )
             await self._connection.setLocalDescription(await self._connection.createAnswer())
-        except _REFUSALS:
+        except REFUSALS:
             raise BadDescription("the offer cannot be used") from None
         self._attach([kept[mid] for mid in mids])
         return answer_with(self._connection.localDescription.sdp, sections, mids)
@@ -144,7 +127,7 @@ class Peer:
         settled = settle_answer(answer_sdp, self._offer)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(settled, "answer"))
-        except _REFUSALS:
+        except REFUSALS:
             raise BadDescription("the answer cannot be used") from None
 
     def receive(self, wanted: bool) -> None:

@@ -197,3 +197,24 @@ def test_memory_is_bounded_when_no_key_frame_ever_comes() -> None:
         frames.due(n / 30)
     assert len(frames._packets) <= 4096
     assert len(frames._missing) <= 4096
+
+
+@pytest.mark.parametrize("gap", [250, 100])
+def test_a_long_hole_is_not_asked_for_again(gap: int) -> None:
+    """After a hole of 200 packets, or of two seconds, nothing of it is asked for; a key frame is, at once."""
+    packets = packets_of(200, every=1000, size=1)[:20]
+    late = [
+        MediaPacket(
+            (p.number + gap) & 0xFFFF, p.timestamp + gap * 3000, p.payload, True, p.arrival + gap / 30
+        )
+        for p in packets[1:]
+    ]
+    frames = FrameAssembler(lambda payload: payload[:1] == b"K")
+    shown = [frame for packet in packets for frame in frames.add(packet)]
+    assert len(shown) == 20
+    assert [frame for packet in late[20 - 1 :] for frame in frames.add(packet)] == []
+    for packet in late:
+        frames.add(packet)
+    wants, _ = frames.due(late[-1].arrival + 0.05)
+    assert wants.keyframe
+    assert wants.again == ()
