@@ -390,6 +390,24 @@ def test_a_lost_connection_is_a_leave() -> None:
     run(test)
 
 
+def test_a_silent_connection_is_a_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who no longer answers the heartbeat, as behind a dead network, has left."""
+    monkeypatch.setattr(room_module, "_HEARTBEAT_S", 0.4)
+
+    async def test() -> None:
+        async with open_room() as (_, session, url), aiohttp.ClientSession() as http:
+            address, headers = urljoin(url, "/signals"), {"Origin": url.rstrip("/")}
+            async with (
+                http.ws_connect(address, headers=headers, autoping=False) as dead,
+                guest(url, "Bob") as bob,
+            ):
+                await dead.send_json({"type": "join", "name": "Dead"})
+                await session.until(lambda: len(session.here) == 2)
+                await session.until(lambda: session.here == {bob.id})
+
+    run(test)
+
+
 def test_closing_tells_everybody() -> None:
     """When the room closes, participants are told, have left, and `run` returns that the call is over."""
 
