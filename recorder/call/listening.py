@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,6 +96,20 @@ class Address:
         return context
 
 
+class _Wordless(logging.Filter):
+    """Cuts what the web server logs down to the kind of error: requests and tracebacks may carry words of people."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else "refused"
+        record.msg, record.args = f"A web request failed ({kind}).", ()
+        record.exc_info, record.exc_text, record.stack_info = None, None, None
+        return True
+
+
+_LOGGER: Final = logging.getLogger(__name__)
+_LOGGER.addFilter(_Wordless())
+
+
 def refusal(status: int, sentence: str, **headers: str) -> web.Response:
     """Return a refusal in plain words; it repeats nothing of the request."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -123,7 +138,9 @@ async def listening(application: web.Application, address: Address) -> AsyncIter
     """
     context = address.context()
     application.on_response_prepare.append(_harden)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    runner = web.AppRunner(
+        application, access_log=None, handle_signals=False, shutdown_timeout=2.0, logger=_LOGGER
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, address.host, address.port, ssl_context=context, backlog=256)

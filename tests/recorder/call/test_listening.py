@@ -104,6 +104,30 @@ def test_tls(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_no_request_reaches_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither a malformed request nor a handler's own failure puts words into a log; the failure's kind is told."""
+
+    async def fails(_request: web.Request) -> web.Response:
+        raise ValueError("marker of a person")
+
+    async def run() -> None:
+        application = web.Application()
+        application.router.add_get("/fails", fails)
+        async with listening(application, Address()) as url, aiohttp.ClientSession() as http:
+            answer = await http.get(url + "/fails")
+            assert answer.status == 500
+            assert "marker" not in await answer.text()
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+            writer.write(b"GET /marker HTTP/1.1\r\nmarker\x00: marker\r\n\r\n")
+            await reader.read()
+            writer.close()
+
+    caplog.set_level("DEBUG")
+    asyncio.run(run())
+    assert "ValueError" in caplog.text
+    assert "marker" not in caplog.text
+
+
 def test_every_answer_is_hardened() -> None:
     """Errors too carry the content policy, and none tells which software answers."""
 
