@@ -30,12 +30,14 @@ class NoticeTexts:
         retention_days: how long it is kept.
         redacted: what is taken out before anything is stored.
         silence: what no answer means.
+        voices_kept: voices are changed only.
     """
 
     purpose: str
     retention_days: int
     redacted: str
     silence: str
+    voices_kept: bool = False
 
     @classmethod
     def of(cls, policy: Policy) -> NoticeTexts:
@@ -45,7 +47,8 @@ class NoticeTexts:
             f"{_FACES[policy.faces.method]}, names and numbers are removed, {_VOICES[policy.voice.method]}"
         )
         days = policy.purpose.retention_days
-        return cls(policy.purpose.name.replace("-", " "), days, taken, silent)
+        kept = policy.voice.method == "disguise"
+        return cls(policy.purpose.name.replace("-", " "), days, taken, silent, kept)
 
     @property
     def what(self) -> str:
@@ -81,12 +84,8 @@ class NoticeTexts:
     @property
     def tile(self) -> tuple[str, ...]:
         """The lines of the image tile."""
-        return (
-            "This call is recorded",
-            "without faces, names and voices",
-            self.silence,
-            "See the chat to answer",
-        )
+        without = "without faces and names" if self.voices_kept else "without faces, names and voices"
+        return ("This call is recorded", without, self.silence, "See the chat to answer")
 
     @property
     def agreed(self) -> str:
@@ -108,7 +107,7 @@ class NoticeTexts:
     @property
     def later(self) -> str:
         """After too many changes."""
-        return "That were too many changes; you are not recorded. Please try again in a minute."
+        return "Those were too many changes; you are not recorded. Please try again in a minute."
 
     @property
     def hint(self) -> str:

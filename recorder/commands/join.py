@@ -166,8 +166,10 @@ def open_call(
         return _room(untrusted_url, policy, tls), "room"
     if kind == "janus":
         from recorder.call.janus import JanusSource
+        from recorder.call.notice import NoticeTexts
 
-        return JanusSource(untrusted_url, name=policy.call.name, pin=pin, token=token), "janus"
+        tile = NoticeTexts.of(policy).tile
+        return JanusSource(untrusted_url, name=policy.call.name, pin=pin, token=token, tile=tile), "janus"
     from recorder.call.whep import WhepSource
 
     return WhepSource(untrusted_url, bearer=token), "whep"

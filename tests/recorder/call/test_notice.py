@@ -34,6 +34,7 @@ def test_the_notice_is_complete(default: str, method: str) -> None:
     assert f"No answer means {'no' if default == 'deny' else 'yes'}." in text
     assert ("not make them anonymous" in text) == (method == "disguise")
     assert len(text) < 1000
+    assert ("voices" in NoticeTexts.of(policy).tile[1]) == (method != "disguise")
 
 
 def test_the_tile_is_plain_ascii() -> None:
