@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from recorder.bundle.manifest import Manifest
+from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import Transcript
 from recorder.call.receipts import Receipts
 from redaction.policy import Policy
@@ -26,6 +27,7 @@ SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "transcript": Transcript,
     "policy": Policy,
     "receipts": Receipts,
+    "quality": Quality,
 }
 
 NOTES: Final = {

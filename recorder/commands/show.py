@@ -68,6 +68,12 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
             or "nothing found",
         ),
     ]
+    if manifest.participants is not None:
+        people = manifest.participants
+        others = "" if people.not_recorded is None else f", {people.not_recorded} not recorded"
+        facts.append(
+            ("call", f"{people.recorded} recorded{others}: {', '.join(entry.id for entry in people.people)}")
+        )
     if video.frames:
         facts.append(
             (
