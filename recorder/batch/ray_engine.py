@@ -50,6 +50,8 @@ _OBJECT_STORE_BYTES: Final = 80 << 20
 """The least that Ray accepts: nothing is put there."""
 _LOOK_EVERY_S: Final = 5.0
 _CLOSE_S: Final = 70.0
+_PLACING_S: Final = 15.0
+"""An actor with a place answers sooner."""
 _LAST_WORDS_S: Final = 5.0
 _LONGEST_FOLDER: Final = 20
 """Characters of the temporary folder below which the paths of Ray's sockets stay within the 107 of unix(7)."""
@@ -207,6 +209,7 @@ class RayEngine:
         """Return what has happened, waiting at most that long for the first of it."""
         import ray
 
+        self._move_waiting()
         happenings: list[Happening] = [*self._ended]
         self._ended.clear()
         calls: dict[Any, _Seat] = {seat.call: seat for seat in self._seats if seat.call is not None}
@@ -287,6 +290,17 @@ class RayEngine:
     def _named(self, seat: _Seat, said: bytes) -> list[Happening]:
         return [item.model_copy(update={"worker": seat.name}) for item in _HAPPENINGS.validate_json(said)]
 
+    def _move_waiting(self) -> None:
+        """Give items whose actor finds no place to idle ones, which may hold just that place."""
+        late = time.monotonic() - _PLACING_S
+        idle = [seat for seat in self._seats if seat.item is None]
+        for seat in [seat for seat in self._seats if seat.item and not seat.answered and seat.began < late]:
+            if not idle or seat.item is None:
+                return
+            _end(seat)
+            self._seats.remove(seat)
+            self._give(seat.item, idle.pop())
+
     def _give_up_waiting(self) -> list[Happening]:
         """Give up items whose actor found no place in time."""
         late = time.monotonic() - self._placement.start_s
@@ -328,7 +342,7 @@ def _reason(error: Exception | None, seat: _Seat) -> str:
     if error is None:
         return "No machine of the cluster had room for its worker in time."
     if not seat.answered:
-        return "Its worker could not be started; is the same version of offrecord on every node?"
+        return "Its worker was lost as it started; is the same version of offrecord on every node?"
     return f"The machine or process of its worker was lost ({type(error).__name__})."
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from recorder.batch import ray_engine
 from recorder.batch.contract import JobSpec, Limits, Outcome, OutcomeState, WorkItem
 from recorder.batch.ray_engine import Placement, RayEngine
 from redaction.errors import InternalError, UsageError
@@ -150,6 +151,18 @@ def test_an_actor_without_a_place(engines: Callable[..., RayEngine]) -> None:
     assert [item.reason for item in lost] == ["No machine of the cluster had room for its worker in time."]
 
 
+def test_an_item_without_a_place_goes_to_an_idle_actor(
+    engines: Callable[..., RayEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item whose actor finds no place is done by one that has become idle, and holds that place."""
+    monkeypatch.setattr(ray_engine, "_PLACING_S", 3.0)
+    engine = engines(jobs=3)
+    outcomes = _drive(engine, _items("published", "published", "published"))
+    assert {outcome.state for outcome in outcomes.values()} == {OutcomeState.PUBLISHED}
+    assert {outcome.worker for outcome in outcomes.values()} < {"r1", "r2", "r3"}
+    assert len(_tries(tmp_path)) == 3
+
+
 def test_an_actor_that_is_killed(engines: Callable[..., RayEngine], tmp_path: Path) -> None:
     """Kill -9 of an actor loses its item; the next item finds a new actor."""
     engine = engines(jobs=1)
@@ -229,6 +242,7 @@ def _outcomes(engine: RayEngine, *, seconds: float = 60) -> list[Outcome]:
 _EMBEDDED = """
 import os, sys
 from pathlib import Path
+from recorder.batch import ray_engine
 from recorder.batch.contract import JobSpec, Limits, Outcome, WorkItem
 from recorder.batch.ray_engine import Placement, RayEngine
 from redaction.policy import Policy
