@@ -2,6 +2,7 @@
 
     python -m benchmarks.batch                       two workers against one, and one against single runs
     python -m benchmarks.batch --plan 10000          plan and resume that many tiny entries
+    python -m benchmarks.batch --ray --rounds 2      the same two workers through an embedded Ray against local ones
 
 Recordings are cut from the sample call (a real face, intelligible speech). Run it on a machine that does nothing else.
 """
@@ -44,10 +45,13 @@ def main() -> None:
         "--rounds", type=int, default=1, help="one and two workers in turn; the fastest of each counts"
     )
     parser.add_argument("--plan", type=int, default=0, help="only plan so many entries")
+    parser.add_argument("--ray", action="store_true", help="only compare two workers with two through Ray")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.plan:
             plan(Path(folder), arguments.plan)
+        elif arguments.ray:
+            overhead_of_ray(Path(folder), arguments.recordings, arguments.seconds, arguments.rounds)
         else:
             throughput(Path(folder), arguments.recordings, arguments.seconds, arguments.rounds)
 
@@ -102,6 +106,28 @@ def throughput(folder: Path, recordings: int, seconds: float, rounds: int) -> No
             f"{name}: {100 * (best[name].cpu / single.cpu - 1):+.1f} % CPU, "
             f"{100 * (best[name].wall / single.wall - 1):+.1f} % wall against single runs"
         )
+
+
+def overhead_of_ray(folder: Path, recordings: int, seconds: float, rounds: int) -> None:
+    """Compare two local workers with two actors; Ray's own processes are no children, so only wall time tells."""
+    source = folder / "source"
+    source.mkdir()
+    call = make_call().path
+    for number in range(recordings):
+        cut(call, source / f"{number:02d}.mp4", start=2.0 * (number % 5), seconds=seconds)
+    print(
+        f"{recordings} recordings of {seconds:.0f} s, 720p, a face and speech; load {os.getloadavg()[0]:.1f}"
+    )
+    best: dict[str, float] = {}
+    for round_ in range(rounds):
+        for engine in ("local", "ray"):
+            flags = ["--engine", engine, "--jobs", "2", "--threads", "1", "--quiet"]
+            out = folder / f"out-{engine}-{round_}"
+            wall = timed([sys.executable, "-m", "recorder.cli", "batch", str(source), str(out), *flags]).wall
+            print(f"{engine:6} {wall:7.1f} s wall; load {os.getloadavg()[0]:.1f}")
+            best[engine] = min(wall, best.get(engine, wall))
+    more = best["ray"] - best["local"]
+    print(f"Ray takes {more:+.1f} s more, {100 * more / best['local']:+.1f} %")
 
 
 def cut(call: Path, target: Path, *, start: float, seconds: float) -> None:
