@@ -99,7 +99,7 @@ def estimate(options: Options) -> Estimate:
         )
         store.choose(_TRIED, at_random=True)
         items = [item for _ in range(_TRIED) if (item := store.claim()) is not None]
-    size, spec = size_and_spec(options, destination.state)
+    size, spec = size_and_spec(options, destination.state, at_most=planned.to_do)
     nowhere = Path(tempfile.mkdtemp(prefix="offrecord-"))
     try:
         outcomes = _try(items, spec.model_copy(update={"destination": str(nowhere), "state": nowhere}), size)
@@ -110,7 +110,7 @@ def estimate(options: Options) -> Estimate:
 
 def _try(items: list[WorkItem], spec: JobSpec, size: Size) -> list[tuple[WorkItem, Outcome]]:
     """Redact items one after another, the smallest first, for it also loads the models; stop when time is up."""
-    supervisor = Supervisor(spec, name="w1", tell=lambda _: None, cores=size.cores[0])
+    supervisor = Supervisor(spec, name="w1", tell=lambda _: None, cores=size.cores[0] if size.cores else ())
     timer = threading.Timer(_BUDGET_S, supervisor.stop)
     timer.daemon = True
     timer.start()

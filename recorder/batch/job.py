@@ -25,6 +25,8 @@ from redaction.policy import Policy
 __all__ = ["Finished", "Options", "expire", "links_to_bundles", "run_job", "size_and_spec"]
 
 _GIB: Final = 1 << 30
+_CLUSTER_BYTES: Final = 5 << 29
+"""What a worker of a cluster may take unless said otherwise, 2.5 GiB: twice what 720p needs."""
 _NODE_SHARE_GIB: Final = 2
 """What a worker asks of a cluster's node. Source: README, Figures (1.14 GB at 720p), with room for larger pictures."""
 
@@ -72,15 +74,23 @@ class Finished:
     sources_kept: int
 
 
-def size_and_spec(options: Options, state: Path) -> tuple[Size, JobSpec]:
+def size_and_spec(options: Options, state: Path, *, at_most: int | None = None) -> tuple[Size, JobSpec]:
     """Divide the machine and say what every worker must know.
+
+    Args:
+        options: the operator's choice.
+        state: the destination's folder for what is local.
+        at_most: number of recordings to do.
 
     Raises:
         UsageError: the number of workers is out of range, or the scratch folder is none.
     """
     if options.scratch is not None and not options.scratch.is_dir():
         raise UsageError("The scratch folder does not exist; name one that only you may read.")
-    size = size_up(options.jobs, threads=options.threads)
+    if options.engine == "ray":  # what this machine has says nothing about the cluster
+        size = Size(options.jobs or 1, options.threads or 1, _CLUSTER_BYTES, ())
+    else:
+        size = size_up(options.jobs, threads=options.threads, at_most=at_most)
     # What this machine has free says nothing of a cluster's nodes.
     share = _NODE_SHARE_GIB * _GIB if options.engine == "ray" else size.memory_bytes
     memory = int(options.memory_gib * _GIB) if options.memory_gib else share
@@ -123,7 +133,7 @@ def run_job(
     destination = open_destination(options.destination)
     sources = open_sources(options.source)
     key = destination.key()
-    size, spec = size_and_spec(options, destination.state)
+    size_and_spec(options, destination.state)  # a wrong option is told before anything is planned
     with Store(destination.state, create=True) as store:
         store.begin(job_digest(options.policy, models, key=key))
         try:
@@ -146,8 +156,8 @@ def run_job(
                 cancellation=cancellation,
                 delete_source=options.delete_source,
             )
-            to_do = store.counts(mine=True).left
-            made = _engine(options, spec, size, engine, at_most=to_do)
+            size, spec = size_and_spec(options, destination.state, at_most=store.counts(mine=True).left)
+            made = _engine(options, spec, size, engine)
             watcher.planned(planned, made.slots)
             counts = driver.run(made)
         finally:
@@ -161,8 +171,6 @@ def _engine(
     spec: JobSpec,
     size: Size,
     given: Callable[[JobSpec, Size], Engine] | None,
-    *,
-    at_most: int,
 ) -> Engine:
     if given is not None:
         return given(spec, size)
@@ -171,8 +179,7 @@ def _engine(
 
         placement = Placement(cpus=spec.threads, memory_bytes=spec.limits.memory_bytes)
         return RayEngine(spec, placement, address=options.address, jobs=options.jobs)
-    fewer = max(1, min(size.jobs, at_most))
-    return LocalEngine(spec, Size(fewer, size.threads, size.memory_bytes, size.cores[:fewer]))
+    return LocalEngine(spec, size)
 
 
 def links_to_bundles(destination: DestinationStore) -> str:

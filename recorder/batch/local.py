@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ _WORKER_BYTES: Final = 3 << 29
 _KEPT_FREE: Final = 0.1
 """Share of the free memory that is left to the system."""
 _MOST_JOBS: Final = 256
+_MOST_THREADS: Final = 4
+"""Threads of one detector; more only wait for each other, and picture and sound run side by side anyway."""
+_IDLE_S: Final = 3.0
+"""A worker idle for so long tells that there is no more work, so its cores help the others."""
 _OUTBOX: Final = 4096
 _CGROUP: Final = Path("/sys/fs/cgroup")
 
@@ -43,12 +48,13 @@ class Size:
     cores: tuple[tuple[int, ...], ...]
 
 
-def size_up(jobs: int | None = None, *, threads: int | None = None) -> Size:
+def size_up(jobs: int | None = None, *, threads: int | None = None, at_most: int | None = None) -> Size:
     """Divide this machine's cores and free memory among workers.
 
     Args:
         jobs: number of workers; None takes as many as cores and memory carry.
-        threads: of each worker; None shares the cores out. Each worker keeps to that many cores.
+        threads: cores of each worker; None shares them out.
+        at_most: no more workers than there are recordings; each then has more of the machine.
 
     Raises:
         UsageError: the number of workers is out of range.
@@ -59,6 +65,8 @@ def size_up(jobs: int | None = None, *, threads: int | None = None) -> Size:
         jobs = max(1, min(len(cores), memory // _WORKER_BYTES))
     if not 1 <= jobs <= _MOST_JOBS:
         raise UsageError(f"The number of workers must lie between 1 and {_MOST_JOBS}.")
+    if at_most is not None:
+        jobs = max(1, min(jobs, at_most))
     share = threads or max(1, len(cores) // jobs)
     whole = tuple(
         tuple(cores[(first + step) % len(cores)] for step in range(min(share, len(cores))))
@@ -126,6 +134,9 @@ class LocalEngine:
         self._slots = size.jobs
         self._under_way = 0
         self._closed = False
+        self._spread = False
+        self._all_busy = time.monotonic()
+        self._cores = size.cores
         self._supervisors = [
             Supervisor(job, name=f"w{number}", tell=self._tell, cores=cores, module=module)
             for number, cores in enumerate(size.cores, start=1)
@@ -152,10 +163,14 @@ class LocalEngine:
             raise InternalError("A recording was given to an engine whose workers are all busy.")
         self._under_way += 1
         self._inbox.put_nowait(item)
+        if self._under_way == self._slots:
+            self._share_out(spread=False)
 
     def poll(self, timeout_s: float) -> Sequence[Happening]:
         """Return what has happened, waiting at most that long for the first of it."""
         happenings: list[Happening] = []
+        if self._under_way < self._slots and time.monotonic() - self._all_busy > _IDLE_S:
+            self._share_out(spread=True)
         try:
             happenings.append(self._outbox.get(timeout=max(0.001, timeout_s)))
             while len(happenings) < _OUTBOX:
@@ -164,6 +179,16 @@ class LocalEngine:
             pass
         self._under_way -= sum(isinstance(item, Outcome) for item in happenings)
         return happenings
+
+    def _share_out(self, *, spread: bool) -> None:
+        """Give every worker its own cores while all are busy, and every core when some have nothing to do."""
+        if not spread:
+            self._all_busy = time.monotonic()
+        if spread != self._spread:
+            self._spread = spread
+            every = tuple(sorted({core for cores in self._cores for core in cores}))
+            for supervisor, cores in zip(self._supervisors, self._cores, strict=True):
+                supervisor.confine(every if spread else cores)
 
     def close(self, *, now: bool) -> None:
         """End the workers; with `now` they give up what they do."""

@@ -15,21 +15,20 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
 from recorder.batch.contract import Found, Outcome, OutcomeState, WorkItem
+from recorder.batch.database import boot_id, change, failures, prepare, started
+from recorder.batch.records import Counts, Planned, Record, RecordState, item_id
 from redaction.errors import ExitCode, StorageFailed, UsageError
 
 __all__ = ["MOST_TRIES", "Counts", "Planned", "Record", "RecordState", "Store", "item_id"]
 
 MOST_TRIES: Final = 2
 """How often a recording that ends its worker, or whose bundle cannot be stored, is tried in one run."""
-_SCHEMA_VERSION: Final = 1
 _BATCH: Final = 2000
 _SILENT_S: Final = 300.0
 """A job of another machine that has not been heard of for so long is dead."""
@@ -39,114 +38,6 @@ _COLUMNS: Final = (
     "id", "source", "size", "version", "state", "tries", "status", "reason", "seconds", "media_seconds", "bundle",
     "claimed", "figures", "attention", "source_deleted",
 )  # fmt: skip
-_SCHEMA: Final = """
-CREATE TABLE recordings (
-    id TEXT PRIMARY KEY, source TEXT NOT NULL, size INTEGER NOT NULL, version TEXT NOT NULL,
-    spec TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, owner INTEGER, claimed REAL NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-    seconds REAL NOT NULL DEFAULT 0, media_seconds REAL NOT NULL DEFAULT 0, bundle TEXT NOT NULL DEFAULT '',
-    worker TEXT NOT NULL DEFAULT '', figures TEXT NOT NULL DEFAULT '{}', attention TEXT NOT NULL DEFAULT '[]',
-    changed REAL NOT NULL DEFAULT 0, source_deleted INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE INDEX by_source ON recordings(source);
-CREATE INDEX by_state ON recordings(state, digest, tries, size DESC);
-CREATE TABLE listed (job INTEGER NOT NULL, id TEXT NOT NULL, chosen INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (job, id))
-WITHOUT ROWID;
-CREATE TABLE jobs (
-    job INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL,
-    pid INTEGER NOT NULL, pid_started TEXT NOT NULL, started REAL NOT NULL, heard REAL NOT NULL, ended REAL
-);
-"""
-
-
-class RecordState(StrEnum):
-    """Where a recording stands. A job is done when none is pending or running."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    PUBLISHED = "published"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    """Was published; its bundle was deleted when its time had come."""
-    SUPERSEDED = "superseded"
-    """Was published; its source changed since, and the bundle of what it is now took its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One recording of the plan; `source` is personal."""
-
-    id: str
-    source: str = field(repr=False)
-    size: int
-    version: str = field(repr=False)
-    state: RecordState
-    tries: int
-    status: int
-    reason: str
-    seconds: float
-    media_seconds: float
-    bundle: str
-    claimed: float
-    figures: dict[str, float]
-    attention: tuple[str, ...]
-    source_deleted: bool
-
-    @property
-    def item(self) -> WorkItem:
-        """The recording as work."""
-        return WorkItem(source=self.source, size=self.size, version=self.version, id=self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What a plan came to.
-
-    Attributes:
-        listed: recordings found, and `bytes_listed` their size.
-        new: never seen here.
-        changed: seen, but under another policy or other models, or their bundle is gone.
-        kept: published and verified under the same digests.
-        refused: refused before under the same digests; `retry` tries them again.
-        elsewhere: in the hands of another job that is running.
-        to_do: pending in this job.
-    """
-
-    listed: int
-    bytes_listed: int
-    new: int
-    changed: int
-    kept: int
-    refused: int
-    elsewhere: int
-    to_do: int
-    bytes_to_do: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many recordings of a job, or of the whole destination, stand where."""
-
-    states: dict[RecordState, int]
-    media_seconds: float
-    seconds: float
-    bytes_done: int
-    bytes_to_do: int
-
-    def of(self, *states: RecordState) -> int:
-        """Return how many are in these states."""
-        return sum(self.states.get(state, 0) for state in states)
-
-    @property
-    def left(self) -> int:
-        """How many are neither published nor refused."""
-        return self.of(RecordState.PENDING, RecordState.RUNNING)
-
-
-def item_id(found: Found, key: bytes) -> str:
-    """Derive a recording's id from what it is: the same wherever and whenever it is listed, and telling nobody."""
-    text = json.dumps([found.source, found.size, found.version]).encode()
-    return hmac.new(key, b"offrecord recording\0" + text, hashlib.sha256).hexdigest()[:16]
 
 
 class Store:
@@ -165,7 +56,7 @@ class Store:
         place = folder / "batch.sqlite"
         if not create and not place.exists():
             raise UsageError("There was no batch at that destination; name the folder that a batch wrote to.")
-        with _failures():
+        with failures():
             if create:
                 os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._use(sqlite3.connect(place, timeout=60, isolation_level=None), create=create)
@@ -174,7 +65,7 @@ class Store:
     def rehearse(cls, folder: Path) -> Self:
         """Return a copy in memory of the store in a folder, or an empty one, that nobody else sees."""
         store, place = cls.__new__(cls), folder / "batch.sqlite"
-        with _failures():
+        with failures():
             copy = sqlite3.connect(":memory:", isolation_level=None)
             if place.exists():
                 with closing(sqlite3.connect(place, timeout=60)) as original:
@@ -185,17 +76,7 @@ class Store:
 
     def _use(self, db: sqlite3.Connection, *, create: bool) -> None:
         self._db, self._job, self._digest = db, 0, ""
-        db.execute("PRAGMA temp_store = MEMORY")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA journal_mode = TRUNCATE")
-        with self._change():
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == 0 and create:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            elif version != _SCHEMA_VERSION:
-                raise StorageFailed("The store of this destination was made by another version of offrecord.")
+        prepare(db, create=create)
 
     def __enter__(self) -> Self:
         return self
@@ -216,7 +97,7 @@ class Store:
         Raises:
             UsageError: a running job works on this destination under another digest.
         """
-        with self._change():
+        with change(self._db):
             self._release_dead()
             others = self._db.execute("SELECT digest FROM jobs WHERE ended IS NULL").fetchall()
             if any(other != digest for (other,) in others):
@@ -227,7 +108,7 @@ class Store:
             now, pid = time.time(), os.getpid()
             cursor = self._db.execute(
                 "INSERT INTO jobs (digest, host, boot, pid, pid_started, started, heard) VALUES (?,?,?,?,?,?,?)",
-                (digest, socket.gethostname(), _boot(), pid, _started(pid), now, now),
+                (digest, socket.gethostname(), boot_id(), pid, started(pid), now, now),
             )
             self._job, self._digest = cursor.lastrowid or 0, digest
             self._db.execute("DELETE FROM listed WHERE job IN (SELECT job FROM jobs WHERE ended IS NOT NULL)")
@@ -245,16 +126,16 @@ class Store:
             retry: try again what was refused before.
         """
         mark = hmac.new(key, spec.encode(), hashlib.sha256).hexdigest()[:16]
-        with _failures():
+        with failures():
             known = self._one("SELECT count(*) FROM recordings")
             self._db.execute("CREATE TEMP TABLE IF NOT EXISTS present (name TEXT PRIMARY KEY) WITHOUT ROWID")
             self._db.execute("DELETE FROM present")
             self._db.executemany("INSERT OR IGNORE INTO present VALUES (?)", ((name,) for name in present))
         items = iter(found)
         while rows := [(item_id(item, key), item) for item in islice(items, _BATCH)]:
-            with self._change():  # a listing may be slow, and another job must not wait for the end of it
+            with change(self._db):  # a listing may be slow, and another job must not wait for the end of it
                 self._enter(rows, mark)
-        with self._change():
+        with change(self._db):
             new = self._one("SELECT count(*) FROM recordings") - known
             changed = self._renew(retry=retry)
             self._db.execute(
@@ -321,7 +202,7 @@ class Store:
     def choose(self, count: int, *, at_random: bool) -> int:
         """Let this job do only that many of its pending recordings; return how many there are to do then."""
         order = "random()" if at_random else "source"
-        with self._change():
+        with change(self._db):
             self._db.execute(
                 "UPDATE listed SET chosen = 0 WHERE job = ? AND id NOT IN (SELECT id FROM recordings "  # noqa: S608
                 f"JOIN listed USING (id) WHERE job = ? AND state = 'pending' ORDER BY {order} LIMIT ?)",
@@ -331,7 +212,7 @@ class Store:
 
     def claim(self) -> WorkItem | None:
         """Take the largest pending recording of this job, so that no long one is left for the end."""
-        with self._change():
+        with change(self._db):
             row = self._db.execute(
                 "SELECT id, source, size, version FROM recordings INDEXED BY by_state WHERE state = 'pending' "
                 "AND digest = ? AND EXISTS (SELECT 1 FROM listed WHERE job = ? AND chosen AND id = recordings.id) "
@@ -352,7 +233,7 @@ class Store:
         What was lost, or could not be stored, is pending again until it has been tried `MOST_TRIES` times.
         """
         again = outcome.state is OutcomeState.LOST or outcome.status == ExitCode.STORAGE
-        with self._change():
+        with change(self._db):
             tries = self._one("SELECT tries FROM recordings WHERE id = ?", outcome.item) + int(again)
             state, reason = RecordState.REFUSED, outcome.reason
             if outcome.state is OutcomeState.PUBLISHED:
@@ -383,7 +264,7 @@ class Store:
 
     def mark(self, id_: str, *, state: RecordState | None = None, source_deleted: bool = False) -> None:
         """Note that a bundle went, or that a source was deleted."""
-        with self._change():
+        with change(self._db):
             if state is not None:
                 self._db.execute("UPDATE recordings SET state = ? WHERE id = ?", (state, id_))
             if source_deleted:
@@ -434,7 +315,7 @@ class Store:
         where, values = "", tuple[int, ...]()
         if mine:
             where, values = "WHERE id IN (SELECT id FROM listed WHERE job = ? AND chosen)", (self._job,)
-        with _failures():
+        with failures():
             rows = self._db.execute(
                 "SELECT state, count(*), total(media_seconds), total(seconds), sum(size) FROM recordings "  # noqa: S608
                 f"{where} GROUP BY state",
@@ -451,13 +332,13 @@ class Store:
 
     def beat(self) -> None:
         """Say that this job lives, and give back what dead jobs had claimed."""
-        with self._change():
+        with change(self._db):
             self._db.execute("UPDATE jobs SET heard = ? WHERE job = ?", (time.time(), self._job))
             self._release_dead()
 
     def end(self) -> None:
         """Leave: whatever this job still held is pending again."""
-        with self._change():
+        with change(self._db):
             self._db.execute(
                 "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND owner = ?", (self._job,)
             )
@@ -465,18 +346,18 @@ class Store:
 
     def busy(self) -> list[str]:
         """Return the names of the bundles that any job is making."""
-        with _failures():
+        with failures():
             rows = self._db.execute("SELECT id FROM recordings WHERE state = 'running'").fetchall()
         return [f"recording-{id_}" for (id_,) in rows]
 
     def _release_dead(self) -> None:
-        host, boot, now = socket.gethostname(), _boot(), time.time()
-        for job, its_host, its_boot, pid, started, heard in self._db.execute(
+        host, boot, now = socket.gethostname(), boot_id(), time.time()
+        for job, its_host, its_boot, pid, its_start, heard in self._db.execute(
             "SELECT job, host, boot, pid, pid_started, heard FROM jobs WHERE ended IS NULL AND job <> ?",
             (self._job,),
         ).fetchall():
             lives = (
-                (its_boot == boot and _started(pid) == started)
+                (its_boot == boot and started(pid) == its_start)
                 if its_host == host
                 else now - heard < _SILENT_S
             )
@@ -487,7 +368,7 @@ class Store:
                 self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (now, job))
 
     def _records(self, clause: str, *values: str | int) -> Iterator[Record]:
-        with _failures():
+        with failures():
             cursor = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM recordings {clause}", values)  # noqa: S608
             for row in cursor:
                 named = dict(zip(_COLUMNS, row, strict=True))
@@ -504,51 +385,3 @@ class Store:
     def _one(self, query: str, *values: str | int) -> int:
         row = self._db.execute(query, values).fetchone()
         return int(row[0]) if row else 0
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        with _failures():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn an error of SQLite or of the disk into `StorageFailed`, without its text."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        code = getattr(error, "sqlite_errorname", type(error).__name__)
-        full = code == "SQLITE_FULL" or getattr(error, "errno", 0) == 28
-        what = (
-            "the disk is full; free some space"
-            if full
-            else f"the system answered {code}; see that it is writable"
-        )
-        raise StorageFailed(f"The store of the destination cannot be used: {what} and run again.") from None
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """Return when a process began, in clock ticks since the boot; empty when there is no such process."""
-    try:
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
-    except (OSError, IndexError):
-        return ""

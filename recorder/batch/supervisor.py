@@ -104,6 +104,18 @@ class Supervisor:
         """Ask for the item under way to be given up; may be called from any thread."""
         self._stopping.set()
 
+    def confine(self, cores: Sequence[int]) -> None:
+        """Let the worker, now and after a loss, run on these cores; may be called from any thread."""
+        self._cores = tuple(cores)
+        pid = self.pid
+        if pid is None or not cores or not hasattr(os, "sched_setaffinity"):
+            return
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), self._cores)
+        except OSError:
+            return  # it ended meanwhile, or may not be moved: it goes on where it is
+
     def close(self) -> None:
         """End the worker: in good order when it is idle, at once when it does not answer."""
         process, self._process = self._process, None
@@ -229,7 +241,9 @@ class _Watch:
     def check(self, pid: int) -> None:
         limits, now = self._limits, time.monotonic()
         if not self.media_seconds and now - self._given > limits.opening_s:
-            raise _OutOfBounds(f"Its length was not known after {limits.opening_s:.0f} s, so it was given up.")
+            raise _OutOfBounds(
+                f"Its length was not known after {limits.opening_s:.0f} s, so it was given up."
+            )
         if self._began is not None and now - self._moved > limits.stall_s:
             raise _OutOfBounds(f"Nothing moved for {limits.stall_s:.0f} s, so it was given up.")
         most = limits.least_s + limits.seconds_per_media_second * self.media_seconds

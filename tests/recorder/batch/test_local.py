@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
+from recorder.batch import local
 from recorder.batch.contract import Outcome, OutcomeState
 from recorder.batch.local import LocalEngine, Size, size_up
 from redaction.errors import InternalError, UsageError
@@ -74,7 +76,7 @@ def test_shares(jobs: int | None, threads: int | None) -> None:
     for cores in size.cores:
         assert cores
         assert set(cores) <= all_cores
-        assert len(set(cores)) == len(cores) == min(size.threads, len(all_cores))
+        assert len(set(cores)) == len(cores) >= min(size.threads, len(all_cores))
 
 
 def test_workers_do_not_share_cores_while_there_are_enough() -> None:
@@ -90,3 +92,32 @@ def test_absurd_numbers_are_refused(jobs: int) -> None:
     """No worker, or far too many, is a usage error."""
     with pytest.raises(UsageError):
         size_up(jobs)
+
+
+def test_no_more_workers_than_work() -> None:
+    """A single recording gets the whole machine."""
+    assert size_up(2, at_most=1) == size_up(1)
+    assert size_up(2, at_most=0).jobs == 1
+
+
+def test_idle_cores_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Towards the end a worker may use the cores of those that have nothing to do; when all are busy, its own alone."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(local, "_IDLE_S", 0.0)
+    every = sorted(os.sched_getaffinity(0))
+    if len(every) < 2:
+        pytest.skip("this machine has one core")
+    engine = LocalEngine(job_in(tmp_path), Size(2, 1, 1 << 30, ((every[0],), (every[1],))), module=FAKE)
+    try:
+        for number in range(2):
+            engine.submit(item_named("hangs", number))
+        while not all(supervisor.pid for supervisor in engine._supervisors):
+            engine.poll(0.1)
+        pids = [supervisor.pid or 0 for supervisor in engine._supervisors]
+        engine._under_way = 1
+        engine.poll(0.1)
+        assert {frozenset(os.sched_getaffinity(pid)) for pid in pids} == {frozenset(every[:2])}
+        engine.submit(item_named("good", 3))
+        assert sorted(os.sched_getaffinity(pid).pop() for pid in pids) == every[:2]
+    finally:
+        engine.close(now=True)
