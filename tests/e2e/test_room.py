@@ -15,7 +15,7 @@ from recorder.call.notice import NoticeTexts
 from recorder.call.room import RoomSource
 from redaction.policy import Policy
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
-from tests.recorder.call.observing import Obedient, loudest_hz, running, tone
+from tests.recorder.call.observing import Obedient, running, sounds_like, tone
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 TEXTS = NoticeTexts.of(Policy())
@@ -66,7 +66,7 @@ def test_a_browser_in_the_room(tmp_path: Path) -> None:
                     LiveKind.MICROPHONE,
                 }
                 for who, hertz, grey in ((me, 550, 90), (other.id, 900, 210)):
-                    assert abs(loudest_hz(session.heard(who)[-16_384:]) - hertz) < 10
+                    assert sounds_like(session.heard(who), hertz)
                     bright = [
                         v for k, values in session.bright.items() if k.participant == who for v in values
                     ]

@@ -14,7 +14,7 @@ from recorder.call.contract import LiveKind
 from recorder.call.ingest import serve_source
 from recorder.call.tokens import Grant, Tokens
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
-from tests.recorder.call.observing import Watcher, loudest_hz, running
+from tests.recorder.call.observing import Watcher, running, sounds_like
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -92,7 +92,7 @@ def test_a_browser_pushes(tmp_path: Path) -> None:
                 assert watcher.amount(who) == 0
                 await source.receive(who, True)
                 await watcher.until(lambda: len(watcher.heard(who)) > 48_000 and len(watcher.bright) == 1, 30)
-                assert abs(loudest_hz(watcher.heard(who)[-16_384:]) - 620) < 10
+                assert sounds_like(watcher.heard(who), 620)
                 assert {key.kind for key in watcher.started} == {LiveKind.CAMERA, LiveKind.MICROPHONE}
                 assert await page.evaluate(HANG_UP % SECRET) == 200
                 assert watcher.here == set()

@@ -23,7 +23,7 @@ from recorder.call.contract import (
 )
 from redaction.model import Samples
 
-__all__ = ["Obedient", "Watcher", "loudest_hz", "running", "tone"]
+__all__ = ["Obedient", "Watcher", "loudest_hz", "running", "sounds_like", "tone"]
 
 
 class Watcher(CallObserver):
@@ -192,3 +192,8 @@ def loudest_hz(samples: Samples, rate: int = 48_000) -> float:
     """Return the frequency with the most power."""
     power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.fft.rfftfreq(len(samples), 1 / rate)[int(power.argmax())])
+
+
+def sounds_like(samples: Samples, hertz: float) -> bool:
+    """Tell whether the last third of a second is this tone; clocks that are put right may bend it by a few percent."""
+    return abs(loudest_hz(samples[-16_384:]) / hertz - 1) < 0.08

@@ -20,7 +20,7 @@ from recorder.call.playing import LoopingPicture, LoopingSound
 from recorder.call.tokens import Grant, Tokens
 from recorder.call.whip import WhipLimits
 from tests.recorder.call.contract import CallSourceContract, Stage
-from tests.recorder.call.observing import Watcher, loudest_hz, running, tone
+from tests.recorder.call.observing import Watcher, running, sounds_like, tone
 from tests.recorder.call.pushing import pushed_call
 
 ADA, BOB, EVE = "secret-of-ada-0001", "secret-of-bob-0002", "secret-of-eve-0003"
@@ -88,7 +88,7 @@ def test_a_push_is_a_participant() -> None:
             assert watcher.started == []
             await source.receive(who, True)
             await watcher.until(lambda: len(watcher.heard(who)) > 24_000 and len(watcher.bright) == 1)
-            assert abs(loudest_hz(watcher.heard(who)[-16_384:]) - 660) < 10
+            assert sounds_like(watcher.heard(who), 660)
             assert {key.kind for key in watcher.started} == {LiveKind.CAMERA, LiveKind.MICROPHONE}
             async with http.delete(where, headers=auth(ADA)) as answer:
                 assert answer.status == 200

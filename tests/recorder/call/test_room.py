@@ -25,7 +25,7 @@ from recorder.call.room import RoomLimits, RoomSource
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy
 from tests.recorder.call.contract import CallSourceContract, Stage
-from tests.recorder.call.observing import Obedient, loudest_hz, running, tone
+from tests.recorder.call.observing import Obedient, running, sounds_like, tone
 from tests.recorder.call.pushing import room_call
 
 TEXTS = NoticeTexts.of(Policy())
@@ -126,7 +126,7 @@ def test_every_frame_and_sample_has_its_owner() -> None:
             assert session.amount(again.id) == 0, "who comes back is another participant, and silent"
             for name, one in guests.items():
                 hertz, grey = VOICES[name]
-                assert abs(loudest_hz(session.heard(one.id)[-16_384:]) - hertz) < 10
+                assert sounds_like(session.heard(one.id), hertz)
                 (bright,) = (
                     values
                     for key, values in session.bright.items()
