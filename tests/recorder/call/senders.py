@@ -19,6 +19,7 @@ from aiortc import (
 )
 from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
 
 from redaction.model import Samples
 
@@ -62,19 +63,25 @@ def coded_pictures(
 @lru_cache(maxsize=32)
 def coded_tone(hertz: int, *, seconds: int = 1) -> tuple[Coded, ...]:
     """Return Opus packets and pts (1/48000 s) of a tone."""
+    times = np.arange(48000 * seconds) / 48000
+    return coded_sound((8000 * np.sin(2 * np.pi * hertz * times)).astype(np.int16))
+
+
+def coded_sound(samples: NDArray[np.int16]) -> tuple[Coded, ...]:
+    """Return Opus packets and pts (1/48000 s) of whole seconds that go on for ever, as coded the second time round."""
     context = av.CodecContext.create("libopus", "w")
     assert isinstance(context, AudioCodecContext)
     context.layout, context.format, context.sample_rate = "stereo", "s16", 48000
     context.bit_rate = 64000
-    times = np.arange(48000 * (seconds + 1)) / 48000
-    tone = (8000 * np.sin(2 * np.pi * hertz * times)).astype(np.int16)
-    packets: list[Coded] = []
-    for number in range(50 * seconds + 5):
-        block = np.repeat(tone[number * 960 : (number + 1) * 960], 2)[None]
+    count = len(samples) // 960
+    twice = np.concatenate([samples, samples, samples[:4800]])
+    packets: list[bytes] = []
+    for number in range(2 * count + 5):
+        block = np.repeat(twice[number * 960 : (number + 1) * 960], 2)[None]
         frame = av.AudioFrame.from_ndarray(block, format="s16", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = 48000, number * 960, Fraction(1, 48000)
-        packets += [(bytes(packet), 0) for packet in context.encode(frame)]
-    return tuple((data, number * 960) for number, (data, _) in enumerate(packets[4 : 4 + 50 * seconds]))
+        packets += [bytes(packet) for packet in context.encode(frame)]
+    return tuple((data, number * 960) for number, data in enumerate(packets[count : 2 * count]))
 
 
 class CodedTrack(MediaStreamTrack):

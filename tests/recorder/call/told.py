@@ -29,6 +29,7 @@ class Told:
     received: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
     keep: int = 100_000
+    seen: int = 0
 
     def joined(self, participant: str, name: str, time: float) -> None:
         """Remember."""
@@ -88,6 +89,7 @@ class Told:
         if seen and picture.time <= seen[-1].time:
             self.wrong.append("picture times do not rise")
         seen.append(picture)
+        self.seen += 1
         if len(seen) > self.keep:
             seen.pop(0)
 
