@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -25,8 +26,6 @@ from redaction.policy import Policy
 __all__ = ["Finished", "Options", "expire", "links_to_bundles", "run_job", "size_and_spec"]
 
 _GIB: Final = 1 << 30
-_CLUSTER_BYTES: Final = 5 << 29
-"""What a worker of a cluster may take unless said otherwise, 2.5 GiB: twice what 720p needs."""
 _NODE_SHARE_GIB: Final = 2
 """What a worker asks of a cluster's node. Source: README, Figures (1.14 GB at 720p), with room for larger pictures."""
 
@@ -87,13 +86,11 @@ def size_and_spec(options: Options, state: Path, *, at_most: int | None = None) 
     """
     if options.scratch is not None and not options.scratch.is_dir():
         raise UsageError("The scratch folder does not exist; name one that only you may read.")
-    if options.engine == "ray":  # what this machine has says nothing about the cluster
-        size = Size(options.jobs or 1, options.threads or 1, _CLUSTER_BYTES, ())
+    if options.engine == "ray":  # what this machine has free says nothing of a cluster's nodes
+        size = Size(options.jobs or 1, options.threads or 1, _NODE_SHARE_GIB * _GIB, ())
     else:
         size = size_up(options.jobs, threads=options.threads, at_most=at_most)
-    # What this machine has free says nothing of a cluster's nodes.
-    share = _NODE_SHARE_GIB * _GIB if options.engine == "ray" else size.memory_bytes
-    memory = int(options.memory_gib * _GIB) if options.memory_gib else share
+    memory = int(options.memory_gib * _GIB) if options.memory_gib else size.memory_bytes
     limits = Limits(memory_bytes=memory)
     if options.patience_s:
         limits = limits.model_copy(update={"stall_s": options.patience_s})
@@ -196,8 +193,6 @@ def expire(destination_text: str, *, dry_run: bool) -> tuple[list[str], list[str
     Raises:
         StorageFailed: the destination cannot be written.
     """
-    from datetime import UTC, datetime
-
     destination = open_destination(destination_text)
     now = datetime.now(UTC)
     over: list[str] = []
