@@ -149,6 +149,7 @@ class CallSourceContract:
                     )
                 )
                 await until(lambda: len(told.pictures_of(who["Ben"])) > seen + 10)
+                await until(partial(_heard_and_seen, told, again))
                 assert_is(told, who["Ben"], "Ben")
                 assert_is(told, again, "Ann")
 
