@@ -78,7 +78,8 @@ def assert_is(told: Told, participant: str, name: str, *, last: int = 8) -> None
     for picture in pictures[-last:]:
         assert middle_colour(picture.frame) == pytest.approx(colour, abs=6)
     sounds = [block.samples for block in told.sounds_of(participant)]
-    assert pitch(np.concatenate(sounds[5:]), 48000) == pytest.approx(hertz, abs=3)
+    # a clock that is put right on a busy machine may bend a tone by a few percent
+    assert pitch(np.concatenate(sounds[5:]), 48000) == pytest.approx(hertz, rel=0.08)
 
 
 def _heard_and_seen(told: Told, participant: str) -> bool:
