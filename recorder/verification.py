@@ -140,7 +140,7 @@ def stored_frames(path: Path, cancellation: Cancellation) -> Iterator[VideoFrame
     Raises:
         RedactionIncomplete: it cannot be decoded without a gap.
     """
-    source = FileSource(path)
+    source = FileSource(path, own=True)
     try:
         track = next(item for item in source.info().tracks if item.kind == "video")
         with prefetched(

@@ -22,15 +22,17 @@ class FileSource:
     Each iterator opens it anew, so tracks decode side by side.
     """
 
-    def __init__(self, untrusted: Input, *, threads: int = 2) -> None:
+    def __init__(self, untrusted: Input, *, threads: int = 2, own: bool = False) -> None:
         """Name the file; nothing is opened yet.
 
         Args:
             untrusted: where the file is, or what opens it.
             threads: of each picture track's decoder.
+            own: this program wrote it and knows its frames: a picture that stands for long is no loss.
         """
         self._untrusted = untrusted
         self._threads = threads
+        self._own = own
         self._probe: Probe | None = None
         self._lock = Lock()
 
@@ -52,7 +54,11 @@ class FileSource:
             UsageError: there is no such picture track.
         """
         return read_video(
-            self._untrusted, self._probed(), self._track(track_id, TrackKind.VIDEO), threads=self._threads
+            self._untrusted,
+            self._probed(),
+            self._track(track_id, TrackKind.VIDEO),
+            threads=self._threads,
+            own=self._own,
         )
 
     def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:

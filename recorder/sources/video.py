@@ -37,8 +37,17 @@ _HOLE_STEPS: Final = 4
 _HOLE_S: Final = Fraction(1, 4)
 
 
-def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) -> Iterator[VideoFrame | Gap]:
+def read_video(
+    untrusted: Input, probe: Probe, track: Track, *, threads: int, own: bool = False
+) -> Iterator[VideoFrame | Gap]:
     """Yield the track's frames and gaps, reading the file in a container of its own.
+
+    Args:
+        untrusted: the file.
+        probe: what is known of it.
+        track: one of its picture tracks.
+        threads: of the decoder.
+        own: a hole in an even rhythm is no loss.
 
     Raises:
         UnreadableInput: the file can no longer be opened.
@@ -50,7 +59,7 @@ def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) ->
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare(stream, threads=threads)
-        reader = _Reader(untrusted, probe, track)
+        reader = _Reader(untrusted, probe, track, own=own)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
         medium.check()
@@ -77,10 +86,11 @@ class _Damage:
 
 
 class _Reader:
-    def __init__(self, untrusted: Input, probe: Probe, track: Track) -> None:
+    def __init__(self, untrusted: Input, probe: Probe, track: Track, *, own: bool) -> None:
         if track.geometry is None:
             raise InternalError("A sound track was read as a picture.")
         self._untrusted = untrusted
+        self._own = own
         self._probe = probe
         self._track = track
         self._clock = probe.clock(track)
@@ -205,7 +215,7 @@ class _Reader:
     def _breaks_rhythm(self, hole: int) -> bool:
         """Tell a hole in a track of even rhythm, as a lost stretch leaves it, from a picture that stood still."""
         shortest = max(_HOLE_STEPS * self._clock.step, int(_HOLE_S / self._clock.time_base))
-        return self._regular >= _REGULAR_FRAMES and hole > shortest
+        return not self._own and self._regular >= _REGULAR_FRAMES and hole > shortest
 
     def _fill(self, until: int, *, reason: str = "damaged") -> Iterator[VideoFrame]:
         """Cover from the end of what was seen, at the nominal rate or, over a long stretch, more slowly."""

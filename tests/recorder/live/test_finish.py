@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,24 @@ from recorder.bundle.quality import Quality
 from recorder.bundle.reader import verify_bundle
 from recorder.flow import Cancellation
 from recorder.live.finish import finish
+from recorder.live.journal import Journal
+from recorder.live.pieces import PicturePiece
 from recorder.progress import Silent
 from recorder.publication import Published
 from recorder.session import Engine
 from recorder.sources.file import FileSource
 from redaction.errors import ConsentRefused, ModelUnavailable
-from redaction.model import AudioBlock, Event, EventKind, Gap, Samples, Span
+from redaction.model import (
+    AudioBlock,
+    Event,
+    EventKind,
+    Examined,
+    Gap,
+    RedactedFrame,
+    Samples,
+    Span,
+    VideoFrame,
+)
 from redaction.policy import Policy
 from tests.recorder.live.fakes import deaf_and_blind
 from tests.recorder.live.staged import (
@@ -35,6 +48,7 @@ from tests.recorder.live.staged import (
     StagedSound,
     gap,
     moving,
+    planes_of,
     receipt_of,
     stage,
     tone_at,
@@ -243,6 +257,27 @@ def test_pieces_of_several_sizes_become_one_track(tmp_path: Path) -> None:
     assert (bundle.manifest.tracks[0].width, bundle.manifest.tracks[0].height) == (320, 240)
     assert is_near(shown(track, 0.5)[10, 10], BLUE)
     assert is_near(shown(track, 1.5)[10, 10], RED)
+
+
+def test_screen_that_stood_still_for_minutes_is_kept(tmp_path: Path) -> None:
+    """A hole in the even rhythm of a stored piece is no damage: its proofs say when every frame is."""
+    call = stage(tmp_path, [StagedPerson(ADA, 1)])
+    journal = Journal(call.partial)
+    output = Policy().output
+    piece = PicturePiece(
+        journal.piece(ADA, "screen"), kind="screen", start=0.0, width=64, height=48, output=output
+    )
+    planes = planes_of(np.full((48, 64, 3), 90, np.uint8))
+    for time in [*np.arange(0, 150, 1 / 15), *np.arange(230, 232, 1 / 15)]:
+        frame = VideoFrame(*planes, round(time * 90_000), Fraction(1, 90_000))
+        piece.write(RedactedFrame(frame, (), Examined.DETECTED))
+    piece.close()
+    journal.close()
+    track = FileSource(piece.paths.media)
+    assert any(isinstance(item, Gap) for item in track.video("V1"))
+    bundle = finished(call, deaf_and_blind())
+    assert bundle.manifest.gaps == ()
+    assert bundle.manifest.tracks[0].spans[0].end == pytest.approx(232, abs=0.3)
 
 
 def test_face_in_a_stored_piece_is_covered(tmp_path: Path, engine: Engine) -> None:
