@@ -320,6 +320,10 @@ class LiveEngine:
         if self._sound is not None:
             ended = self._sound.stop(_FINISH_S) and ended
         self._over.set()
+        for worker in self._workers:
+            stages = self._stages[id(worker)]
+            if stages is not None and worker.ended:
+                stages.close()
         progress.end(stage)
         if not ended:
             raise InternalError("A stage of the live engine does not end.")

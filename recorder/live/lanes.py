@@ -201,6 +201,11 @@ class PictureWorker:
         return not self._thread.is_alive()
 
     @property
+    def ended(self) -> bool:
+        """Whether the thread is over."""
+        return not self._thread.is_alive()
+
+    @property
     def lag_s(self) -> float:
         """Age of the oldest picture that waits, in seconds."""
         waiting = [oldest for lane in list(self.lanes) if (oldest := lane.inbox.oldest) is not None]

@@ -13,13 +13,14 @@ from redaction.model import Event, EventKind, Examined, RedactedFrame, Span, Vid
 from redaction.policy import Policy
 from redaction.video.age import AgeJudge
 from redaction.video.cover import covered, covered_whole
-from redaction.video.detect import CenterFace, Detection, FaceDetector, PairDetector, YuNet
+from redaction.video.detect import CenterFace, Detection, FaceDetector, YuNet
 from redaction.video.look import Cadence
 from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
 from redaction.video.minors import AgeJudging, Ages
 from redaction.video.outlines import Outlines, Silhouettes
 from redaction.video.person import Silhouette
 from redaction.video.plan import Draft, Planned, Planner
+from redaction.video.review import Review, ReviewedDetector, ReviewedPair
 
 __all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
 
@@ -53,11 +54,18 @@ class VideoStages:
             ModelMissing: a model is not in place.
             ModelAltered: a model is not the one that was measured.
         """
-        quick = YuNet(threads=threads)
-        thorough = PairDetector(quick, CenterFace(threads=threads))
+        yunet, centerface = YuNet(threads=threads), CenterFace(threads=threads)
+        review = Review((yunet, centerface))
+        quick = ReviewedDetector(yunet, review)
+        thorough = ReviewedPair(yunet, centerface, review)
         judge = None if policy.minors.all_declared_adult else AgeJudge(policy.minors, threads=threads)
         removes = judge is not None or policy.faces.method == "remove"
         return cls(quick, thorough, judge, Silhouette() if removes else None)
+
+    def close(self) -> None:
+        """Let go of the net that outlines people, which must not be left to the garbage collector."""
+        if isinstance(self.silhouettes, Silhouette):
+            self.silhouettes.close()
 
 
 @dataclass(frozen=True, slots=True)
