@@ -24,6 +24,10 @@ DISCONTINUITY: Final = 10.0
 """Seconds between RTP time and arrival that no network explains: the source was switched, or lies."""
 MAX_BEHIND: Final = 5.0
 MAX_AHEAD: Final = 1.0
+STEP: Final = 0.25
+"""Seconds by which time may be set forwards at once; it is never set back, but slowed down."""
+SETTLING: Final = 10.0
+"""Seconds from a track's beginning during which its time is corrected quickly."""
 REPORT_TRUST: Final = 3.0
 """Seconds by which a report may place media away from its arrival and still be believed."""
 
@@ -84,6 +88,7 @@ class TrackClock:
         self._last_arrival = 0.0
         self._shift: float | None = None  # what to add to _media
         self._slewed_at = 0.0
+        self._began = 0.0
         self._quickest: deque[tuple[int, float]] = deque(maxlen=ARRIVAL_WINDOW + 1)
         self._report: tuple[float, float, int] | None = None  # NTP seconds, media seconds, epoch
         self._out = -1.0
@@ -152,15 +157,17 @@ class TrackClock:
     def _slew(self, wanted: float, arrival: float) -> float:
         """Move towards the wanted shift, the faster the further it is; a step only forwards, and only a large one."""
         if self._shift is None:
-            self._shift = wanted
+            self._shift, self._began = wanted, arrival
         else:
             error = wanted - self._shift
             elapsed = min(1.0, max(0.0, arrival - self._slewed_at))
-            if error > 0.25:
+            if error > STEP:
                 self._shift = wanted
             else:
-                pace = 0.005 if abs(error) < 0.06 else 0.02 if abs(error) < 0.25 else 0.1
-                self._shift += max(-pace * elapsed, min(pace * elapsed, error))
+                # what the first packets told is rough: they wait for connections, decoders and key frames
+                quick = arrival - self._began < SETTLING or abs(error) > STEP / 4
+                most = (0.05 if quick else 0.005) * elapsed
+                self._shift += max(-most, min(most, error))
         self._slewed_at = arrival
         return self._shift
 

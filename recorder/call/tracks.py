@@ -150,8 +150,8 @@ class _Track:
 class SoundPlacer:
     """Puts blocks of sound end to end, a sample more or less where clocks drift, and leaves a hole where there is one.
 
-    Sound that drifts by less than `HOLE` is stretched, at most 1 part in 200, so that no block overlaps another and
-    nothing is heard of it.
+    Sound that is off by less than `HOLE` is stretched, by a sample in a block where clocks drift, by one part in
+    twenty at most where a track has just begun, so that no block overlaps another.
     """
 
     def __init__(self, rate: int) -> None:
@@ -180,7 +180,7 @@ class SoundPlacer:
         count = len(samples)
         if abs(error) < 0.001 or count < 200:
             return samples
-        most = 1 if abs(error) < 0.01 else count // 200 if abs(error) < 2 * HOLE else count // 20
+        most = 1 if abs(error) < 0.003 else count // 200 if abs(error) < 0.01 else count // 20
         more = max(-most, min(most, round(error * self._rate)))
         places = np.linspace(0, count - 1, count + more)
         return np.interp(places, np.arange(count), samples).astype(np.float32)
