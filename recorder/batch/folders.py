@@ -17,7 +17,7 @@ from recorder.bundle.manifest import Manifest
 from recorder.bundle.reader import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, storage_errors
 from recorder.sources.naming import is_recording_name
-from redaction.errors import StorageFailed, UnreadableInput, UsageError
+from redaction.errors import OffrecordError, StorageFailed, UnreadableInput, UsageError
 
 __all__ = ["FolderDestination", "FolderSources", "LocalFile"]
 
@@ -187,7 +187,12 @@ class FolderDestination:
         Raises:
             RedactionIncomplete: the step that failed.
         """
-        self.verify(bundle.name.removesuffix(_SUFFIX))
+        name = bundle.name.removesuffix(_SUFFIX)
+        try:
+            self.verify(name)
+        except OffrecordError:
+            self.delete(name)
+            raise
         return bundle.name
 
     def manifest(self, name: str) -> Manifest:

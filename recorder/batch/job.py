@@ -226,6 +226,8 @@ def _delete_bundles(destination: DestinationStore, names: list[str]) -> None:
                 )
                 if store is not None:
                     store.mark(name.removeprefix("recording-"), state=RecordState.EXPIRED)
+        if store is not None:
+            write_report(store, destination.state, links=links_to_bundles(destination))
     finally:
         if store is not None:
             store.close()

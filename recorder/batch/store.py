@@ -164,6 +164,11 @@ class Store:
             "state NOT IN ('running', 'expired') AND (digest <> ? OR (state IN ('published', 'superseded') "
             "AND 'recording-' || id NOT IN (SELECT name FROM present)))"
         )
+        self._db.execute(
+            "UPDATE recordings SET bundle = '' WHERE id IN (SELECT id FROM listed WHERE job = ?) "
+            "AND 'recording-' || id NOT IN (SELECT name FROM present)",
+            (self._job,),
+        )
         done = self._db.execute(
             f"UPDATE recordings {cleared} WHERE {mine} AND {outdated}",
             (self._digest, self._job, self._digest),
@@ -234,7 +239,8 @@ class Store:
         """
         again = outcome.state is OutcomeState.LOST or outcome.status == ExitCode.STORAGE
         with change(self._db):
-            tries = self._one("SELECT tries FROM recordings WHERE id = ?", outcome.item) + int(again)
+            earlier = self.record(outcome.item)
+            tries = earlier.tries + int(again)
             state, reason = RecordState.REFUSED, outcome.reason
             if outcome.state is OutcomeState.PUBLISHED:
                 state = RecordState.PUBLISHED
@@ -242,6 +248,8 @@ class Store:
                 state = RecordState.PENDING
             elif outcome.state is OutcomeState.LOST:
                 reason = f"Tried {tries} times and set aside. {reason}"
+            if state is RecordState.REFUSED and earlier.bundle:
+                reason = f"{reason} Its bundle of an earlier run, under other digests, still stands."
             self._db.execute(
                 "UPDATE recordings SET state = ?, tries = ?, status = ?, reason = ?, seconds = ?, media_seconds = ?, "
                 "bundle = ?, worker = ?, figures = ?, attention = ?, changed = ? WHERE id = ?",
@@ -252,7 +260,7 @@ class Store:
                     reason,
                     outcome.seconds,
                     outcome.media_seconds,
-                    outcome.bundle,
+                    outcome.bundle or earlier.bundle,
                     outcome.worker,
                     json.dumps(outcome.figures),
                     json.dumps(outcome.attention),

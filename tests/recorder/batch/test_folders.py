@@ -106,6 +106,8 @@ def test_publish_verify_delete(tmp_path: Path) -> None:
     (bundle / "log.jsonl").write_text("{}\n")
     with pytest.raises(RedactionIncomplete):
         place.publish(bundle, replace=True)
+    assert list(place.names()) == []
+    write_bundle(place.workplace(), NAME)
     place.delete(NAME)
     place.delete(NAME)
     assert list(place.names()) == []

@@ -165,6 +165,21 @@ def test_stopped_is_pending_and_costs_no_try(tmp_path: Path) -> None:
         assert planned(store, 1).to_do == 1
 
 
+def test_refused_beside_an_earlier_bundle(tmp_path: Path) -> None:
+    """When a recording is refused under new digests while its earlier bundle stands, the table says both."""
+    with opened(tmp_path) as store:
+        planned(store, 2)
+        names = publish_all(store)
+        store.end()
+    with opened(tmp_path, "e" * 64) as store:
+        assert planned(store, 2, present=names[:1]).to_do == 2
+        reasons = {}
+        while (item := store.claim()) is not None:
+            record = store.finish(outcome(item, OutcomeState.REFUSED, status=3))
+            reasons[item.name] = (record.bundle, "still stands" in record.reason)
+    assert reasons == {names[0]: (f"{names[0]}.offrecord", True), names[1]: ("", False)}
+
+
 def test_largest_first(tmp_path: Path) -> None:
     """The longest recordings begin first, so that none is left alone at the end."""
     with opened(tmp_path) as store:
