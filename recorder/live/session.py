@@ -380,6 +380,7 @@ class CallSession(CallObserver):
             return
         guest = self._guests[participant]
         guest.minor = True
+        self._book.voided(participant, self.now())  # what follows from it is done here, and told otherwise
         self._erase(guest, participant, "not proved to be an adult")
 
     def _admit(self, guest: _Guest) -> None:

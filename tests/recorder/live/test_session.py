@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.call.consent import ConsentBook
+from recorder.call.consent import ConsentBook, ConsentState
 from recorder.call.contract import (
     Answer,
     CallObserver,
@@ -272,6 +272,8 @@ def test_a_minor_is_removed_for_good(tmp_path: Path) -> None:
     assert played.recording.given == []
     assert not list((tmp_path / "live" / "people").iterdir())
     assert played.session.counts == {"removed": 1}
+    (history,) = played.session._book.histories()
+    assert [event.state for event in history.events][1:] == [ConsentState.GIVEN, ConsentState.INVALIDATED]
 
 
 def test_while_nobody_could_withdraw_all_are_paused(tmp_path: Path) -> None:
