@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from recorder.commands.callview import call_view
-from recorder.commands.redact import load_policy
+from recorder.commands.redact import load_policy, output_folder
 from recorder.commands.watch import ProgressMode, watched
 from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
@@ -53,7 +53,13 @@ def _duration(_context: click.Context, _parameter: click.Parameter, value: str |
 @click.command("join")
 @click.argument("url")
 @click.option(
-    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundle."
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    metavar="PATH",
+    callback=output_folder,
+    help="Folder for the bundle.",
 )
 @click.option("--name", help="What participants see; say in it that the call is recorded.")
 @click.option(

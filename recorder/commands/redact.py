@@ -22,7 +22,7 @@ from redaction.policy import Policy
 if TYPE_CHECKING:
     from recorder.session import Engine
 
-__all__ = ["load_policy", "redact", "redact_all"]
+__all__ = ["load_policy", "output_folder", "redact", "redact_all"]
 
 _LARGEST_POLICY: Final = 1 << 20
 
@@ -44,7 +44,7 @@ def _paths(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     return tuple(Path(value) for value in values)
 
 
-def _folder(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
+def output_folder(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
     """Refuse an empty output: it would mean the current folder."""
     if not value.strip():
         raise UsageError("The output is empty; name a folder for the bundles.")
@@ -59,7 +59,7 @@ def _folder(_context: click.Context, _parameter: click.Parameter, value: str) ->
     "folder",
     required=True,
     metavar="PATH",
-    callback=_folder,
+    callback=output_folder,
     help="Folder for the bundles.",
 )
 @click.option(

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from recorder.commands.join import duration, run_call
-from recorder.commands.redact import load_policy
+from recorder.commands.redact import load_policy, output_folder
 from recorder.commands.watch import ProgressMode
 from redaction.errors import UsageError
 from redaction.policy import CallSection, Policy
@@ -24,7 +24,13 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 @click.command("serve")
 @click.option(
-    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the bundle."
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    metavar="PATH",
+    callback=output_folder,
+    help="Folder for the bundle.",
 )
 @click.option(
     "--tokens",
