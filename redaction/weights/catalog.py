@@ -231,6 +231,25 @@ _SEGMENTATION = Carrier(
     platform="manylinux_2_28_x86_64",
 )
 
+_RAPIDOCR_DETECTION = Carrier(
+    "pypi",
+    "rapidocr",
+    "3.10.0",
+    _copies(
+        "rapidocr/models",
+        {"PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"},
+    ),
+)
+_RAPIDOCR_RECOGNITION = Carrier(
+    "pypi",
+    "rapidocr",
+    "3.10.0",
+    _copies(
+        "rapidocr/models",
+        {"PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"},
+    ),
+)
+
 _ENTRIES = (
     ModelEntry(
         name="face.yunet",
@@ -296,6 +315,22 @@ _ENTRIES = (
         licence="Apache-2.0",
         origin="MediaPipe selfie segmentation by Google",
         purpose="the silhouette of a person, for removing minors",
+    ),
+    ModelEntry(
+        name="screen.text_detection",
+        files=_stored("screen.text_detection", (_RAPIDOCR_DETECTION,)),
+        carriers=(_RAPIDOCR_DETECTION,),
+        licence="Apache-2.0",
+        origin="PP-OCRv6 small detection by PaddlePaddle, as carried by RapidOCR",
+        purpose="finds lines of text on the screen",
+    ),
+    ModelEntry(
+        name="screen.text_recognition",
+        files=_stored("screen.text_recognition", (_RAPIDOCR_RECOGNITION,)),
+        carriers=(_RAPIDOCR_RECOGNITION,),
+        licence="Apache-2.0",
+        origin="PP-OCRv6 small recognition by PaddlePaddle, as carried by RapidOCR",
+        purpose="reads lines of text on the screen, so that only personal ones are covered",
     ),
     ModelEntry(
         name="speech.whisper_tiny_en",

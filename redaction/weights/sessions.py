@@ -48,8 +48,19 @@ class Node(Protocol):
         """Fixed sizes as numbers, free ones as names."""
 
 
+class Facts(Protocol):
+    """What a graph says of itself."""
+
+    @property
+    def custom_metadata_map(self) -> Mapping[str, str]:
+        """Free text by key, as its makers left it."""
+
+
 class Session(Protocol):
     """What is used of `onnxruntime.InferenceSession`."""
+
+    def get_modelmeta(self) -> Facts:
+        """Return what the graph says of itself."""
 
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[np.generic]]
