@@ -71,7 +71,12 @@ class Address:
             return False
 
     def knows(self, host: str) -> bool:
-        """Tell whether a request's Host is one of ours; any other comes by a name somebody else points at us."""
+        """Tell whether a request's Host is one of ours; any other comes by a name somebody else points at us.
+
+        With TLS the certificate says which names are ours, and no other gets as far as a request.
+        """
+        if self.certificate is not None or self.tls_in_front:
+            return True
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         return name.strip("[]").lower() in {
             *_LOCAL,

@@ -53,6 +53,13 @@ def test_other_names(host: str) -> None:
     assert not Address().knows(host)
 
 
+def test_tls_vouches_for_names(tmp_path: Path) -> None:
+    """Behind TLS the certificate decides which names are ours: a machine may be reached by any of them."""
+    address = Address("0.0.0.0", certificate=tmp_path / "c.pem", key=tmp_path / "k.pem")
+    assert address.knows("recorder.example:8443")
+    assert Address("0.0.0.0", tls_in_front=True).knows("recorder.example")
+
+
 def test_taken_address() -> None:
     """A port that is taken ends with status 5, not with a traceback."""
 
