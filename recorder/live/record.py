@@ -26,7 +26,7 @@ from recorder.live.engine import LiveEngine
 from recorder.live.finish import finish
 from recorder.live.journal import Journal
 from recorder.live.session import CallSession, Limits
-from recorder.live.status import CallView
+from recorder.live.status import CallView, Standing
 from recorder.progress import Progress, Silent
 from recorder.session import Engine, Published
 from redaction.errors import ConsentRefused, ExitCode, OffrecordError, StorageFailed
@@ -164,7 +164,7 @@ class _Call:
             self._journal.close()
             if not self._session.anyone_recorded:
                 self._writer.remove()
-                raise ConsentRefused("Nobody in the call agreed to be recorded, so nothing was stored.")
+                raise ConsentRefused(_nobody(self._session.counts))
             try:
                 published = finish(
                     self._writer,
@@ -214,6 +214,15 @@ class _Call:
             self._session.failed(error)
         else:
             self._view.event("stage failed", kind=type(error).__name__)
+
+
+def _nobody(counts: dict[str, int]) -> str:
+    if counts.get(Standing.REMOVED):
+        return (
+            "Nobody is left to be stored: who agreed was not proved to be an adult by their camera (larger, brighter "
+            "and sharper pictures help; see minors.adult_if_at_least in docs/policy.md)."
+        )
+    return "Nobody in the call agreed to be recorded, so nothing was stored."
 
 
 def _kept(error: OffrecordError) -> OffrecordError:
