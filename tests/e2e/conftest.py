@@ -47,7 +47,8 @@ def run_offrecord(
     )
 
 
-def _needs_models() -> None:
+def needs_models() -> None:
+    """Skip where models are missing."""
     try:
         for name in MODELS:
             locate(name)
@@ -58,14 +59,14 @@ def _needs_models() -> None:
 @pytest.fixture(scope="session")
 def short_call(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """The first sentences of the sample call: a few seconds with a face, two names and a voice."""
-    _needs_models()
+    needs_models()
     return make_call(tmp_path_factory.mktemp("short"), script=SCRIPT[:2])
 
 
 @pytest.fixture(scope="session")
 def redacted(tmp_path_factory: pytest.TempPathFactory) -> Redacted:
     """The whole sample call (MKV, so with an attachment too), redacted once by the real command."""
-    _needs_models()
+    needs_models()
     sample = make_call(tmp_path_factory.mktemp("sample"), container="mkv")
     out = tmp_path_factory.mktemp("out")
     done = run_offrecord(["redact", str(sample.path), "-o", str(out)])
