@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from statistics import median_low
 from typing import Final
 
 __all__ = ["CallClock", "SenderClock", "TrackClock", "ntp_seconds"]
@@ -18,6 +19,8 @@ REPORT_WINDOW: Final = 60.0
 """Seconds over which the quickest sender report counts; a clock 100 ppm off moves 6 ms in it."""
 ARRIVAL_WINDOW: Final = 30
 """Buckets of a second over which the quickest packet counts."""
+REPORTS: Final = 5
+"""Reports of a track whose median counts: a sender that is short of time stamps some of them late."""
 NTP_STEP: Final = 1.0
 """Seconds by which a sender's NTP time may disagree with itself before it counts as set anew."""
 DISCONTINUITY: Final = 10.0
@@ -90,7 +93,8 @@ class TrackClock:
         self._slewed_at = 0.0
         self._began = 0.0
         self._quickest: deque[tuple[int, float]] = deque(maxlen=ARRIVAL_WINDOW + 1)
-        self._report: tuple[float, float, int] | None = None  # NTP seconds, media seconds, epoch
+        self._reports: deque[float] = deque(maxlen=REPORTS)  # NTP seconds less media seconds
+        self._epoch = sender.epoch
         self._out = -1.0
 
     def report(self, ntp: float, rtp: int, arrival: float) -> None:
@@ -101,22 +105,22 @@ class TrackClock:
         media = self._media + _signed(rtp - self._last_rtp) / self._rate
         offset = self._sender.offset
         by_arrival = self._arrival_shift()
+        if self._epoch != self._sender.epoch:
+            self._reports.clear()
+            self._epoch = self._sender.epoch
         if offset is None or by_arrival is None or abs(offset + ntp - media - by_arrival) > REPORT_TRUST:
-            self._report = None
+            self._reports.clear()
             return
-        self._report = (ntp, media, self._sender.epoch)
+        self._reports.append(ntp - media)
+
+    def listen(self, rtp: int, arrival: float) -> None:
+        """Take note of media that is placed later, so that the first of it is placed by the quickest of it."""
+        self._follow(rtp, arrival)
+        self._note_arrival(arrival)
 
     def time(self, rtp: int, arrival: float) -> float:
         """Return the call time at which media stamped `rtp`, arriving at `arrival`, was captured."""
-        if self._last_rtp is None:
-            self._restart(rtp, arrival)
-        else:
-            step = _signed(rtp - self._last_rtp) / self._rate
-            if abs(step - (arrival - self._last_arrival)) > DISCONTINUITY:
-                self._restart(rtp, arrival)
-            else:
-                self._media += step
-                self._last_rtp, self._last_arrival = rtp, arrival
+        self._follow(rtp, arrival)
         self._note_arrival(arrival)
         wanted = self._wanted(arrival)
         placed = self._media + self._slew(wanted, arrival)
@@ -127,12 +131,23 @@ class TrackClock:
         self._out = max(self._out, placed, 0.0)
         return self._out
 
+    def _follow(self, rtp: int, arrival: float) -> None:
+        if self._last_rtp is None:
+            self._restart(rtp, arrival)
+            return
+        step = _signed(rtp - self._last_rtp) / self._rate
+        if abs(step - (arrival - self._last_arrival)) > DISCONTINUITY:
+            self._restart(rtp, arrival)
+        else:
+            self._media += step
+            self._last_rtp, self._last_arrival = rtp, arrival
+
     def _restart(self, rtp: int, arrival: float) -> None:
         self._last_rtp, self._last_arrival = rtp, arrival
         self._media = 0.0
         self._shift = None
         self._quickest.clear()
-        self._report = None
+        self._reports.clear()
 
     def _note_arrival(self, arrival: float) -> None:
         bucket, shift = int(arrival), arrival - self._media
@@ -148,9 +163,8 @@ class TrackClock:
 
     def _wanted(self, arrival: float) -> float:
         offset = self._sender.offset
-        if self._report is not None and offset is not None and self._report[2] == self._sender.epoch:
-            ntp, media, _ = self._report
-            return offset + ntp - media
+        if self._reports and offset is not None and self._epoch == self._sender.epoch:
+            return offset + median_low(self._reports)
         quickest = self._arrival_shift()
         return arrival - self._media if quickest is None else quickest
 
@@ -166,7 +180,7 @@ class TrackClock:
             else:
                 # what the first packets told is rough: they wait for connections, decoders and key frames
                 quick = arrival - self._began < SETTLING or abs(error) > STEP / 4
-                most = (0.05 if quick else 0.005) * elapsed
+                most = (0.02 if quick else 0.005) * elapsed
                 self._shift += max(-most, min(most, error))
         self._slewed_at = arrival
         return self._shift

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -18,12 +17,11 @@ from aiortc import RTCSessionDescription
 
 from recorder.call.clock import CallClock
 from recorder.call.connection import REFUSALS, MediaConnection
-from recorder.call.contract import CallObserver, Ended, LiveKind
-from recorder.call.description import BadDescription
+from recorder.call.contract import CallObserver, Ended
+from recorder.call.janus_feeds import Feeds, FeedSetting
 from recorder.call.janus_link import JanusLink, LinkLost
 from recorder.call.janus_protocol import (
     MAX_MESSAGE,
-    Feed,
     Gone,
     JanusAddress,
     Joined,
@@ -36,7 +34,6 @@ from recorder.call.janus_protocol import (
     RoomEvent,
 )
 from recorder.call.janus_text import BindRule, TextChannel, TextUsers
-from recorder.call.peer import Peer
 from recorder.call.tile import TileTrack
 from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput
@@ -49,17 +46,7 @@ _UNAUTHORISED: Final = frozenset({403, 433})
 PATIENCE: Final = 180.0
 """Seconds for which a call that cannot be reached is tried again."""
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-SETUPS: Final = 6
-"""Peer connections that are set up at once; the others wait their turn."""
 TEXT_AGAIN: Final = 5.0
-
-
-@dataclass(slots=True)
-class _Person:
-    feed: Feed
-    wanted: bool = False
-    peer: Peer | None = None
-    task: asyncio.Task[None] | None = None
 
 
 class JanusSource:
@@ -112,23 +99,16 @@ class JanusSource:
         self._host_addresses = None if host_addresses is None else list(host_addresses)
         self._tls = tls
         self._numbers = TrackNumbers()
-        self._setups = asyncio.Semaphore(SETUPS)
         self._room = Room()
-        self._people: dict[str, _Person] = {}
-        self._peers: dict[int, Peer] = {}  # by subscriber handle
-        self._private_id: object = None
+        self._feeds: Feeds | None = None
         self._users = TextUsers(bind or BindRule())
         self._users_rule = bind or BindRule()
         self._text: TextChannel | None = None
-        self._observer: CallObserver | None = None
-        self._link: JanusLink | None = None
-        self._group: asyncio.TaskGroup | None = None
         self._been_inside = False
         self._closing = asyncio.Event()
 
     async def run(self, observer: CallObserver) -> Ended:
         """Stay in the room; come back after an outage."""
-        self._observer = observer
         lost_at, tries = self.clock.now(), 0
         while not self._closing.is_set():
             entered, outcome = await self._visit(observer)
@@ -149,11 +129,8 @@ class JanusSource:
 
     async def receive(self, participant: str, wanted: bool) -> None:
         """Subscribe to somebody, or no longer."""
-        person = self._people.get(participant)
-        if person is None or person.wanted == wanted:
-            return
-        person.wanted = wanted
-        self._settle(person)
+        if self._feeds is not None:
+            self._feeds.want(participant, wanted)
 
     async def say(self, text: str, *, to: str | None = None) -> bool:
         """Write in the text room."""
@@ -172,7 +149,7 @@ class JanusSource:
 
     async def _visit(self, observer: CallObserver) -> tuple[bool, Ended | UnreadableInput | None]:
         """Return whether the room was entered, and how the stay ended; None is an outage."""
-        self._room, self._people, self._peers = Room(), {}, {}
+        self._room = Room()
         self._users = TextUsers(self._users_rule)
         outcome: Ended | UnreadableInput | None = None
         entered = False
@@ -188,28 +165,29 @@ class JanusSource:
                     )
             except (aiohttp.ClientError, OSError, TimeoutError):
                 return False, None
-            link = self._link = JanusLink(socket, self._token)
+            link = JanusLink(socket, self._token)
             async with asyncio.TaskGroup() as group:
-                self._group = group
+                feeds = self._feeds = Feeds(link, group, observer, self._setting())
                 tasks = [group.create_task(link.run()), group.create_task(link.keep_alive())]
                 try:
                     handle, answer = await self._join(link)
                     entered = self._been_inside = True
+                    feeds.private_id = answer.data.get("private_id")
                     tasks.append(group.create_task(self._talk(link, observer)))
                     if self._tile is not None:
                         tasks.append(group.create_task(self._show(link, handle, self._tile)))
                     tasks.append(group.create_task(self._watch_closing(link)))
-                    outcome = await self._stay(link, handle, answer, observer)
+                    outcome = await self._stay(link, handle, answer, observer, feeds)
                 except UnreadableInput as refusal:
                     outcome = refusal
                 except LinkLost:
                     outcome = None
                 finally:
-                    tasks += self._let_go(observer)
+                    tasks += feeds.all_gone()
                     await link.leave()
                     for task in tasks:
                         task.cancel()
-                    self._group = self._link = None
+                    self._feeds = None
             await socket.close()
         return entered, outcome
 
@@ -230,27 +208,36 @@ class JanusSource:
             raise UnreadableInput("the room refuses the bot; it may want another PIN or token")
         if answer.failed():
             raise UnreadableInput("the room cannot be joined")
-        self._private_id = answer.data.get("private_id")
         return handle, answer
 
+    def _setting(self) -> FeedSetting:
+        return FeedSetting(
+            room=self._address.room,
+            pin=self._pin,
+            clock=self.clock,
+            numbers=self._numbers,
+            layer=self._layer,
+            host_addresses=self._host_addresses,
+        )
+
     async def _stay(
-        self, link: JanusLink, handle: int, first: Message, observer: CallObserver
+        self, link: JanusLink, handle: int, first: Message, observer: CallObserver, feeds: Feeds
     ) -> Ended | None:
         message: Message | None = first
         while message is not None:
-            if message.handle == handle or message is first:
+            if message.handle == handle:
                 if message.kind == "detached":
                     return None
                 for event in self._room.apply(message.data):
-                    ended = self._happened(event, observer)
+                    ended = self._happened(event, observer, feeds)
                     if ended is not None:
                         return ended
-            elif message.kind in {"hangup", "detached"} and message.handle in self._peers:
-                self._peers[message.handle].lose()
+            elif message.kind in {"hangup", "detached"}:
+                feeds.lost(message.handle)
             message = await link.events.get()
         return Ended.OVER if self._closing.is_set() else None
 
-    def _happened(self, event: RoomEvent, observer: CallObserver) -> Ended | None:
+    def _happened(self, event: RoomEvent, observer: CallObserver, feeds: Feeds) -> Ended | None:
         now = self.clock.now()
         match event:
             case Removed():
@@ -258,140 +245,21 @@ class JanusSource:
             case Gone():
                 return Ended.OVER
             case Joined(feed):
-                self._people[feed.id] = _Person(feed)
+                feeds.there(feed)
                 observer.joined(feed.id, feed.name, now)
             case Renamed(feed):
-                self._people[feed.id].feed = feed
                 observer.renamed(feed.id, feed.name, now)
             case Published(feed):
-                person = self._people[feed.id]
-                changed = person.feed.streams != feed.streams
-                person.feed = feed
                 self._users.claimed(feed.id, feed.text_user, now)
-                if changed:
-                    self._stop(person)
-                    self._settle(person)
+                feeds.published(feed)
             case Left(feed):
-                self._stop(self._people.pop(feed.id))
                 self._users.left(feed.id)
-                observer.left(feed.id, now)
+                feeds.gone(feed.id)
         return None
-
-    def _let_go(self, observer: CallObserver) -> list[asyncio.Task[None]]:
-        """End everybody's tracks and tell that they are gone; return the tasks that are to be cancelled."""
-        tasks: list[asyncio.Task[None]] = []
-        for person in self._people.values():
-            if person.task is not None:
-                tasks.append(person.task)
-            self._stop(person)
-            observer.left(person.feed.id, self.clock.now())
-        self._people.clear()
-        return tasks
 
     async def _watch_closing(self, link: JanusLink) -> None:
         await self._closing.wait()
         await link.events.put(None)
-
-    # Receiving.
-
-    def _stop(self, person: _Person) -> None:
-        """Stop receiving at once; the connection is closed by its task."""
-        if person.peer is not None:
-            person.peer.receive(False)
-        if person.task is not None:
-            person.task.cancel()
-        person.peer = person.task = None
-
-    def _settle(self, person: _Person) -> None:
-        """Receive somebody if, and only if, they are wanted and publish something."""
-        wanted = person.wanted and bool(person.feed.streams)
-        if not wanted:
-            self._stop(person)
-        elif person.task is None and self._group is not None and self._link is not None:
-            person.task = self._group.create_task(self._subscribed(self._link, person, person.feed))
-
-    async def _subscribed(self, link: JanusLink, person: _Person, feed: Feed) -> None:
-        """Receive a feed until cancelled; begin again when the connection is lost."""
-        tries = 0
-        while True:
-            started = self.clock.now()
-            try:
-                await self._received(link, person, feed)
-            except (LinkLost, BadDescription):
-                if link.lost:
-                    return
-            tries = 0 if self.clock.now() - started > 30 else tries + 1
-            await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
-
-    async def _received(self, link: JanusLink, person: _Person, feed: Feed) -> None:
-        if self._observer is None:
-            return
-        streams = [stream for stream in feed.streams if stream.decodable and stream.kind is not None]
-        declined = [
-            stream.kind for stream in feed.streams if not stream.decodable and stream.kind is not None
-        ]
-        handle, peer = 0, None
-        try:
-            if not streams:
-                peer = self._peer(feed, {}, declined)
-                peer.receive(True)
-                await (
-                    asyncio.get_running_loop().create_future()
-                )  # nothing to receive until they publish otherwise
-                return
-            async with self._setups:
-                handle = await link.attach(_PLUGIN)
-                answer = await link.ask(handle, self._subscription(feed, [stream.mid for stream in streams]))
-                if answer.failed() or answer.jsep_type != "offer":
-                    return
-                by_mid = {stream.mid: stream for stream in streams}
-                mids = _subscribed_mids(answer)
-                kinds = {mine: by_mid[theirs].kind for mine, theirs in mids.items() if theirs in by_mid}
-                peer = self._peer(
-                    feed, {mid: kind for mid, kind in kinds.items() if kind is not None}, declined
-                )
-                sdp = await peer.answer(answer.jsep_sdp)
-                person.peer = self._peers[handle] = peer
-                peer.receive(True)
-                await link.ask(handle, {"request": "start"}, jsep=("answer", sdp))
-                layers = [
-                    {"mid": mine, "substream": self._layer, "temporal": 2}
-                    for mine, theirs in mids.items()
-                    if theirs in by_mid and by_mid[theirs].simulcast
-                ]
-                if layers:
-                    await link.ask(handle, {"request": "configure", "streams": layers})
-            await peer.run()
-        finally:
-            if person.peer is peer:
-                person.peer = None
-            self._peers.pop(handle, None)
-            if peer is not None:
-                await peer.close()
-            if handle:
-                await _detached(link, handle)
-
-    def _peer(self, feed: Feed, kinds: dict[str, LiveKind], declined: list[LiveKind]) -> Peer:
-        if self._observer is None:
-            raise LinkLost
-        return Peer(
-            feed.id,
-            self._observer,
-            self.clock,
-            kinds=kinds,
-            declined=declined,
-            numbers=self._numbers,
-            host_addresses=self._host_addresses,
-        )
-
-    def _subscription(self, feed: Feed, mids: list[str]) -> dict[str, object]:
-        request: dict[str, object] = {
-            "request": "join", "ptype": "subscriber", "room": self._address.room,
-            "streams": [{"feed": feed.raw, "mid": mid} for mid in mids], "private_id": self._private_id,
-        }  # fmt: skip
-        if self._pin is not None:
-            request["pin"] = self._pin
-        return request
 
     # Being seen, and chat.
 
@@ -441,25 +309,3 @@ class JanusSource:
     def _heard(self, user: str, words: str, observer: CallObserver) -> None:
         for participant in self._users.speaks_for(user, self._room.people):
             observer.chat(participant, words, self.clock.now())
-
-
-def _subscribed_mids(answer: Message) -> dict[str, str]:
-    """Return which of the publisher's mids each of the subscription's m-lines carries."""
-    listed = answer.data.get("streams")
-    found: dict[str, str] = {}
-    for entry in listed if isinstance(listed, list) else []:
-        if (
-            isinstance(entry, dict)
-            and isinstance(entry.get("mid"), str)
-            and isinstance(entry.get("feed_mid"), str)
-        ):
-            found[entry["mid"]] = entry["feed_mid"]
-    return found
-
-
-async def _detached(link: JanusLink, handle: int) -> None:
-    try:
-        async with asyncio.timeout(2.0):
-            await link.detach(handle)
-    except (LinkLost, TimeoutError):
-        return

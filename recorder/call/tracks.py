@@ -29,7 +29,7 @@ from recorder.call.codecs import (
     picture_coding,
 )
 from recorder.call.contract import CallObserver, LiveKind, TimedPicture, TimedSound, TrackKey
-from recorder.call.jitter import FrameAssembler, MediaPacket, PacketOrder, Wants
+from recorder.call.jitter import Assembled, FrameAssembler, MediaPacket, PacketOrder, Wants
 from recorder.call.stats import PictureFlow, QualityMeter
 from redaction.model import Samples
 
@@ -42,6 +42,8 @@ STALL: Final = 1.0
 MAX_STEP_AHEAD: Final = 1.0
 KEYFRAME_PAUSES: Final = (0.5, 1.0, 2.0)
 """Seconds between one request for a key frame and the next."""
+LISTEN: Final = 0.4
+"""Seconds of a track's first media that are held until the quickest of it tells when all of it was captured."""
 HOLE: Final = 0.06
 """Seconds by which sound may be off its time before it is moved there at once instead of a sample here and there."""
 
@@ -151,7 +153,7 @@ class SoundPlacer:
     """Puts blocks of sound end to end, a sample more or less where clocks drift, and leaves a hole where there is one.
 
     Sound that is off by less than `HOLE` is stretched, by a sample in a block where clocks drift, by one part in
-    twenty at most where a track has just begun, so that no block overlaps another.
+    fifty at most where a track has just begun, so that no block overlaps another.
     """
 
     def __init__(self, rate: int) -> None:
@@ -180,7 +182,7 @@ class SoundPlacer:
         count = len(samples)
         if abs(error) < 0.001 or count < 200:
             return samples
-        most = 1 if abs(error) < 0.003 else count // 200 if abs(error) < 0.01 else count // 20
+        most = 1 if abs(error) < 0.003 else count // 200 if abs(error) < 0.01 else count // 50
         more = max(-most, min(most, round(error * self._rate)))
         places = np.linspace(0, count - 1, count + more)
         return np.interp(places, np.arange(count), samples).astype(np.float32)
@@ -196,9 +198,11 @@ class SoundTrack(_Track):
         self._placer = SoundPlacer(OPUS_RATE)
         self._missing = False
         self._reason = "loss"
+        self._held: list[tuple[MediaPacket, int]] | None = []
 
     def _begin_anew(self) -> None:
         super()._begin_anew()
+        self._held = []
         self._order = PacketOrder()
         self._decoder = None
         self._placer = SoundPlacer(OPUS_RATE)
@@ -214,6 +218,7 @@ class SoundTrack(_Track):
             self._hand_on(self._order.due(now + 3600))
             self._order = PacketOrder()
             self._clock = TrackClock(self._setting.sender, self._rate)
+            self._held = []
         media = MediaPacket(
             packet.sequence_number, packet.timestamp, packet.payload, bool(packet.marker), now
         )
@@ -224,8 +229,21 @@ class SoundTrack(_Track):
         if self.wanted():
             self._hand_on(self._order.due(now))
 
+    def _listened(self, packets: list[tuple[MediaPacket, int]]) -> list[tuple[MediaPacket, int]]:
+        """Hold the first packets for a while; then return them all."""
+        if self._held is None:
+            return packets
+        for packet, _ in packets:
+            self._clock.listen(packet.timestamp, packet.arrival)
+        held = self._held
+        held += packets
+        if not held or self._setting.clock.now() - held[0][0].arrival < LISTEN:
+            return []
+        self._held = None
+        return held
+
     def _hand_on(self, packets: list[tuple[MediaPacket, int]]) -> None:
-        for packet, missing in packets:
+        for packet, missing in self._listened(packets):
             if missing:
                 self._missing, self._reason = True, "loss"
             if not packet.payload:
@@ -273,6 +291,7 @@ class PictureTrack(_Track):
         self.flow = PictureFlow()
         self._coding: PictureCoding | None = None
         self._frames: FrameAssembler | None = None
+        self._held: list[Assembled] | None = []
         self._generation = 0
         self._in_flight = 0
         self._reason = "loss"
@@ -284,6 +303,7 @@ class PictureTrack(_Track):
     def _begin_anew(self) -> None:
         super()._begin_anew()
         self._coding, self._frames = None, None
+        self._held = []
         self._generation += 1
         self._asked, self._asks = None, 0
         self._last = -1.0
@@ -305,13 +325,25 @@ class PictureTrack(_Track):
         self._heard = now
         if ssrc_changed:
             self._clock = TrackClock(self._setting.sender, self._rate)
+            self._held = []
         if self._frames is None or coding is not self._coding or ssrc_changed:
             self._coding = coding
             self._frames = FrameAssembler(coding.begins_keyframe)
         media = MediaPacket(
             packet.sequence_number, packet.timestamp, packet.payload, bool(packet.marker), now
         )
-        for frame in self._frames.add(media):
+        self._take(self._frames.add(media))
+
+    def _take(self, frames: list[Assembled]) -> None:
+        """Decode pictures; the first ones once it is known when they were captured."""
+        if self._held is not None:
+            for frame in frames:
+                self._clock.listen(frame.timestamp, frame.arrival)
+            self._held += frames
+            if not self._held or self._setting.clock.now() - self._held[0].arrival < LISTEN:
+                return
+            frames, self._held = self._held, None
+        for frame in frames:
             self._decode(frame.payloads, frame.timestamp, frame.arrival, frame.after_loss)
 
     def tick(self, now: float) -> Wants:
@@ -319,8 +351,7 @@ class PictureTrack(_Track):
         if not self.wanted() or self._frames is None:
             return Wants()
         wants, shown = self._frames.due(now)
-        for frame in shown:
-            self._decode(frame.payloads, frame.timestamp, frame.arrival, frame.after_loss)
+        self._take(shown)
         if not wants.keyframe:
             self._asks = 0
         pause = KEYFRAME_PAUSES[min(self._asks, len(KEYFRAME_PAUSES) - 1)]

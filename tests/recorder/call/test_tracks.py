@@ -97,7 +97,8 @@ def feed(track: SoundTrack, clock: Steps, numbers: range, *, skip: frozenset[int
         if n not in skip:
             payload = packets[n % len(packets)][0]
             track.packet(RtpPacket(96, 0, n, n * 960, 1, payload), OPUS, False)
-    track.tick(clock.at + 1)
+    clock.at += tracks.LISTEN
+    track.tick(clock.at)
 
 
 def test_a_hole_is_a_later_time_and_a_loss() -> None:
