@@ -19,7 +19,7 @@ import pytest
 from recorder.bundle.reader import read_manifest, verify_bundle
 from samples.make import Sample
 from tests.cli.running import Place, environment, place_in
-from tests.e2e.conftest import _needs_models
+from tests.e2e.conftest import needs_models
 from tests.media import make_clip
 from tests.recorder.batch.ray_cluster import TwoNodes, two_nodes
 
@@ -31,7 +31,7 @@ _TIMES = {"created", "expires", "files", "log_head"}
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[TwoNodes]:
-    _needs_models()
+    needs_models()
     with two_nodes() as nodes:
         yield nodes
 

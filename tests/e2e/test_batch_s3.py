@@ -16,7 +16,7 @@ import pytest
 
 from recorder.batch.remote_destination import RemoteDestination
 from tests.cli.running import Place, environment, place_in
-from tests.e2e.conftest import _needs_models
+from tests.e2e.conftest import needs_models
 from tests.media import make_clip
 from tests.recorder.batch.faulty_s3 import BUCKET, Fault, FaultyS3, Request, faulty_s3
 
@@ -37,7 +37,7 @@ class Job:
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyS3]:
     """The store with a picture, a sound, and a file that is no recording."""
-    _needs_models()
+    needs_models()
     media = tmp_path_factory.mktemp("media")
     make_clip(media / _PICTURES, seconds=2.0, size=(160, 120), audio=None)
     make_clip(media / _SOUND, seconds=2.0, codec=None, audio="pcm_s16le")
