@@ -195,7 +195,9 @@ class RayEngine:
             InternalError: every slot is taken.
         """
         busy = sum(seat.item is not None for seat in self._seats)
-        if self._closed or busy >= max(1, self.slots):
+        if self._closed or busy >= (
+            self._jobs or max(1, self._room)
+        ):  # as the caller saw it, not looked up anew
             raise InternalError("A recording was given to an engine whose workers are all busy.")
         self._give(item, next((seat for seat in self._seats if seat.item is None), None) or self._seat())
 

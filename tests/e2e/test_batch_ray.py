@@ -68,7 +68,8 @@ def _end(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
         out, err = process.communicate(timeout=400)
     finally:
         process.kill()
-    return process.returncode, json.loads(out) if out.startswith("{") else {}, err
+    assert out.startswith("{") or process.returncode < 0, (process.returncode, err[-2000:])
+    return process.returncode, json.loads(out or "{}"), err
 
 
 def _ray(cluster: TwoNodes) -> list[str]:
