@@ -139,8 +139,8 @@ class Store:
             new = self._one("SELECT count(*) FROM recordings") - known
             changed = self._renew(retry=retry)
             self._db.execute(
-                "DELETE FROM recordings WHERE spec = ? AND state IN ('pending', 'refused') AND NOT EXISTS "
-                "(SELECT 1 FROM listed WHERE listed.id = recordings.id)",
+                "DELETE FROM recordings WHERE spec = ? AND state IN ('pending', 'refused') AND id NOT IN "
+                "(SELECT id FROM listed)",
                 (mark,),
             )
             return self._planned(new=new, changed=changed)
