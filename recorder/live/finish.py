@@ -17,9 +17,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import AudioCoverage, Check, Coverage, VideoCoverage
@@ -33,7 +34,7 @@ from recorder.live.assembly import TRACKS, assemble
 from recorder.live.fragments import cut_to_whole
 from recorder.live.hearing import HeardAgain, hear_again
 from recorder.live.load import CallLog, LiveCall, LivePerson, load
-from recorder.live.looking import Seen, look_again
+from recorder.live.looking import LAST_SHOWN_S, Seen, look_again
 from recorder.live.mixing import SoundPart, write_track
 from recorder.live.parts import (
     SILENCED,
@@ -61,6 +62,7 @@ from redaction.model import Event, EventKind, RedactedUtterance, Span
 __all__ = ["complete_sealed", "finish"]
 
 _WORK: Final = "finishing"
+_SHORTEST_S: Final = 0.1
 
 
 def finish(
@@ -148,10 +150,9 @@ class _Finishing:
         before_publishing: Callable[[], None] | None,
     ) -> Published:
         live, log = self._open()
-        seen = [self._look(number, person) for number, person in enumerate(live.people, start=1)]
         sounds = [self._sound(number, person) for number, person in enumerate(live.people, start=1)]
-        self.duration = _duration(live.people, seen, sounds)
-        heard = self._hear(live.people, sounds)
+        self.duration = _duration(live.people, sounds)
+        seen, heard = self._look_and_hear(live.people, sounds)
         people = tuple(
             self._person(number, person, seen[number - 1], sounds[number - 1], heard)
             for number, person in enumerate(live.people, start=1)
@@ -211,6 +212,23 @@ class _Finishing:
             (partial / _WORK).mkdir(mode=0o700)
             (partial / TRACKS).mkdir(mode=0o700)
         return live, ChainedLog.resumed(kept.given)
+
+    def _look_and_hear(
+        self, people: Sequence[LivePerson], sounds: Sequence[_Sound]
+    ) -> tuple[list[Seen], HeardAgain]:
+        """Look at the pictures and listen to the sound at the same time."""
+        with ThreadPoolExecutor(2, thread_name_prefix="finish") as pool:
+            looking: Future[list[Seen]] = pool.submit(
+                lambda: [self._look(number, person) for number, person in enumerate(people, start=1)]
+            )
+            hearing: Future[HeardAgain] = pool.submit(self._hear, people, sounds)
+            jobs: list[Future[Any]] = [looking, hearing]
+            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+            if any(job.exception() is not None for job in done):
+                self.cancellation.cancel_run()
+            for job in done:
+                job.result()
+            return looking.result(), hearing.result()
 
     def _look(self, number: int, person: LivePerson) -> Seen:
         return look_again(
@@ -385,12 +403,24 @@ def _seconds(path: Path) -> float:
         return 0.0
 
 
-def _duration(people: Sequence[LivePerson], seen: Sequence[Seen], sounds: Sequence[_Sound]) -> float:
-    ends = [0.1]
-    ends += [piece.part.end for item in seen for piece in item.pieces]
+def _duration(people: Sequence[LivePerson], sounds: Sequence[_Sound]) -> float:
+    """Return when the last picture, sample or participant goes."""
+    ends = [_SHORTEST_S]
+    for person in people:
+        ends += [stay.end for stay in person.record.stays if stay.end is not None]
+        for piece in person.pieces:
+            if piece.kind != "microphone":
+                end = piece.end if piece.end is not None else piece.start + _picture_seconds(piece.media)
+                ends.append(end + LAST_SHOWN_S)
     ends += [span.end for item in sounds for span in item.spans]
-    ends += [stay.end for person in people for stay in person.record.stays if stay.end is not None]
     return max(ends)
+
+
+def _picture_seconds(path: Path) -> float:
+    try:
+        return FileSource(path).info().duration
+    except OffrecordError:
+        return 0.0
 
 
 def _video_coverage(seen: Seen) -> VideoCoverage:

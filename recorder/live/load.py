@@ -75,7 +75,7 @@ class Piece:
 
     Attributes:
         start: call time at which the piece's own time 0 stands.
-        closed: its process said what is in it; otherwise it died before.
+        end: call time of its last frame or sample; None when its process died before it said so.
         counts: that, for a picture.
         highlights: frames most worth a look, at the piece's own times.
     """
@@ -87,9 +87,14 @@ class Piece:
     start: float
     width: int
     height: int
-    closed: bool
+    end: float | None
     counts: VideoCoverage
     highlights: tuple[Highlight, ...]
+
+    @property
+    def closed(self) -> bool:
+        """Whether its process said what is in it; otherwise it died before."""
+        return self.end is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +264,7 @@ def _pieces(folder: Path) -> Iterator[Piece]:
             continue  # its process died before it was begun; nothing proves what is in it
         if header.kind != kind or header.number != int(number):
             raise UnreadableInput(_BAD)
-        _times(header.start)
+        _times(header.start, header.start if end is None else end.end)
         if not 0 <= header.width <= 16_384 or not 0 <= header.height <= 16_384:
             raise UnreadableInput(_BAD)
         yield Piece(
@@ -270,7 +275,7 @@ def _pieces(folder: Path) -> Iterator[Piece]:
             start=header.start,
             width=header.width,
             height=header.height,
-            closed=end is not None,
+            end=None if end is None else end.end,
             counts=_counts(end) if end is not None and kind != "microphone" else VideoCoverage(),
             highlights=_highlights(end) if end is not None else (),
         )

@@ -25,7 +25,7 @@ from redaction.policy import Policy
 from redaction.video.redact import VideoSummary
 from redaction.video.secondlook import SecondLook
 
-__all__ = ["Looked", "Seen", "look_again"]
+__all__ = ["LAST_SHOWN_S", "Looked", "Seen", "look_again"]
 
 LAST_SHOWN_S: Final = 0.2
 """How long the last picture of a piece stays. Source: `recorder.live.pieces.LONGEST_STEP_S`."""
