@@ -20,7 +20,9 @@ from redaction.video.minors import AgeJudging, Ages
 from redaction.video.outlines import Outlines, Silhouettes
 from redaction.video.person import Silhouette
 from redaction.video.plan import Draft, Planned, Planner
-from redaction.video.review import Review, ReviewedDetector, ReviewedPair
+from redaction.video.review import FLOOR, Review, ReviewedDetector, ReviewedPair
+from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.watch import ScreenWatch
 
 __all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
 
@@ -38,6 +40,7 @@ class VideoStages:
         judge: tells adults; None when the policy declares that all are.
         silhouettes: outlines people who are removed; None covers whole frames instead.
         numbers: what the judge knows a tracklet by, never the same in two tracks.
+        screen: finds and judges text and codes; None where the policy leaves both alone.
     """
 
     quick: FaceDetector
@@ -45,6 +48,7 @@ class VideoStages:
     judge: AgeJudging | None = None
     silhouettes: Silhouettes | None = None
     numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
+    screen: ScreenReader | None = None
 
     @classmethod
     def load(cls, policy: Policy, *, threads: int = 1) -> Self:
@@ -55,12 +59,13 @@ class VideoStages:
             ModelAltered: a model is not the one that was measured.
         """
         yunet, centerface = YuNet(threads=threads), CenterFace(threads=threads)
-        review = Review((yunet, centerface))
+        review = Review((YuNet(threads=threads, floor=FLOOR), CenterFace(threads=threads, floor=FLOOR)))
         quick = ReviewedDetector(yunet, review)
         thorough = ReviewedPair(yunet, centerface, review)
         judge = None if policy.minors.all_declared_adult else AgeJudge(policy.minors, threads=threads)
         removes = judge is not None or policy.faces.method == "remove"
-        return cls(quick, thorough, judge, Silhouette() if removes else None)
+        screen = ScreenReader.load(policy, threads=threads)
+        return cls(quick, thorough, judge, Silhouette() if removes else None, screen=screen)
 
     def close(self) -> None:
         """Let go of the net that outlines people, which must not be left to the garbage collector."""
@@ -83,6 +88,8 @@ class VideoSummary:
         tracklets: one record for each followed face.
         minors: tracklets removed as minors.
         minors_only: when every visible person was a minor.
+        failed_screens: frames on which finding or reading text raised.
+        screen_texts: lines of text and codes that were covered, each counted where it appeared.
     """
 
     frames: int
@@ -95,6 +102,8 @@ class VideoSummary:
     tracklets: tuple[TrackletRecord, ...]
     minors: int
     minors_only: tuple[Span, ...]
+    failed_screens: int = 0
+    screen_texts: int = 0
 
 
 class VideoRedactor:
@@ -130,6 +139,7 @@ class VideoRedactor:
             raise ValueError("a picture has at least two pixels each way")
         judge = None if policy.minors.all_declared_adult else stages.judge or _NobodyIsAdult()
         self._bounds = bounds or Bounds()
+        self._screen = _watch(policy, stages)
         self._ahead = LookAhead(
             quick=stages.quick,
             thorough=stages.thorough,
@@ -138,6 +148,7 @@ class VideoRedactor:
             track=track,
             bounds=self._bounds,
             cadence=cadence,
+            screen=self._screen,
         )
         self._planner = Planner(None if stages.silhouettes is None else Outlines(stages.silhouettes))
         self._pixelate = policy.faces.method == "mosaic"
@@ -224,6 +235,8 @@ class VideoRedactor:
             tracklets=records,
             minors=sum(record.reason.value == "minor" for record in records),
             minors_only=tuple(self._minors_only),
+            failed_screens=0 if self._screen is None else self._screen.failures,
+            screen_texts=0 if self._screen is None else self._screen.lines,
         )
 
     def _plans_of(self, looking: Future[list[Draft]]) -> list[Planned]:
@@ -245,7 +258,7 @@ class VideoRedactor:
         self._frames += 1
         self._counts[item.examined] += 1
         if item.whole:
-            self._incomplete += item.whole in ("detector", "silhouette", "memory")
+            self._incomplete += item.whole in ("detector", "screen", "silhouette", "memory")
         if self._whole is not None and self._whole[0] != item.whole:
             self._end_whole(time)
         if item.whole and self._whole is None:
@@ -272,6 +285,14 @@ class VideoRedactor:
         if self._alone is not None:
             self._minors_only.append(Span(self._alone, max(self._alone, time)))
             self._alone = None
+
+
+def _watch(policy: Policy, stages: VideoStages) -> ScreenWatch | None:
+    if policy.screen.text == "none" and not policy.screen.codes:
+        return None
+    if stages.screen is None:
+        raise ValueError("the policy asks for text or codes, and what finds them was not loaded")
+    return ScreenWatch(stages.screen)
 
 
 class _NobodyIsAdult:

@@ -12,7 +12,7 @@ from redaction.errors import ModelUnavailable
 from redaction.video.detect import BIRTH, CenterFace, Detection, Rect, YuNet, merged, overlap
 from redaction.video.link import Linker
 from redaction.video.picture import Picture
-from redaction.video.review import DOUBTED, Review, ReviewedDetector, ReviewedPair
+from redaction.video.review import DOUBTED, FLOOR, Review, ReviewedDetector, ReviewedPair
 from redaction.weights import cache_root
 
 LARGE: Rect = (200.0, 100.0, 300.0, 220.0)
@@ -114,7 +114,7 @@ def test_doubted_face_carries_a_known_one_on_and_begins_none() -> None:
 def panel() -> tuple[YuNet, CenterFace]:
     """The real detectors, skipped where their models are not in place."""
     try:
-        return YuNet(), CenterFace()
+        return YuNet(floor=FLOOR), CenterFace(floor=FLOOR)
     except ModelUnavailable:
         pytest.skip("the face models are not in the cache: run `offrecord models fetch`")
 
