@@ -22,7 +22,7 @@ from recorder.batch.store import Counts, Planned, Record, RecordState, Store
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation
-from redaction.errors import ExitCode, ModelUnavailable, OffrecordError, StorageFailed
+from redaction.errors import ExitCode, InternalError, ModelUnavailable, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 
 __all__ = ["Driver", "Watcher", "open_log"]
@@ -32,6 +32,8 @@ _BEAT_EVERY_S: Final = 30.0
 _WAIT_S: Final = 1.0
 _COUNT_EVERY_S: Final = 1.0
 _LAST_WORDS_S: Final = 1.0
+_MOST_STILLBORN: Final = 4
+"""So many workers in a row, beyond one for each slot, that end before they begin: the installation is at fault."""
 _MOST_STORAGE_FAILURES: Final = 3
 """So many tries in a row that could not be stored end the job: the place is at fault, not the recordings."""
 
@@ -107,6 +109,8 @@ class Driver:
         self._under_way: dict[str, WorkItem] = {}
         self._log: ChainedLog | None = None
         self._storage_failures = 0
+        self._stillborn = 0
+        self._begun: set[str] = set()
         self._heard = time.monotonic()
         self._counted = 0.0
         self._kept: set[str] = set()
@@ -120,6 +124,7 @@ class Driver:
         Raises:
             StorageFailed: the destination or the store cannot be written.
             ModelUnavailable: a worker has no models.
+            InternalError: workers end before they begin.
         """
         with closing(open_log(self._destination.state, "batch")) as log:
             self._log = log
@@ -151,13 +156,14 @@ class Driver:
                 self._watcher.waiting(left)
                 time.sleep(_WAIT_S)
             for happening in engine.poll(_POLL_S) if self._under_way else ():
-                self._take(happening)
+                self._take(happening, engine.slots)
             if time.monotonic() - self._heard > _BEAT_EVERY_S or not self._under_way:
                 self._heard = time.monotonic()
                 self._store.beat()
 
-    def _take(self, happening: Step | Outcome) -> None:
+    def _take(self, happening: Step | Outcome, slots: int) -> None:
         if isinstance(happening, Step):
+            self._begun.add(happening.item)
             self._watcher.step(happening)
             return
         if self._under_way.pop(happening.item, None) is None:
@@ -181,7 +187,7 @@ class Driver:
             self._after_publishing(record)
         self._watcher.ended(record, happening)
         self._count()
-        self._judge(happening)
+        self._judge(happening, slots)
 
     def _count(self, *, at_once: bool = False) -> None:
         """Tell the watcher where the job stands, not more often than anybody can read."""
@@ -190,8 +196,15 @@ class Driver:
             self._watcher.counted(self._store.counts(mine=True))
             self._counted = now
 
-    def _judge(self, outcome: Outcome) -> None:
+    def _judge(self, outcome: Outcome, slots: int) -> None:
         """Stop the job when it is not the recordings that fail."""
+        stillborn = outcome.state is OutcomeState.LOST and outcome.item not in self._begun
+        self._begun.discard(outcome.item)
+        self._stillborn = self._stillborn + 1 if stillborn else 0
+        if self._stillborn >= slots + _MOST_STILLBORN:
+            raise _Stop(
+                InternalError(f"Workers end before they begin. {outcome.reason} Run `offrecord doctor`.")
+            )
         if outcome.status == ExitCode.MODEL:
             raise _Stop(ModelUnavailable(outcome.reason))
         self._storage_failures = self._storage_failures + 1 if outcome.status == ExitCode.STORAGE else 0

@@ -96,8 +96,11 @@ def write_bundle(
 class FakeEngine:
     """An engine whose answer to each item is a function's; `submitted` holds every try in order."""
 
-    def __init__(self, answer: Callable[[WorkItem, int], Outcome], *, slots: int = 2) -> None:
+    def __init__(
+        self, answer: Callable[[WorkItem, int], Outcome], *, slots: int = 2, begins: bool = True
+    ) -> None:
         self._answer = answer
+        self._begins = begins
         self._slots = slots
         self._ready: list[Outcome] = []
         self.submitted: list[WorkItem] = []
@@ -117,8 +120,12 @@ class FakeEngine:
         self._ready.append(self._answer(item, tries))
 
     def poll(self, timeout_s: float) -> Sequence[Happening]:
-        """Give one answer."""
-        return [self._ready.pop(0)] if self._ready else []
+        """Give one answer, after a step unless workers end before they begin."""
+        if not self._ready:
+            return []
+        answer = self._ready.pop(0)
+        step = Step(item=answer.item, worker=answer.worker, stage="opening")
+        return [step, answer] if self._begins else [answer]
 
     def close(self, *, now: bool) -> None:
         """Remember."""

@@ -14,7 +14,7 @@ from recorder.batch.run import Driver
 from recorder.batch.store import Counts, RecordState, Store
 from recorder.bundle.log import check_chain
 from recorder.flow import Cancellation
-from redaction.errors import ExitCode, ModelUnavailable, StorageFailed
+from redaction.errors import ExitCode, InternalError, ModelUnavailable, StorageFailed
 from tests.recorder.batch.fakes import FakeEngine, FakeWatcher, outcome, write_bundle
 
 GOOD, LOST, REFUSED = OutcomeState.PUBLISHED, OutcomeState.LOST, OutcomeState.REFUSED
@@ -51,9 +51,11 @@ class Bench:
             self.sources.list(), key=self.key, spec="in", present=self.destination.names(), retry=False
         )
 
-    def run(self, answer: Callable[[WorkItem, int], Outcome], *, slots: int = 2) -> Counts:
+    def run(
+        self, answer: Callable[[WorkItem, int], Outcome], *, slots: int = 2, begins: bool = True
+    ) -> Counts:
         """Run the job on a fake engine."""
-        self.engine = FakeEngine(answer, slots=slots)
+        self.engine = FakeEngine(answer, slots=slots, begins=begins)
         return self.driver.run(self.engine)
 
     def publish(self, item: WorkItem, _tries: int) -> Outcome:
@@ -111,6 +113,15 @@ def test_missing_model_stops_the_job(bench: Bench) -> None:
     with pytest.raises(ModelUnavailable):
         bench.run(lambda item, _: outcome(item, REFUSED, status=int(ExitCode.MODEL)))
     assert len(bench.engine.submitted) <= 2
+
+
+def test_workers_that_never_begin_stop_the_job(tmp_path: Path) -> None:
+    """When worker after worker ends before its first step, none of the recordings is at fault."""
+    bench = Bench(tmp_path, 9)
+    with pytest.raises(InternalError, match="doctor"):
+        bench.run(lambda item, _: outcome(item, LOST), begins=False)
+    assert len(bench.engine.submitted) < 9
+    assert bench.store.counts().left == 9
 
 
 def test_stopped_by_the_operator(bench: Bench) -> None:
