@@ -74,6 +74,7 @@ def policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
         "minors.min_face_px": policy.minors.min_face_px,
         "minors.all_declared_adult": policy.minors.all_declared_adult,
         "screen.text": policy.screen.text,
+        "screen.codes": policy.screen.codes,
         "voice.method": policy.voice.method,
         "speech.personal": policy.speech.personal,
         "transcript.names": policy.transcript.names,
@@ -92,8 +93,14 @@ def models_used(policy: Policy, *, pictures: bool, sound: bool, speakers: bool) 
     names: list[str] = []
     if pictures:
         names += [*_VIDEO_MODELS, *(() if policy.minors.all_declared_adult else _AGE_MODELS)]
+        if policy.screen.text != "none":
+            names += ["screen.text_detection"]
+            names += ["screen.text_recognition"] if policy.screen.text == "personal" else []
     if sound:
         names += [policy.speech.model, "align.pocketsphinx", "text.rampart"]
+    elif pictures and policy.screen.text == "personal":
+        names += ["text.rampart"]
+    if sound:
         names += ["voice.hibari"] if policy.voice.method == "resynthesize" else []
         names += ["speaker.segmentation", "speaker.campplus"] if speakers else []
     return tuple(

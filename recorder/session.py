@@ -45,7 +45,7 @@ from recorder.sources.contract import SourceInfo, TrackInfo
 from recorder.sources.file import FileSource
 from recorder.sources.stream import Input, open_stream
 from recorder.verification import Still, check_container, check_sound_length
-from redaction.errors import RedactionIncomplete, UnreadableInput, UsageError
+from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
@@ -64,17 +64,9 @@ class Engine:
     Args:
         policy: what to redact and how.
         threads: of the picture's detectors.
-
-    Raises:
-        UsageError: the policy asks for what this version cannot do.
     """
 
     def __init__(self, policy: Policy, *, threads: int = 2) -> None:
-        if policy.screen.text != "none" or policy.screen.codes:
-            raise UsageError(
-                "This version does not redact text or codes on the screen; "
-                'set screen.text = "none" and screen.codes = false, or wait for the version that does.'
-            )
         self.policy = policy
         self._threads = threads
         self._video: VideoStages | None = None
@@ -490,7 +482,7 @@ def _refuse_incomplete(pictures: Sequence[PictureResult]) -> None:
     """Raise when a stage failed on a frame: the frame is covered, yet the result is not what was promised."""
     for picture in pictures:
         summary = picture.summary
-        if failed := summary.failed_detections + summary.failed_silhouettes:
+        if failed := summary.failed_detections + summary.failed_silhouettes + summary.failed_screens:
             raise RedactionIncomplete(
                 f"A detector failed on {failed} frame(s) of {picture.track.id}. Nothing was published; "
                 "run `offrecord doctor`, then try again."
@@ -545,6 +537,7 @@ def _counts(pictures: Sequence[PictureResult], heard: Heard | None) -> dict[str,
     counts = {
         "faces": sum(len(item.summary.tracklets) - item.summary.minors for item in pictures),
         "minors": sum(item.summary.minors for item in pictures),
+        "screen": sum(item.summary.screen_texts for item in pictures),
     }
     for finding in heard.findings if heard else ():
         counts[str(finding.entity_type)] = counts.get(str(finding.entity_type), 0) + 1

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from redaction.model import Box, Cover, VideoFrame
+from redaction.model import Box, Cover, CoverReason, VideoFrame
 
 __all__ = ["FILL", "covered", "covered_whole", "evened", "mosaic", "solid"]
 
@@ -36,15 +36,16 @@ def evened(box: Box, *, width: int, height: int) -> Box:
 
 
 def covered(frame: VideoFrame, covers: Sequence[Cover], *, pixelate: bool = False) -> VideoFrame:
-    """Return a copy of the frame with every cover applied; solid unless `pixelate` is set for covers without mask."""
+    """Return a copy of the frame with every cover applied; solid unless `pixelate` is set for faces without mask."""
     if not covers:
         return frame
     planes = (frame.y.copy(), frame.u.copy(), frame.v.copy())
-    for cover in covers:
-        if cover.mask is None and pixelate:
+    mosaics = [pixelate and cover.mask is None and cover.reason is not CoverReason.SCREEN for cover in covers]
+    for cover, is_mosaic in zip(covers, mosaics, strict=True):
+        if is_mosaic:
             mosaic(planes, cover.box)
-    for cover in covers:
-        if cover.mask is not None or not pixelate:
+    for cover, is_mosaic in zip(covers, mosaics, strict=True):
+        if not is_mosaic:
             solid(planes, cover.box, mask=cover.mask)
     y, u, v = planes
     return VideoFrame(y, u, v, frame.pts, frame.time_base, frame.whole_cover)

@@ -197,12 +197,12 @@ class Examiner:
             shot.key_time, shot.since_key = frame.time, 0
             return links
         block = block_of(frame)
-        changed = changed_blocks(now, shot.reference, block=block, covered=self._covered(frame.time))
+        changed = changed_blocks(now, shot.reference, block=block, covered=self.covered(frame.time))
         if not changed.any():
             return None
         return self._look_changed(frame, now, shot, regions_of(frame, changed, block, self._linker.active()))
 
-    def _covered(self, time: float) -> list[Box]:
+    def covered(self, time: float) -> list[Box]:
         """Return boxes that are sure to be covered on a frame at this time, whatever comes later."""
         reach = self._linker.reach
         return [

@@ -14,6 +14,7 @@ from redaction.video.look import Cadence, Examiner, Look
 from redaction.video.minors import Ages
 from redaction.video.outlines import Moment, Outlines
 from redaction.video.plan import Draft, Removal
+from redaction.video.screen.watch import ScreenWatch
 
 __all__ = ["Bounds", "LookAhead", "TrackletRecord", "Verdict"]
 
@@ -101,7 +102,9 @@ class LookAhead:
         track: str,
         bounds: Bounds | None = None,
         cadence: Cadence | None = None,
+        screen: ScreenWatch | None = None,
     ) -> None:
+        self._screen = screen
         self._bounds = bounds or Bounds()
         self._linker = Linker()
         self._examiner = Examiner(quick=quick, thorough=thorough, linker=self._linker, cadence=cadence)
@@ -124,6 +127,8 @@ class LookAhead:
         room = max(1, self._bounds.bytes // max(1, frame.nbytes))
         key = min(self._examiner.cadence.key, room * self._interval / 3)
         look = self._examiner.examine(frame, key=key)
+        if self._screen is not None:
+            self._screen.see(frame, hidden=self._examiner.covered(frame.time))
         if look.failed:
             self.failures += 1
         for item, face in look.links:
@@ -190,6 +195,10 @@ class LookAhead:
             self._note(item, held.frame.time, minor=minor)
             if not whole:
                 covers.append(self._cover(item, held, box, minor=minor))
+        if self._screen is not None:
+            screen = self._screen.release()
+            whole = whole or ("screen" if screen.failed else "")
+            covers += [Cover(box, CoverReason.SCREEN) for box in (*screen.lines, *screen.unread) if not whole]
         self._held.popleft()
         self._bytes -= held.frame.nbytes
         until = self._held[0].frame.time if self._held else held.frame.time

@@ -35,7 +35,7 @@ class Draft:
     """One frame with all that is known of its people; nothing that comes later changes it.
 
     Attributes:
-        whole: why it is covered whole already: source, detector or memory; empty when it is not.
+        whole: why it is covered whole already: source, detector, screen or memory; empty when it is not.
         covers: boxes to cover and people to remove, in the order in which they were found.
         people: visible tracklets.
         minors: those of them that are removed as minors.
@@ -56,7 +56,7 @@ class Planned:
     """One frame with all that is to be done to it.
 
     Attributes:
-        whole: why it is covered whole: source, detector, silhouette, unsure or memory; empty when it is not.
+        whole: why it is covered whole: source, detector, screen, silhouette, unsure or memory; empty when it is not.
         people: visible tracklets.
         minors: those of them that are removed as minors.
     """

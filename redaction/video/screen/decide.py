@@ -1,0 +1,171 @@
+"""Judges lines of text from a screen: personal, or free to be seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from redaction.model import Box, EntityType, Span, Utterance, Word
+from redaction.text.find import PersonalDataFinder
+from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
+from redaction.video.screen.read import Reading
+
+__all__ = ["Judge", "Seen"]
+
+_UNSURE: Final = 0.6
+"""A reading below this mean probability is taken for one that nobody could judge."""
+_SHORT: Final = 4
+_LONGEST_TAG: Final = 40
+_MOST: Final = 4000
+_APART_S: Final = 100.0
+_CAMEL: Final = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])|(?<=[.,;:)>])(?=[A-Za-z])|(?<=[A-Za-z])(?=[(<])")
+_CLOCK: Final = re.compile(r"^\W*\d{1,2}[:.]\d{2}\s*([AaPp]\.?[Mm]\.?)?\W*$")
+_LETTERS: Final = re.compile(r"[^\W\d_]")
+_SCRIPT: Final = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A line on the screen.
+
+    Attributes:
+        box: in frame pixels.
+        reading: what it says.
+        cornered: it stands at the corner of a tile.
+    """
+
+    box: Box
+    reading: Reading
+    cornered: bool = False
+
+
+class Judge:
+    """Tells which lines on a screen are personal.
+
+    A line is personal when the finder says so of it, of it with joined words parted, or, if it is short, of it as
+    the answer to `Name:`; when it is short and stands at the corner of a tile, where a meeting window writes a name;
+    when it is short and a time stands on its right, as over a message; and when it cannot be read for sure.
+    """
+
+    def __init__(self, finder: PersonalDataFinder, *, text: Literal["personal", "all", "none"]) -> None:
+        self._finder = finder
+        self._text = text
+        self._known: dict[str, bool] = {}
+        self._names: dict[str, None] = {}
+
+    @property
+    def reads(self) -> bool:
+        """Whether what lines say matters at all."""
+        return self._text == "personal"
+
+    def know(self, names: Sequence[str]) -> None:
+        """Take up names that were heard or announced; what was judged before is judged anew."""
+        if names:
+            self._finder = self._finder.knowing(names)
+            self._known.clear()
+
+    def names_seen(self) -> tuple[str, ...]:
+        """Return the names that were read; they live in memory only."""
+        return tuple(self._names)
+
+    def personal(self, lines: Sequence[Seen]) -> list[bool]:
+        """Judge the lines of one picture."""
+        if self._text != "personal":
+            return [self._text == "all"] * len(lines)
+        texts = [line.reading.text for line in lines]
+        self._judge([text for text in dict.fromkeys(texts) if text not in self._known])
+        return [
+            self._known.get(line.reading.text, True)
+            or _unsure(line.reading)
+            or _is_tag(line)
+            or _has_clock(line, lines)
+            for line in lines
+        ]
+
+    def _judge(self, texts: Sequence[str]) -> None:
+        """Search texts that were never judged: each by itself, so that neither lends the other a context."""
+        asked: list[tuple[str, int]] = []
+        utterances: list[Utterance] = []
+        for text in texts:
+            for words, skipped in _variants(text):
+                start = _APART_S * len(utterances)
+                spoken = tuple(Word(word, Span(start + at, start + at + 1)) for at, word in enumerate(words))
+                if spoken:
+                    asked.append((text, skipped))
+                    utterances.append(Utterance(spoken, Span(start, start + len(spoken)), "S1", "screen"))
+        if len(self._known) + len(texts) > _MOST:
+            self._known.clear()
+        self._known |= dict.fromkeys(texts, False)
+        if not utterances:
+            return
+        for finding in self._finder.find(utterances):
+            text, skipped = asked[finding.utterance]
+            if finding.last <= skipped:
+                continue
+            self._known[text] = True
+            if finding.entity_type is EntityType.PERSON and _tag_like(text):
+                named = utterances[finding.utterance].words[max(finding.first, skipped) : finding.last]
+                self._names.setdefault(" ".join(word.text for word in named))
+        while len(self._names) > _MOST:
+            self._names.pop(next(iter(self._names)))
+
+
+def _variants(text: str) -> list[tuple[list[str], int]]:
+    """Return the readings to search, each with how many words at its beginning are not of the line."""
+    plain = text.split()
+    parted = _CAMEL.sub(" ", text).split()
+    result = [(plain, 0)]
+    if parted != plain:
+        result.append((parted, 0))
+    if _tag_like(text) and not _everyday(parted):
+        result.append((["Name:", *parted], 1))
+    return result
+
+
+def _tag_like(text: str) -> bool:
+    return (
+        bool(text)
+        and len(text.split()) <= _SHORT
+        and len(text) <= _LONGEST_TAG
+        and bool(_LETTERS.search(text))
+    )
+
+
+def _everyday(words: Sequence[str]) -> bool:
+    """Tell whether no word of a line may be a name."""
+    cores = [fold(word) for word in words]
+    return all(
+        not core
+        or not _LETTERS.search(core)
+        or is_product(core)
+        or (is_ordinary(core) and not namelike(core))
+        for core in cores
+    )
+
+
+def _unsure(reading: Reading) -> bool:
+    """Tell whether a line has been read as text, but not for sure, or in a script that the finder does not read."""
+    if not reading.text.strip():
+        return False
+    if _SCRIPT.search(reading.text):
+        return len(reading.text) > 1
+    return reading.score < _UNSURE and len(_LETTERS.findall(reading.text)) > 1
+
+
+def _is_tag(line: Seen) -> bool:
+    return line.cornered and _tag_like(line.reading.text) and not _CLOCK.match(line.reading.text)
+
+
+def _has_clock(line: Seen, lines: Sequence[Seen]) -> bool:
+    """Tell whether a short line has a time beside it, as the sender of a message has."""
+    if not _tag_like(line.reading.text) or _CLOCK.match(line.reading.text):
+        return False
+    middle = (line.box.y1 + line.box.y2) / 2
+    return any(
+        _CLOCK.match(other.reading.text)
+        and other.box.y1 <= middle < other.box.y2
+        and 0 <= other.box.x1 - line.box.x2 < 40 * line.box.height
+        for other in lines
+    )

@@ -1,0 +1,150 @@
+"""Looks at parts of a frame: finds lines and codes, reads what is new, and judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+from redaction.model import Box, VideoFrame
+from redaction.policy import Policy
+from redaction.text.find import PersonalDataFinder
+from redaction.video.picture import Picture, View
+from redaction.video.screen.codes import CodeFinder
+from redaction.video.screen.decide import Judge, Seen
+from redaction.video.screen.layout import at_corner, avatar
+from redaction.video.screen.read import OnnxReader, Reading, TextReader
+from redaction.video.screen.recall import Recall, look_of
+
+__all__ = ["Line", "ScreenReader"]
+
+_LONG_SIDE: Final = 960
+_LEAST_SCALE: Final = 0.75
+_MOST_SCALE: Final = 1.5
+_CLOSE_AREA: Final = 200_000
+_UNREAD: Final = Reading("", 0.0)
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of text, or a code, in one frame.
+
+    Attributes:
+        box: in frame pixels, rounded outward.
+        reading: what it says; empty when nobody asked.
+        personal: it is to be covered.
+        covers: the boxes that cover it.
+        typed_until: it counts as being typed until then, on the call clock.
+        code: it is a code.
+    """
+
+    box: Box
+    reading: Reading = _UNREAD
+    personal: bool = False
+    covers: tuple[Box, ...] = ()
+    typed_until: float = field(default=float("-inf"))
+    code: bool = False
+
+
+class ScreenReader:
+    """Finds, reads and judges; one serves any number of tracks, one after the other."""
+
+    def __init__(self, reader: TextReader | None, judge: Judge | None, codes: CodeFinder | None) -> None:
+        if reader is not None and judge is None:
+            raise ValueError("lines of text need a judge")
+        self._reader = reader
+        self._judge = judge
+        self._codes = codes
+        self._recall = Recall()
+
+    @classmethod
+    def load(cls, policy: Policy, *, threads: int = 1) -> Self | None:
+        """Load what the policy asks for; None when it asks for nothing.
+
+        Raises:
+            ModelMissing: a model is not in place.
+            ModelAltered: a model is not the one that was measured.
+        """
+        screen = policy.screen
+        if screen.text == "none" and not screen.codes:
+            return None
+        codes = CodeFinder() if screen.codes else None
+        if screen.text == "none":
+            return cls(None, None, codes)
+        judge = Judge(PersonalDataFinder(policy.speech, threads=threads), text=screen.text)
+        return cls(OnnxReader.load(threads=threads), judge, codes)
+
+    def know_names(self, names: Sequence[str]) -> None:
+        """Take up names that were heard or announced."""
+        if self._judge is not None:
+            self._judge.know(names)
+
+    def names_seen(self) -> tuple[str, ...]:
+        """Return the names that were read so far; they live in memory only."""
+        return () if self._judge is None else self._judge.names_seen()
+
+    def look(self, frame: VideoFrame, region: Box) -> list[Line]:
+        """Find the lines and codes of a region, and read the lines."""
+        lines: list[Line] = []
+        if self._reader is not None:
+            boxes = self._found(frame, region)
+            pictures = [View.of(frame, region=box, scale=1.0).picture(frame) for box in boxes]
+            readings = self._readings(pictures)
+            lines += [Line(box, reading) for box, reading in zip(boxes, readings, strict=True)]
+        if self._codes is not None:
+            part = frame.y[region.y1 : region.y2, region.x1 : region.x2]
+            for box in self._codes.find(part):
+                moved = Box(box.x1 + region.x1, box.y1 + region.y1, box.x2 + region.x1, box.y2 + region.y1)
+                lines.append(Line(moved, personal=True, covers=(moved,), code=True))
+        return lines
+
+    def judged(self, frame: VideoFrame, lines: Sequence[Line]) -> list[Line]:
+        """Return the lines with what is to be covered of each."""
+        texts = [line for line in lines if not line.code]
+        result = [line for line in lines if line.code]
+        if self._judge is None:
+            return result
+        seen = [Seen(line.box, line.reading, at_corner(frame.y, line.box)) for line in texts]
+        for line, personal in zip(texts, self._judge.personal(seen), strict=True):
+            edge = max(2, line.box.height // 8)
+            box = Box(
+                line.box.x1 - edge, line.box.y1 - edge // 2, line.box.x2 + edge, line.box.y2 + edge // 2
+            )
+            covers = [box.clipped(frame.width, frame.height)]
+            if personal and line.box.width < 24 * line.box.height:
+                disc = avatar(frame.y, line.box)
+                covers += [] if disc is None else [disc]
+            result.append(replace(line, personal=personal, covers=tuple(covers)))
+        return result
+
+    def _found(self, frame: VideoFrame, region: Box) -> list[Box]:
+        """Find lines in a region; boxes in frame pixels."""
+        if self._reader is None:
+            return []
+        side = max(frame.width, frame.height)
+        scale = min(_MOST_SCALE, max(_LEAST_SCALE, _LONG_SIDE / side))
+        scale = min(max(1.0, scale), max(scale, (_CLOSE_AREA / max(1, region.area)) ** 0.5))
+        view = View.of(frame, region=region, scale=scale)
+        across, down = view.region.width / view.width, view.region.height / view.height
+        return [
+            Box.outward(
+                view.region.x1 + box.x1 * across,
+                view.region.y1 + box.y1 * down,
+                view.region.x1 + box.x2 * across,
+                view.region.y1 + box.y2 * down,
+            ).clipped(frame.width, frame.height)
+            for box in self._reader.find(view.picture(frame))
+        ]
+
+    def _readings(self, pictures: Sequence[Picture]) -> list[Reading]:
+        """Read lines, those that looked the same before from memory."""
+        if self._reader is None or self._judge is None or not self._judge.reads:
+            return [_UNREAD] * len(pictures)
+        looks = [look_of(picture) for picture in pictures]
+        known = [self._recall.get(look) for look in looks]
+        new = [at for at, reading in enumerate(known) if reading is None]
+        if new:
+            for at, reading in zip(new, self._reader.read([pictures[at] for at in new]), strict=True):
+                known[at] = reading
+                self._recall.put(looks[at], reading)
+        return [reading if reading is not None else _UNREAD for reading in known]

@@ -1,0 +1,349 @@
+"""Watches a track for text: looks where something changed, keeps what was found, and goes back to where it appeared."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redaction.model import Box, VideoFrame
+from redaction.video.cuts import block_of
+from redaction.video.look import FAULTS
+from redaction.video.screen.changes import (
+    Blocks,
+    boxes_of,
+    changed,
+    grown,
+    hide,
+    likeness,
+    strokes,
+    within,
+)
+from redaction.video.screen.looking import Line, ScreenReader
+
+__all__ = ["ScreenCovers", "ScreenWatch"]
+
+_WHOLE_EVERY_S: Final = 8.0
+_WAIT_S: Final = 0.4
+_RESTLESS_S: Final = 1.0
+_TYPED_S: Final = 1.5
+_SETTLED: Final = 0.1
+_ALIKE: Final = 0.3
+_BARREN_STEP_S: Final = 0.15
+_BARREN_MOST_S: Final = 0.9
+_CROWDED: Final = 0.45
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenCovers:
+    """What is to be covered of one frame because of text or codes.
+
+    Attributes:
+        lines: boxes of what was judged.
+        unread: boxes of what moved or changed and was not looked at.
+        failed: a model raised; the frame must be covered whole.
+    """
+
+    lines: tuple[Box, ...] = ()
+    unread: tuple[Box, ...] = ()
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class _Sight:
+    """One frame in the look-ahead; later looks add to it."""
+
+    frame: VideoFrame
+    lines: list[Box] = field(default_factory=list)
+    unread: Blocks | None = None
+    failed: bool = False
+
+
+class ScreenWatch:
+    """Follows the text of one track.
+
+    `_reference` holds every block as it was when it was last looked at. A block that differs from it and may hold
+    letters is unread until it is looked at, and covered for as long. Letters that move are looked at once they
+    rest. Where looks found texture without text, change alone covers nothing; such places are looked at less often.
+
+    Attributes:
+        failures: frames on which a model raised.
+        looks: looks so far.
+        lines: lines of text found and covered, counted once for each look that found them anew.
+    """
+
+    def __init__(self, reader: ScreenReader) -> None:
+        self._reader = reader
+        self._sights: deque[_Sight] = deque()
+        self._reference: NDArray[np.uint8] | None = None
+        self._last: NDArray[np.uint8] | None = None
+        self._lines: list[Line] = []
+        self._barren = np.zeros((0, 0), np.uint8)
+        self._looked = np.zeros((0, 0), np.float64)
+        self._whole = float("-inf")
+        self._waiting: float | None = None
+        self._unsettled = float("-inf")
+        self.failures = 0
+        self.looks = 0
+        self.lines = 0
+
+    def see(self, frame: VideoFrame, *, hidden: Sequence[Box] = ()) -> None:
+        """Take the next frame.
+
+        Args:
+            frame: in order of time.
+            hidden: boxes that are covered on it in any case.
+        """
+        sight = _Sight(frame)
+        self._sights.append(sight)
+        if frame.whole_cover:
+            self._reference = None
+            return
+        try:
+            self._see(sight, hidden)
+        except FAULTS:
+            self.failures += 1
+            self._reference = None
+            sight.failed = True
+        self._last = frame.y
+
+    def release(self) -> ScreenCovers:
+        """Return what is known of the oldest frame that was seen and not released."""
+        sight = self._sights.popleft()
+        if sight.failed:
+            return ScreenCovers(failed=True)
+        frame = sight.frame
+        unread: list[Box] = []
+        if sight.unread is not None and sight.unread.any():
+            block = block_of(frame)
+            unread = boxes_of(grown(sight.unread, 2, 1), block=block, width=frame.width, height=frame.height)
+        return ScreenCovers(tuple(dict.fromkeys(sight.lines)), tuple(unread))
+
+    def _see(self, sight: _Sight, hidden: Sequence[Box]) -> None:
+        frame = sight.frame
+        block = block_of(frame)
+        if self._reference is None or self._reference.shape != frame.y.shape:
+            self._begin(frame, block)
+            self._look_whole(sight, block)
+            return
+        letters = strokes(frame.y, block=block)
+        differs = changed(frame.y, self._reference, block=block)
+        hide(differs, hidden, block=block)
+        if frame.time - self._whole >= _WHOLE_EVERY_S and not differs.any():
+            self._look_whole(sight, block)
+            return
+        self._drop_vanished(differs, letters, block)
+        texts = grown(differs, 2, 1) & letters
+        unread = self._unread(texts)
+        moves = np.zeros_like(texts)
+        if texts.any() and self._last is not None and self._last.shape == frame.y.shape:
+            moves = changed(frame.y, self._last, block=block)
+        wanted, settled = self._wanted(frame.time, texts, unread, moves)
+        if not wanted.any():
+            sight.lines = self._covers(frame.time)
+            sight.unread = unread if unread.any() else None
+            return
+        self._look_at(sight, wanted, letters, block)
+        if not settled:
+            sight.unread = self._unread(texts & moves) & within(
+                texts.shape, [line.box for line in self._lines], block=block
+            )
+
+    def _begin(self, frame: VideoFrame, block: int) -> None:
+        rows, columns = -(-frame.height // block), -(-frame.width // block)
+        self._barren = np.zeros((rows, columns), np.uint8)
+        self._looked = np.full((rows, columns), -np.inf)
+        self._lines = []
+        self._waiting = None
+
+    def _unread(self, texts: Blocks) -> Blocks:
+        """Return where letters may stand that nobody looked at, outside what is known for texture without text."""
+        return texts & ~self._restless()
+
+    def _restless(self) -> Blocks:
+        near = grown(self._barren > 0, 4, 4)
+        return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
+
+    def _block(self) -> int:
+        return block_of(self._sights[-1].frame)
+
+    def _wanted(self, time: float, texts: Blocks, unread: Blocks, moves: Blocks) -> tuple[Blocks, bool]:
+        """Say where to look now, and whether what is there rests."""
+        restless = texts & ~unread
+        wanted = np.zeros_like(texts)
+        settled = True
+        count = int(unread.sum())
+        if not count:
+            self._waiting = None
+        else:
+            if self._waiting is None:
+                self._waiting = time
+            settled = int((unread & moves).sum()) <= _SETTLED * count
+            patience = max(self._waiting + _WAIT_S, self._unsettled + _RESTLESS_S)
+            if settled or time >= patience:
+                wanted |= unread
+                if not settled:
+                    self._unsettled = time
+                self._waiting = None
+        if restless.any():
+            pause = np.minimum(_BARREN_STEP_S * self._barren, _BARREN_MOST_S)
+            pause = np.where(moves, _BARREN_MOST_S, pause)
+            due = restless & (time - self._looked >= pause)
+            if int(due.sum()) > 2:
+                wanted |= due
+        return wanted, settled
+
+    def _covers(self, time: float) -> list[Box]:
+        return [
+            box for line in self._lines if line.personal or line.typed_until > time for box in line.covers
+        ]
+
+    def _drop_vanished(self, differs: Blocks, letters: Blocks, block: int) -> None:
+        """Let go of lines where nothing like letters is left."""
+        kept: list[Line] = []
+        for line in self._lines:
+            part = np.s_[
+                line.box.y1 // block : -(-line.box.y2 // block),
+                line.box.x1 // block : -(-line.box.x2 // block),
+            ]
+            if line.code or not differs[part].any() or letters[part].mean() > 0.05:
+                kept.append(line)
+        self._lines = kept
+
+    def _look_whole(self, sight: _Sight, block: int) -> None:
+        frame = sight.frame
+        self._whole = frame.time
+        self._look_in(sight, [Box(0, 0, frame.width, frame.height)], block, strokes(frame.y, block=block))
+
+    def _look_at(self, sight: _Sight, wanted: Blocks, letters: Blocks, block: int) -> None:
+        """Look at all of every line that a wanted block is part of."""
+        frame = sight.frame
+        joined = grown(letters, 2, 0) | grown(wanted, 2, 1)
+        for line in self._lines:
+            x1, y1, x2, y2 = (
+                edge // block for edge in (line.box.x1, line.box.y1, line.box.x2 - 1, line.box.y2 - 1)
+            )
+            joined[y1 : y2 + 1, x1 : x2 + 1] = True
+        boxes: list[Box] = []
+        for box in boxes_of(joined, block=block, width=frame.width, height=frame.height):
+            x1, y1, x2, y2 = box.x1 // block, box.y1 // block, -(-box.x2 // block), -(-box.y2 // block)
+            if wanted[y1:y2, x1:x2].any():
+                boxes.append(box)
+        where = _apart(
+            [
+                Box(box.x1 - 3 * block, box.y1 - 2 * block, box.x2 + 3 * block, box.y2 + 2 * block).clipped(
+                    frame.width, frame.height
+                )
+                for box in boxes
+            ]
+        )
+        if sum(box.area for box in where) >= _CROWDED * frame.width * frame.height:
+            self._look_whole(sight, block)
+            return
+        self._look_in(sight, where, block, letters)
+
+    def _look_in(self, sight: _Sight, where: Sequence[Box], block: int, letters: Blocks) -> None:
+        frame = sight.frame
+        self.looks += 1
+        looked = np.zeros(self._barren.shape, np.bool_)
+        found: list[Line] = []
+        for box in where:
+            found += self._reader.look(frame, box)
+            looked |= _inside(looked.shape, box, block)
+            if self._reference is not None and self._reference.shape == frame.y.shape:
+                self._reference[box.y1 : box.y2, box.x1 : box.x2] = frame.y[box.y1 : box.y2, box.x1 : box.x2]
+        if self._reference is None or self._reference.shape != frame.y.shape:
+            self._reference = frame.y.copy()
+        old = [line for line in self._lines if _centre_in(line.box, where)]
+        for line in found:
+            line.typed_until = _typed_until(line, old, frame.time)
+        judged = self._reader.judged(frame, found)
+        self.lines += sum(
+            line.personal and not any(line.box.iou(other.box) > 0.5 for other in old) for line in judged
+        )
+        self._lines = [line for line in self._lines if not _centre_in(line.box, where)] + judged
+        self._looked[looked] = frame.time
+        texts = grown(within(looked.shape, [line.box for line in judged], block=block), 2, 2)
+        self._barren[looked & letters & ~texts] = np.minimum(self._barren[looked & letters & ~texts] + 1, 8)
+        self._barren[texts] = 0
+        self._barren[looked & ~letters & ~texts] //= 2
+        sight.lines = self._covers(frame.time)
+        self._go_back(sight, looked, judged, block)
+
+    def _go_back(self, sight: _Sight, looked: Blocks, judged: Sequence[Line], block: int) -> None:
+        """Tell earlier frames what stands where they show the same."""
+        frame = sight.frame
+        alive = [line.box for line in judged if line.personal or line.typed_until > frame.time]
+        covers = {line.box: line.covers for line in judged if line.personal or line.typed_until > frame.time}
+        gone: list[Box] = []
+        for earlier in reversed(self._sights):
+            if earlier is sight:
+                continue
+            before = earlier.frame.y
+            if before.shape != frame.y.shape or earlier.frame.whole_cover:
+                return
+            if not alive and earlier.unread is None and not gone:
+                break
+            for box in list(alive):
+                if likeness(frame.y, before, box) < _ALIKE:
+                    alive.remove(box)
+                    gone.append(box)
+                else:
+                    earlier.lines += covers[box]
+            if earlier.unread is not None:
+                same = looked & ~changed(frame.y, before, block=block)
+                hide(same, [_blocks_around(box, block) for box in gone], block=block)
+                left = earlier.unread & ~same
+                earlier.unread = left if left.any() else None
+
+
+def _inside(shape: tuple[int, int], box: Box, block: int) -> Blocks:
+    mask = np.zeros(shape, np.bool_)
+    mask[box.y1 // block : -(-box.y2 // block), box.x1 // block : -(-box.x2 // block)] = True
+    return mask
+
+
+def _blocks_around(box: Box, block: int) -> Box:
+    return Box(box.x1 - block, box.y1 - block, box.x2 + block, box.y2 + block)
+
+
+def _centre_in(box: Box, where: Sequence[Box]) -> bool:
+    x, y = (box.x1 + box.x2) // 2, (box.y1 + box.y2) // 2
+    return any(item.x1 <= x < item.x2 and item.y1 <= y < item.y2 for item in where)
+
+
+def _typed_until(line: Line, old: Sequence[Line], time: float) -> float:
+    """Return until when a line counts as being typed: its text grows or shrinks where it stood."""
+    for other in old:
+        apart = abs(line.box.x1 - other.box.x1), abs(line.box.y1 - other.box.y1)
+        if max(apart) > max(4, line.box.height // 2):
+            continue
+        one, two = line.reading.text, other.reading.text
+        if one == two:
+            return other.typed_until
+        shorter = min(len(one), len(two))
+        same = next((at for at in range(shorter) if one[at] != two[at]), shorter)
+        if same >= max(1, shorter - 2):
+            return time + _TYPED_S
+    return float("-inf")
+
+
+def _apart(boxes: Sequence[Box]) -> list[Box]:
+    result: list[Box] = []
+    for box in boxes:
+        current = box
+        again = True
+        while again:
+            again = False
+            for other in result:
+                if other.intersection(current).area > 0:
+                    current = current.union(other)
+                    result.remove(other)
+                    again = True
+                    break
+        result.append(current)
+    return result
