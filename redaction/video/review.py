@@ -25,8 +25,10 @@ _CROPS_PX: Final = (64, 32)
 _ROOM: Final = 2.2
 _SAME: Final = 0.3
 _LARGE_PX: Final = 80
+_TINY_PX: Final = 20
 _LARGE_SCORE: Final = 0.55
-_SMALL_SCORE: Final = 0.2
+_SMALL_SCORE: Final = 0.3
+_TINY_SCORE: Final = 0.2
 
 
 class Review:
@@ -53,7 +55,7 @@ class Review:
         ]
 
     def _stands(self, picture: Picture, face: Detection) -> bool:
-        needed = _LARGE_SCORE if _side(face.box) >= _LARGE_PX else _SMALL_SCORE
+        needed = _needed(_side(face.box))
         for size in _CROPS_PX:
             crop, box = _cut(picture, face.box, size=size)
             missed = 1.0
@@ -105,6 +107,12 @@ def _agreed(face: Detection, one: Sequence[Detection], two: Sequence[Detection])
 
 def _doubtful(face: Detection) -> bool:
     return BIRTH <= face.score < _SURE
+
+
+def _needed(side: float) -> float:
+    if side >= _LARGE_PX:
+        return _LARGE_SCORE
+    return _SMALL_SCORE if side >= _TINY_PX else _TINY_SCORE
 
 
 def _side(box: Rect) -> float:
