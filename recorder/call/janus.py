@@ -104,6 +104,7 @@ class JanusSource:
         self._users = TextUsers(bind or BindRule())
         self._users_rule = bind or BindRule()
         self._text: TextChannel | None = None
+        self._able: bool | None = None  # as told last
         self._been_inside = False
         self._closing = asyncio.Event()
 
@@ -184,6 +185,9 @@ class JanusSource:
                     outcome = None
                 finally:
                     tasks += feeds.all_gone()
+                    self._text = None
+                    if entered:
+                        self._tell_able(False, observer)
                     await link.leave()
                     for task in tasks:
                         task.cancel()
@@ -296,15 +300,21 @@ class JanusSource:
             try:
                 if await text.enter():
                     self._text = text
-                    observer.can_ask(True, self.clock.now())
+                    self._tell_able(True, observer)
                     await text.run()
             except LinkLost:
                 return
             finally:
                 self._text = None
-                observer.can_ask(False, self.clock.now())
+                self._tell_able(False, observer)
                 await text.close()
             await asyncio.sleep(TEXT_AGAIN)
+
+    def _tell_able(self, able: bool, observer: CallObserver) -> None:
+        """Tell whether people can be asked, once for each change."""
+        if able != self._able:
+            self._able = able
+            observer.can_ask(able, self.clock.now())
 
     def _heard(self, user: str, words: str, observer: CallObserver) -> None:
         for participant in self._users.speaks_for(user, self._room.people):
