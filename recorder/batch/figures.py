@@ -12,16 +12,19 @@ __all__ = ["figures_of", "worth_a_look"]
 _WEIGHTS: Final[Mapping[str, float]] = {
     "checks_failed": 100.0,
     "gap_share": 20.0,
+    "gap_seen": 3.0,
     "sound_failed_share": 20.0,
     "speech_without_words_share": 10.0,
     "covered_whole_share": 5.0,
     "bare_picture": 3.0,
     "bare_sound": 2.0,
-    "minors_seen": 2.0,
+    "minors_seen": 0.5,
     "voice_disguised": 2.0,
-    "notes": 0.5,
+    "notes": 0.25,
 }
-"""How much each sign counts, by judgement: what failed first, then what is missing, then what is merely odd."""
+"""How much each sign counts, by judgement: what failed first, then what is missing, then what is merely odd.
+
+A minor counts little, since many adults are treated as one."""
 
 
 def figures_of(manifest: Manifest) -> dict[str, float]:
@@ -40,6 +43,7 @@ def figures_of(manifest: Manifest) -> dict[str, float]:
         "speakers": float(audio.speakers),
         "gaps": float(len(manifest.gaps)),
         "checks_failed": float(sum(not check.passed for check in manifest.checks)),
+        "gap_seen": float(bool(manifest.gaps)),
         "gap_share": min(1.0, sum(gap.end - gap.start for gap in manifest.gaps) / length),
         "sound_failed_share": min(1.0, audio.failed / length),
         "speech_without_words_share": min(1.0, audio.speech_without_words / max(audio.speech, 1.0)),
