@@ -58,7 +58,7 @@ window.person = {
   async message(handle, body, jsep) {
     return await this.link.ask({janus: "message", handle_id: handle, body, ...(jsep ? {jsep} : {})}, true);
   },
-  async join(url, room, name, codec, chat) {
+  async join(url, room, name, codec, chat, layers) {
     this.link = await link(url);
     this.link.session = (await this.link.ask({janus: "create"})).data.id;
     this.alive = setInterval(() => this.link.ask({janus: "keepalive"}), 5000);
@@ -68,10 +68,13 @@ window.person = {
     this.id = String(joined.plugindata.data.id);
     this.media = await navigator.mediaDevices.getUserMedia({
       audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false},
-      video: {width: 320, height: 180}});
+      video: {width: layers ? 640 : 320, height: layers ? 360 : 180}});
     this.pc = new RTCPeerConnection();
     for (const track of this.media.getTracks()) {
-      const line = this.pc.addTransceiver(track, {direction: "sendonly", streams: [this.media]});
+      const sendEncodings = layers && track.kind === "video"
+        ? [{rid: "h"}, {rid: "l", scaleResolutionDownBy: 2}] : undefined;
+      const line = this.pc.addTransceiver(
+        track, {direction: "sendonly", streams: [this.media], ...(sendEncodings ? {sendEncodings} : {})});
       const known = RTCRtpSender.getCapabilities(track.kind).codecs;
       const named = known.filter((c) => [`video/${codec}`, "video/rtx"].includes(c.mimeType));
       if (track.kind === "video") line.setCodecPreferences(named);

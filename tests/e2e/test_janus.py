@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -246,3 +247,34 @@ def test_the_bot_is_seen_and_a_switched_off_stream_is_a_pause(tmp_path: Path) ->
                 await ann.leave()
 
     run(go)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_the_wished_layer_of_a_simulcast_is_received(tmp_path: Path) -> None:
+    """Of a browser that sends two sizes, the bot receives the one it asks for."""
+
+    async def go() -> None:
+        write_camera(tmp_path / "c.mjpeg", 100, width=640, height=360)
+        write_microphone(tmp_path / "m.wav", 500)
+        (tmp_path / "janus").mkdir()
+        (tmp_path / "profile").mkdir()
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(janus(tmp_path / "janus"))
+            url = await stack.enter_async_context(page_server())
+            page = await stack.enter_async_context(
+                browser(url, tmp_path / "profile", camera=tmp_path / "c.mjpeg", microphone=tmp_path / "m.wav")
+            )
+            who = str(await page.evaluate(call("join", server.url, ROOM, "Ann", "VP8", False, True)))
+            for layer, width in ((0, 320), (2, 640)):
+                told = Told()
+                stage = _Stage(server, layer=layer)
+                async with recorded(stage, told):
+                    await stage.receive(told, who)
+                    await until(partial(_wide, told, who, width), within=20)
+
+    run(go, within=60)
+
+
+def _wide(told: Told, participant: str, width: int) -> bool:
+    seen = told.pictures_of(participant)
+    return len(seen) > 20 and {p.frame.width for p in seen[-10:]} == {width}
