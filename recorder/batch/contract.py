@@ -92,8 +92,8 @@ class Limits(_Message):
 
     Attributes:
         memory_bytes: resident memory of the worker.
-        opening_s: until the recording's length is known.
-        stall_s: without any stage moving.
+        opening_s: until the recording's length is known, and a second more for each MiB of it.
+        stall_s: without any stage moving, once the length is known.
         least_s: always allowed.
         seconds_per_media_second: allowed beyond that; a core redacts 720p several times faster.
     """

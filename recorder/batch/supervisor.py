@@ -25,6 +25,8 @@ GRACE_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.2
 _LONGEST_LINE: Final = 1 << 20
 _END_S: Final = 5.0
+_SLOWEST_STORE: Final = 1 << 20
+"""Bytes a second that a store gives at least: a container that does not state its length is read through to know it."""
 _FIRST_TO_GO: Final = "800"
 """Weight by which the kernel ends a worker before anything else when memory runs out. Source: proc(5)."""
 _THREAD_SETTINGS: Final = (
@@ -84,7 +86,7 @@ class Supervisor:
     def run(self, item: WorkItem) -> Outcome:
         """Redact one recording; whatever becomes of the worker, an outcome is returned."""
         began = time.monotonic()
-        watch = _Watch(self._job, began)
+        watch = _Watch(self._job, item, began)
         try:
             return self._follow(item, watch)
         except _OutOfBounds as bound:
@@ -220,8 +222,9 @@ class Supervisor:
 class _Watch:
     """The bounds of one recording; time counts from its first step, since before that a worker may have to start."""
 
-    def __init__(self, job: JobSpec, began: float) -> None:
+    def __init__(self, job: JobSpec, item: WorkItem, began: float) -> None:
         self._limits = job.limits
+        self._opening_s = job.limits.opening_s + item.size / _SLOWEST_STORE
         self._given = began
         self._began: float | None = None
         self._moved = began
@@ -232,8 +235,9 @@ class _Watch:
         now = time.monotonic()
         if self._began is None:
             self._began = now
-        if step.media_seconds > 0:
+        if step.media_seconds > 0 and not self.media_seconds:
             self.media_seconds = step.media_seconds
+            self._moved = now
         if self._reached.get(step.stage, -1.0) != step.reached:
             self._reached[step.stage] = step.reached
             self._moved = now
@@ -244,7 +248,7 @@ class _Watch:
             raise _OutOfBounds(
                 f"Its length was not known after {limits.opening_s:.0f} s, so it was given up."
             )
-        if self._began is not None and now - self._moved > limits.stall_s:
+        if self.media_seconds and now - self._moved > limits.stall_s:
             raise _OutOfBounds(f"Nothing moved for {limits.stall_s:.0f} s, so it was given up.")
         most = limits.least_s + limits.seconds_per_media_second * self.media_seconds
         if self._began is not None and now - self._began > most:

@@ -69,6 +69,18 @@ def test_poisoned(name: str, reason: str, held: Supervisor) -> None:
     assert held.pid == int(after.bundle)
 
 
+def test_length_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording whose length is not known in time is given up; a large one has a second more for each MiB."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    supervisor = Supervisor(job_in(tmp_path, opening_s=0.2), name="w1", tell=lambda _: None, module=FAKE)
+    item = item_named("opens for ever")
+    outcome = supervisor.run(item)
+    assert (outcome.state, "length was not known" in outcome.reason) == (OutcomeState.LOST, True)
+    large = item.model_copy(update={"size": 3 << 20})
+    assert "after 3 s" in supervisor.run(large).reason
+    supervisor.close()
+
+
 @pytest.mark.parametrize("name", ["hangs", "hangs on"])
 def test_stopped(name: str, held: Supervisor, steps: list[Step], monkeypatch: pytest.MonkeyPatch) -> None:
     """A recording under way is given up when asked, also by a worker that ignores the question."""
