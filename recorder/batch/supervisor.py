@@ -244,10 +244,8 @@ class _Watch:
 
     def check(self, pid: int) -> None:
         limits, now = self._limits, time.monotonic()
-        if not self.media_seconds and now - self._given > limits.opening_s:
-            raise _OutOfBounds(
-                f"Its length was not known after {limits.opening_s:.0f} s, so it was given up."
-            )
+        if not self.media_seconds and now - self._given > self._opening_s:
+            raise _OutOfBounds(f"Its length was not known after {self._opening_s:.0f} s, so it was given up.")
         if self.media_seconds and now - self._moved > limits.stall_s:
             raise _OutOfBounds(f"Nothing moved for {limits.stall_s:.0f} s, so it was given up.")
         most = limits.least_s + limits.seconds_per_media_second * self.media_seconds
