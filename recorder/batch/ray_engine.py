@@ -376,6 +376,8 @@ def _connect(address: str) -> _Cluster:
 
     if ray.is_initialized():
         return _Cluster(connected=False)
+    # Ray would tell of lost nodes and workers on standard output, which belongs to the result.
+    ray._private.worker.print_to_stdstream = _say_nothing
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     cluster = _Cluster(connected=True)
     try:
@@ -423,6 +425,10 @@ def _embed(cluster: _Cluster) -> None:
         raise InternalError(
             "Ray would listen to other machines: it was imported before the engine was chosen."
         )
+
+
+def _say_nothing(*_given: object, **_named: object) -> None:
+    """Print nothing: the outcome of each item tells what was lost."""
 
 
 def _no_dashboard(*_given: object, **_named: object) -> tuple[str, None]:
