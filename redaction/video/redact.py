@@ -209,8 +209,8 @@ class VideoRedactor:
 
     @property
     def failed_detections(self) -> int:
-        """Frames so far on which a detector raised."""
-        return self._ahead.failures
+        """Frames so far on which a detector or a reader of text raised."""
+        return self._ahead.failures + (0 if self._screen is None else self._screen.failures)
 
     def drain_events(self) -> list[Event]:
         """Return what happened since the last call."""

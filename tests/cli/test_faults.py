@@ -142,7 +142,7 @@ def test_unreadable_input(
         ("[faces]\nmethod = 'blur'\n", 2),
         ("[faces\n", 2),
         ("[unknown]\nx = 1\n", 2),
-        ("[screen]\ntext = 'personal'\n", 2),
+        ("[screen]\ntext = 'names'\n", 2),
         (f"[speech]\nroster = '{NAME}'\n", 2),
         ("[speech]\nmodel = '/nowhere/whisper'\n", 6),
     ],
