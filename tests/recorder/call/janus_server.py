@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -176,14 +177,14 @@ class FakeJanus:
 
 
 @asynccontextmanager
-async def fake_janus() -> AsyncIterator[FakeJanus]:
+async def fake_janus(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeJanus]:
     """Serve on a free port of this machine."""
     server = FakeJanus()
     application = web.Application()
     application.router.add_get("/", server.serve)
     runner = web.AppRunner(application, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     server.port = runner.addresses[0][1]
     try:

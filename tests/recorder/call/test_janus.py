@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aioice.ice
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -419,5 +425,45 @@ def test_nonsense_from_the_server_does_not_end_the_call() -> None:
             who = await received(stage, told, "Ann")
             await until(lambda: told.sounds_of(who))
             assert list(told.people.values()) == ["Ann"]
+
+    run(go)
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return a server's context with a certificate of its own making, and a client's that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "both.pem").write_bytes(secret + pem)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "both.pem")
+    return server, ssl.create_default_context(cadata=pem.decode())
+
+
+def test_tls_is_checked(tmp_path: Path) -> None:
+    """janus+wss joins a server that is trusted, and no other."""
+
+    async def go() -> None:
+        server_side, trusting = certificate(tmp_path)
+        async with fake_janus(server_side) as server:
+            url = f"janus+wss://localhost:{server.port}/{ROOM}"
+            with pytest.raises(UnreadableInput):
+                await JanusSource(url, host_addresses=LOOPBACK).run(Told())
+            stage, told = _Stage(server), Told()
+            stage.source = JanusSource(url, host_addresses=LOOPBACK, tls=trusting)
+            async with recorded(stage, told):
+                await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
+                await until(lambda: told.people)
 
     run(go)
