@@ -123,8 +123,14 @@ def overhead_of_ray(folder: Path, recordings: int, seconds: float, rounds: int) 
         for engine in ("local", "ray"):
             flags = ["--engine", engine, "--jobs", "2", "--threads", "1", "--quiet"]
             out = folder / f"out-{engine}-{round_}"
-            wall = timed([sys.executable, "-m", "recorder.cli", "batch", str(source), str(out), *flags]).wall
-            print(f"{engine:6} {wall:7.1f} s wall; load {os.getloadavg()[0]:.1f}")
+            took = timed([sys.executable, "-m", "recorder.cli", "batch", str(source), str(out), *flags])
+            wall = took.wall
+            print(f"{engine:6} {wall:7.1f} s wall; load {os.getloadavg()[0]:.1f}", end="")
+            print(
+                f"; {recordings * seconds / took.cpu:.2f} media hours a core hour"
+                if engine == "local"
+                else ""
+            )
             best[engine] = min(wall, best.get(engine, wall))
     more = best["ray"] - best["local"]
     print(f"Ray takes {more:+.1f} s more, {100 * more / best['local']:+.1f} %")
