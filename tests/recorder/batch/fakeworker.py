@@ -52,7 +52,10 @@ def _act(item: WorkItem, hello: Hello, channel: int) -> None:
     elif name == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
     elif name == "eats":
-        _ = [b"x" * (64 << 20) for _ in range(40) if not time.sleep(0.05)]
+        eaten = []
+        for _ in range(40):
+            eaten.append(b"x" * (64 << 20))
+            time.sleep(0.05)
     elif name == "babbles":
         os.write(channel, b"a secret word\n")
         time.sleep(60)
