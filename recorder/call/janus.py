@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
-from aiortc import RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCSessionDescription
 
 from recorder.call.clock import CallClock
 from recorder.call.connection import REFUSALS, MediaConnection
@@ -34,9 +34,11 @@ from recorder.call.janus_protocol import (
     RoomEvent,
 )
 from recorder.call.janus_text import BindRule, TextChannel, TextUsers
+from recorder.call.playing import LoopingSound
 from recorder.call.tile import TileTrack
 from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput
+from redaction.model import Samples
 
 __all__ = ["JanusSource"]
 
@@ -62,6 +64,7 @@ class JanusSource:
         bind: when words in the text room count.
         tile: lines of the picture that the bot shows; none for no picture, in which case rooms without
             `notify_joining` do not show it to anybody.
+        spoken: the notice, float32 (n,) mono at 48,000 Hz, said once after joining; nothing is said if None.
         layer: simulcast layer to receive, 0 the smallest to 2 the largest.
         patience_s: how long a call that cannot be reached is tried again.
         host_addresses: see `Peer`.
@@ -82,6 +85,7 @@ class JanusSource:
         text_room: int | str | None = None,
         bind: BindRule | None = None,
         tile: tuple[str, ...] | None = ("Recording", "Everybody is asked first.", "No answer means no."),
+        spoken: Samples | None = None,
         layer: int = 2,
         patience_s: float = PATIENCE,
         host_addresses: Sequence[str] | None = None,
@@ -94,6 +98,7 @@ class JanusSource:
         self.clock = clock or CallClock()
         self._text_room = self._address.room if text_room is None else text_room
         self._tile = tile
+        self._spoken = spoken
         self._layer = layer
         self._patience_s = patience_s
         self._host_addresses = None if host_addresses is None else list(host_addresses)
@@ -106,6 +111,7 @@ class JanusSource:
         self._text: TextChannel | None = None
         self._able: bool | None = None  # as told last
         self._been_inside = False
+        self._said = False
         self._closing = asyncio.Event()
 
     async def run(self, observer: CallObserver) -> Ended:
@@ -175,8 +181,9 @@ class JanusSource:
                     entered = self._been_inside = True
                     feeds.private_id = answer.data.get("private_id")
                     tasks.append(group.create_task(self._talk(link, observer)))
-                    if self._tile is not None:
-                        tasks.append(group.create_task(self._show(link, handle, self._tile)))
+                    shown = self._shown()
+                    if shown:
+                        tasks.append(group.create_task(self._show(link, handle, shown)))
                     tasks.append(group.create_task(self._watch_closing(link)))
                     outcome = await self._stay(link, handle, answer, observer, feeds)
                 except UnreadableInput as refusal:
@@ -267,14 +274,25 @@ class JanusSource:
 
     # Being seen, and chat.
 
-    async def _show(self, link: JanusLink, handle: int, lines: tuple[str, ...]) -> None:
-        """Publish the tile while the room lasts."""
+    def _shown(self) -> list[MediaStreamTrack]:
+        """Return the tracks that the bot publishes."""
+        tracks: list[MediaStreamTrack] = []
+        if self._spoken is not None and not self._said:
+            tracks.append(LoopingSound(self._spoken, once=True))
+            self._said = True
+        if self._tile is not None:
+            tracks.append(TileTrack(self._tile))
+        return tracks
+
+    async def _show(self, link: JanusLink, handle: int, tracks: list[MediaStreamTrack]) -> None:
+        """Publish the tile, and what is said, while the room lasts."""
         connection = MediaConnection(host_addresses=self._host_addresses)
         try:
-            connection.addTransceiver(TileTrack(lines), direction="sendonly")
+            for track in tracks:
+                connection.addTransceiver(track, direction="sendonly")
             await connection.setLocalDescription(await connection.createOffer())
             offer = ("offer", connection.localDescription.sdp)
-            answer = await link.ask(handle, {"request": "publish", "audio": False, "video": True}, jsep=offer)
+            answer = await link.ask(handle, {"request": "publish"}, jsep=offer)
             if answer.failed() or answer.jsep_type != "answer":
                 return  # a room without a place for another publisher: the bot is in the list of people only
             await connection.setRemoteDescription(RTCSessionDescription(answer.jsep_sdp, "answer"))

@@ -18,7 +18,9 @@ from redaction.policy import Policy
 
 if TYPE_CHECKING:
     from recorder.call.contract import CallSource
+    from recorder.call.notice import NoticeTexts
     from recorder.live.record import Recorded
+    from redaction.model import Samples
 
 __all__ = ["duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
 
@@ -174,8 +176,16 @@ def open_call(
         from recorder.call.janus import JanusSource
         from recorder.call.notice import NoticeTexts
 
-        tile = NoticeTexts.of(policy).tile
-        return JanusSource(untrusted_url, name=policy.call.name, pin=pin, token=token, tile=tile), "janus"
+        texts = NoticeTexts.of(policy)
+        source = JanusSource(
+            untrusted_url,
+            name=policy.call.name,
+            pin=pin,
+            token=token,
+            tile=texts.tile,
+            spoken=_spoken(policy, texts),
+        )
+        return source, "janus"
     from recorder.call.whep import WhepSource
 
     return WhepSource(untrusted_url, bearer=token), "whep"
@@ -186,12 +196,7 @@ def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> 
     from recorder.call.notice import NoticeTexts
     from recorder.call.room import RoomSource
 
-    texts, spoken = NoticeTexts.of(policy), None
-    if policy.call.announce:
-        from recorder.call.announce import speak_notice
-        from redaction.audio.speak import HibariSynthesizer
-
-        spoken = speak_notice(texts, HibariSynthesizer())
+    texts = NoticeTexts.of(policy)
     try:
         parts = urlsplit(untrusted_url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 0
@@ -199,7 +204,17 @@ def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> 
         raise UsageError("The room's address is written like room://127.0.0.1:8443.") from None
     cert, key = tls or (None, None)
     address = Address(host=host, port=port, certificate=cert, key=key)
-    return RoomSource(texts, address=address, name=policy.call.name, spoken=spoken)
+    return RoomSource(texts, address=address, name=policy.call.name, spoken=_spoken(policy, texts))
+
+
+def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
+    """Return the notice as speech where the policy asks for it."""
+    if not policy.call.announce:
+        return None
+    from recorder.call.announce import speak_notice
+    from redaction.audio.speak import HibariSynthesizer
+
+    return speak_notice(texts, HibariSynthesizer())
 
 
 async def tell_address(source: CallSource) -> None:

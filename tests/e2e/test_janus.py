@@ -217,6 +217,31 @@ def test_a_wrong_pin_or_room_is_told(tmp_path: Path) -> None:
     run(go)
 
 
+def test_the_bot_is_seen_and_heard_by_others(tmp_path: Path) -> None:
+    """Another participant receives the bot's tile and, once, what it says."""
+
+    async def go() -> None:
+        told = Told()
+        said = (0.4 * np.sin(2 * np.pi * 600 * np.arange(4 * 48_000) / 48_000)).astype(np.float32)
+        async with janus(tmp_path) as server:
+            bot = _Stage(server, name="Recorder (recording)", spoken=said)
+            other = _Stage(server, name="Other", tile=None)
+            async with recorded(bot, Told()), recorded(other, told):
+                await until(lambda: told.people)
+                who = told.who("Recorder (recording)")
+                await other.receive(told, who)
+                await until(lambda: told.pictures_of(who) and len(told.sounds_of(who)) > 150)
+                assert (told.pictures_of(who)[0].frame.width, told.pictures_of(who)[0].frame.height) == (
+                    320,
+                    180,
+                )
+                heard = loud(block.samples for block in told.sounds_of(who))
+                assert len(heard) > 3
+                assert heard[1] == pytest.approx(600, abs=5)
+
+    run(go)
+
+
 def test_the_bot_is_seen_and_a_switched_off_stream_is_a_pause(tmp_path: Path) -> None:
     """Others see the bot's name and its tile; a stream that Janus no longer passes on is told as stalled."""
 
