@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -16,18 +17,22 @@ from recorder.live.journal import ErasureFigures, Journal
 from recorder.live.lanes import Lane, Lost, PictureWorker
 from recorder.live.people import Adulthood, PersonAge
 from recorder.live.pictures import PictureTrack, TrackOwner
+from recorder.live.pieces import TIME_BASE
 from recorder.live.sounds import Microphone, SoundWorker, loudness
 from recorder.progress import Progress
 from recorder.session import Engine
+from recorder.sources.upright import black
 from redaction.errors import InternalError
-from redaction.model import Event, EventKind
+from redaction.model import Box, Event, EventKind, VideoFrame
+from redaction.video.look import FAULTS
 from redaction.video.redact import VideoStages
 
 __all__ = ["LaneState", "LiveEngine", "LoadSnapshot", "PersonLoad"]
 
 _WATCH_EVERY_S: Final = 0.5
 _HANGS_AFTER_S: Final = 10.0
-_SOUND_HANGS_AFTER_S: Final = 60.0
+_SOUND_HANGS_AFTER_S: Final = 180.0  # twenty seconds of speech take seconds, on a busy machine many
+_WARM_PX: Final = 64
 _FINISH_S: Final = 600.0
 _SPEAKING_DB: Final = -45.0
 _SPEAKING_HOLD_S: Final = 0.5
@@ -136,7 +141,9 @@ class LiveEngine:
             ModelUnavailable: a model file is missing or altered.
         """
         for number in range(self._cores):
-            self._add_worker(f"redact-{number + 1}", self._video())
+            stages = self._video()
+            _warm(stages)
+            self._add_worker(f"redact-{number + 1}", stages)
         self._sound = SoundWorker(
             self._engine.sound, policy=self._policy, journal=self._journal, on_error=self._on_error
         )
@@ -307,18 +314,13 @@ class LiveEngine:
             lanes = [entry[1] for person in self._people.values() for entry in person.pictures.values()]
         for lane in lanes:
             lane.ended = lane.latest if lane.ended is None else lane.ended
-        done = 0.0
-        ended = True
-        for worker in list(self._workers):
-            ended = worker.stop(_FINISH_S) and ended
-            done += 1
-            progress.reach(stage, done)
+        ended = self._end_workers(progress, stage)
         for person in list(self._people.values()):
             for kind, lane, _ in person.pictures.values():
                 if kind is LiveKind.CAMERA:
                     person.age.camera_paused(lane.track)
         if self._sound is not None:
-            ended = self._sound.stop(_FINISH_S) and ended
+            ended = self._end_sound(self._sound) and ended
         self._over.set()
         for worker in self._workers:
             stages = self._stages[id(worker)]
@@ -327,6 +329,24 @@ class LiveEngine:
         progress.end(stage)
         if not ended:
             raise InternalError("A stage of the live engine does not end.")
+
+    def _end_workers(self, progress: Progress, stage: str) -> bool:
+        """Wait until every picture thread has ended; one that hangs is replaced meanwhile, and not waited for."""
+        until = time.monotonic() + _FINISH_S
+        while time.monotonic() < until:
+            left = [worker for worker in list(self._workers) if not worker.stop(0.0)]
+            progress.reach(stage, float(len(self._workers) - len(left)))
+            if not left:
+                return True
+            left[0].stop(_WATCH_EVERY_S)
+        return False
+
+    def _end_sound(self, sound: SoundWorker) -> bool:
+        until = time.monotonic() + _FINISH_S
+        while time.monotonic() < until and not sound.dead:
+            if sound.stop(_WATCH_EVERY_S):
+                return True
+        return sound.dead
 
     def _track(self, token: str, kind: LiveKind, age: PersonAge, worker: PictureWorker) -> PictureTrack:
         owner = TrackOwner(token, kind, self._journal, age)
@@ -420,6 +440,14 @@ class LiveEngine:
                     if mic.over.is_set():
                         del person.sounds[lane_id]
                         self._lanes.pop(lane_id, None)
+
+
+def _warm(stages: VideoStages) -> None:
+    """Open what is opened at the first person, so that nobody waits for it in the call."""
+    if stages.silhouettes is not None:
+        planes = black(_WARM_PX, _WARM_PX)
+        with contextlib.suppress(*FAULTS):
+            stages.silhouettes.mask(VideoFrame(*planes, 0, TIME_BASE), Box(8, 8, 24, 24))
 
 
 def _name(level: Level) -> str:

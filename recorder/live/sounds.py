@@ -460,7 +460,7 @@ class SoundWorker:
             token = item.spoken.utterance.track
             spans.setdefault(token, []).extend(span.padded(_MUTE_PAD_S, _MUTE_PAD_S) for span in item.spans)
             self._journal.words(token, item.spoken.line(self._policy))
-            for event in item.spoken.events():
+            for event in item.events():
                 self._journal.fact(token, event, track="microphone")
         for token, wanted in spans.items():
             if not self._journal.holds(token):

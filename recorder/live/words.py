@@ -10,7 +10,7 @@ from typing import Final
 
 from recorder.bundle.transcript import SpokenToken
 from recorder.live.contract import WordsLine
-from redaction.model import Event, EventKind, RedactedUtterance, Span, Token, Utterance, Word
+from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.memory import Memory
@@ -92,10 +92,17 @@ class Late:
 
     Attributes:
         spans: call times at which they are heard.
+        kinds: what each is.
     """
 
     spoken: Spoken = field(repr=False)
     spans: tuple[Span, ...]
+    kinds: tuple[EntityType, ...]
+
+    def events(self) -> Iterator[Event]:
+        """Yield one event for each word."""
+        for span, kind in zip(self.spans, self.kinds, strict=True):
+            yield Event(EventKind.FINDING, span=span, detail={"entity_type": str(kind), "words": 1})
 
 
 class WordBook:
@@ -213,7 +220,11 @@ class WordBook:
         if not item.stored:
             return
         whole = Span(min(word.span.start for word in item.heard), max(word.span.end for word in item.heard))
-        yield Late(item, tuple(item.heard[at].span if item.heard[at].located else whole for at in new))
+        yield Late(
+            item,
+            tuple(item.heard[at].span if item.heard[at].located else whole for at in new),
+            tuple(mask[0] for at in new if (mask := masks[at]) is not None),
+        )
 
 
 def masked_runs(masks: Sequence[Mask | None]) -> Iterator[tuple[int, int, Mask]]:

@@ -324,7 +324,7 @@ def test_markers_are_never_on_the_disk(tmp_path: Path) -> None:
     assert "that it works" in texts
 
 
-@pytest.mark.parametrize("after", [1.5, 3.0])
+@pytest.mark.parametrize("after", [0.3, 1.0])
 def test_a_killed_process_leaves_redacted_pieces(tmp_path: Path, after: float) -> None:
     """After SIGKILL in mid-call what is on the disk decodes, is covered and proven, and opens as a journal."""
     program = (
@@ -342,6 +342,8 @@ def test_a_killed_process_leaves_redacted_pieces(tmp_path: Path, after: float) -
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"
+    pieces = tmp_path / "live/people"
+    wait_until(lambda: any(path.stat().st_size > 1000 for path in pieces.rglob("camera-*.mp4")), seconds=60)
     time.sleep(after)
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -358,7 +360,7 @@ def test_a_killed_process_leaves_redacted_pieces(tmp_path: Path, after: float) -
         assert len(frames) <= len(proven)
         assert not any(shows_marker(luma) for _, luma in frames)
         assert all(abs(at - claimed) < 1e-3 for (at, _), claimed in zip(frames, proven, strict=False))
-    assert count > 60
+    assert count >= 30
 
 
 def proofs_of_whole_lines(path: Path) -> list[float]:
