@@ -3,7 +3,7 @@
     python -m benchmarks.screens_made [--scene NAME] [--dump FOLDER]
 
 Every redacted frame that differs from the one before is read as a whole at full resolution, by the same models with
-nothing remembered. A secret counts as readable where four letters or more of it in a row are read, four digits of a number.
+nothing remembered. A secret counts as readable where four of its letters or digits in a row are read.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def leaks(text: str, secrets: tuple[str, ...]) -> list[str]:
 
 def main() -> None:
     """Print a row for each scene."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scene", choices=sorted(SCENES))
     parser.add_argument("--dump", type=Path)
     parser.add_argument("--crf", type=int, default=26)

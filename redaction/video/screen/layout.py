@@ -18,29 +18,36 @@ Luma = NDArray[np.uint8]
 
 
 def at_corner(luma: Luma, box: Box) -> bool:
-    """Tell whether a line stands in a corner: an edge or the border runs below or above it, and one beside it."""
+    """Tell whether a line stands inside a corner: an edge, or the border, runs below or above it and one beside it."""
     height, width = luma.shape
     tall = max(4, box.height)
     reach, run = int(1.6 * tall), 7 * tall
-    flat = box.y2 + reach >= height or box.y1 - reach <= 0
-    if not flat:
-        for left, right in ((box.x1, box.x1 + run), (box.x2 - run, box.x2)):
-            left, right = max(0, left), min(width, right)
-            for top, bottom in ((box.y2 - tall // 3, box.y2 + reach), (box.y1 - reach, box.y1 + tall // 3)):
-                strip = luma[max(0, top) : min(height, bottom), left:right].astype(np.int16)
-                flat = flat or _runs(np.abs(np.diff(strip, axis=0)), axis=1)
-    upright = box.x1 - reach <= 0 or box.x2 + reach >= width
-    if flat and not upright:
-        for top, bottom in ((box.y2 - run, box.y2), (box.y1, box.y1 + run)):
-            top, bottom = max(0, top), min(height, bottom)
-            for left, right in ((box.x1 - reach, box.x1 + tall // 3), (box.x2 - tall // 3, box.x2 + reach)):
-                strip = luma[top:bottom, max(0, left) : min(width, right)].astype(np.int16)
-                upright = upright or _runs(np.abs(np.diff(strip, axis=1)), axis=0)
-    return flat and upright
+    for low in (True, False):
+        border = box.y2 + reach >= height if low else box.y1 - reach <= 0
+        rows = (box.y2 - tall // 3, box.y2 + reach) if low else (box.y1 - reach, box.y1 + tall // 3)
+        beside = (box.y2 - run, box.y2) if low else (box.y1, box.y1 + run)
+        for left in (True, False):
+            columns = (box.x1, box.x1 + run) if left else (box.x2 - run, box.x2)
+            if not border and not _runs(_part(luma, columns, rows), axis=1):
+                continue
+            if box.x1 - reach <= 0 if left else box.x2 + reach >= width:
+                return True
+            edge = (box.x1 - reach, box.x1 + tall // 3) if left else (box.x2 - tall // 3, box.x2 + reach)
+            if _runs(_part(luma, edge, beside), axis=0):
+                return True
+    return False
 
 
-def _runs(steps: NDArray[np.int16], *, axis: int) -> bool:
-    return bool(steps.size) and bool(((steps > _EDGE).mean(axis=axis) >= _ALONG).any())
+def _part(luma: Luma, columns: tuple[int, int], rows: tuple[int, int]) -> NDArray[np.int16]:
+    return luma[max(0, rows[0]) : max(0, rows[1]), max(0, columns[0]) : max(0, columns[1])].astype(np.int16)
+
+
+def _runs(part: NDArray[np.int16], *, axis: int) -> bool:
+    """Tell whether an edge runs through a part: along rows with `axis` 1, along columns with 0."""
+    if min(part.shape) < 2:
+        return False
+    steps = np.abs(np.diff(part, axis=1 - axis))
+    return bool(((steps > _EDGE).mean(axis=axis) >= _ALONG).any())
 
 
 def avatar(luma: Luma, box: Box) -> Box | None:

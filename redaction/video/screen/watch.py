@@ -33,9 +33,11 @@ _RESTLESS_S: Final = 1.0
 _TYPED_S: Final = 1.5
 _SETTLED: Final = 0.1
 _ALIKE: Final = 0.3
-_BARREN_STEP_S: Final = 0.15
+_BARREN_STEP_S: Final = 0.075
 _BARREN_MOST_S: Final = 0.9
 _CROWDED: Final = 0.45
+_BARREN: Final = 2
+_MOST_BARREN: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,11 @@ class ScreenWatch:
 
     def _unread(self, texts: Blocks) -> Blocks:
         """Return where letters may stand that nobody looked at, outside what is known for texture without text."""
-        return texts & ~self._restless()
+        unread = texts & ~self._restless()
+        return grown(unread, 4, 2) & texts if unread.any() else unread
 
     def _restless(self) -> Blocks:
-        near = grown(self._barren > 0, 4, 4)
+        near = grown(self._barren >= _BARREN, 3, 3)
         return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
 
     def _block(self) -> int:
@@ -268,7 +271,9 @@ class ScreenWatch:
         self._lines = [line for line in self._lines if not _centre_in(line.box, where)] + judged
         self._looked[looked] = frame.time
         texts = grown(within(looked.shape, [line.box for line in judged], block=block), 2, 2)
-        self._barren[looked & letters & ~texts] = np.minimum(self._barren[looked & letters & ~texts] + 1, 8)
+        near = grown(texts, 8, 8)
+        for bare, step in ((looked & letters & ~near, 2), (looked & letters & near & ~texts, 1)):
+            self._barren[bare] = np.minimum(self._barren[bare] + step, _MOST_BARREN)
         self._barren[texts] = 0
         self._barren[looked & ~letters & ~texts] //= 2
         sight.lines = self._covers(frame.time)

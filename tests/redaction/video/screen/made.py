@@ -26,10 +26,15 @@ PEOPLE: Final = (
     "Fatima Benali",
     "Rajesh Iyer",
     "Danielle Roy",
-    "Thandiwe Moyo",
+    "Zanele Moyo",
 )
 MAILS: Final = ("siobhan.kelly@example.org", "a.okonkwo@example.com", "yilmaz_m@example.net")
-PLAIN: Final = ("the file is on the drive", "great, thanks", "can you resend the agenda?", "see the second page")
+PLAIN: Final = (
+    "the file is on the drive",
+    "great, thanks",
+    "can you resend the agenda?",
+    "see the second page",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,9 @@ def blank(level: int = 245) -> Picture:
 
 
 def _bare(*texts: str) -> tuple[str, ...]:
-    parts = [part for text in texts for part in text.replace("@", " ").replace(".", " ").replace("_", " ").split()]
+    parts = [
+        part for text in texts for part in text.replace("@", " ").replace(".", " ").replace("_", " ").split()
+    ]
     return tuple({part.lower() for part in parts if len(part) >= 4 and part not in ("example",)})
 
 
@@ -179,9 +186,7 @@ SCENES: Final = {
     ),
     "moving name tag": Scene(60, _moving_tag, _bare(PEOPLE[0])),
     "dragged window": Scene(60, _dragged, (*_bare(PEOPLE[2], MAILS[1]), "6175550188"), ("totalsarerounded",)),
-    "slide show": Scene(
-        60, _slides, (*_bare(PEOPLE[1], PEOPLE[5], PEOPLE[7], MAILS[2]),), ("contacts",)
-    ),
+    "slide show": Scene(60, _slides, (*_bare(PEOPLE[1], PEOPLE[5], PEOPLE[7], MAILS[2]),), ("contacts",)),
     "typed letter by letter": Scene(75, _typed, _bare(MAILS[0]), ("newmessage",)),
     "half a second": Scene(50, _popup, (*_bare(PEOPLE[4]), "6175550188"), ("reviewboard",)),
 }
