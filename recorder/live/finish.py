@@ -18,12 +18,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.manifest import AudioCoverage, Check, Coverage, VideoCoverage
+from recorder.bundle.manifest import Check, Coverage
 from recorder.bundle.reader import check_contents, read_manifest
 from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
 from recorder.call.consent import ConsentEvent, ConsentHistory, ConsentState
@@ -34,7 +33,7 @@ from recorder.live.assembly import TRACKS, assemble
 from recorder.live.fragments import cut_to_whole
 from recorder.live.hearing import HeardAgain, hear_again
 from recorder.live.load import CallLog, LiveCall, LivePerson, load
-from recorder.live.looking import LAST_SHOWN_S, Seen, look_again
+from recorder.live.looking import Seen, look_again
 from recorder.live.mixing import SoundPart, write_track
 from recorder.live.parts import (
     SILENCED,
@@ -45,24 +44,29 @@ from recorder.live.parts import (
     joined_checks,
     label,
 )
+from recorder.live.tally import (
+    UsableSound,
+    audio_coverage,
+    call_seconds,
+    redacted_counts,
+    sound_seconds,
+    video_coverage,
+)
 from recorder.progress import Progress
 from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.session import Engine
-from recorder.sources.file import FileSource
 from redaction.audio.speakers import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,
     InternalError,
-    OffrecordError,
     RedactionIncomplete,
     UnreadableInput,
 )
-from redaction.model import Event, EventKind, RedactedUtterance, Span
+from redaction.model import Event, EventKind, Span
 
 __all__ = ["complete_sealed", "finish"]
 
 _WORK: Final = "finishing"
-_SHORTEST_S: Final = 0.1
 
 
 def finish(
@@ -122,15 +126,6 @@ def complete_sealed(writer: BundleWriter) -> Published | None:
     return Published(writer.publish(manifest), manifest, time.monotonic() - began)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    """A participant's usable sound pieces on the call clock."""
-
-    parts: tuple[SoundPart, ...]
-    spans: tuple[Span, ...]
-    events: tuple[Event, ...]
-
-
 class _Finishing:
     def __init__(
         self, writer: BundleWriter, engine: Engine, progress: Progress, cancellation: Cancellation
@@ -151,7 +146,7 @@ class _Finishing:
     ) -> Published:
         live, log = self._open()
         sounds = [self._sound(number, person) for number, person in enumerate(live.people, start=1)]
-        self.duration = _duration(live.people, sounds)
+        self.duration = call_seconds(live.people, sounds)
         seen, heard = self._look_and_hear(live.people, sounds)
         people = tuple(
             self._person(number, person, seen[number - 1], sounds[number - 1], heard)
@@ -214,7 +209,7 @@ class _Finishing:
         return live, ChainedLog.resumed(kept.given)
 
     def _look_and_hear(
-        self, people: Sequence[LivePerson], sounds: Sequence[_Sound]
+        self, people: Sequence[LivePerson], sounds: Sequence[UsableSound]
     ) -> tuple[list[Seen], HeardAgain]:
         """Look at the pictures and listen to the sound at the same time."""
         with ThreadPoolExecutor(2, thread_name_prefix="finish") as pool:
@@ -241,7 +236,7 @@ class _Finishing:
             cancellation=self.cancellation,
         )
 
-    def _sound(self, number: int, person: LivePerson) -> _Sound:
+    def _sound(self, number: int, person: LivePerson) -> UsableSound:
         """Take over the usable pieces of a microphone, and note what had to be left out."""
         parts: list[SoundPart] = []
         spans: list[Span] = []
@@ -252,7 +247,7 @@ class _Finishing:
             copy = self.writer.partial / _WORK / f"{label(number)}-{piece.media.name}"
             with storage_errors():
                 usable = cut_to_whole(piece.media, copy, proven=None)
-            seconds = _seconds(copy) if usable else 0.0
+            seconds = sound_seconds(copy) if usable else 0.0
             if seconds:
                 parts.append(SoundPart(copy, piece.start))
                 spans.append(Span(piece.start, piece.start + seconds))
@@ -265,13 +260,13 @@ class _Finishing:
                         {"reason": "unproven"},
                     )
                 )
-        return _Sound(tuple(parts), tuple(spans), tuple(events))
+        return UsableSound(tuple(parts), tuple(spans), tuple(events))
 
     def _track_path(self, number: int, kind: str) -> Path:
         suffix = "m4a" if kind == "microphone" else "mp4"
         return self.writer.path(f"{TRACKS}/{label(number).lower()}-{kind}.{suffix}")
 
-    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[_Sound]) -> HeardAgain:
+    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[UsableSound]) -> HeardAgain:
         """Write every sound track, and hear it again until nothing personal is left in it."""
         mute_all = _recognised(people) if self.policy.voice.method == "resynthesize" else frozenset()
 
@@ -307,7 +302,7 @@ class _Finishing:
         )
 
     def _person(
-        self, number: int, person: LivePerson, seen: Seen, sound: _Sound, heard: HeardAgain
+        self, number: int, person: LivePerson, seen: Seen, sound: UsableSound, heard: HeardAgain
     ) -> PersonParts:
         who = label(number)
         tracks: list[TrackPart] = []
@@ -338,14 +333,16 @@ class _Finishing:
             events=events,
             stills=seen.stills,
             coverage=Coverage(
-                video=_video_coverage(seen),
-                audio=_audio_coverage(sound, utterances, heard.silent.get(who, ())),
+                video=video_coverage(seen),
+                audio=audio_coverage(sound, utterances, heard.silent.get(who, ())),
             ),
-            redacted=_redacted(seen, utterances),
+            redacted=redacted_counts(seen, utterances),
             checks=joined_checks(self._checks(person, seen, sound, heard)),
         )
 
-    def _checks(self, person: LivePerson, seen: Seen, sound: _Sound, heard: HeardAgain) -> Iterator[Check]:
+    def _checks(
+        self, person: LivePerson, seen: Seen, sound: UsableSound, heard: HeardAgain
+    ) -> Iterator[Check]:
         for piece in seen.pieces:
             yield from piece.checks
         if not sound.parts:
@@ -392,73 +389,3 @@ def _recognised(people: Sequence[LivePerson]) -> frozenset[int]:
         for number, person in enumerate(people, start=1)
         if max(_voice_figures(person), default=-1.0) >= SAME_SPEAKER_COSINE
     )
-
-
-def _seconds(path: Path) -> float:
-    """Return how long a piece of sound is, 0 when it cannot be read."""
-    try:
-        info = FileSource(path).info()
-        return info.duration if info.audio else 0.0
-    except OffrecordError:
-        return 0.0
-
-
-def _duration(people: Sequence[LivePerson], sounds: Sequence[_Sound]) -> float:
-    """Return when the last picture, sample or participant goes."""
-    ends = [_SHORTEST_S]
-    for person in people:
-        ends += [stay.end for stay in person.record.stays if stay.end is not None]
-        for piece in person.pieces:
-            if piece.kind != "microphone":
-                end = piece.end if piece.end is not None else piece.start + _picture_seconds(piece.media)
-                ends.append(end + LAST_SHOWN_S)
-    ends += [span.end for item in sounds for span in item.spans]
-    return max(ends)
-
-
-def _picture_seconds(path: Path) -> float:
-    try:
-        return FileSource(path).info().duration
-    except OffrecordError:
-        return 0.0
-
-
-def _video_coverage(seen: Seen) -> VideoCoverage:
-    counts = [piece.counts for piece in seen.pieces]
-    frames = sum(item.frames for item in counts)
-    covered = sum(item.share_of_area_covered * item.frames for item in counts)
-    return VideoCoverage(
-        frames=frames,
-        detected=sum(item.detected for item in counts),
-        bridged=sum(item.bridged for item in counts),
-        covered_whole=sum(item.covered_whole for item in counts),
-        failed_detections=sum(item.failed_detections for item in counts),
-        tracklets=sum(item.tracklets for item in counts),
-        minors=sum(item.minors for item in counts),
-        share_of_area_covered=round(covered / frames, 4) if frames else 0.0,
-        unaccounted=sum(item.unaccounted for item in counts),
-    )
-
-
-def _audio_coverage(
-    sound: _Sound, utterances: Sequence[RedactedUtterance], silent: Sequence[Span]
-) -> AudioCoverage:
-    spoken = [item for item in utterances if item.tokens]
-    return AudioCoverage(
-        seconds=round(sum(span.duration for span in sound.spans), 3),
-        speech=round(sum(item.span.duration for item in spoken), 3),
-        silenced=round(sum(span.duration for span in silent), 3),
-        words=sum(len(item.tokens) for item in spoken),
-        speakers=int(bool(spoken)),
-    )
-
-
-def _redacted(seen: Seen, utterances: Sequence[RedactedUtterance]) -> dict[str, int]:
-    video = _video_coverage(seen)
-    counts = {"faces": max(0, video.tracklets - video.minors), "minors": video.minors}
-    for utterance in utterances:
-        for token in utterance.tokens:
-            if token.entity_type is not None:
-                name = str(token.entity_type)
-                counts[name] = counts.get(name, 0) + 1
-    return {kind: count for kind, count in counts.items() if count}

@@ -1,0 +1,109 @@
+"""Figures of a call's stored parts: how long, how much, how it came to be known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recorder.bundle.manifest import AudioCoverage, VideoCoverage
+from recorder.live.load import LivePerson
+from recorder.live.looking import LAST_SHOWN_S, Seen
+from recorder.live.mixing import SoundPart
+from recorder.sources.file import FileSource
+from redaction.errors import OffrecordError
+from redaction.model import Event, RedactedUtterance, Span
+
+__all__ = [
+    "UsableSound",
+    "audio_coverage",
+    "call_seconds",
+    "redacted_counts",
+    "sound_seconds",
+    "video_coverage",
+]
+
+_SHORTEST_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class UsableSound:
+    """A participant's usable sound pieces on the call clock."""
+
+    parts: tuple[SoundPart, ...]
+    spans: tuple[Span, ...]
+    events: tuple[Event, ...]
+
+
+def sound_seconds(path: Path) -> float:
+    """Return how long a piece of sound is, 0 when it cannot be read."""
+    try:
+        info = FileSource(path).info()
+        return info.duration if info.audio else 0.0
+    except OffrecordError:
+        return 0.0
+
+
+def call_seconds(people: Sequence[LivePerson], sounds: Sequence[UsableSound]) -> float:
+    """Return when the last picture, sample or participant goes."""
+    ends = [_SHORTEST_S]
+    for person in people:
+        ends += [stay.end for stay in person.record.stays if stay.end is not None]
+        for piece in person.pieces:
+            if piece.kind != "microphone":
+                end = piece.end if piece.end is not None else piece.start + _picture_seconds(piece.media)
+                ends.append(end + LAST_SHOWN_S)
+    ends += [span.end for item in sounds for span in item.spans]
+    return max(ends)
+
+
+def _picture_seconds(path: Path) -> float:
+    try:
+        return FileSource(path).info().duration
+    except OffrecordError:
+        return 0.0
+
+
+def video_coverage(seen: Seen) -> VideoCoverage:
+    """Add up how the frames of all pieces came to be known."""
+    counts = [piece.counts for piece in seen.pieces]
+    frames = sum(item.frames for item in counts)
+    covered = sum(item.share_of_area_covered * item.frames for item in counts)
+    return VideoCoverage(
+        frames=frames,
+        detected=sum(item.detected for item in counts),
+        bridged=sum(item.bridged for item in counts),
+        covered_whole=sum(item.covered_whole for item in counts),
+        failed_detections=sum(item.failed_detections for item in counts),
+        tracklets=sum(item.tracklets for item in counts),
+        minors=sum(item.minors for item in counts),
+        share_of_area_covered=round(covered / frames, 4) if frames else 0.0,
+        unaccounted=sum(item.unaccounted for item in counts),
+    )
+
+
+def audio_coverage(
+    sound: UsableSound, utterances: Sequence[RedactedUtterance], silent: Sequence[Span]
+) -> AudioCoverage:
+    """Return how much sound is stored, spoken and silent."""
+    spoken = [item for item in utterances if item.tokens]
+    return AudioCoverage(
+        seconds=round(sum(span.duration for span in sound.spans), 3),
+        speech=round(sum(item.span.duration for item in spoken), 3),
+        silenced=round(sum(span.duration for span in silent), 3),
+        words=sum(len(item.tokens) for item in spoken),
+        speakers=int(bool(spoken)),
+    )
+
+
+def redacted_counts(seen: Seen, utterances: Sequence[RedactedUtterance]) -> dict[str, int]:
+    """Count what was removed, by kind."""
+    video = video_coverage(seen)
+    counts = {"faces": max(0, video.tracklets - video.minors), "minors": video.minors}
+    for utterance in utterances:
+        for token in utterance.tokens:
+            if token.entity_type is not None:
+                name = str(token.entity_type)
+                counts[name] = counts.get(name, 0) + 1
+    return {kind: count for kind, count in counts.items() if count}
