@@ -19,7 +19,7 @@ Models of pydantic, since all of it crosses a pipe or a network as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -329,12 +329,13 @@ class DestinationStore(Protocol):
     def names(self) -> Iterator[str]:
         """Yield the names of all published bundles in one listing, without looking into them."""
 
-    def publish(self, bundle: Path, *, replace: bool) -> str:
+    def publish(self, bundle: Path, *, replace: bool, moved: Callable[[int], None] | None = None) -> str:
         """Make a finished, verified local bundle visible and return where it is, relative to the destination.
 
         For a plain folder it is visible already. A remote store gets every file under its place with `manifest.json`
         last and alone deciding, is read back and compared, and the local folder is removed then. If the same bundle
-        was published meanwhile it stays, and the local one goes.
+        was published meanwhile it stays, and the local one goes. `moved` is told the bytes sent so far, from any
+        thread, so that a long upload is told from one that hangs.
 
         Raises:
             StorageFailed: the store refused or what it holds is not what was sent; nothing is visible.

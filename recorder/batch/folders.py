@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import iglob
 from pathlib import Path
 from types import TracebackType
@@ -181,7 +181,13 @@ class FolderDestination:
                 if entry.name.endswith(_SUFFIX) and entry.is_dir(follow_symlinks=False):
                     yield entry.name.removesuffix(_SUFFIX)
 
-    def publish(self, bundle: Path, *, replace: bool) -> str:  # noqa: ARG002 - the rename has replaced it
+    def publish(
+        self,
+        bundle: Path,
+        *,
+        replace: bool,  # noqa: ARG002 - the rename has replaced it
+        moved: Callable[[int], None] | None = None,  # noqa: ARG002 - nothing is sent
+    ) -> str:
         """Read the renamed bundle back; one that is not whole is taken away.
 
         Raises:

@@ -7,10 +7,11 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from fsspec.callbacks import Callback
 from pydantic import ValidationError
 
 from recorder.batch.claim import LEASE_S, Claim
@@ -31,6 +32,20 @@ _PART_BYTES: Final = 16 << 20
 """Larger files go up in parts of this size, two at a time, so that a worker's memory stays bounded."""
 
 _NOT_WHAT_WAS_SENT: Final = "What the store holds is not what was sent to it. Nothing was published."
+
+
+class _Sent(Callback):  # type: ignore[misc]
+    """Adds up what goes out, over all files and tries."""
+
+    def __init__(self, moved: Callable[[int], None] | None) -> None:
+        super().__init__()
+        self._moved = moved
+        self._steps = 0
+
+    def relative_update(self, inc: int = 1) -> None:
+        self._steps += max(1, inc)
+        if self._moved is not None:
+            self._moved(self._steps)
 
 
 class RemoteDestination:
@@ -90,7 +105,7 @@ class RemoteDestination:
             if file == MANIFEST and bundle.endswith(_SUFFIX):
                 yield bundle.removesuffix(_SUFFIX)
 
-    def publish(self, bundle: Path, *, replace: bool) -> str:
+    def publish(self, bundle: Path, *, replace: bool, moved: Callable[[int], None] | None = None) -> str:
         """Send a verified local bundle and make it visible; the local folder is removed, whatever happens.
 
         Raises:
@@ -103,22 +118,25 @@ class RemoteDestination:
             name = bundle.name.removesuffix(_SUFFIX)
             with Claim(self._remote, self._claim(name), lease_s=self._lease_s) as claim:
                 if replace or not self._published(name):
-                    self._send(bundle, files, manifest, claim)
+                    self._send(bundle, files, manifest, claim, _Sent(moved))
         except UnreadableInput as error:
             raise StorageFailed(error.sentence) from None
         finally:
             shutil.rmtree(bundle, ignore_errors=True)
         return f"{name}{_SUFFIX}"
 
-    def _send(self, bundle: Path, files: dict[str, FileEntry], manifest: bytes, claim: Claim) -> None:
+    def _send(
+        self, bundle: Path, files: dict[str, FileEntry], manifest: bytes, claim: Claim, sent: _Sent
+    ) -> None:
         remote = self._remote
         place = remote.below(bundle.name)
         self._clear(place)
         try:
             for name, entry in files.items():
                 target = f"{place}/{name}"
-                remote.change(lambda name=name, target=target: self._put(bundle / name, target))  # type: ignore[misc]
+                remote.change(lambda name=name, target=target: self._put(bundle / name, target, sent))  # type: ignore[misc]
                 self._compare(bundle / name, target, entry)
+                sent.relative_update(0)
             present = {str(info["name"]).removeprefix(f"{place}/") for info in remote.files(place)}
             if present != set(files):
                 raise StorageFailed(_NOT_WHAT_WAS_SENT)
@@ -130,9 +148,9 @@ class RemoteDestination:
             self._withdraw(place)
             raise
 
-    def _put(self, file: Path, target: str) -> None:
+    def _put(self, file: Path, target: str, sent: _Sent) -> None:
         extra = {"chunksize": _PART_BYTES} if hasattr(self._remote.fs, "call_s3") else {}
-        self._remote.fs.put_file(str(file), target, **extra)
+        self._remote.fs.put_file(str(file), target, callback=sent, **extra)
 
     def _compare(self, file: Path, target: str, entry: FileEntry) -> None:
         """Compare size and MD5, which an ETag often is; where it is not, read everything back.

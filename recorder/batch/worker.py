@@ -142,7 +142,9 @@ def redact_item(
             )
         told.media_seconds = published.manifest.duration
         told.say("publishing", 0.0)
-        place = destination.publish(published.path, replace=True)
+        place = destination.publish(
+            published.path, replace=True, moved=lambda sent: told.reach("publishing", float(sent))
+        )
     except OffrecordError as error:
         if cancellation.cancelled:
             return ended(OutcomeState.STOPPED, reason="The job was stopped.")

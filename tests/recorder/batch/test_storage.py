@@ -373,7 +373,7 @@ def test_a_store_that_holds_something_else(
 ) -> None:
     """What the store holds is compared with what was sent, by MD5 or, where an ETag is none, by reading it back."""
 
-    def altered(self: RemoteDestination, file: Path, target: str) -> None:
+    def altered(self: RemoteDestination, file: Path, target: str, sent: object) -> None:
         data = file.read_bytes()
         s3.fs.pipe_file(target, data[:-1] + bytes([data[-1] ^ 1]))
 
@@ -388,7 +388,10 @@ def test_large_files_go_up_in_parts(s3: FaultyS3, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(remote_destination, "_PART_BYTES", 5 << 20)
     bundle = made_bundle(tmp_path, "recording-1", words=os.urandom(6 << 20).hex())
     destination = _destination()
-    destination.publish(bundle, replace=True)
+    moves: list[int] = []
+    destination.publish(bundle, replace=True, moved=moves.append)
+    assert len(moves) >= 7, "each part and each file is a sign of life"
+    assert moves == sorted(set(moves))
     assert any("uploadId" in path for method, path in s3.requests if method == "PUT")
     assert any(path.endswith("transcript.vtt") for method, path in s3.requests if method == "GET")
     destination.verify("recording-1")
@@ -546,8 +549,8 @@ def test_a_claim_lost_while_sending(s3: FaultyS3, tmp_path: Path, monkeypatch: p
     """Who lost its claim while it sent files puts no manifest."""
     put = RemoteDestination._put
 
-    def stolen(self: RemoteDestination, file: Path, target: str) -> None:
-        put(self, file, target)
+    def stolen(self: RemoteDestination, file: Path, target: str, sent: Any) -> None:
+        put(self, file, target, sent)
         s3.fs.pipe_file(f"{BUCKET}/out/.offrecord-batch/claims/recording-1", b"another")
 
     monkeypatch.setattr(RemoteDestination, "_put", stolen)
