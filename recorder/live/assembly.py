@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -48,6 +49,7 @@ from redaction.policy import OutputSection
 __all__ = ["TRACKS", "assemble"]
 
 TRACKS: Final = "tracks"
+_REASON: Final = re.compile(r"^[a-z][a-z0-9 _-]{0,63}$")
 _STATES: Final = (State.REDACTED, State.VERIFIED)
 
 
@@ -258,4 +260,5 @@ def _gaps(parts: CallParts) -> Iterator[GapEntry]:
         for event in person.events:
             if event.kind is EventKind.GAP and event.span is not None:
                 track = f"{label(number)}-{event.track}" if event.track else label(number)
-                yield gap_entry(Gap(event.span, track, str(event.detail.get("reason", "lost"))))
+                reason = str(event.detail.get("reason", ""))
+                yield gap_entry(Gap(event.span, track, reason if _REASON.match(reason) else "lost"))

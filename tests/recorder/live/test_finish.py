@@ -404,6 +404,13 @@ def test_voice_that_may_be_recognised_is_silent(tmp_path: Path) -> None:
     assert bundle.manifest.notes == ("voice-might-be-recognised-and-is-silent",)
 
 
+def test_reason_that_the_manifest_does_not_know_is_a_loss(tmp_path: Path) -> None:
+    """A gap is told in any case, also when its reason is none of the usual words."""
+    odd = Event(EventKind.GAP, span=Span(0.5, 1.0), detail={"reason": "RTP reset"})
+    bundle = finished(stage(tmp_path, [StagedPerson(ADA, 1, events=[(odd, "camera")])]), deaf_and_blind())
+    assert [(entry.track, entry.reason) for entry in bundle.manifest.gaps] == [("P01-camera", "lost")]
+
+
 def test_nobody_agreed(tmp_path: Path) -> None:
     """A call in which nobody agreed leaves nothing at all, and says so by status 4."""
     call = stage(tmp_path, [])
