@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,7 @@ from redaction.model import (
 )
 from redaction.policy import Policy
 from redaction.video.cover import covered_whole
+from redaction.video.look import FAULTS
 from redaction.video.lookahead import Bounds
 from redaction.video.redact import VideoRedactor, VideoStages
 
@@ -320,4 +322,5 @@ class PictureTrack:
     def _drop_redactor(self) -> None:
         redactor, self._redactor = self._redactor, None
         if redactor is not None:
-            redactor.close()
+            with suppress(*FAULTS):
+                redactor.drop()

@@ -199,6 +199,11 @@ class VideoRedactor:
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
 
+    def drop(self) -> None:
+        """Give up: what is held goes, and the judge forgets every face; safe after `flush`."""
+        self.close()
+        self._ahead.finish()
+
     def pace(self, cadence: Cadence) -> None:
         """Look more or less often from now on; for redactors without threads of their own."""
         self._ahead.pace(cadence)

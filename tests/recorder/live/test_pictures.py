@@ -22,7 +22,7 @@ from redaction.errors import StorageFailed
 from redaction.model import Box
 from redaction.video.redact import VideoStages
 from tests.recorder.live.scene import ADA, SIZE, journal_of, lines, picture, proofs, stored
-from tests.redaction.video.scene import FakeDetector, policy
+from tests.redaction.video.scene import FakeDetector, FakeJudge, policy
 
 FACE = Box(100, 40, 150, 100)
 
@@ -256,7 +256,7 @@ def test_a_stage_that_fails_closes_the_piece_and_goes_on(
     pictures = moving(index / 30 for index in range(150))
     for one in pictures[:90]:
         track.take(one)
-    monkeypatch.setattr(track, "_redactor", SimpleNamespace(push=_raise, close=lambda: None, pace=None))
+    monkeypatch.setattr(track, "_redactor", SimpleNamespace(push=_raise, drop=lambda: None))
     with pytest.raises(RuntimeError):
         track.take(pictures[90])
     track.fail(time=pictures[90].time)
@@ -294,6 +294,23 @@ def test_a_forgotten_track_writes_nothing_more(tmp_path: Path) -> None:
         track.take(one)
     track.abandon()
     assert list((tmp_path / "live").rglob("*")) == [tmp_path / "live/people"]
+
+
+@pytest.mark.parametrize("way", ["abandon", "fail", "finish"])
+def test_the_judge_of_ages_forgets_every_face(tmp_path: Path, way: str) -> None:
+    """However a track ends, nothing of its faces stays with the judge that other tracks go on using."""
+    judge = FakeJudge(range(100))
+    eyes = FakeDetector()
+    owner = TrackOwner(ADA, LiveKind.CAMERA, journal_of(tmp_path), PersonAge())
+    track = PictureTrack(owner, policy=policy(adults=False), stages=VideoStages(eyes, eyes, judge))
+    for one in moving(index / 30 for index in range(60)):
+        track.take(one)
+    assert judge.observed
+    if way == "fail":
+        track.fail(time=2.0)
+    else:
+        getattr(track, way)()
+    assert set(judge.observed) <= set(judge.forgotten)
 
 
 def test_nothing_is_stored_without_a_consent_on_record(tmp_path: Path) -> None:
