@@ -1,0 +1,203 @@
+"""The watch over a track's text, with a fake reader: nothing unread shows, faults cover, still text stays known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from redaction.model import Box, CoverReason, VideoFrame
+from redaction.policy import Policy, ScreenSection
+from redaction.video.redact import VideoRedactor, VideoStages
+from redaction.video.screen.decide import Judge
+from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.read import Reading
+from redaction.video.screen.watch import ScreenCovers, ScreenWatch
+from tests.redaction.video.scene import FakeDetector
+from tests.redaction.video.screen.made import as_frame, write
+
+WIDTH, HEIGHT = 320, 160
+SECRET = "Siobhan Kelly"
+PLAIN = "rounded totals"
+
+
+class FakeReader:
+    """Finds boxes of dark ink on light ground; what they say depends on how long they are."""
+
+    def __init__(self, *, raising: Sequence[int] = ()) -> None:
+        self.finds = 0
+        self.reads = 0
+        self._raising = raising
+
+    def find(self, picture: np.ndarray) -> list[Box]:  # type: ignore[type-arg]
+        """Return one box around all ink of each 40 rows."""
+        self.finds += 1
+        if self.finds - 1 in self._raising:
+            raise RuntimeError("fault injected")
+        boxes = []
+        for top in range(0, picture.shape[0], 8):
+            ink = np.argwhere(picture[top : top + 8].min(axis=2) < 120)
+            if not len(ink):
+                continue
+            (y1, x1), (y2, x2) = ink.min(axis=0), ink.max(axis=0) + 1
+            box = Box(int(x1), int(y1) + top, int(x2), int(y2) + top)
+            if boxes and box.y1 - boxes[-1].y2 < 8:
+                box = box.union(boxes.pop())
+            boxes.append(box)
+        return boxes
+
+    def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:  # type: ignore[type-arg]
+        """Long lines are secrets."""
+        self.reads += len(lines)
+        return [Reading(SECRET if line.shape[1] > 110 else PLAIN, 1.0) for line in lines]
+
+
+class FakeJudge(Judge):
+    """Knows one secret."""
+
+    def __init__(self) -> None:
+        self._text = "personal"
+
+    def personal(self, lines: Sequence[object]) -> list[bool]:
+        """Only the secret is personal."""
+        return [line.reading.text == SECRET for line in lines]  # type: ignore[attr-defined]
+
+    def names_seen(self) -> tuple[str, ...]:
+        """Nothing is kept."""
+        return ()
+
+
+def screen(texts: Sequence[tuple[str, int, int]], index: int, *, whole_cover: bool = False) -> VideoFrame:
+    """Return a light frame with dark lines."""
+    picture = np.full((HEIGHT, WIDTH, 3), 240, np.uint8)
+    for text, x, y in texts:
+        write(picture, text, x, y, size=18)
+    frame = as_frame(picture, index, 30)
+    return VideoFrame(frame.y, frame.u, frame.v, frame.pts, frame.time_base, whole_cover)
+
+
+def watched(frames: Sequence[VideoFrame], reader: FakeReader) -> list[ScreenCovers]:
+    """Show all frames with a look-ahead as long as they are."""
+    watch = ScreenWatch(ScreenReader(reader, FakeJudge(), None))
+    for frame in frames:
+        watch.see(frame)
+    return [watch.release() for _ in frames]
+
+
+def hidden(frame: VideoFrame, covers: ScreenCovers) -> bool:
+    """Tell whether no ink is left of a frame."""
+    if covers.failed:
+        return True
+    left = frame.y.copy()
+    for box in (*covers.lines, *covers.unread):
+        left[box.y1 : box.y2, box.x1 : box.x2] = 235
+    return int((left < 120).sum()) == 0
+
+
+LONG, SHORT = f"{SECRET} {SECRET}", "ok so"
+
+
+def test_secret_is_covered_on_every_frame_it_is_on() -> None:
+    """A secret that comes, stays and goes is covered from its first frame on, and afterwards nothing is."""
+    frames = [screen([(LONG, 10, 80)] if 10 <= index < 40 else [], index) for index in range(60)]
+    covers = watched(frames, FakeReader())
+    assert all(hidden(frame, one) for frame, one in zip(frames, covers, strict=True))
+    assert all(not one.lines and not one.unread for one in (covers[0], covers[-1]))
+
+
+def test_secret_that_moves_is_never_shown() -> None:
+    """Text in motion is covered without being read; at rest it is read and stays covered."""
+    frames = [screen([(LONG, 10, 30 + 2 * max(0, min(index, 40) - 10))], index) for index in range(60)]
+    covers = watched(frames, FakeReader())
+    assert all(hidden(frame, one) for frame, one in zip(frames, covers, strict=True))
+
+
+def test_secret_of_two_frames_is_never_shown() -> None:
+    """What is there for a fifteenth of a second is covered too."""
+    frames = [screen([(LONG, 10, 80)] if index in (20, 21) else [], index) for index in range(45)]
+    covers = watched(frames, FakeReader())
+    assert all(hidden(frame, one) for frame, one in zip(frames, covers, strict=True))
+
+
+def test_still_text_is_looked_at_once() -> None:
+    """A screen that does not change costs one look in the seconds that follow, and plain text stays visible."""
+    reader = FakeReader()
+    frames = [screen([(SHORT, 10, 80)], index) for index in range(90)]
+    covers = watched(frames, reader)
+    assert reader.finds == 1
+    assert not any(one.lines or one.unread for one in covers)
+
+
+def test_line_that_was_read_is_not_read_again_elsewhere() -> None:
+    """After a scroll a line is known by its look."""
+    reader = FakeReader()
+    frames = [screen([(SHORT, 10, 40 if index < 20 else 96)], index) for index in range(50)]
+    watched(frames, reader)
+    assert reader.finds > 1
+    assert reader.reads == 1
+
+
+@pytest.mark.parametrize("raising", [(0,), (1,), (0, 1, 2), (1, 2, 3, 4)])
+def test_fault_of_the_reader_shows_nothing(raising: tuple[int, ...]) -> None:
+    """A frame on which the reader raises is to be covered whole, is counted, and the next is looked at anew."""
+    frames = [screen([(LONG, 10, 40 if index < 15 else 100)], index) for index in range(40)]
+    reader = FakeReader(raising=raising)
+    watch = ScreenWatch(ScreenReader(reader, FakeJudge(), None))
+    for frame in frames:
+        watch.see(frame)
+    covers = [watch.release() for _ in frames]
+    assert all(hidden(frame, one) for frame, one in zip(frames, covers, strict=True))
+    assert watch.failures == sum(one.failed for one in covers) == len(raising)
+
+
+def test_frame_of_the_source_that_is_covered_is_not_looked_at() -> None:
+    """A damaged frame says nothing, and what follows is looked at as a whole."""
+    reader = FakeReader()
+    frames = [screen([(LONG, 10, 80)], index, whole_cover=index == 5) for index in range(10)]
+    covers = watched(frames, reader)
+    assert reader.finds == 2
+    assert not covers[5].lines
+    assert hidden(frames[6], covers[6])
+
+
+def engine(reader: FakeReader) -> VideoRedactor:
+    """Return a picture engine with fake models only."""
+    policy = Policy.model_validate(
+        {
+            "screen": ScreenSection(text="personal", codes=False).model_dump(),
+            "minors": {
+                "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible": True
+            },
+        }
+    )
+    faces = FakeDetector(missing=range(10_000))
+    stages = VideoStages(faces, faces, screen=ScreenReader(reader, FakeJudge(), None))
+    return VideoRedactor(width=WIDTH, height=HEIGHT, policy=policy, stages=stages, track="V1", threaded=False)
+
+
+def test_engine_covers_text_solid_and_counts_it() -> None:
+    """Through the whole engine no ink of a secret is left, and the covers say why."""
+    redactor = engine(FakeReader())
+    frames = [screen([(LONG, 10, 80)] if index >= 10 else [], index) for index in range(80)]
+    done = [item for frame in frames for item in redactor.push(frame)] + redactor.flush()
+    assert [item.frame.pts for item in done] == list(range(80))
+    assert all(int((item.frame.y < 90).sum()) == 0 for item in done)
+    assert {cover.reason for item in done for cover in item.covers} == {CoverReason.SCREEN}
+    assert redactor.summary.screen_texts >= 1
+    assert redactor.summary.failed_screens == 0
+
+
+def test_engine_covers_whole_where_the_reader_fails_and_says_so() -> None:
+    """A reader that always raises leaves no picture and an incomplete run."""
+    redactor = engine(FakeReader(raising=range(10_000)))
+    frames = [screen([(LONG, 10, 80)], index) for index in range(20)]
+    done = [item for frame in frames for item in redactor.push(frame)] + redactor.flush()
+    assert all((item.frame.y == 96).all() for item in done)
+    assert redactor.summary.failed_screens == redactor.summary.incomplete == 20
+
+
+def test_policy_that_asks_for_text_never_runs_without_a_reader() -> None:
+    """Stages without a reader are refused, not run without."""
+    faces = FakeDetector()
+    policy = Policy(screen=ScreenSection(text="all"))
+    with pytest.raises(ValueError, match="not loaded"):
+        VideoRedactor(width=WIDTH, height=HEIGHT, policy=policy, stages=VideoStages(faces, faces), track="V1")
