@@ -16,7 +16,7 @@ import aiohttp
 from aiortc import MediaStreamTrack, RTCSessionDescription
 
 from recorder.call.clock import CallClock
-from recorder.call.connection import REFUSALS, MediaConnection
+from recorder.call.connection import REFUSALS, MediaConnection, check_hooks
 from recorder.call.contract import CallObserver, Ended
 from recorder.call.janus_feeds import Feeds, FeedSetting
 from recorder.call.janus_link import JanusLink, LinkLost
@@ -116,6 +116,7 @@ class JanusSource:
 
     async def run(self, observer: CallObserver) -> Ended:
         """Stay in the room; come back after an outage."""
+        check_hooks()
         lost_at, tries = self.clock.now(), 0
         while not self._closing.is_set():
             entered, outcome = await self._visit(observer)

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from recorder.call.clock import CallClock
+from recorder.call.connection import check_hooks
 from recorder.call.contract import CallObserver, Ended, LiveKind
 from recorder.call.description import MAX_DESCRIPTION, BadDescription
 from recorder.call.peer import Peer, PeerEnd
@@ -90,6 +91,7 @@ class WhepSource:
 
     async def run(self, observer: CallObserver) -> Ended:
         """Receive until the stream is over."""
+        check_hooks()
         lost_at, tries, been_there = self.clock.now(), 0, False
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
