@@ -15,10 +15,11 @@ from recorder.call.contract import LiveKind, TimedPicture, TimedSound
 from recorder.live.governor import Governor, Level
 from recorder.live.journal import ErasureFigures, Journal
 from recorder.live.lanes import Lane, Lost, PictureWorker
+from recorder.live.microphones import Microphone, loudness
 from recorder.live.people import Adulthood, PersonAge
 from recorder.live.pictures import PictureTrack, TrackOwner
 from recorder.live.pieces import TIME_BASE
-from recorder.live.sounds import Microphone, SoundWorker, loudness
+from recorder.live.sounds import SoundWorker
 from recorder.progress import Progress
 from recorder.session import Engine
 from recorder.sources.upright import black

@@ -5,26 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 from recorder.call.contract import TimedSound
 from recorder.live.journal import Journal
 from recorder.live.lanes import Inbox, Lost
+from recorder.live.microphones import Microphone
 from recorder.live.people import Adulthood, PersonAge
 from recorder.live.pieces import SoundPiece, mute_piece
-from recorder.live.voices import RawSound, Voices
+from recorder.live.voices import Voices
 from recorder.live.words import Late, Spoken, WordBook
-from recorder.sound import LISTENING_HZ, SPEAKING_HZ, SoundStages
-from recorder.sources.mixdown import Resampler
+from recorder.sound import SPEAKING_HZ, SoundStages
 from redaction.audio.listen import Listener
 from redaction.errors import OffrecordError, StorageFailed
-from redaction.model import AudioBlock, Event, EventKind, Samples, Span, Utterance
+from redaction.model import AudioBlock, Event, EventKind, Span
 from redaction.policy import Policy
 
-__all__ = ["Ear", "Microphone", "SoundWorker", "loudness"]
+__all__ = ["SoundWorker"]
 
 MOST_BLOCKS: Final = 6000
 MOST_BYTES: Final = 24 * 2**20
@@ -40,7 +38,6 @@ WITHHELD_S: Final = 30.0
 """Sound that may not be stored yet is dropped when it is older."""
 
 PIECE_S: Final = 300.0
-_HOLE_S: Final = 0.06
 _BATCH: Final = 50
 _IDLE_S: Final = 2.0
 _RELEASE_EVERY_S: Final = 1.0
@@ -49,88 +46,12 @@ _POLL_S: Final = 0.2
 _MUTE_PAD_S: Final = 0.1
 
 
-class Ear:
-    """Brings blocks of any rate to 16,000 Hz on the call clock; a hole in their times stays a hole."""
-
-    def __init__(self) -> None:
-        self._resampler: Resampler | None = None
-        self._expected = 0.0
-        self._next = 0
-
-    def take(self, sound: TimedSound) -> list[AudioBlock]:
-        """Return what can be heard by now: in order, never overlapping."""
-        done: list[AudioBlock] = []
-        known = self._resampler
-        off = sound.time - self._expected
-        if known is None or known.source_hz != sound.sample_rate or abs(off) > _HOLE_S:
-            done += self.finish()
-            self._resampler = known = Resampler(sound.sample_rate, LISTENING_HZ)
-            self._expected = sound.time
-            self._at = round(max(0.0, sound.time) * LISTENING_HZ)
-        self._expected += len(sound.samples) / sound.sample_rate
-        samples = np.nan_to_num(sound.samples, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
-        done += self._placed(known.push(np.zeros_like(samples) if sound.concealed else samples))
-        return done
-
-    def finish(self) -> list[AudioBlock]:
-        """Return what is still held."""
-        known, self._resampler = self._resampler, None
-        return [] if known is None else self._placed(known.finish())
-
-    def _placed(self, samples: Samples) -> list[AudioBlock]:
-        start = self._at
-        self._at += len(samples)
-        late = max(0, self._next - start)
-        kept = np.array(samples[late:], np.float32)
-        if not len(kept):
-            return []
-        self._next = start + late + len(kept)
-        return [AudioBlock(kept, start + late, LISTENING_HZ)]
-
-    _at = 0
-
-
 @dataclass(slots=True)
 class _Stored:
     """One piece of a participant's sound: where, and which call time it holds."""
 
     piece: SoundPiece
     closed: bool = False
-
-
-@dataclass(slots=True)
-class Microphone:
-    """One microphone track; belongs to the sound thread, but for its inbox, figures and `forget`.
-
-    Attributes:
-        done: call time up to which its sound is stored, in samples at 24,000 Hz; None before any.
-        heard: call time up to which it was listened to.
-        ended: it ended.
-        gaps: stretches that were lost.
-    """
-
-    token: str
-    age: PersonAge
-    listener: Listener
-    inbox: Inbox[TimedSound | Lost]
-    ear: Ear = field(default_factory=Ear)
-    raw: RawSound | None = None
-    pending: list[Utterance] = field(default_factory=list, repr=False)
-    done: int | None = None
-    heard: float = 0.0
-    settled: float = 0.0
-    ended: bool = False
-    flushed: bool = True
-    over: threading.Event = field(default_factory=threading.Event)
-    gaps: int = 0
-    forgotten: bool = False
-    last_block: float = 0.0
-    told_unjudged: bool = False
-
-    def forget(self) -> None:
-        """Let go of all that waits, and have nothing more written."""
-        self.forgotten = True
-        self.inbox.clear()
 
 
 class SoundWorker:
@@ -521,11 +442,3 @@ def _is_over(mic: Microphone) -> bool:
     if not mic.ended or not mic.flushed or mic.inbox.oldest is not None:
         return False
     return mic.done is None or mic.settled - mic.done / SPEAKING_HZ < 1e-3
-
-
-def loudness(samples: Samples) -> float:
-    """Return the root mean square of samples in decibels of full scale."""
-    if not len(samples):
-        return -120.0
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
-    return 10.0 * float(np.log10(max(power, 1e-12)))

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from recorder.call.contract import TimedSound
 from recorder.live import sounds
 from recorder.live.journal import Journal
+from recorder.live.microphones import Ear, Microphone, loudness
 from recorder.live.people import PersonAge
-from recorder.live.sounds import Ear, Microphone, SoundWorker, loudness
+from recorder.live.sounds import SoundWorker
 from redaction.model import AudioBlock, Samples
 from redaction.policy import Policy, VoiceSection
 from tests.recorder.live.scene import ADA, BOB, heard, journal_of, lines, wait_until
