@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from recorder.bundle.chat import Chat
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import Transcript
@@ -25,6 +26,7 @@ DOCS: Final = Path(__file__).resolve().parent
 SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "manifest": Manifest,
     "transcript": Transcript,
+    "chat": Chat,
     "policy": Policy,
     "receipts": Receipts,
     "quality": Quality,

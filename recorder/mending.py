@@ -271,6 +271,7 @@ def personal_words(heard: Heard) -> PersonalWords:
         digits = re.sub(r"\D", "", "".join(texts))
         if len(digits) >= _SHORTEST_NUMBER:
             numbers.add(digits)
+    words |= heard.written.personal
     return PersonalWords(frozenset(words - kept), frozenset(numbers))
 
 

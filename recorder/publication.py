@@ -81,7 +81,9 @@ def policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
     }
 
 
-def models_used(policy: Policy, *, pictures: bool, sound: bool, speakers: bool) -> tuple[Models, ...]:
+def models_used(
+    policy: Policy, *, pictures: bool, sound: bool, speakers: bool, written: bool = False
+) -> tuple[Models, ...]:
     """Return the model files that took part.
 
     Args:
@@ -89,6 +91,7 @@ def models_used(policy: Policy, *, pictures: bool, sound: bool, speakers: bool) 
         pictures: whether there was any picture.
         sound: whether there was any sound.
         speakers: whether voices were told apart.
+        written: whether there were words beside the media.
     """
     names: list[str] = []
     if pictures:
@@ -103,6 +106,7 @@ def models_used(policy: Policy, *, pictures: bool, sound: bool, speakers: bool) 
     if sound:
         names += ["voice.hibari"] if policy.voice.method == "resynthesize" else []
         names += ["speaker.segmentation", "speaker.campplus"] if speakers else []
+    names += ["text.rampart"] if written and "text.rampart" not in names else []
     return tuple(
         Models(name=name if not name.startswith("/") else "speech.by_path", sha256=identify(name))
         for name in names

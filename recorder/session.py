@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from recorder import __version__
+from recorder.bundle.chat import CHAT, write_chat
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import (
     AudioCoverage,
@@ -24,7 +26,7 @@ from recorder.bundle.manifest import (
 )
 from recorder.bundle.media import mux
 from recorder.bundle.report import attention, write_report
-from recorder.bundle.transcript import write_transcript
+from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
 from recorder.flow import Cancellation
 from recorder.mending import verified_picture, verified_sound
@@ -41,17 +43,19 @@ from recorder.publication import (
     voice_note,
 )
 from recorder.sound import Heard, SoundResult, SoundStages, drop_minors, listen, render
-from recorder.sources.contract import SourceInfo, TrackInfo
+from recorder.sources.beside import NOTHING, Beside
+from recorder.sources.contract import Source, SourceInfo, TrackInfo
 from recorder.sources.file import FileSource
 from recorder.sources.stream import Input, open_stream
 from recorder.verification import Still, check_container, check_sound_length
+from recorder.written import NOTHING_WRITTEN, Written, check_written, stored, understand
 from redaction.errors import RedactionIncomplete, UnreadableInput
-from redaction.model import Event, EventKind, Span
+from redaction.model import Event, EventKind, RedactedUtterance, Span
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
 from redaction.video.secondlook import SecondLook
 
-__all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file"]
+__all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
 
 _CHUNK: Final = 1 << 20
 _EDGE_S: Final = 0.5
@@ -127,21 +131,37 @@ def open_source(untrusted: Input) -> FileSource:
         StorageFailed: its store failed.
     """
     source = FileSource(untrusted)
+    refuse_unknown(source)
+    return source
+
+
+def refuse_unknown(source: Source) -> None:
+    """Raise where a recording has a track that no decoder here can read.
+
+    Raises:
+        UnreadableInput: there is one, or nothing can be read at all.
+    """
     if left_out := source.info().left_out:
         raise UnreadableInput(
             f"{left_out} track(s) of the input cannot be decoded, so what is in them is unknown; "
             "convert the recording to MP4 with H.264 and AAC first."
         )
-    return source
 
 
-def bundle_name(untrusted: Input) -> str:
-    """Derive a bundle's name from the content of the source, so that its file name goes nowhere.
+def bundle_name(*untrusted: Input) -> str:
+    """Derive a bundle's name from the content of all files of the source, so that no file name goes anywhere.
 
     Raises:
-        UnreadableInput: the file cannot be read.
+        UnreadableInput: a file cannot be read.
         StorageFailed: its store failed.
     """
+    if len(untrusted) != 1:
+        names = sorted(bundle_name(part) for part in untrusted)
+        return f"recording-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
+    return _name_of(untrusted[0])
+
+
+def _name_of(untrusted: Input) -> str:
     digest = hashlib.sha256(b"offrecord bundle name")
     if isinstance(untrusted, Path):
         _digest_path(untrusted, digest)
@@ -168,17 +188,24 @@ def _digest_path(path: Path, digest: hashlib._Hash) -> None:
 
 
 def redact_file(
-    source: FileSource,
+    source: Source,
     writer: BundleWriter,
     *,
     engine: Engine,
     progress: Progress,
     cancellation: Cancellation,
+    beside: Beside = NOTHING,
     before_publishing: Callable[[], None] | None = None,
 ) -> Published:
-    """Redact one file into a bundle and publish it; on any error the partial bundle is removed.
+    """Redact one recording into a bundle and publish it; on any error the partial bundle is removed.
 
     Args:
+        source: its media.
+        writer: the bundle.
+        engine: the models.
+        progress: is told what happens.
+        cancellation: asks to stop.
+        beside: what lies beside the media.
         before_publishing: looks once more, when all is verified, and raises if it must not be published.
 
     Raises:
@@ -188,6 +215,7 @@ def redact_file(
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
             run = _Run(source, writer, log, engine, progress, cancellation)
+            run.beside = beside
             run.before_publishing = before_publishing
             return run.run()
     finally:
@@ -197,7 +225,7 @@ def redact_file(
 class _Run:
     def __init__(
         self,
-        source: FileSource,
+        source: Source,
         writer: BundleWriter,
         log: ChainedLog,
         engine: Engine,
@@ -216,6 +244,8 @@ class _Run:
         self.notes: list[str] = []
         self.checks: list[Check] = []
         self.before_publishing: Callable[[], None] | None = None
+        self.beside = NOTHING
+        self.written = NOTHING_WRITTEN
 
     def run(self) -> Published:
         self._log_start()
@@ -224,6 +254,7 @@ class _Run:
         self._log_findings(pictures, heard)
         _refuse_incomplete(pictures)
         sound = self._speak(pictures, heard) if heard is not None else None
+        self.written = self._write(pictures, heard)
         self.cancellation.check()
         self._state(State.REDACTED)
         pictures, stills = self._verify_pictures(pictures)
@@ -301,14 +332,38 @@ class _Run:
             stages=stages,
             progress=self.progress,
             cancellation=self.cancellation,
+            beside=self.beside,
         )
+
+    def _write(self, pictures: Sequence[PictureResult], heard: Heard | None) -> Written:
+        """Return what may be stored of the words beside the media; without sound they are searched only now."""
+        if self.beside == NOTHING:
+            return NOTHING_WRITTEN
+        if heard is not None:
+            written = heard.written
+        else:
+            finder = self.engine.sound.finder
+            written = understand((), self.beside, finder=finder, policy=self.policy).written
+        minors_only = _minors_only(pictures)
+        kept = tuple(
+            message
+            for message in written.chat
+            if not minors_only
+            or (
+                message.time is not None and not any(_at(message.time).overlaps(span) for span in minors_only)
+            )
+        )
+        captions = tuple(
+            one for one in written.captions if not any(span.overlaps(one.span) for span in minors_only)
+        )
+        if len(kept) < len(written.chat):
+            self.notes.append("minors-only-chat-dropped")
+        return replace(written, chat=kept, captions=captions)
 
     def _speak(
         self, pictures: Sequence[PictureResult], heard: Heard, *, silent: Sequence[Span] = ()
     ) -> SoundResult:
-        minors_only = [
-            span.padded(_EDGE_S, _EDGE_S) for picture in pictures for span in picture.spans_minors_only
-        ]
+        minors_only = _minors_only(pictures)
         utterances, events = drop_minors(heard, minors_only)
         if not silent:
             self.log.extend(events)
@@ -399,12 +454,7 @@ class _Run:
     ) -> Published:
         if sound is not None:
             self.log.extend(sound.events)
-            with storage_errors():
-                write_transcript(
-                    sound.transcript,
-                    vtt=self.writer.path("transcript.vtt"),
-                    json_path=self.writer.path("transcript.json"),
-                )
+        self._write_words(None if sound is None else sound.transcript)
         for check in self.checks:
             self.log.append(
                 Event(
@@ -436,6 +486,23 @@ class _Run:
         path = self.writer.publish(manifest)
         return Published(path, manifest, time.monotonic() - self.began, tuple(attention(manifest, pictures)))
 
+    def _write_words(self, spoken: Sequence[RedactedUtterance] | None) -> None:
+        """Write the transcript and the chat; without sound the captions are the transcript."""
+        transcript = self.written.captions if spoken is None else spoken
+        if self.written is not NOTHING_WRITTEN:
+            self.checks.append(check_written(self.written, transcript))
+        with storage_errors():
+            if spoken is not None or transcript:
+                write_transcript(
+                    transcript,
+                    vtt=self.writer.path("transcript.vtt"),
+                    json_path=self.writer.path("transcript.json"),
+                )
+            if self.written.chat:
+                names = speaker_names(transcript)
+                tracks = {one.track: names[one.speaker] for one in transcript}
+                write_chat(stored(self.written.chat, speakers=tracks), self.writer.path(CHAT))
+
     def _state(self, state: State) -> None:
         self.log.append(Event(EventKind.STATE, detail={"state": str(state)}))
 
@@ -460,12 +527,13 @@ class _Run:
                 speakers=heard is not None
                 and heard.speakers_told_apart
                 and len({item.track for item in heard.utterances}) <= 1,
+                written=self.written is not NOTHING_WRITTEN,
             ),
             duration=round(self._duration(pictures, heard), 3),
             tracks=tuple(_track_entry(track) for track in self.info.tracks),
             gaps=tuple(gap_entry(gap) for gap in gaps),
             coverage=Coverage(video=_video_coverage(pictures), audio=_audio_coverage(heard, sound)),
-            redacted=_counts(pictures, heard),
+            redacted=_counts(pictures, heard, self.written),
             voice=VoiceEntry(
                 method=self.policy.voice.method if sound else "none",
                 note=voice_note(self.policy.voice.method) if sound else "",
@@ -476,6 +544,14 @@ class _Run:
             log_lines=0,
             log_head="",
         )
+
+
+def _minors_only(pictures: Sequence[PictureResult]) -> list[Span]:
+    return [span.padded(_EDGE_S, _EDGE_S) for picture in pictures for span in picture.spans_minors_only]
+
+
+def _at(time: float) -> Span:
+    return Span(time, time + _EDGE_S)
 
 
 def _refuse_incomplete(pictures: Sequence[PictureResult]) -> None:
@@ -533,7 +609,7 @@ def _total(spans: dict[str, tuple[Span, ...]]) -> float:
     return sum(span.duration for part in spans.values() for span in part)
 
 
-def _counts(pictures: Sequence[PictureResult], heard: Heard | None) -> dict[str, int]:
+def _counts(pictures: Sequence[PictureResult], heard: Heard | None, written: Written) -> dict[str, int]:
     counts = {
         "faces": sum(len(item.summary.tracklets) - item.summary.minors for item in pictures),
         "minors": sum(item.summary.minors for item in pictures),
@@ -541,4 +617,6 @@ def _counts(pictures: Sequence[PictureResult], heard: Heard | None) -> dict[str,
     }
     for finding in heard.findings if heard else ():
         counts[str(finding.entity_type)] = counts.get(str(finding.entity_type), 0) + 1
+    for kind, count in written.counts.items():
+        counts[kind] = counts.get(kind, 0) + count
     return {key: value for key, value in counts.items() if value}

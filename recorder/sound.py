@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,9 @@ from recorder.bundle.media import AudioWriter
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation, prefetched
 from recorder.progress import Progress
+from recorder.sources.beside import NOTHING, Beside
 from recorder.sources.contract import Source, TrackInfo
+from recorder.written import NOTHING_WRITTEN, Written, understand
 from redaction.audio.align import PocketsphinxAligner
 from redaction.audio.disguise import Disguiser
 from redaction.audio.listen import Listener
@@ -26,8 +28,6 @@ from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, Event, EventKind, Gap, RedactedUtterance, Span, TextFinding, Utterance
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.text.pseudonyms import assign
-from redaction.text.redact import redact
 
 __all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "SoundResult", "SoundStages", "listen", "render"]
 
@@ -76,6 +76,7 @@ class Heard:
     gaps: tuple[Gap, ...]
     events: tuple[Event, ...]
     speakers_told_apart: bool
+    written: Written = field(default=NOTHING_WRITTEN, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,9 @@ def listen(
     stages: SoundStages,
     progress: Progress,
     cancellation: Cancellation,
+    beside: Beside = NOTHING,
 ) -> Heard:
-    """Transcribe every audio track and find the personal words in the whole recording.
+    """Transcribe every audio track and find the personal words in the whole recording and in what lies beside it.
 
     Raises:
         UnreadableInput: nothing of a track can be decoded.
@@ -130,18 +132,19 @@ def listen(
         speech += sum(span.duration for span in listener.speech)
     utterances.sort(key=lambda item: item.span)
     cancellation.check()
-    findings = assign(utterances, stages.finder.find(utterances))
+    understood = understand(utterances, beside, finder=stages.finder, policy=policy)
     return Heard(
         utterances=tuple(utterances),
-        findings=tuple(findings),
-        redacted=tuple(redact(utterances, findings, policy)),
+        findings=understood.findings,
+        redacted=understood.redacted,
         uncovered=uncovered,
         failures=failures,
         speech_seconds=speech,
         seconds=seconds,
         gaps=tuple(gaps),
-        events=tuple(_finding_events(utterances, findings)),
+        events=tuple(_finding_events(utterances, understood.findings)),
         speakers_told_apart=told_apart,
+        written=understood.written,
     )
 
 

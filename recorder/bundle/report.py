@@ -38,6 +38,9 @@ _STILL_WIDTH: Final = 360
 _MOST_BARS: Final = 2000
 
 NOTES: Final = {
+    "minors-only-chat-dropped": (
+        "Messages of the chat from times when only minors were visible, or without a time, were left out."
+    ),
     "minors-only-sound-dropped": (
         "While only minors, or people who could not be told from minors, were visible, sound and words were dropped."
     ),

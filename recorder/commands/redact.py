@@ -15,7 +15,8 @@ from recorder.bundle.writer import BundleWriter
 from recorder.commands.watch import ProgressMode, watched
 from recorder.flow import Cancellation
 from recorder.signals import stopping
-from recorder.sources.naming import is_recording_name
+from recorder.sources.recognise import recording_at, recordings_in
+from recorder.sources.recording import Recording
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import Policy
 
@@ -91,8 +92,9 @@ def redact(
 ) -> int:
     """Redact recorded calls into bundles.
 
-    INPUTS are recordings, or folders of recordings. Each becomes one folder NAME.offrecord in the output folder,
-    whose name is derived from the recording's content, never from its file name.
+    INPUTS are recordings, or folders of recordings. A folder that Zoom, Jitsi or BigBlueButton left is one recording
+    with its views, participants' sound, chat and captions. Each recording becomes one folder NAME.offrecord in the
+    output folder, whose name is derived from the recording's content, never from its file name.
 
     Example: offrecord redact call.mp4 -o redacted --policy policy.toml
     """
@@ -154,7 +156,7 @@ def redact_all(
         UnreadableInput: a folder holds no recording.
         ModelUnavailable: a model file is missing or altered.
     """
-    files = _expanded(inputs)
+    recordings = _expanded(inputs)
     from recorder.session import Engine  # takes seconds to import; a mistyped path is told at once
 
     cancellation = Cancellation()
@@ -162,17 +164,17 @@ def redact_all(
     with stopping(cancellation) as stop:
         engine = Engine(policy)
         try:
-            for number, path in enumerate(files, start=1):
+            for number, recording in enumerate(recordings, start=1):
                 cancellation.renew()
                 outcomes.append(
                     _one(
-                        path,
+                        recording,
                         folder,
                         engine,
                         stop.note,
                         cancellation,
                         number=number,
-                        of=len(files),
+                        of=len(recordings),
                         force=force,
                         delete_source=delete_source,
                         mode=mode,
@@ -187,7 +189,7 @@ def redact_all(
 
 
 def _one(
-    path: Path,
+    recording: Recording,
     folder: Path,
     engine: Engine,
     note_writer: object,
@@ -200,24 +202,28 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> Outcome:
-    from recorder.session import bundle_name, open_source, redact_file
+    from recorder.session import bundle_name, redact_file, refuse_unknown
 
     try:
         cancellation.check()
-        if delete_source and path.is_symlink():
-            raise UsageError(
-                "An input is a link, of which --delete-source would spare the recording; name that."
-            )
-        source = open_source(path)
-        writer = BundleWriter(folder, name or bundle_name(path), replace=force)
+        if delete_source:
+            _refuse_half_deleting(recording)
+        opened = recording.open()
+        refuse_unknown(opened.source)
+        writer = BundleWriter(folder, name or bundle_name(*recording.read), replace=force)
         if callable(note_writer):
             note_writer(writer)
         with watched(mode, number=number, of=of) as progress:
             published = redact_file(
-                source, writer, engine=engine, progress=progress, cancellation=cancellation
+                opened.source,
+                writer,
+                engine=engine,
+                progress=progress,
+                cancellation=cancellation,
+                beside=opened.beside,
             )
         if delete_source:
-            _delete(path)
+            _delete(recording)
     except OffrecordError as error:
         if cancellation.cancelled:
             return Outcome(number, ExitCode.INTERRUPTED, None, "The run was stopped. Nothing was published.")
@@ -229,34 +235,41 @@ def _one(
     return Outcome(number, ExitCode.OK, published.path, "redacted and verified")
 
 
-def _delete(path: Path) -> None:
+def _refuse_half_deleting(recording: Recording) -> None:
+    if any(path.is_symlink() for path in recording.files):
+        raise UsageError("An input is a link, of which --delete-source would spare the recording; name that.")
+    if recording.strangers:
+        raise UsageError(
+            f"The folder of a recording holds {recording.strangers} file(s) that do not belong to it and that "
+            "--delete-source would spare; move them first."
+        )
+
+
+def _delete(recording: Recording) -> None:
     try:
-        path.unlink()
+        for path in recording.files:
+            path.unlink()
     except OSError:
         raise StorageFailed(
             "The bundle is published, but its source could not be deleted; delete it by hand."
         ) from None
 
 
-def _expanded(inputs: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
+def _expanded(inputs: Sequence[Path]) -> list[Recording]:
+    recordings: list[Recording] = []
     for item in inputs:
         if item.is_dir():
-            found = sorted(
-                path
-                for path in item.rglob("*")
-                if is_recording_name(path.relative_to(item)) and path.is_file()
-            )
+            found = recordings_in(item)
             if not found:
                 raise UnreadableInput(
                     "A folder among the inputs holds no recording; name recordings or their folder."
                 )
-            files += found
+            recordings += found
         elif item.exists():
-            files.append(item)
+            recordings.append(recording_at(item))
         else:
             raise UnreadableInput("An input does not exist; check the paths given.")
-    return files
+    return recordings
 
 
 def overall(outcomes: Sequence[Outcome]) -> ExitCode:

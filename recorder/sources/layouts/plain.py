@@ -1,0 +1,75 @@
+"""A plain recording with what lies beside it: captions, chat, notes and lists of people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from recorder.sources.recording import Recording
+from recorder.sources.sidecars import read_text
+from redaction.errors import UnreadableInput
+
+__all__ = ["plain_recording", "plain_recordings"]
+
+_SIDECARS: Final = frozenset({".csv", ".srt", ".txt", ".vtt"})
+_TELLING: Final = re.compile(
+    r"(attend|caption|chat|participant|people|roster|subtitle|transcript)|\.(vtt|srt)$", re.IGNORECASE
+)
+_PEOPLE: Final = re.compile(r"attend|participant|people|roster|names", re.IGNORECASE)
+_MESSAGE: Final = re.compile(r"\s*\[?(\d{4}-\d{2}-\d{2}[ T])?\d{1,3}:\d{2}:\d{2}\]?\s.{1,300}:", re.DOTALL)
+_LOOK: Final = 2_000
+
+
+def plain_recordings(media: Sequence[Path], files: Sequence[Path]) -> list[Recording]:
+    """Return a recording for each media file of one folder.
+
+    Args:
+        media: the media files.
+        files: all files of the folder. What has a media file's stem goes with it; a media file that is alone takes
+            whatever is called a chat, captions, a roster or the like.
+    """
+    if len(media) != 1:
+        return [plain_recording(path, files) for path in media]
+    beside = [path for path in files if path.suffix.lower() in _SIDECARS and _TELLING.search(path.name)]
+    return [plain_recording(media[0], files, more=beside)]
+
+
+def plain_recording(path: Path, files: Iterable[Path], *, more: Sequence[Path] = ()) -> Recording:
+    """Return the recording of one media file with the sidecars of its stem, such as `call.vtt` and `call.en.vtt`."""
+    own = [
+        one
+        for one in files
+        if one != path and one.suffix.lower() in _SIDECARS and one.name.startswith(f"{path.stem}.")
+    ]
+    roles: dict[str, list[Path]] = {"chats": [], "captions": [], "people": [], "notes": []}
+    problem = ""
+    for one in dict.fromkeys((*own, *more)):
+        try:
+            roles[_role(one)].append(one)
+        except UnreadableInput as error:
+            problem = error.sentence
+    return Recording(
+        "plain",
+        views=(path,),
+        chats=tuple(roles["chats"]),
+        captions=tuple(roles["captions"]),
+        people=tuple(roles["people"]),
+        notes=tuple(roles["notes"]),
+        problem=problem,
+    )
+
+
+def _role(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in (".vtt", ".srt"):
+        return "captions"
+    if suffix == ".csv":
+        return "people"
+    start = read_text(path, what="text")[:_LOOK].lstrip()
+    if _MESSAGE.match(start.partition("\n")[0]):
+        return "chats"
+    if "-->" in start:
+        return "captions"
+    return "people" if _PEOPLE.search(path.name) else "notes"

@@ -1,0 +1,249 @@
+"""One recording as it lies on a disk: its media, and what lies beside them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from recorder.sources.beside import Beside, Caption, ChatLine
+from recorder.sources.captions import parse_captions, parse_zoom_captions
+from recorder.sources.chat import Message, on_call_clock, parse_chat, parse_popcorn
+from recorder.sources.names import roster_of
+from recorder.sources.parts import PartsSource
+from recorder.sources.sidecars import people_in, read_csv, read_json, read_text, read_xml
+from redaction.errors import UnreadableInput
+
+__all__ = ["Listing", "Opened", "Recording"]
+
+_MOST_FILES: Final = 10_000
+_DEEPEST: Final = 6
+_SKIPPED: Final = frozenset({"desktop.ini", "thumbs.db"})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A recording that can be read."""
+
+    source: PartsSource
+    beside: Beside
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Which file of a recording is what.
+
+    Attributes:
+        layout: `plain`, `zoom`, `zoom-cloud`, `jibri` or `bigbluebutton`.
+        views: pictures, the main one first.
+        mix: files with everybody's sound; read where there is no sound of each participant.
+        voices: files with one participant's sound.
+        names: of people, from names of files and folders.
+        voice_names: whose each of `voices` is, in their order; empty where the file's name does not tell.
+        chats: texts with messages.
+        captions: texts with what was said.
+        people: lists of people: JSON, CSV or one to a line.
+        notes: other texts that are searched for names.
+        popcorn: BigBlueButton's list of events, with the chat.
+        companions: other files of the recording that are not read.
+        strangers: number of files in its folder that do not belong to it.
+        starts: seconds on the chat's clock at the start of the recording; None where nothing tells.
+        problem: why it cannot be read, empty where it can.
+    """
+
+    layout: str
+    views: tuple[Path, ...] = field(default=(), repr=False)
+    mix: tuple[Path, ...] = field(default=(), repr=False)
+    voices: tuple[Path, ...] = field(default=(), repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
+    voice_names: tuple[str, ...] = field(default=(), repr=False)
+    chats: tuple[Path, ...] = field(default=(), repr=False)
+    captions: tuple[Path, ...] = field(default=(), repr=False)
+    people: tuple[Path, ...] = field(default=(), repr=False)
+    notes: tuple[Path, ...] = field(default=(), repr=False)
+    popcorn: Path | None = field(default=None, repr=False)
+    companions: tuple[Path, ...] = field(default=(), repr=False)
+    strangers: int = 0
+    starts: float | None = None
+    problem: str = ""
+
+    @property
+    def media(self) -> tuple[Path, ...]:
+        """Every media file of the recording."""
+        return (*self.views, *self.mix, *self.voices)
+
+    @property
+    def read(self) -> tuple[Path, ...]:
+        """The files that are read, which the bundle's name is made of."""
+        return tuple(path for path in self.files if path not in self.companions)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file of the recording, media first."""
+        beside = (*self.chats, *self.captions, *self.people, *self.notes)
+        popcorn = () if self.popcorn is None else (self.popcorn,)
+        return tuple(dict.fromkeys((*self.media, *beside, *popcorn, *self.companions)))
+
+    def check(self) -> None:
+        """Raise what is known to be wrong.
+
+        Raises:
+            UnreadableInput: the folder lacks something, or a file of it is a link.
+        """
+        if self.problem:
+            raise UnreadableInput(self.problem)
+        if self.layout == "plain":
+            return
+        for path in self.files:
+            if not _is_plain_file(path):
+                raise UnreadableInput(
+                    "A file in the folder of a recording is a link, a pipe or a device, or is gone; "
+                    "put the file itself there."
+                )
+
+    def open(self) -> Opened:
+        """Read what lies beside the media, and make a source of the media.
+
+        Raises:
+            UnreadableInput: something cannot be read or understood.
+        """
+        self.check()
+        source = PartsSource(self.views, mix=self.mix, voices=self.voices)
+        duration = source.info().duration
+        named = dict(zip(source.voice_tracks, self.voice_names, strict=False))
+        return Opened(source, self._beside(duration, named))
+
+    def _beside(self, duration: float, voices: dict[str, str]) -> Beside:
+        messages = [message for path in self.chats for message in parse_chat(read_text(path, what="chat"))]
+        chat = list(on_call_clock(messages, starts=self._starts(messages, duration)))
+        names = [*self.names, *self.voice_names]
+        if self.popcorn is not None:
+            events = parse_popcorn(read_xml(self.popcorn, what="list of events"))
+            chat += on_call_clock(events, starts=0.0)
+            messages += events
+        captions: list[Caption] = []
+        for path in self.captions:
+            captions += self._captions(path)
+        context: list[str] = []
+        for path in self.people:
+            names += self._people(path, context)
+        notes = [read_text(path, what="text") for path in self.notes]
+        context += [line for text in notes for line in text.split("\n") if line.strip()]
+        names += [caption.speaker for caption in captions if caption.speaker]
+        names += [name for message in messages for name in (message.sender, *message.others)]
+        return Beside(
+            names=roster_of(dict.fromkeys(names)),
+            chat=tuple(_in_order(chat)),
+            captions=tuple(captions),
+            context=tuple(context),
+            voices={track: name for track, name in voices.items() if name},
+        )
+
+    def _starts(self, messages: Sequence[Message], duration: float) -> float | None:
+        if self.starts is not None or self.layout == "zoom":
+            return self.starts
+        last = max((message.clock for message in messages), default=0.0)
+        return 0.0 if last <= duration + 60 else None
+
+    def _captions(self, path: Path) -> list[Caption]:
+        text = read_text(path, what="captions")
+        if self.layout in ("zoom", "zoom-cloud"):
+            return parse_zoom_captions(text)
+        return parse_captions(text)
+
+    def _people(self, path: Path, context: list[str]) -> list[str]:
+        suffix = path.suffix.lower()
+        if suffix == ".csv":
+            return read_csv(path)
+        if suffix == ".json":
+            return list(people_in(read_json(path, what="metadata")))
+        if suffix == ".xml":
+            found: list[str] = []
+            for item in read_xml(path, what="metadata").iter():
+                tag = item.tag.rpartition("}")[2].casefold()
+                values = [*item.attrib.values(), item.text or ""]
+                context += [value for value in values if any(map(str.isalpha, value))]
+                if tag.endswith(("owner", "email", "fullname", "username", "presenter", "creator")):
+                    found.append((item.text or "").strip())
+            return found
+        return [line.strip() for line in read_text(path, what="list of people").split("\n") if line.strip()]
+
+
+def _in_order(chat: list[ChatLine]) -> list[ChatLine]:
+    if any(line.time is None for line in chat):
+        return chat
+    return sorted(chat, key=lambda line: line.time or 0.0)
+
+
+def _is_plain_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+class Listing:
+    """The names of the files of a folder and, where asked for, below it; nothing is opened and no link is followed.
+
+    Attributes:
+        folder: the folder.
+        here: paths of the files in it, but hidden ones.
+        folders: paths of the folders in it, as `here`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.folders: list[Path] = []
+        here: list[Path] = []
+        for entry in _scanned(folder):
+            (self.folders if entry.is_dir(follow_symlinks=False) else here).append(Path(entry.path))
+        self.here: tuple[Path, ...] = tuple(here)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The files in the folder and below it.
+
+        Raises:
+            UnreadableInput: a folder cannot be read, or there are too many files for one recording.
+        """
+        found = list(self.here)
+        folders = [(folder, 1) for folder in self.folders]
+        while folders:
+            folder, depth = folders.pop(0)
+            for entry in _scanned(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((Path(entry.path), depth + 1))
+                else:
+                    found.append(Path(entry.path))
+            if len(found) > _MOST_FILES or depth > _DEEPEST:
+                raise UnreadableInput("The folder of a recording holds too many files to be one.")
+        return tuple(found)
+
+    def below(self, name: str) -> tuple[Path, ...]:
+        """Return the files in the folder of that name, case aside."""
+        return tuple(
+            Path(entry.path)
+            for folder in self.folders
+            if folder.name.casefold() == name.casefold()
+            for entry in _scanned(folder)
+            if not entry.is_dir(follow_symlinks=False)
+        )
+
+
+def _scanned(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        raise UnreadableInput(
+            "A folder among the inputs cannot be read; check that you may read it."
+        ) from None
+    return [
+        entry
+        for entry in found
+        if not (entry.name.startswith(".") or ".offrecord" in entry.name or entry.name.casefold() in _SKIPPED)
+    ]

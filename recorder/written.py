@@ -1,0 +1,256 @@
+"""Understand what was said and what was written beside it together, so that both hide the same people alike."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from recorder.bundle.chat import StoredMessage
+from recorder.bundle.manifest import Check
+from recorder.sources.beside import Beside, Caption, ChatLine
+from recorder.sources.names import compact, roster_of
+from redaction.errors import RedactionIncomplete
+from redaction.model import EntityType, RedactedUtterance, Span, TextFinding, Token, Utterance, Word
+from redaction.policy import Policy
+from redaction.text.find import PersonalDataFinder
+from redaction.text.lexicon import fold, is_ordinary, stem
+from redaction.text.pseudonyms import assign
+from redaction.text.redact import redact
+
+__all__ = [
+    "NOTHING_WRITTEN",
+    "RedactedMessage",
+    "Understood",
+    "Written",
+    "check_written",
+    "stored",
+    "understand",
+]
+
+_CHAT, _CAPTIONS, _CONTEXT, _PEOPLE = "chat", "captions", "context", "people"
+_BETWEEN_LINES_S: Final = 10.0
+_FEWEST_DIGITS: Final = 7
+_SHORTEST_WORD: Final = 3
+_MOST_CONTEXT: Final = 2_000
+# Files that chats name; what a file is called often says whose it is.
+_FILE_NAME: Final = re.compile(
+    r".+\.(7z|avi|bmp|csv|docx?|eml|gif|heic|ics|jpe?g|json|key|m4a|mov|mp[34]|od[pst]|pages|pdf|png|pptx?|rar|rtf|svg"
+    r"|tiff?|txt|vcf|vtt|wav|webm|webp|xlsx?|xml|zip)\W*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedMessage:
+    """What may be stored of a message.
+
+    Attributes:
+        sender: what stands for the sender's name, as the policy says.
+        voice: the sound track with the sender's voice, empty where there is none.
+    """
+
+    time: float | None
+    sender: str
+    voice: str
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What may be stored of the words beside a recording, and what proves it.
+
+    Attributes:
+        chat: messages in order.
+        captions: captions with times, which stand for a transcript where there is no sound.
+        counts: personal words in the chat, by kind.
+        personal: raw personal words of names and captions, to be heard nowhere; in memory only.
+        numbers: raw digits and mail addresses, likewise.
+    """
+
+    chat: tuple[RedactedMessage, ...] = ()
+    captions: tuple[RedactedUtterance, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    personal: frozenset[str] = field(default=frozenset(), repr=False)
+    numbers: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+NOTHING_WRITTEN = Written()
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The findings of what was said, what may be kept of it, and of what was written."""
+
+    findings: tuple[TextFinding, ...]
+    redacted: tuple[RedactedUtterance, ...]
+    written: Written
+
+
+def understand(
+    spoken: Sequence[Utterance], beside: Beside, *, finder: PersonalDataFinder, policy: Policy
+) -> Understood:
+    """Find what is personal in all words of a recording, spoken and written, in one search with one set of labels.
+
+    Captions and other texts are searched so that what they know is found in speech too.
+
+    Args:
+        spoken: of all speakers and tracks, in order of time.
+        beside: what was written.
+        finder: finds personal data.
+        policy: what stands for it.
+    """
+    language = policy.speech.language if policy.speech.language != "auto" else "en"
+    if beside.names:
+        finder = finder.knowing(beside.names)
+        roster = (*policy.speech.roster, *beside.names)
+        policy = policy.model_copy(update={"speech": policy.speech.model_copy(update={"roster": roster})})
+    chat = [_line(number, line, language) for number, line in enumerate(beside.chat)]
+    captions = [_caption(caption, language) for caption in beside.captions]
+    context = [
+        _utterance(text, Span(60.0 * number, 60.0 * number), _CONTEXT, _CONTEXT, language)
+        for number, text in enumerate(beside.context[:_MOST_CONTEXT])
+    ]
+    senders = list(dict.fromkeys(line.sender for line in beside.chat))
+    people = [_utterance(_plain(name), Span(0, 0), name, _PEOPLE, language) for name in senders]
+    searched = [*spoken, *chat, *captions, *context]
+    everything = [*searched, *people]
+    findings = finder.find(searched)
+    findings += _file_names(chat, first=len(spoken))
+    findings += [
+        TextFinding(len(searched) + at, 0, len(one.words), EntityType.PERSON, 1.0, "roster")
+        for at, one in enumerate(people)
+    ]
+    findings = assign(everything, findings, roster=policy.speech.roster)
+    redacted = redact(everything, findings, policy)
+    ends = len(spoken), len(spoken) + len(chat), len(spoken) + len(chat) + len(captions)
+    labels = {
+        name: " ".join(token.text for token in one.tokens if token.entity_type)
+        for name, one in zip(senders, redacted[len(searched) :], strict=True)
+    }
+    tracks = {compact(_plain(name)): track for track, name in beside.voices.items()}
+    written = Written(
+        chat=tuple(
+            RedactedMessage(
+                line.time, labels[line.sender], tracks.get(compact(_plain(line.sender)), ""), one.tokens
+            )
+            for line, one in zip(beside.chat, redacted[ends[0] : ends[1]], strict=True)
+        ),
+        captions=tuple(
+            one
+            for caption, one in zip(beside.captions, redacted[ends[1] : ends[2]], strict=True)
+            if caption.span is not None
+        ),
+        counts=Counter(str(one.entity_type) for one in findings if ends[0] <= one.utterance < ends[1]),
+        personal=_telling(
+            [*beside.names, *_found(everything, findings, first=ends[1], last=ends[2])],
+        ),
+        numbers=_numbers(_found(everything, findings, first=ends[0], last=ends[2])),
+    )
+    return Understood(
+        findings=tuple(one for one in findings if one.utterance < ends[0]),
+        redacted=tuple(redacted[: ends[0]]),
+        written=written,
+    )
+
+
+def _utterance(text: str, span: Span, speaker: str, track: str, language: str) -> Utterance:
+    words = tuple(Word(word, span, located=False) for word in text.split())
+    return Utterance(words, span, speaker, track, language)
+
+
+def _line(number: int, line: ChatLine, language: str) -> Utterance:
+    at = number * _BETWEEN_LINES_S
+    return _utterance(line.text, Span(at, at), line.sender, _CHAT, language)
+
+
+def _caption(caption: Caption, language: str) -> Utterance:
+    speaker = f"{_CAPTIONS} {compact(caption.speaker)}"
+    return _utterance(caption.text, caption.span or Span(0, 0), speaker, _CAPTIONS, language)
+
+
+def _plain(name: str) -> str:
+    """Return a display name without what is in brackets; itself where nothing else is left."""
+    return next(iter(roster_of([name])), "") or name or "unknown"
+
+
+def _file_names(chat: Sequence[Utterance], *, first: int) -> list[TextFinding]:
+    return [
+        TextFinding(first + at, place, place + 1, EntityType.OTHER, 1.0, "file-name")
+        for at, line in enumerate(chat)
+        for place, word in enumerate(line.words)
+        if _FILE_NAME.fullmatch(word.text)
+    ]
+
+
+def _found(
+    utterances: Sequence[Utterance], findings: Iterable[TextFinding], *, first: int, last: int
+) -> list[str]:
+    return [
+        " ".join(word.text for word in utterances[one.utterance].words[one.first : one.last])
+        for one in findings
+        if first <= one.utterance < last
+    ]
+
+
+def _telling(texts: Iterable[str]) -> frozenset[str]:
+    """Return the words by which somebody could be known, as they are compared."""
+    words = {stem(fold(word)) for text in texts for word in text.split()}
+    return frozenset(
+        plain
+        for word in words
+        if len(plain := compact(word)) >= _SHORTEST_WORD and plain.isalpha() and not is_ordinary(word)
+    )
+
+
+def _numbers(texts: Iterable[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for text in texts:
+        digits = re.sub(r"\D", "", text)
+        if len(digits) >= _FEWEST_DIGITS:
+            found.add(digits)
+        found |= {word.casefold() for word in text.split() if "@" in word and len(word) > _SHORTEST_WORD}
+    return frozenset(found)
+
+
+def stored(messages: Sequence[RedactedMessage], *, speakers: Mapping[str, str]) -> list[StoredMessage]:
+    """Return messages as the bundle holds them.
+
+    Args:
+        messages: what may be stored.
+        speakers: what the transcript calls the speaker of a sound track, by track.
+    """
+    return [
+        StoredMessage(
+            time=None if message.time is None else round(message.time, 3),
+            sender=message.sender,
+            speaker=speakers.get(message.voice),
+            text=_joined(message.tokens),
+        )
+        for message in messages
+    ]
+
+
+def _joined(tokens: Sequence[Token]) -> str:
+    return " ".join(f"[{token.text}]" if token.entity_type else token.text for token in tokens if token.text)
+
+
+def check_written(written: Written, transcript: Sequence[RedactedUtterance]) -> Check:
+    """Compare every word that will be stored with the raw names, numbers and addresses.
+
+    Raises:
+        RedactionIncomplete: one of them is there.
+    """
+    lines = [one.tokens for one in transcript] + [message.tokens for message in written.chat]
+    for tokens in lines:
+        kept = [token.text for token in tokens if token.entity_type is None]
+        digits = re.sub(r"\D", "", "".join(kept))
+        words = {compact(stem(fold(word))) for word in kept} | {word.casefold() for word in kept}
+        numbers = [number for number in written.numbers if "@" not in number]
+        if words & (written.personal | written.numbers) or any(number in digits for number in numbers):
+            raise RedactionIncomplete(
+                "A name or number that lies beside the recording is in the stored words."
+            )
+    return Check(name="no-name-written", passed=True, figure=len(written.personal | written.numbers))
