@@ -3,7 +3,7 @@
     python -m benchmarks.screens_speed [--seconds 10] [--repeat 1]
 
 `gallery` is a 720p30 gallery of four talking people with static name tags; `sharing` a 720p30 shared page with one
-talking person beside it that scrolls half of the time. Decoding and encoding are part of the times; loading models is not.
+talking person beside it that scrolls half of the time. Decoding and encoding count; loading models does not.
 """
 
 from __future__ import annotations

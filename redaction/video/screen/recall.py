@@ -16,7 +16,7 @@ __all__ = ["Recall", "look_of"]
 
 _HEIGHT: Final = 16
 _CELL: Final = 4
-_ALIKE: Final = 14.0
+_ALIKE: Final = 34.0
 """Luma levels of 255 by which no cell of 2x2 pixels may differ, of ink 16 high.
 
 Source: our own; one letter changes a cell by 60."""
@@ -36,11 +36,13 @@ class Recall:
     def get(self, look: tuple[tuple[int, int], Look]) -> Reading | None:
         """Return what a line said that looked the same."""
         size, cells = look
-        for number in self._by_size.get(size, ()):
-            _, other, reading = self._entries[number]
-            if float(np.abs(other - cells).max()) < _ALIKE:
-                self._entries.move_to_end(number)
-                return reading
+        width, height = size
+        for near in [(width + w, height + h) for w in (0, -1, 1) for h in (0, -1, 1)]:
+            for number in self._by_size.get(near, ()):
+                _, other, reading = self._entries[number]
+                if other.shape == cells.shape and float(np.abs(other - cells).max()) < _ALIKE:
+                    self._entries.move_to_end(number)
+                    return reading
         return None
 
     def put(self, look: tuple[tuple[int, int], Look], reading: Reading) -> None:

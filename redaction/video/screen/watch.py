@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,15 +30,19 @@ __all__ = ["ScreenCovers", "ScreenWatch"]
 
 _WHOLE_EVERY_S: Final = 8.0
 _WAIT_S: Final = 0.4
+_SCROLL_S: Final = 3.0
 _RESTLESS_S: Final = 1.0
 _TYPED_S: Final = 1.5
 _SETTLED: Final = 0.1
 _ALIKE: Final = 0.3
-_BARREN_STEP_S: Final = 0.075
-_BARREN_MOST_S: Final = 0.9
+_STILL_S: Final = 0.35
+_MOVING_S: Final = 2.0
+_SHARP: Final = 50
+_SHARP_S: Final = 0.12
 _CROWDED: Final = 0.45
-_BARREN: Final = 2
-_MOST_BARREN: Final = 12
+_AROUND: Final = 6
+_THIN: Final = 5
+_ANOTHER: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,9 @@ class ScreenWatch:
         self._reference: NDArray[np.uint8] | None = None
         self._last: NDArray[np.uint8] | None = None
         self._lines: list[Line] = []
-        self._barren = np.zeros((0, 0), np.uint8)
+        self._barren = np.zeros((0, 0), np.bool_)
+        self._moved = np.zeros((0, 0), np.bool_)
+        self._rested = float("-inf")
         self._looked = np.zeros((0, 0), np.float64)
         self._whole = float("-inf")
         self._waiting: float | None = None
@@ -135,6 +142,8 @@ class ScreenWatch:
         letters = strokes(frame.y, block=block)
         differs = changed(frame.y, self._reference, block=block)
         hide(differs, hidden, block=block)
+        if differs.mean() > _ANOTHER:
+            self._barren[:] = False
         if frame.time - self._whole >= _WHOLE_EVERY_S and not differs.any():
             self._look_whole(sight, block)
             return
@@ -157,18 +166,18 @@ class ScreenWatch:
 
     def _begin(self, frame: VideoFrame, block: int) -> None:
         rows, columns = -(-frame.height // block), -(-frame.width // block)
-        self._barren = np.zeros((rows, columns), np.uint8)
+        self._barren = np.zeros((rows, columns), np.bool_)
+        self._moved = np.zeros((rows, columns), np.bool_)
         self._looked = np.full((rows, columns), -np.inf)
         self._lines = []
         self._waiting = None
 
     def _unread(self, texts: Blocks) -> Blocks:
         """Return where letters may stand that nobody looked at, outside what is known for texture without text."""
-        unread = texts & ~self._restless()
-        return grown(unread, 4, 2) & texts if unread.any() else unread
+        return texts & ~self._restless()
 
     def _restless(self) -> Blocks:
-        near = grown(self._barren >= _BARREN, 3, 3)
+        near = grown(self._barren, _AROUND, _AROUND)
         return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
 
     def _block(self) -> int:
@@ -186,18 +195,24 @@ class ScreenWatch:
             if self._waiting is None:
                 self._waiting = time
             settled = int((unread & moves).sum()) <= _SETTLED * count
-            patience = max(self._waiting + _WAIT_S, self._unsettled + _RESTLESS_S)
+            known = unread & within(unread.shape, [line.box for line in self._lines], block=self._block())
+            scrolls = int(known.sum()) > 0.2 * count
+            patience = max(self._waiting + (_SCROLL_S if scrolls else _WAIT_S), self._unsettled + _RESTLESS_S)
             if settled or time >= patience:
                 wanted |= unread
                 if not settled:
                     self._unsettled = time
                 self._waiting = None
-        if restless.any():
-            pause = np.minimum(_BARREN_STEP_S * self._barren, _BARREN_MOST_S)
-            pause = np.where(moves, _BARREN_MOST_S, pause)
-            due = restless & (time - self._looked >= pause)
+        if restless.any() and time - self._rested >= _STILL_S:
+            # Letters over a camera's picture stand still and are sharper than most of what moves there.
+            sharp = restless & strokes(self._sights[-1].frame.y, block=self._block(), slope=_SHARP)
+            due = sharp & ~moves & ~self._moved & (time - self._looked >= _STILL_S)
+            due |= sharp & (time - self._looked >= _MOVING_S)
+            self._rested = time - _STILL_S + _SHARP_S
             if int(due.sum()) > 2:
+                self._rested = time
                 wanted |= due
+        self._moved = moves
         return wanted, settled
 
     def _covers(self, time: float) -> list[Box]:
@@ -270,17 +285,20 @@ class ScreenWatch:
         )
         self._lines = [line for line in self._lines if not _centre_in(line.box, where)] + judged
         self._looked[looked] = frame.time
-        texts = grown(within(looked.shape, [line.box for line in judged], block=block), 2, 2)
-        near = grown(texts, 8, 8)
-        for bare, step in ((looked & letters & ~near, 2), (looked & letters & near & ~texts, 1)):
-            self._barren[bare] = np.minimum(self._barren[bare] + step, _MOST_BARREN)
-        self._barren[texts] = 0
-        self._barren[looked & ~letters & ~texts] //= 2
+        texts = grown(within(looked.shape, [line.box for line in judged], block=block), 1, 1)
+        self._barren &= ~(looked & ~letters) & ~texts
+        bare = _textures(looked & letters, texts)
+        self._barren |= bare
         sight.lines = self._covers(frame.time)
-        self._go_back(sight, looked, judged, block)
+        self._go_back(sight, looked, bare, judged, block)
 
-    def _go_back(self, sight: _Sight, looked: Blocks, judged: Sequence[Line], block: int) -> None:
-        """Tell earlier frames what stands where they show the same."""
+    def _go_back(
+        self, sight: _Sight, looked: Blocks, bare: Blocks, judged: Sequence[Line], block: int
+    ) -> None:
+        """Tell earlier frames what stands where they show the same, and where what moved was no text."""
+        texture = grown(bare, _AROUND, _AROUND) & ~within(
+            bare.shape, [line.box for line in judged], block=block
+        )
         frame = sight.frame
         alive = [line.box for line in judged if line.personal or line.typed_until > frame.time]
         covers = {line.box: line.covers for line in judged if line.personal or line.typed_until > frame.time}
@@ -302,8 +320,21 @@ class ScreenWatch:
             if earlier.unread is not None:
                 same = looked & ~changed(frame.y, before, block=block)
                 hide(same, [_blocks_around(box, block) for box in gone], block=block)
-                left = earlier.unread & ~same
+                left = earlier.unread & ~same & ~texture
                 earlier.unread = left if left.any() else None
+
+
+def _textures(letters: Blocks, texts: Blocks) -> Blocks:
+    """Return which blocks are of something large that looks like letters and holds no line of text."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        grown(letters, 1, 1).view(np.uint8), connectivity=8
+    )
+    holds = np.zeros(count, np.bool_)
+    holds[np.unique(labels[texts])] = True
+    wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    bare = ~holds & (np.minimum(wide, high) >= _THIN)
+    bare[0] = False
+    return np.asarray(bare[labels], dtype=np.bool_)
 
 
 def _inside(shape: tuple[int, int], box: Box, block: int) -> Blocks:
