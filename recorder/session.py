@@ -121,6 +121,8 @@ class Engine:
         """Free what must be freed before the interpreter ends."""
         if self._look is not None:
             self._look.close()
+        if self._video is not None:
+            self._video.close()
 
 
 def open_source(untrusted: Input) -> FileSource:
