@@ -45,13 +45,18 @@ def changed(now: Luma, before: Luma, *, block: int) -> Blocks:
 
 def strokes(luma: Luma, *, block: int, slope: int = _SLOPE) -> Blocks:
     """Tell which blocks may hold letters, of the shape that `changed` returns."""
-    left, right = luma[:, :-2], luma[:, 2:]
+    height, width = luma.shape
+    half = np.ascontiguousarray(luma[::2])  # letters are higher than a row
+    left, right = half[:, :-2], half[:, 2:]
     kernel = np.ones((1, 7), np.uint8)
     _, rise = cv2.threshold(cv2.subtract(right, left), slope, 255, cv2.THRESH_BINARY)
     _, fall = cv2.threshold(cv2.subtract(left, right), slope, 255, cv2.THRESH_BINARY)
     both = cv2.bitwise_and(cv2.dilate(rise, kernel), cv2.dilate(fall, kernel))
-    whole = cv2.copyMakeBorder(both, 0, 0, 1, 1, cv2.BORDER_REPLICATE)
-    return np.asarray(_means(np.asarray(whole, dtype=np.uint8), block) >= 255 * _STROKE_SHARE, dtype=np.bool_)
+    rows, columns = -(-height // block), -(-width // block)
+    bottom, side = -(-rows * block // 2) - half.shape[0], columns * block - width
+    whole = cv2.copyMakeBorder(both, 0, max(0, bottom), 1, 1 + side, cv2.BORDER_REPLICATE)
+    means = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(means >= 255 * _STROKE_SHARE, dtype=np.bool_)
 
 
 def grown(mask: Blocks, across: int, down: int) -> Blocks:

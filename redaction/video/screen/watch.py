@@ -95,6 +95,7 @@ class ScreenWatch:
         self._looked = np.zeros((0, 0), np.float64)
         self._whole = float("-inf")
         self._waiting: float | None = None
+        self._unread_last = float("-inf")
         self._unsettled = float("-inf")
         self.failures = 0
         self.looks = 0
@@ -189,11 +190,10 @@ class ScreenWatch:
         wanted = np.zeros_like(texts)
         settled = True
         count = int(unread.sum())
-        if not count:
-            self._waiting = None
-        else:
-            if self._waiting is None:
+        if count:
+            if self._waiting is None or time - self._unread_last > _WAIT_S:
                 self._waiting = time
+            self._unread_last = time
             settled = int((unread & moves).sum()) <= _SETTLED * count
             known = unread & within(unread.shape, [line.box for line in self._lines], block=self._block())
             scrolls = int(known.sum()) > 0.2 * count
