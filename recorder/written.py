@@ -34,6 +34,7 @@ _CHAT, _CAPTIONS, _CONTEXT, _PEOPLE = "chat", "captions", "context", "people"
 _BETWEEN_LINES_S: Final = 10.0
 _FEWEST_DIGITS: Final = 7
 _SHORTEST_WORD: Final = 3
+_SHORTEST_INSIDE: Final = 4
 _MOST_CONTEXT: Final = 2_000
 # Files that chats name; what a file is called often says whose it is.
 _FILE_NAME: Final = re.compile(
@@ -118,7 +119,7 @@ def understand(
     searched = [*spoken, *chat, *captions, *context]
     everything = [*searched, *people]
     findings = finder.find(searched)
-    findings += _file_names(chat, first=len(spoken))
+    findings += _typed(chat, beside.names, first=len(spoken))
     findings += [
         TextFinding(len(searched) + at, 0, len(one.words), EntityType.PERSON, 1.0, "roster")
         for at, one in enumerate(people)
@@ -176,13 +177,19 @@ def _plain(name: str) -> str:
     return next(iter(roster_of([name])), "") or name or "unknown"
 
 
-def _file_names(chat: Sequence[Utterance], *, first: int) -> list[TextFinding]:
-    return [
-        TextFinding(first + at, place, place + 1, EntityType.OTHER, 1.0, "file-name")
-        for at, line in enumerate(chat)
-        for place, word in enumerate(line.words)
-        if _FILE_NAME.fullmatch(word.text)
-    ]
+def _typed(chat: Sequence[Utterance], names: Sequence[str], *, first: int) -> list[TextFinding]:
+    """Find what only typed words hold: names of files, and names of people inside other words (`@laurab`)."""
+    parts = [part for part in _telling(names) if len(part) >= _SHORTEST_INSIDE]
+    found: list[TextFinding] = []
+    for at, line in enumerate(chat):
+        for place, word in enumerate(line.words):
+            if _FILE_NAME.fullmatch(word.text):
+                found.append(TextFinding(first + at, place, place + 1, EntityType.OTHER, 1.0, "file-name"))
+            elif any(part in plain for plain in [compact(word.text)] for part in parts):
+                found.append(
+                    TextFinding(first + at, place, place + 1, EntityType.PERSON, 1.0, "roster-inside")
+                )
+    return found
 
 
 def _found(

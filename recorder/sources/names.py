@@ -61,7 +61,8 @@ def roster_of(untrusted: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, tuple[str, ...]] = {}
     for text in untrusted:
         for words in _pieces(text[:_LONGEST_NAME]):
-            found.setdefault(compact("".join(words)), words)
+            key = compact("".join(words))
+            found[key] = max(found.get(key, ()), words, key=len)
             if len(found) > _MOST_NAMES:
                 raise UnreadableInput("The files beside a recording name over 2,000 people; shorten them.")
     kept: list[tuple[str, ...]] = []

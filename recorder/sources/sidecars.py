@@ -25,6 +25,7 @@ _PERSON_KEYS: Final = frozenset(
     {"displayname", "email", "emailaddress", "firstname", "fullname", "lastname", "name", "nick", "nickname"}
     | {"owner", "realname", "sender", "useremail", "username"}
 )
+_NAME_PARTS: Final = ("family", "first", "given", "last", "sur")
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -45,10 +46,11 @@ def read_text(untrusted_path: Path, *, what: str) -> str:
         raise UnreadableInput(
             f"The {what} beside a recording cannot be read, or is a link; put the file itself there."
         ) from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise UnreadableInput(f"The {what} beside a recording is not a regular file.")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise UnreadableInput(f"The {what} beside a recording is not a regular file.")
         if found.st_size > LARGEST_TEXT:
             raise UnreadableInput(f"The {what} beside a recording is larger than 8 MiB; shorten it.")
         try:
@@ -175,12 +177,14 @@ def read_csv(untrusted_path: Path) -> list[str]:
         UnreadableInput: as `read_text` says, or it is no CSV, or has over 5,000 rows.
     """
     text = read_text(untrusted_path, what="list of people")
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
     try:
-        dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
-    except csv.Error:
-        dialect = csv.excel
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), dialect) if any(cell.strip() for cell in row)]
+        rows = [
+            row
+            for row in csv.reader(io.StringIO(text), delimiter=delimiter)
+            if any(cell.strip() for cell in row)
+        ]
     except csv.Error:
         raise UnreadableInput("The list of people beside a recording is not CSV.") from None
     if len(rows) > _MOST_ROWS:
@@ -195,7 +199,7 @@ def read_csv(untrusted_path: Path) -> list[str]:
     for row in rows[1:]:
         cells = {at: row[at].strip() for at in wanted if at < len(row) and row[at].strip()}
         found += cells.values()
-        parts = [text for at, text in cells.items() if "name" in heads[at]]
+        parts = [text for at, text in cells.items() if heads[at].startswith(_NAME_PARTS)]
         if len(parts) == 2:
             found.append(" ".join(parts))
     return found
