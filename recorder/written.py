@@ -109,7 +109,7 @@ def understand(
         roster = (*policy.speech.roster, *beside.names)
         policy = policy.model_copy(update={"speech": policy.speech.model_copy(update={"roster": roster})})
     chat = [_line(number, line, language) for number, line in enumerate(beside.chat)]
-    captions = [_caption(caption, language) for caption in beside.captions]
+    captions = _captions(beside.captions, language)
     context = [
         _utterance(text, Span(60.0 * number, 60.0 * number), _CONTEXT, _CONTEXT, language)
         for number, text in enumerate(beside.context[:_MOST_CONTEXT])
@@ -167,9 +167,18 @@ def _line(number: int, line: ChatLine, language: str) -> Utterance:
     return _utterance(line.text, Span(at, at), line.sender, _CHAT, language)
 
 
-def _caption(caption: Caption, language: str) -> Utterance:
-    speaker = f"{_CAPTIONS} {compact(caption.speaker)}"
-    return _utterance(caption.text, caption.span or Span(0, 0), speaker, _CAPTIONS, language)
+def _captions(captions: Sequence[Caption], language: str) -> list[Utterance]:
+    numbers: dict[str, str] = {}
+    return [
+        _utterance(
+            caption.text,
+            caption.span or Span(0, 0),
+            numbers.setdefault(compact(caption.speaker), f"C{len(numbers) + 1}"),
+            _CAPTIONS,
+            language,
+        )
+        for caption in captions
+    ]
 
 
 def _plain(name: str) -> str:
