@@ -75,6 +75,7 @@ class Journal:
         self._open: dict[tuple[str, str], _Lines] = {}
         self._numbers: dict[tuple[str, str], int] = {}
         self._forgotten: set[str] = set()
+        self._moved: dict[str, Path] = {}  # folders that lost their name, and are not gone yet
         with storage_errors():
             self._people.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync(self._live)
@@ -203,8 +204,9 @@ class Journal:
     def erase(self, token: str) -> ErasureFigures:
         """Remove all that is stored of a participant, and log that somebody's was removed.
 
-        Nothing can be written of them afterwards. A crash on the way is completed by the next one who opens this
-        folder: the mark comes first, then the folder loses its name, then its files go. Safe to repeat.
+        Nothing can be written of them afterwards. The first thing that happens on the disk is that the folder loses
+        its name, which needs no room: from then on nobody publishes it, and a crash or a failure on the way is
+        completed by the next one who opens this folder. Safe to repeat.
 
         Raises:
             StorageFailed: a file could not be removed.
@@ -212,15 +214,13 @@ class Journal:
         with self._lock:
             self._forgotten.add(token)
             for key in [key for key in self._open if key[0] == token]:
-                self._open.pop(key).close()
-            folder = self.folder(token)
-            if not folder.is_dir():
-                return ErasureFigures()
-            person = _person(folder)
-            if person is not None:
-                _write_whole(folder / _PERSON, person.model_copy(update={"removed": True}))
-            figures = self._remove(folder)
-            self._log_erasure(figures)
+                self._open.pop(key).abandon()
+            figures = ErasureFigures()
+            folder = self._moved.get(token, self.folder(token))
+            if folder.is_dir():
+                figures = self._remove(self._nameless(token, folder))
+                self._log_erasure(figures)
+            self._moved.pop(token, None)
             return figures
 
     def stored_bytes(self) -> int:
@@ -256,16 +256,27 @@ class Journal:
     def _log_erasure(self, figures: ErasureFigures) -> None:
         self._log.append(Event(EventKind.ERASED, detail={"files": figures.files, "bytes": figures.bytes}))
 
+    def _nameless(self, token: str, folder: Path) -> Path:
+        """Take a folder's name away, and remember where it is."""
+        if folder.name.startswith(_GONE):
+            return folder
+        nameless = self._live / f"{_GONE}{secrets.token_hex(8)}"
+        with storage_errors():
+            try:
+                folder.rename(nameless)
+            except OSError:
+                (folder / _PERSON).unlink(missing_ok=True)  # nobody publishes a folder without its record
+                raise
+            self._moved[token] = nameless
+            _sync(self._people)
+            _sync(self._live)
+        return nameless
+
     def _remove(self, folder: Path) -> ErasureFigures:
         """Take a folder's name away, then its files, then itself."""
         files = size = 0
+        folder = self._nameless(folder.name, folder)
         with storage_errors():
-            if not folder.name.startswith(_GONE):
-                nameless = self._live / f"{_GONE}{secrets.token_hex(8)}"
-                folder.rename(nameless)
-                _sync(self._people)
-                _sync(self._live)
-                folder = nameless
             for item in sorted(folder.rglob("*"), reverse=True):
                 if item.is_dir() and not item.is_symlink():
                     item.rmdir()
@@ -301,6 +312,11 @@ class _Lines:
             if self._unsynced >= _SYNC_EVERY:
                 os.fsync(self._file.fileno())
                 self._unsynced = 0
+
+    def abandon(self) -> None:
+        """Close what is about to be removed: what fails is of no account."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def close(self) -> None:
         """Bring it to the disk and close."""

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -122,6 +123,7 @@ class _Call:
         self._view = view
         self._watch = watch
         self._alongside = alongside
+        self._finished = False
         self._book = ConsentBook(policy.consent, NoticeTexts.of(policy))
         self._journal = Journal(writer.partial)
         self._journal.begin(
@@ -156,12 +158,18 @@ class _Call:
         """Record, finish, publish."""
         try:
             ended = self._in_call()
-        except OffrecordError:
+        except OffrecordError as error:
+            raise self._given_up(error) from None
+        except BaseException:
             self._give_up()
             raise
         with _second_signal_stops() as cancellation, self._watch() as progress:
-            self._live.finish(progress)
-            self._journal.close()
+            try:
+                self._finish_engine(progress)
+                self._session.settle()
+                self._journal.close()
+            except OffrecordError as error:
+                raise self._given_up(error) from None
             if not self._session.anyone_recorded:
                 self._writer.remove()
                 raise ConsentRefused(_nobody(self._session.counts))
@@ -195,15 +203,34 @@ class _Call:
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)
 
+    def _finish_engine(self, progress: Progress) -> None:
+        """End the engine's threads, once: what did not end in time the first time would not the second."""
+        if not self._finished:
+            self._finished = True
+            self._live.finish(progress)
+
     def _give_up(self) -> None:
         """Stop; keep what was stored of those who agreed for `offrecord recover`."""
-        with contextlib.suppress(OffrecordError):
-            self._live.finish(Silent())
-        self._journal.close()
+        for step in (partial(self._finish_engine, Silent()), self._session.settle, self._journal.close):
+            with contextlib.suppress(OffrecordError):
+                step()
         if self._session.anyone_recorded:
             self._writer.discard()
         else:
-            self._writer.remove()
+            with contextlib.suppress(OffrecordError):
+                self._writer.remove()
+
+    def _given_up(self, error: OffrecordError) -> OffrecordError:
+        """Stop, and return the error with what has become of what was stored."""
+        self._give_up()
+        if not self._writer.partial.exists():
+            return error
+        if self._session.withdrawal_failed:
+            return type(error)(
+                f"{error.sentence} Somebody who withdrew or was removed could not be erased from the disk: "
+                "remove the partial folder, do not recover it."
+            )
+        return _kept(error)
 
     def _minor_found(self, token: str) -> None:
         self._session.minor_found(token)

@@ -8,6 +8,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, Protocol
 
 from recorder.call.consent import Action, ConsentBook, Decision, Outcome
@@ -27,6 +28,7 @@ from recorder.live.contract import ConsentRecord, PersonRecord, QualityLine, Sta
 from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
 from recorder.live.status import CallStatus, CallView, PersonStatus, Standing
+from recorder.process import place_of
 from redaction.errors import ConsentRefused, InternalError, OffrecordError
 
 __all__ = ["CallSession", "Limits", "Recording"]
@@ -34,6 +36,10 @@ __all__ = ["CallSession", "Limits", "Recording"]
 _TICK_S: Final = 1.0
 _LEAVING_S: Final = 10.0
 _MOST_GUESTS: Final = 1000
+_MOST_NAMES: Final = 20
+"""Display names of one participant that are masked in speech; who changes it more often does so to no end."""
+_MOST_STAYS: Final = 500
+"""Stays of one participant that are told apart; who comes and goes more often was there all the time."""
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -101,6 +107,7 @@ class _Guest:
     receiving: bool = False
     minor: bool = False
     erased: bool = False
+    names: set[str] = field(default_factory=set, repr=False)
     consent: ConsentRecord | None = None
     stays: list[Stay] = field(default_factory=list)
     lanes: dict[TrackKey, int] = field(default_factory=dict)
@@ -110,8 +117,8 @@ class CallSession(CallObserver):
     """Observes a call and records those who agreed.
 
     What an answer changes takes effect on the next picture and sound: media of somebody who is not received is
-    dropped before the source has even been told. What takes time (the disk, the call system) is done afterwards, in
-    order, by one task.
+    dropped before the source has even been told. What takes time (the disk, the call system) is done afterwards by
+    one task, in order, but for erasures, which come before all else that waits.
 
     Args:
         source: the way into the call.
@@ -144,7 +151,10 @@ class CallSession(CallObserver):
         self._guests: dict[str, _Guest] = {}
         self._owners: dict[str, str] = {}
         self._numbers = 0
-        self._deeds: asyncio.Queue[Deed] = asyncio.Queue()
+        self._deeds: asyncio.PriorityQueue[tuple[bool, int, Deed]] = asyncio.PriorityQueue()
+        self._order = count()
+        self._unerased: dict[str, None] = {}  # tokens; not yet gone from the disk
+        self._minors: dict[str, None] = {}  # tokens, as told from any thread
         self._leave = asyncio.Event()
         self._failure: OffrecordError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -176,21 +186,22 @@ class CallSession(CallObserver):
         working: tuple[asyncio.Task[None], ...] = (deeds, watch)
         try:
             await asyncio.wait({call, leave, *working}, return_when=asyncio.FIRST_COMPLETED)
-            for task in working:
-                if task.done() and (error := task.exception()) is not None:
-                    raise error
+            for task in (*working, call):
+                if task.done() and (error := _error_of(task)) is not None:
+                    raise error from None
             if call.done():
                 self.ended = call.result()
         finally:
             for other in (call, watch, leave):
                 other.cancel()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LEAVING_S):
-                    await asyncio.gather(call, watch, leave, return_exceptions=True)
-                    await self._source.close()
+            await _in_time(asyncio.gather(call, watch, leave, return_exceptions=True))
+            await _in_time(asyncio.gather(self._source.close(), return_exceptions=True))
             self._end_all()
-            if not deeds.done():
-                await self._finish_deeds(deeds)
+            try:
+                if not deeds.done():
+                    await self._finish_deeds(deeds)
+            finally:
+                await asyncio.to_thread(self._erase_left)
         if self._failure is not None:
             raise self._failure
         return self.ended
@@ -201,6 +212,7 @@ class CallSession(CallObserver):
 
     def minor_found(self, token: str) -> None:
         """Remove a participant who was not proved to be an adult; may be called from any thread."""
+        self._minors[token] = None
         self._from_anywhere(lambda: self._remove_minor(token))
 
     def failed(self, error: BaseException) -> None:
@@ -208,7 +220,26 @@ class CallSession(CallObserver):
         known = (
             error if isinstance(error, OffrecordError) else InternalError("A stage of the recording failed.")
         )
-        self._from_anywhere(lambda: self._fail(known))
+        if self._failure is None:
+            self._failure = known
+        self._from_anywhere(self._leave.set)
+
+    def settle(self) -> None:
+        """Erase whom the engine found to be a minor after the call had been left; call it when the engine is done.
+
+        Raises:
+            OffrecordError: that failed, or the engine could not store something after the call had been left.
+        """
+        for token in list(self._minors):
+            self._remove_minor(token)
+        self._erase_left()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def withdrawal_failed(self) -> bool:
+        """Whether something may lie on the disk of somebody who withdrew or was removed."""
+        return bool(self._unerased)
 
     @property
     def anyone_recorded(self) -> bool:
@@ -237,12 +268,12 @@ class CallSession(CallObserver):
         guest.here = True
         self._alone_since = None
         self._view.event("joined", number=guest.number)
-        self._know(name)
+        self._know(guest, name)
         self._carry_out(self._book.joined(participant, name, time))
 
     def renamed(self, participant: str, name: str, time: float) -> None:
         """Mask the new name too; a mark in it may be an answer."""
-        self._know(name)
+        self._know(self._guests.get(participant), name)
         self._carry_out(self._book.renamed(participant, name, time))
 
     def left(self, participant: str, time: float) -> None:
@@ -315,9 +346,15 @@ class CallSession(CallObserver):
         guest = self._guests.get(track.participant)
         return guest.lanes.get(track) if guest is not None and guest.receiving else None
 
-    def _know(self, name: str) -> None:
-        if name.strip():
-            self._recording.know_names([name])
+    def _know(self, guest: _Guest | None, name: str) -> None:
+        if guest is None or not name.strip() or name in guest.names or len(guest.names) >= _MOST_NAMES:
+            return
+        guest.names.add(name)
+        self._recording.know_names([name])
+
+    def _do(self, deed: Deed, *, first: bool = False) -> None:
+        """Have something done soon; what is to be done first overtakes all that waits."""
+        self._deeds.put_nowait((not first, next(self._order), deed))
 
     def _carry_out(self, outcome: Outcome) -> None:
         for decision in outcome.decisions:
@@ -331,7 +368,7 @@ class CallSession(CallObserver):
             else:
                 self._erase(guest, decision.participant, "withdrawn")
         for notice in outcome.notices:
-            self._deeds.put_nowait(lambda notice=notice: self._say(notice.text, notice.to))  # type: ignore[misc]
+            self._do(lambda notice=notice: self._say(notice.text, notice.to))  # type: ignore[misc]
 
     def _receive(self, guest: _Guest, decision: Decision) -> None:
         if guest.minor or guest.receiving:
@@ -342,11 +379,14 @@ class CallSession(CallObserver):
             guest.consent = ConsentRecord(
                 time=round(decision.time, 3), via=decision.via or Via.POLICY, receipt=decision.receipt
             )
-        guest.stays.append(Stay(start=round(decision.time, 3)))
+        if len(guest.stays) < _MOST_STAYS:
+            guest.stays.append(Stay(start=round(decision.time, 3)))
+        else:
+            guest.stays[-1] = guest.stays[-1].model_copy(update={"end": None})
         guest.receiving, guest.erased = True, False
         self._admit(guest)
         self._view.event("recording", number=guest.number)
-        self._deeds.put_nowait(lambda: self._source.receive(decision.participant, True))
+        self._do(lambda: self._source.receive(decision.participant, True))
 
     def _stop(self, guest: _Guest, participant: str, time: float) -> None:
         if not guest.receiving:
@@ -359,7 +399,7 @@ class CallSession(CallObserver):
             )
         self._admit(guest)
         self._view.event("stopped", number=guest.number)
-        self._deeds.put_nowait(lambda: self._source.receive(participant, False))
+        self._do(lambda: self._source.receive(participant, False))
 
     def _erase(self, guest: _Guest, participant: str, why: str) -> None:
         token, guest.token = guest.token, ""
@@ -369,9 +409,11 @@ class CallSession(CallObserver):
         guest.consent = None
         self._quality = [item for item in self._quality if item[0] != token]
         self._owners.pop(token, None)
-        self._deeds.put_nowait(lambda: self._source.receive(participant, False))
         if token:
-            self._deeds.put_nowait(lambda: self._forget(token))
+            self._unerased[token] = None
+            self._do(lambda: self._forget(token), first=True)
+        self._do(lambda: self._source.receive(participant, False))
+        if token:
             self._view.event("erased", number=guest.number, reason=why)
 
     def _remove_minor(self, token: str) -> None:
@@ -390,7 +432,7 @@ class CallSession(CallObserver):
         record = PersonRecord(
             token=guest.token, order=guest.number, stays=tuple(guest.stays), consent=guest.consent
         )
-        self._deeds.put_nowait(lambda: asyncio.to_thread(self._admit_now, record))
+        self._do(lambda: asyncio.to_thread(self._admit_now, record))
 
     def _admit_now(self, record: PersonRecord) -> None:
         if record.token in self._owners:
@@ -408,19 +450,32 @@ class CallSession(CallObserver):
 
     async def _forget(self, token: str) -> None:
         await asyncio.to_thread(self._recording.forget, token)
+        self._unerased.pop(token, None)
+
+    def _erase_left(self) -> None:
+        """Erase what is still to be erased, whatever else failed: each is tried.
+
+        Raises:
+            OffrecordError: of the first that could not be.
+        """
+        failure: OffrecordError | None = None
+        for token in list(self._unerased):
+            try:
+                self._recording.forget(token)
+                self._unerased.pop(token, None)
+            except OffrecordError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     async def _say(self, text: str, to: str | None) -> None:
         if not await self._source.say(text, to=to):
             self._tally["notices not delivered"] += 1
 
-    def _fail(self, error: OffrecordError) -> None:
-        if self._failure is None:
-            self._failure = error
-        self._leave.set()
-
     def _from_anywhere(self, deed: Callable[[], None]) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(deed)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed: `settle` sees to the rest
+                self._loop.call_soon_threadsafe(deed)
 
     # -- tasks -----------------------------------------------------------------------------------------------------
 
@@ -431,7 +486,7 @@ class CallSession(CallObserver):
             OffrecordError: something could not be stored or erased; the call is left.
         """
         while True:
-            deed = await self._deeds.get()
+            *_, deed = await self._deeds.get()
             try:
                 await deed()
             except (ConnectionError, TimeoutError):
@@ -522,6 +577,24 @@ class CallSession(CallObserver):
         known = self._book.standing(participant)
         refused = known is not None and known.answer in (Answer.NO, Answer.ERASE)
         return Standing.REFUSED if refused else Standing.SILENT
+
+
+async def _in_time(what: Awaitable[object]) -> None:
+    """Wait for something that ends the call, not for ever."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVING_S):
+            await what
+
+
+def _error_of(task: asyncio.Task[object]) -> OffrecordError | None:
+    """Return what ended a task, as an error with a status and a sentence that carry nothing of anybody."""
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    while isinstance(error, BaseExceptionGroup):  # as task groups raise
+        known = error.subgroup(OffrecordError)
+        error = (known or error).exceptions[0]
+    if error is None or isinstance(error, OffrecordError):
+        return error
+    return InternalError(f"The call was left since something failed in the program ({place_of(error)}).")
 
 
 _LEVELS: Final = ("full", "sparse", "half", "few", "covered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
 from recorder.live.session import CallSession, Limits
 from recorder.live.status import CallStatus, Standing
-from redaction.errors import ConsentRefused, RedactionIncomplete, StorageFailed
+from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
 from redaction.policy import ConsentSection, Policy
 
 Script = Callable[["FakeSource", CallObserver], Awaitable[Ended]]
@@ -124,7 +125,7 @@ class Stage:
     journal: Journal
     view: FakeView
 
-    def play(self, *, most_s: float = 20) -> Ended | None:
+    def play(self, *, most_s: float = 20, close: bool = True) -> Ended | None:
         async def within() -> Ended | None:
             async with asyncio.timeout(most_s):
                 return await self.session.run()
@@ -132,7 +133,8 @@ class Stage:
         try:
             return asyncio.run(within())
         finally:
-            self.journal.close()
+            if close:
+                self.journal.close()
 
 
 def stage(
@@ -375,6 +377,149 @@ def test_a_call_that_cannot_be_joined_raises_its_error(tmp_path: Path) -> None:
 
     with pytest.raises(StorageFailed):
         stage(tmp_path, script).play()
+
+
+def test_an_erasure_overtakes_what_waits(tmp_path: Path) -> None:
+    """With many deeds waiting for the disk and the call system, a withdrawal is the next thing that is done."""
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        for number in range(40):
+            to.joined(f"b{number}", "Somebody", 1)
+            to.answered(f"b{number}", Answer.YES, 1)
+        to.answered("a", Answer.NO, 1)
+        while not played.recording.forgotten:
+            await asyncio.sleep(0)
+        assert len(list((tmp_path / "live" / "people").iterdir())) < 5
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert len(played.journal.people()) == 40
+
+
+def test_who_withdrew_is_erased_though_something_else_failed(tmp_path: Path) -> None:
+    """An erasure that waits behind a deed that fails is carried out before the error is raised."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        to.joined("b", "Kim", 0.3)
+        played.journal.admit = full  # type: ignore[method-assign,assignment]
+        to.answered("b", Answer.YES, 0.4)
+        await asyncio.sleep(0)  # it is being written down
+        to.answered("a", Answer.ERASE, 0.5)
+        await asyncio.sleep(30)
+        return Ended.OVER
+
+    def full(_person: object) -> None:
+        time.sleep(0.05)
+        raise StorageFailed("The disk is full.")
+
+    played = stage(tmp_path, script)
+    with pytest.raises(StorageFailed):
+        played.play()
+    assert len(played.recording.forgotten) == 1
+    assert not list((tmp_path / "live" / "people").iterdir())
+    assert not played.session.withdrawal_failed
+
+
+def test_an_erasure_that_cannot_be_done_is_owned_up_to(tmp_path: Path) -> None:
+    """Whoever asks after the call is told that something may lie there of somebody who withdrew."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        to.answered("a", Answer.ERASE, 0.3)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.recording.failing = StorageFailed("The output could not be stored.")
+    with pytest.raises(StorageFailed):
+        played.play()
+    assert played.session.withdrawal_failed
+
+
+def test_a_minor_found_after_the_call_is_erased(tmp_path: Path) -> None:
+    """Pictures that are looked at after the bot has left may still tell a minor, of whom nothing stays."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Kim", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play(close=False)
+    (folder,) = (tmp_path / "live" / "people").iterdir()
+    played.session.minor_found(folder.name)
+    assert folder.exists()
+    played.session.settle()
+    assert not folder.exists()
+    assert not played.session.anyone_recorded
+    assert played.session.counts == {"removed": 1}
+    played.journal.close()
+
+
+def test_what_could_not_be_stored_after_the_call_is_raised(tmp_path: Path) -> None:
+    """An error of the engine that comes after the bot has left is not lost."""
+
+    async def script(_source: FakeSource, _to: CallObserver) -> Ended:
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    played.session.settle()
+    played.session.failed(StorageFailed("The disk is full."))
+    with pytest.raises(StorageFailed):
+        played.session.settle()
+
+
+def test_errors_of_a_source_carry_a_status_and_no_content(tmp_path: Path) -> None:
+    """What a source raises in a task group keeps its status; what nobody foresaw tells a place alone."""
+
+    async def refused(_source: FakeSource, _to: CallObserver) -> Ended:
+        raise ExceptionGroup("tasks", [ExceptionGroup("tasks", [ValueError("Rosa"), StorageFailed("Full.")])])
+
+    async def broken(_source: FakeSource, _to: CallObserver) -> Ended:
+        raise ExceptionGroup("tasks", [ValueError("Rosa Diaz")])
+
+    for number, (script, kind) in enumerate(((refused, StorageFailed), (broken, InternalError))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        played = stage(folder, script)
+        with pytest.raises(kind) as caught:
+            played.play()
+        assert "Rosa" not in caught.value.sentence
+        assert played.source.closed
+
+
+def test_names_and_stays_without_end_are_bounded(tmp_path: Path) -> None:
+    """Who renames themselves or comes and goes all the time fills neither memory nor their record."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0)
+        to.answered("a", Answer.YES, 0)
+        for number in range(600):
+            to.renamed("a", f"Rosa {number}", number)
+            to.left("a", number)
+            to.joined("a", f"Rosa {number}", number + 0.5)
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert len(played.recording.names) == 20
+    (person,) = played.journal.people()
+    assert len(person.stays) == 500
 
 
 def test_names_are_given_to_the_engine_and_shown_to_nobody(tmp_path: Path) -> None:
