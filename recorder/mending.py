@@ -28,6 +28,7 @@ from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
 from redaction.policy import Policy
 from redaction.video.cover import evened, solid
+from redaction.video.screen.looking import ScreenReader
 from redaction.video.secondlook import SecondLook
 
 __all__ = ["VerifiedPicture", "VerifiedSound", "personal_words", "verified_picture", "verified_sound"]
@@ -70,12 +71,13 @@ def verified_picture(
     look: SecondLook,
     progress: Progress,
     cancellation: Cancellation,
+    screen: ScreenReader | None = None,
 ) -> VerifiedPicture:
     """Look at a stored picture, cover what is found, and look again.
 
     Raises:
-        RedactionIncomplete: after the last round something like a face is still there, or the file is not what
-            was redacted.
+        RedactionIncomplete: after the last round something like a face or personal text is still there, or the file is
+            not what was redacted.
     """
     events: list[Event] = []
     found = 0
@@ -91,6 +93,7 @@ def verified_picture(
             look=look,
             cancellation=cancellation,
             reach=partial(progress.reach, stage),
+            screen=screen,
         )
         progress.end(stage)
         if not verdict.suspects:
@@ -115,7 +118,7 @@ def verified_picture(
         picture = _covered_again(
             picture, verdict.suspects, policy=policy, whole=number == _ROUNDS - 1, cancellation=cancellation
         )
-    raise RedactionIncomplete("The second look still finds a face in the stored picture.")
+    raise RedactionIncomplete("The second look still finds a face or personal text in the stored picture.")
 
 
 def _covered_again(

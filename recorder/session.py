@@ -401,6 +401,7 @@ class _Run:
                 picture,
                 policy=self.policy,
                 look=self.engine.look,
+                screen=self.engine.video.screen,
                 progress=self.progress,
                 cancellation=self.cancellation,
             )

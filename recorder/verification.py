@@ -1,7 +1,8 @@
 """The second look before publishing: numbered steps over the stored files, each of which raises or passes.
 
 1. the stored picture has every frame, at its time, and shows what redaction put where something was covered
-2. other detectors find no face outside what is covered; what they find is covered again and looked at again
+2. other detectors find no face, and the reader no personal text, outside what is covered; what they find is covered
+   again and looked at again
 3. the stored sound is as long as the recording and starts with it
 4. the stored sound, transcribed again, holds none of the personal words that were found
 5. the stored voices are not the voices that spoke
@@ -27,6 +28,8 @@ from recorder.picture import FrameProof, Highlight
 from recorder.sources.file import FileSource
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
+from redaction.video.screen.again import ScreenSearch
+from redaction.video.screen.looking import ScreenReader
 from redaction.video.secondlook import SecondLook
 
 __all__ = [
@@ -53,7 +56,7 @@ _ALLOWED_VALUES: Final = frozenset({"", "und", "VideoHandler", "SoundHandler", "
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Something like a face in the stored picture, outside what is covered."""
+    """Something like a face, or personal text, in the stored picture, outside what is covered."""
 
     frame: int
     time: float
@@ -96,8 +99,18 @@ def check_picture(
     look: SecondLook,
     cancellation: Cancellation,
     reach: Callable[[float], None],
+    screen: ScreenReader | None = None,
 ) -> PictureVerdict:
     """Decode the stored picture and compare every frame with its proof (steps 1 and 2).
+
+    Args:
+        path: of the stored picture.
+        proofs: of its frames.
+        highlights: frames that are looked at in any case.
+        look: searches for faces.
+        cancellation: ends the search.
+        reach: told of progress.
+        screen: searches for text and codes; None when the policy leaves them alone.
 
     Raises:
         RedactionIncomplete: a frame is missing, at another time, or shows something else where it was covered.
@@ -108,6 +121,7 @@ def check_picture(
     wanted = sorted(highlights, key=lambda item: item.time)
     index = probes = looked = 0
     next_look = 0.0
+    search = None if screen is None else ScreenSearch(screen)
     with ThreadPoolExecutor(1, thread_name_prefix="second look") as looker:
         for frame in stored_frames(path, cancellation):
             if index >= len(proofs):
@@ -120,7 +134,7 @@ def check_picture(
             if frame.time >= next_look or highlighted:
                 next_look = frame.time + LOOK_EVERY_S
                 looked += 1
-                looking.append(looker.submit(_suspects, look, frame, proof, index))
+                looking.append(looker.submit(_suspects, look, search, frame, proof, index))
             while len(looking) > _LOOKS_WAITING:
                 suspects += looking.popleft().result()
             if highlighted:
@@ -166,11 +180,15 @@ def _compare(frame: VideoFrame, proof: FrameProof, index: int) -> int:
     return len(x)
 
 
-def _suspects(look: SecondLook, frame: VideoFrame, proof: FrameProof, index: int) -> list[Suspect]:
+def _suspects(
+    look: SecondLook, search: ScreenSearch | None, frame: VideoFrame, proof: FrameProof, index: int
+) -> list[Suspect]:
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
     found = [
         (Box.outward(*rect).clipped(frame.width, frame.height), score) for rect, score in look.search(frame)
     ]
+    if search is not None:
+        found += [(box.clipped(frame.width, frame.height), 1.0) for box in search.search(frame)]
     return [
         Suspect(index, frame.time, box, score)
         for box, score in found

@@ -16,6 +16,7 @@ __all__ = ["Judge", "Seen"]
 
 _UNSURE: Final = 0.6
 """A reading below this mean probability is taken for one that nobody could judge."""
+_SURE: Final = 0.75
 _SHORT: Final = 4
 _LONGEST_TAG: Final = 40
 _MOST: Final = 4000
@@ -83,6 +84,13 @@ class Judge:
             or _has_clock(line, lines)
             for line in lines
         ]
+
+    def telling(self, readings: Sequence[Reading]) -> list[bool]:
+        """Judge lines by their words alone; what cannot be read for sure says nothing."""
+        if self._text != "personal":
+            return [self._text == "all"] * len(readings)
+        self._judge([text for text in dict.fromkeys(one.text for one in readings) if text not in self._known])
+        return [self._known.get(one.text, True) and one.score >= _SURE for one in readings]
 
     def _judge(self, texts: Sequence[str]) -> None:
         """Search texts that were never judged: each by itself, so that neither lends the other a context."""

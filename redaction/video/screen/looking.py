@@ -117,6 +117,16 @@ class ScreenReader:
             result.append(replace(line, personal=personal, covers=tuple(covers)))
         return result
 
+    def telling(self, lines: Sequence[Line]) -> list[Line]:
+        """Return the codes, and the lines whose words alone, read for sure, are personal; or all, if all are wanted."""
+        if self._judge is None:
+            return [line for line in lines if line.code]
+        texts = [line for line in lines if not line.code]
+        verdicts = self._judge.telling([line.reading for line in texts])
+        return [line for line in lines if line.code] + [
+            line for line, personal in zip(texts, verdicts, strict=True) if personal
+        ]
+
     def _found(self, frame: VideoFrame, region: Box) -> list[Box]:
         """Find lines in a region; boxes in frame pixels."""
         if self._reader is None:

@@ -140,7 +140,6 @@ class ScreenWatch:
             self._begin(frame, block)
             self._look_whole(sight, block)
             return
-        letters = strokes(frame.y, block=block)
         differs = changed(frame.y, self._reference, block=block)
         hide(differs, hidden, block=block)
         if differs.mean() > _ANOTHER:
@@ -148,21 +147,23 @@ class ScreenWatch:
         if frame.time - self._whole >= _WHOLE_EVERY_S and not differs.any():
             self._look_whole(sight, block)
             return
-        self._drop_vanished(differs, letters, block)
-        texts = grown(differs, 2, 1) & letters
-        unread = self._unread(texts)
-        moves = np.zeros_like(texts)
-        if texts.any() and self._last is not None and self._last.shape == frame.y.shape:
-            moves = changed(frame.y, self._last, block=block)
-        wanted, settled = self._wanted(frame.time, texts, unread, moves)
+        near = grown(differs, 2, 1)
+        restless = self._restless()
+        letters = _letters(frame, near & ~restless, block)
+        self._drop_vanished(frame, differs, block)
+        unread = near & ~restless & letters
+        wanted, moves, settled = self._wanted(frame, near & restless, unread)
         if not wanted.any():
             sight.lines = self._covers(frame.time)
             sight.unread = unread if unread.any() else None
             return
-        self._look_at(sight, wanted, letters, block)
+        self._look_at(sight, wanted, strokes(frame.y, block=block), block)
         if not settled:
-            sight.unread = self._unread(texts & moves) & within(
-                texts.shape, [line.box for line in self._lines], block=block
+            sight.unread = (
+                unread
+                & moves
+                & ~self._restless()
+                & within(unread.shape, [line.box for line in self._lines], block=block)
             )
 
     def _begin(self, frame: VideoFrame, block: int) -> None:
@@ -173,10 +174,6 @@ class ScreenWatch:
         self._lines = []
         self._waiting = None
 
-    def _unread(self, texts: Blocks) -> Blocks:
-        """Return where letters may stand that nobody looked at, outside what is known for texture without text."""
-        return texts & ~self._restless()
-
     def _restless(self) -> Blocks:
         near = grown(self._barren, _AROUND, _AROUND)
         return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
@@ -184,18 +181,21 @@ class ScreenWatch:
     def _block(self) -> int:
         return block_of(self._sights[-1].frame)
 
-    def _wanted(self, time: float, texts: Blocks, unread: Blocks, moves: Blocks) -> tuple[Blocks, bool]:
-        """Say where to look now, and whether what is there rests."""
-        restless = texts & ~unread
-        wanted = np.zeros_like(texts)
+    def _wanted(self, frame: VideoFrame, restless: Blocks, unread: Blocks) -> tuple[Blocks, Blocks, bool]:
+        """Say where to look now, what moves there, and whether what is unread rests."""
+        time, block = frame.time, block_of(frame)
+        wanted, moves = np.zeros_like(unread), np.zeros_like(unread)
         settled = True
         count = int(unread.sum())
+        due = bool(restless.any()) and time - self._rested >= _STILL_S
+        if (count or due) and self._last is not None and self._last.shape == frame.y.shape:
+            moves = changed(frame.y, self._last, block=block)
         if count:
             if self._waiting is None or time - self._unread_last > _WAIT_S:
                 self._waiting = time
             self._unread_last = time
             settled = int((unread & moves).sum()) <= _SETTLED * count
-            known = unread & within(unread.shape, [line.box for line in self._lines], block=self._block())
+            known = unread & within(unread.shape, [line.box for line in self._lines], block=block)
             scrolls = int(known.sum()) > 0.2 * count
             patience = max(self._waiting + (_SCROLL_S if scrolls else _WAIT_S), self._unsettled + _RESTLESS_S)
             if settled or time >= patience:
@@ -203,32 +203,29 @@ class ScreenWatch:
                 if not settled:
                     self._unsettled = time
                 self._waiting = None
-        if restless.any() and time - self._rested >= _STILL_S:
+        if due:
             # Letters over a camera's picture stand still and are sharper than most of what moves there.
-            sharp = restless & strokes(self._sights[-1].frame.y, block=self._block(), slope=_SHARP)
-            due = sharp & ~moves & ~self._moved & (time - self._looked >= _STILL_S)
-            due |= sharp & (time - self._looked >= _MOVING_S)
+            sharp = restless & strokes(frame.y, block=block, slope=_SHARP)
+            rests = sharp & ~moves & ~self._moved & (time - self._looked >= _STILL_S)
+            rests |= sharp & (time - self._looked >= _MOVING_S)
+            self._moved = moves
             self._rested = time - _STILL_S + _SHARP_S
-            if int(due.sum()) > 2:
+            if int(rests.sum()) > 2:
                 self._rested = time
-                wanted |= due
-        self._moved = moves
-        return wanted, settled
+                wanted |= rests
+        return wanted, moves, settled
 
     def _covers(self, time: float) -> list[Box]:
         return [
             box for line in self._lines if line.personal or line.typed_until > time for box in line.covers
         ]
 
-    def _drop_vanished(self, differs: Blocks, letters: Blocks, block: int) -> None:
+    def _drop_vanished(self, frame: VideoFrame, differs: Blocks, block: int) -> None:
         """Let go of lines where nothing like letters is left."""
         kept: list[Line] = []
         for line in self._lines:
-            part = np.s_[
-                line.box.y1 // block : -(-line.box.y2 // block),
-                line.box.x1 // block : -(-line.box.x2 // block),
-            ]
-            if line.code or not differs[part].any() or letters[part].mean() > 0.05:
+            part = _inside(differs.shape, line.box, block)
+            if line.code or not differs[part].any() or _letters(frame, part, block)[part].mean() > 0.05:
                 kept.append(line)
         self._lines = kept
 
@@ -335,6 +332,22 @@ def _textures(letters: Blocks, texts: Blocks) -> Blocks:
     bare = ~holds & (np.minimum(wide, high) >= _THIN)
     bare[0] = False
     return np.asarray(bare[labels], dtype=np.bool_)
+
+
+def _letters(frame: VideoFrame, where: Blocks, block: int) -> Blocks:
+    """Return which blocks may hold letters within the smallest rectangle around the marked ones."""
+    result = np.zeros_like(where)
+    rows, columns = np.nonzero(where.any(axis=1))[0], np.nonzero(where.any(axis=0))[0]
+    if not len(rows):
+        return result
+    height, width = where.shape
+    top, bottom = max(0, int(rows[0]) - 1), min(height, int(rows[-1]) + 2)
+    left, right = max(0, int(columns[0]) - 1), min(width, int(columns[-1]) + 2)
+    part = frame.y[top * block : bottom * block, left * block : right * block]
+    if min(part.shape) < 3:
+        return result
+    result[top:bottom, left:right] = strokes(part, block=block)
+    return result
 
 
 def _inside(shape: tuple[int, int], box: Box, block: int) -> Blocks:

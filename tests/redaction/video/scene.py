@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, Examined, RedactedFrame, VideoFrame
-from redaction.policy import FacesSection, MinorsSection, Policy
+from redaction.policy import FacesSection, MinorsSection, Policy, ScreenSection
 from redaction.video.detect import Detection
 from redaction.video.look import Cadence
 from redaction.video.lookahead import Bounds
@@ -120,6 +120,7 @@ def policy(*, adults: bool = True, method: str = "solid") -> Policy:
     return Policy(
         minors=MinorsSection.model_validate({key: adults}),
         faces=FacesSection.model_validate({"method": method}),
+        screen=ScreenSection(text="none", codes=False),
     )
 
 

@@ -7,7 +7,7 @@ from redaction.video.screen.changes import boxes_of, changed, hide, likeness, st
 from tests.redaction.video.screen.made import write
 
 
-def page(text: str = "", y: int = 40) -> np.ndarray:  # type: ignore[type-arg]
+def page(text: str = "", y: int = 40) -> np.ndarray:
     """Return luma of a light page."""
     picture = np.full((83, 203, 3), 240, np.uint8)
     if text:

@@ -6,7 +6,7 @@ import numpy as np
 from redaction.video.screen.codes import CodeFinder
 
 
-def code(side: int) -> np.ndarray:  # type: ignore[type-arg]
+def code(side: int) -> np.ndarray:
     """Return a QR code, uint8 (side, side)."""
     made = cv2.QRCodeEncoder.create().encode("https://example.org/meeting/42")
     return np.asarray(cv2.resize(made, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)

@@ -7,7 +7,7 @@ from redaction.model import Box
 from redaction.video.screen.layout import at_corner, avatar
 
 
-def tiles() -> np.ndarray:  # type: ignore[type-arg]
+def tiles() -> np.ndarray:
     """Return luma of four grey tiles on black."""
     luma = np.full((480, 640), 16, np.uint8)
     for x, y in ((10, 10), (325, 10), (10, 245), (325, 245)):

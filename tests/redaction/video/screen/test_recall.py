@@ -7,7 +7,7 @@ from redaction.video.screen.recall import Recall, look_of
 from tests.redaction.video.screen.made import write
 
 
-def line(text: str, *, x: int = 4, y: int = 20, noise: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+def line(text: str, *, x: int = 4, y: int = 20, noise: int = 0) -> np.ndarray:
     """Return a picture of a line."""
     picture = np.full((30, 200, 3), 240, np.uint8)
     write(picture, text, x, y, size=16)

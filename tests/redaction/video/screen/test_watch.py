@@ -28,12 +28,12 @@ class FakeReader:
         self.reads = 0
         self._raising = raising
 
-    def find(self, picture: np.ndarray) -> list[Box]:  # type: ignore[type-arg]
+    def find(self, picture: np.ndarray) -> list[Box]:
         """Return one box around all ink of each 40 rows."""
         self.finds += 1
         if self.finds - 1 in self._raising:
             raise RuntimeError("fault injected")
-        boxes = []
+        boxes: list[Box] = []
         for top in range(0, picture.shape[0], 8):
             ink = np.argwhere(picture[top : top + 8].min(axis=2) < 120)
             if not len(ink):
@@ -45,7 +45,7 @@ class FakeReader:
             boxes.append(box)
         return boxes
 
-    def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:  # type: ignore[type-arg]
+    def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
         """Long lines are secrets."""
         self.reads += len(lines)
         return [Reading(SECRET if line.shape[1] > 110 else PLAIN, 1.0) for line in lines]
