@@ -60,9 +60,10 @@ NOTES: Final = {
     "minors.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible": "Treat "
     "everybody as an adult: faces are covered, nobody is removed. The name says what it risks; the manifest says that "
     "it was set.",
-    "screen.text": "Text on shared screens. This version accepts `none` alone and says so; any other value ends in "
-    "status 2, so that nobody relies on what is not there.",
-    "screen.codes": "QR and bar codes on shared screens: `false` alone in this version.",
+    "screen.text": "Text in the picture: name tags, chats, documents, mail. `personal` covers the lines that hold names, "
+    "numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves or changed is "
+    "covered until it was looked at. `all` covers every line, `none` looks for none.",
+    "screen.codes": "Cover QR and bar codes, whether or not they can be decoded.",
     "voice.method": "`resynthesize` stores no sample of the original: the redacted words are spoken by a synthetic "
     "voice. `disguise` changes the original voice, keeps its melody, and is **not anonymous**: attackers who know the "
     "method link 82 to 99 of 100 voices. `mute` stores silence.",

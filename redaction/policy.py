@@ -84,8 +84,8 @@ class MinorsSection(_Section):
 class ScreenSection(_Section):
     """Text and codes on the screen."""
 
-    text: Literal["personal", "all", "none"] = "none"
-    codes: bool = False
+    text: Literal["personal", "all", "none"] = "personal"
+    codes: bool = True
 
 
 class VoiceSection(_Section):
