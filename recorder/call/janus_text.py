@@ -11,7 +11,9 @@ from typing import Final
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 
+from recorder.call.chat import parse_command
 from recorder.call.connection import REFUSALS, MediaConnection
+from recorder.call.contract import Answer
 from recorder.call.description import BadDescription, offered
 from recorder.call.janus_link import JanusLink
 from recorder.call.janus_protocol import Feed
@@ -245,5 +247,7 @@ class TextChannel:
             self._users.entered(user, self._now())
         elif kind in {"leave", "kicked"}:
             self._users.exited(user)
-        elif isinstance(said.get("text"), str) and self._allowance.take(self._now()):
-            self._heard(user, str(said["text"])[:MAX_TEXT])
+        elif isinstance(said.get("text"), str):
+            text = str(said["text"])[:MAX_TEXT]
+            if self._allowance.take(self._now()) or parse_command(text) in (Answer.NO, Answer.ERASE):
+                self._heard(user, text)  # a no counts even in a flood, which may be somebody else's

@@ -245,7 +245,11 @@ class LiveEngine:
                 worker.wake()
         if self._sound is not None:
             self._sound.forget(token)
-        return self._journal.erase(token)
+        try:
+            return self._journal.erase(token)
+        finally:
+            if self._sound is not None:
+                self._sound.book.forget(token)  # may wait for a search that goes on; the disk does not
 
     def state(self, lane: int) -> LaneState:
         """Return how a track does."""
@@ -323,6 +327,7 @@ class LiveEngine:
         if self._sound is not None:
             ended = self._end_sound(self._sound) and ended
         self._over.set()
+        self._tell_minors()
         for worker in self._workers:
             stages = self._stages[id(worker)]
             if stages is not None and worker.ended:

@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 from recorder.call.contract import TimedPicture
 from recorder.live.governor import Governor, Level, Load
 from recorder.live.pictures import PictureTrack
-from redaction.errors import OffrecordError, StorageFailed
+from redaction.errors import StorageFailed
 
 __all__ = ["Dropped", "Inbox", "Lane", "Lost", "PictureWorker"]
 
@@ -276,10 +276,11 @@ class PictureWorker:
             if lane.forgotten or isinstance(error, StorageFailed):
                 raise StorageFailed("")
             lane.track.fail(time=lane.latest)
-        except OffrecordError:
+        except Exception:  # noqa: BLE001 - a track whose failure fails is let go; the thread has others
             lane.track.abandon()
             self._let_go(lane)
-        self._on_error(error)
+        if not lane.forgotten:  # a file that an erasure took away is no error
+            self._on_error(error)
 
     def _let_go(self, lane: Lane) -> None:
         with self._wake:

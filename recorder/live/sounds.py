@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from recorder.bundle.writer import storage_errors
 from recorder.call.contract import TimedSound
 from recorder.live.journal import Journal
 from recorder.live.lanes import Inbox, Lost
@@ -110,12 +111,14 @@ class SoundWorker:
             self._wake.notify()
 
     def forget(self, token: str) -> None:
-        """Drop everything of a participant, at once; what the thread holds of them goes within moments."""
+        """Write nothing more of a participant; what the thread holds of them goes within moments.
+
+        What the book knows of them is for the caller to drop: that may take longer.
+        """
         with self._wake:
             for mic in self._mics:
                 if mic.token == token:
                     mic.forget()
-        self.book.forget(token)
 
     def stop(self, timeout: float) -> bool:
         """Store what is left of every microphone and end; return whether the thread did in time."""
@@ -136,7 +139,13 @@ class SoundWorker:
     def _run(self) -> None:
         while not self.dead:
             self.busy_since = time.monotonic()
-            worked = self._listen() | self._release() | self._look_over()
+            try:
+                worked = self._listen() | self._release() | self._look_over()
+            except Exception as error:  # noqa: BLE001 - nothing more of any voice is stored; the thread ends in order
+                for mic in list(self._mics):
+                    mic.forget()
+                self._on_error(error)
+                worked = False
             self.busy_since = None
             with self._wake:
                 if self._stopping and not self._mics:
@@ -148,10 +157,13 @@ class SoundWorker:
     def _finish(self) -> None:
         try:
             self._mute(self.book.look_over())
-            for stored in [one for pieces in self._stored.values() for one in pieces]:
-                self._close(stored)
-        except OffrecordError as error:
+        except Exception as error:  # noqa: BLE001 - what is stored is heard again before it is published
             self._on_error(error)
+        for stored in [one for pieces in self._stored.values() for one in pieces]:
+            try:
+                self._close(stored)
+            except OffrecordError as error:
+                self._on_error(error)
 
     def _listen(self) -> bool:
         """Hear some of the microphone whose sound has waited longest; return whether there was any."""
@@ -218,7 +230,8 @@ class SoundWorker:
 
     def _failed(self, mic: Microphone, error: Exception) -> None:
         """Begin anew after what a stage has raised; what was not stored becomes silence."""
-        if not mic.forgotten:
+        erased = mic.forgotten
+        if not erased:
             since = mic.heard if mic.done is None else mic.done / SPEAKING_HZ
             mic.pending.clear()
             mic.listener = self._listener(mic.token)
@@ -228,7 +241,8 @@ class SoundWorker:
                 self._gap(mic, Span(since, max(since, mic.heard)), "a stage failed")
             except StorageFailed:
                 mic.forget()
-        self._on_error(error)
+        if not erased:  # a file that an erasure took away is no error
+            self._on_error(error)
 
     def _listener(self, token: str) -> Listener:
         """Return a listener that has heard nothing."""
@@ -325,7 +339,7 @@ class SoundWorker:
             self._fact(mic, EventKind.SPEECH, span, "no camera tells an age")
 
     def _stretch_failed(self, mic: Microphone, until: float, error: Exception) -> None:
-        start = (mic.done or 0) / SPEAKING_HZ
+        start, erased = (mic.done or 0) / SPEAKING_HZ, mic.forgotten
         try:
             if isinstance(error, StorageFailed):
                 mic.forget()
@@ -335,7 +349,8 @@ class SoundWorker:
                 mic.done = round(until * SPEAKING_HZ)
         except OffrecordError:
             mic.forget()
-        self._on_error(error)
+        if not erased:
+            self._on_error(error)
 
     def _silence(self, mic: Microphone, until: float) -> None:
         """Go on from a call time; the piece has exact silence up to there."""
@@ -370,7 +385,7 @@ class SoundWorker:
         self._looked_over = now
         try:
             self._mute(self.book.look_over())
-        except OffrecordError as error:
+        except Exception as error:  # noqa: BLE001 - what is stored is heard again before it is published
             self._on_error(error)
         return False
 
@@ -394,18 +409,20 @@ class SoundWorker:
         here = [span for span in wanted if span.start < piece.end and span.end > piece.start]
         if not here:
             return
-        self._close(stored)
         inside = [Span(max(0.0, span.start - piece.start), max(0.0, span.end - piece.start)) for span in here]
         try:
+            self._close(stored)
             mute_piece(piece.paths.media, inside)
         except OffrecordError as error:
             self._stored[token].remove(stored)
-            if self._journal.holds(token):
+            if not self._journal.holds(token):
+                return  # they were erased meanwhile
+            with storage_errors():
                 piece.paths.media.unlink(missing_ok=True)
-                event = Event(
-                    EventKind.GAP, span=Span(piece.start, piece.end), detail={"reason": "could not be mended"}
-                )
-                self._journal.fact(token, event, track="microphone")
+            event = Event(
+                EventKind.GAP, span=Span(piece.start, piece.end), detail={"reason": "could not be mended"}
+            )
+            self._journal.fact(token, event, track="microphone")
             self._on_error(error)
             return
         for span in here:

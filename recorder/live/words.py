@@ -118,6 +118,7 @@ class WordBook:
         self._reader = _RememberingReader(finder.model)
         self._base = finder
         self._names: dict[str, None] = {}
+        self._told: deque[str] = deque()  # by the event loop, which must not wait for a search
         self._finder = finder.knowing((), model=self._reader)
         self._masks = WordMasks(policy.speech.roster)
         self._memories: dict[str, Memory] = {}
@@ -129,14 +130,20 @@ class WordBook:
         self._lock = threading.RLock()
 
     def know_names(self, names: Sequence[str]) -> None:
-        """Mask these names wherever they are said, also where they were said before."""
-        with self._lock:
-            new = [name for name in dict.fromkeys(names) if name.strip() and name not in self._names]
-            if not new:
-                return
-            self._names.update(dict.fromkeys(new))
+        """Mask these names wherever they are said, also where they were said before; returns at once."""
+        self._told.extend(name for name in names if name.strip())
+
+    def _learn(self) -> None:
+        """Take up the names that were told since the last search."""
+        new: dict[str, None] = {}
+        while self._told:
+            name = self._told.popleft()
+            if name not in self._names:
+                new[name] = None
+        if new:
+            self._names.update(new)
             self._finder = self._base.knowing(tuple(self._names), model=self._reader)
-            self._masks.know(new)
+            self._masks.know(list(new))
 
     def release(
         self, utterances: Sequence[Utterance], after: Sequence[Utterance]
@@ -151,6 +158,7 @@ class WordBook:
             They, masked; and what was stored before and turns out to be personal now.
         """
         with self._lock:
+            self._learn()
             wanted = [one for one in utterances if one.track not in self._forgotten]
             if not wanted:
                 return [], []
@@ -176,6 +184,7 @@ class WordBook:
     def look_over(self, *, force: bool = False) -> list[Late]:
         """Search everything that was said for what is known by now; does nothing when nothing was learned since."""
         with self._lock:
+            self._learn()
             known = (sum(len(memory) for memory in self._memories.values()), len(self._names))
             if known == self._looked_over and not force:
                 return []

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from recorder.call import janus as module
 from recorder.call.contract import Ended, LiveKind
 from recorder.call.janus import JanusSource
+from recorder.call.janus_link import JanusLink
 from recorder.call.janus_protocol import (
     MAX_MESSAGE,
     MAX_PEOPLE,
@@ -31,7 +32,7 @@ from recorder.call.janus_protocol import (
     Room,
     read_message,
 )
-from recorder.call.janus_text import BindRule, TextUsers
+from recorder.call.janus_text import BindRule, TextChannel, TextUsers
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
 from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus
@@ -235,6 +236,31 @@ def test_names_alone_count_only_where_that_is_said() -> None:
     assert TextUsers(BindRule()).speaks_for("7", room.people) == []
     assert TextUsers(BindRule(by_name=True)).speaks_for("7", room.people) == ["7"]
     assert TextUsers(BindRule(by_name=True)).speaks_for("8", room.people) == []
+
+
+def test_a_no_counts_in_a_flood_of_somebody_else() -> None:
+    """When others write more than is listened to, yeses and talk are dropped, and every no and erase is heard."""
+    heard: list[tuple[str, str]] = []
+
+    async def flood() -> None:
+        channel = TextChannel(
+            JanusLink(None, None),  # type: ignore[arg-type]
+            ROOM,
+            TextUsers(BindRule()),
+            heard=lambda user, words: heard.append((user, words)),
+            now=lambda: 1.0,
+            name="bot",
+        )
+        for user, text in [
+            *[("noisy", "talk")] * 500, ("u1", "/record yes"), ("u1", "/record no"), ("u2", "/record erase"),
+        ]:  # fmt: skip
+            channel._message(json.dumps({"textroom": "message", "from": user, "text": text}))
+        await channel.close()
+
+    asyncio.run(flood())
+    assert 0 < heard.count(("noisy", "talk")) < 200
+    assert heard[-2:] == [("u1", "/record no"), ("u2", "/record erase")]
+    assert ("u1", "/record yes") not in heard
 
 
 # The bot in a room.

@@ -19,7 +19,7 @@ from recorder.call.contract import LiveKind, TimedPicture, TimedSound
 from recorder.live import engine as engine_module
 from recorder.live.engine import LiveEngine
 from recorder.live.journal import Journal
-from recorder.live.people import MINOR_AFTER_S
+from recorder.live.people import MINOR_AFTER_S, Adulthood
 from recorder.progress import Silent
 from recorder.session import Engine
 from recorder.sources.upright import Geometry, Upright
@@ -288,6 +288,18 @@ def test_forgetting_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert len(stored(call.pieces(BOB)[0])) == 240
     (event,) = lines(tmp_path / "log.jsonl")
     assert event["event"] == "erased"
+
+
+def test_a_minor_concluded_at_the_very_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict that the last pictures bring, when nobody watches any more, is told before finishing returns."""
+    monkeypatch.setattr(engine_module, "_WATCH_EVERY_S", 30.0)
+    call = Call(tmp_path, ADA)
+    lane = call.live.open(ADA, LiveKind.CAMERA, time=0.0)
+    call.show(lane, [marked(index / 30) for index in range(10)])
+    call.live._people[ADA].age._state = Adulthood.MINOR
+    assert call.minors == []
+    call.finish()
+    assert call.minors == [ADA]
 
 
 def test_markers_are_never_on_the_disk(tmp_path: Path) -> None:

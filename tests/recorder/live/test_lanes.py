@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.live.contract import Kind
 from recorder.live.governor import Governor
+from recorder.live.journal import PiecePaths
 from recorder.live.lanes import Inbox, Lane, PictureWorker
 from redaction.errors import StorageFailed
 from tests.recorder.live.scene import ADA, BOB, CID, journal_of, wait_until
@@ -146,6 +148,33 @@ def test_a_disk_that_is_full_ends_the_track_and_is_told(
     assert worker.stop(30)
     assert [type(error) for error in errors] == [StorageFailed]
     assert len(shown(tmp_path / "b")[0]) == 60
+
+
+def test_a_file_that_an_erasure_took_away_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A withdrawal between choosing a piece's place and opening it does not count as a disk that fails."""
+    errors: list[BaseException] = []
+    worker = worker_of(errors)
+    lane = Lane(track_of(tmp_path))
+    journal, token = lane.track.owner.journal, lane.track.owner.token
+    place = journal.piece
+
+    def raced(of: str, kind: Kind) -> PiecePaths:
+        paths = place(of, kind)
+        lane.forget()
+        journal.erase(of)
+        return paths
+
+    monkeypatch.setattr(journal, "piece", raced)
+    worker.add(lane)
+    for one in moving(index / 30 for index in range(60)):
+        lane.inbox.put(one, size=1, at=one.time)
+    worker.wake()
+    assert lane.done.wait(20)
+    assert worker.stop(30)
+    assert errors == []
+    assert not journal.folder(token).exists()
 
 
 def test_a_retired_thread_stops_without_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

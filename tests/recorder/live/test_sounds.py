@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from recorder.call.contract import TimedSound
 from recorder.live import sounds
-from recorder.live.journal import Journal
+from recorder.live.contract import Kind
+from recorder.live.journal import Journal, PiecePaths
 from recorder.live.microphones import Ear, Microphone, loudness
 from recorder.live.people import PersonAge
 from recorder.live.sounds import SoundWorker
+from recorder.live.words import Late
 from redaction.model import AudioBlock, Samples
 from redaction.policy import Policy, VoiceSection
 from tests.recorder.live.scene import ADA, BOB, heard, journal_of, lines, wait_until
@@ -234,6 +236,7 @@ def test_forgetting_in_the_middle_leaves_no_file_and_no_word(tmp_path: Path) -> 
     wait_until(lambda: bool(stage.words(ADA)), seconds=60)
     stage.worker.forget(ADA)
     stage.journal.erase(ADA)
+    stage.worker.book.forget(ADA)
     stage.speak(first, sound[30 * RATE :], at=30.0)
     stage.end()
     assert stage.errors == []
@@ -241,6 +244,47 @@ def test_forgetting_in_the_middle_leaves_no_file_and_no_word(tmp_path: Path) -> 
     assert not stage.worker.book.holds(ADA)
     assert len(stage.words(BOB)) == 2
     assert first.pending == []
+
+
+def test_a_search_that_breaks_does_not_end_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When looking over what was said fails, it is told, and what is said next is stored all the same."""
+    monkeypatch.setattr(sounds, "_LOOK_OVER_EVERY_S", 0.0)
+    stage = Stage(tmp_path, Scripted("one of many lines that were said"))
+
+    def broken() -> list[Late]:
+        raise RuntimeError("a model fails")
+
+    monkeypatch.setattr(stage.worker.book, "look_over", broken)
+    mic = stage.open(ADA)
+    wait_until(lambda: bool(stage.errors))
+    stage.speak(mic, call_sound(1.0, seconds=6.0))
+    stage.end()
+    assert {type(error) for error in stage.errors} == {RuntimeError}
+    assert len(stage.words(ADA)) == 1
+    assert loud(stage.sound(ADA), 1.0, 5.0)
+
+
+def test_a_file_that_an_erasure_took_away_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A withdrawal between choosing a piece's place and opening it does not count as a disk that fails."""
+    stage = Stage(tmp_path, Scripted("one of many lines that were said"))
+    mic = stage.open(ADA)
+    place = stage.journal.piece
+
+    def raced(token: str, kind: Kind) -> PiecePaths:
+        paths = place(token, kind)
+        stage.worker.forget(token)
+        stage.journal.erase(token)
+        return paths
+
+    monkeypatch.setattr(stage.journal, "piece", raced)
+    stage.speak(mic, call_sound(1.0, seconds=6.0))
+    stage.end()
+    assert stage.errors == []
+    assert [item.name for item in (tmp_path / "live/people").iterdir()] == [BOB]
 
 
 def test_sound_waits_for_a_proof_of_age_and_is_dropped_in_time(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -124,6 +125,33 @@ def test_display_names_are_masked_also_where_they_were_said_before() -> None:
     late += book.look_over()
     assert after == ["thank you PERSON 1"]
     assert [text_of(found.spoken) for found in late] == ["hello PERSON 1 can you hear me"]
+
+
+def test_telling_a_name_waits_for_no_search() -> None:
+    """While a search goes on for long a display name is taken at once, and masked by the next search."""
+    book, reader = book_of()
+    begun, go_on = threading.Event(), threading.Event()
+    read = reader.read
+
+    def slow(words: Sequence[str]) -> list[Opinion]:
+        begun.set()
+        assert go_on.wait(20)
+        return read(words)
+
+    reader.read = slow  # type: ignore[method-assign]
+    search = threading.Thread(target=lambda: released(book, said("then Zebedee came", 1.0)))
+    search.start()
+    assert begun.wait(20)
+    telling = threading.Thread(target=lambda: book.know_names(["Zebedee"]))
+    telling.start()
+    telling.join(5)
+    stuck = telling.is_alive()
+    go_on.set()
+    search.join(20)
+    telling.join(20)
+    assert not stuck
+    new, _ = book.release([said("Zebedee is here", 5.0)], [])
+    assert "Zebedee" not in text_of(new[0])
 
 
 def test_forgetting_drops_words_and_what_they_taught() -> None:
