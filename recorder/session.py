@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -266,6 +267,13 @@ class _Run:
         self._state(State.VERIFIED)
         return self._publish(pictures, heard, sound, stills)
 
+    @cached_property
+    def video(self) -> VideoStages:
+        """The picture's stages, with what lies beside this recording known on the screen, and nothing of another."""
+        stages = self.engine.video
+        screen = None if stages.screen is None else stages.screen.anew(self.beside.names)
+        return replace(stages, screen=screen)
+
     def _log_start(self) -> None:
         self.log.append(
             Event(
@@ -319,7 +327,7 @@ class _Run:
                 track,
                 self.writer.path(f"{track.id}.picture.mp4"),
                 policy=self.policy,
-                stages=self.engine.video,
+                stages=self.video,
                 progress=self.progress,
                 cancellation=self.cancellation,
             )
@@ -401,7 +409,7 @@ class _Run:
                 picture,
                 policy=self.policy,
                 look=self.engine.look,
-                screen=self.engine.video.screen,
+                screen=self.video.screen,
                 progress=self.progress,
                 cancellation=self.cancellation,
             )

@@ -61,6 +61,10 @@ class Judge:
         """Whether what lines say matters at all."""
         return self._text == "personal"
 
+    def anew(self, names: Sequence[str]) -> Judge:
+        """Return a judge for another recording: it knows these names and nothing that this one saw."""
+        return Judge(self._finder.knowing(names) if names else self._finder, text=self._text)
+
     def know(self, names: Sequence[str]) -> None:
         """Take up names that were heard or announced; what was judged before is judged anew."""
         if names:
