@@ -62,10 +62,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A text to post to one participant, or to everybody when `to` is None."""
+    """A text to post to one participant, or to everybody when `to` is None.
+
+    Attributes:
+        asks: participants who are asked by it.
+    """
 
     text: str
     to: str | None = None
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,8 @@ class _Record:
 @dataclass(slots=True)
 class _Person:
     present: bool = False
-    told: bool = False
+    told: bool = False  # a notice was handed over for them
+    asked: bool = False  # and it was delivered
     mark: Answer | None = None
     answer: Answer | None = None
     via: Via | None = None
@@ -215,6 +221,16 @@ class ConsentBook:
         elif self._unasked_since is None:
             self._unasked_since = time
         return Outcome(self._settle_all(time), self._flush(time))
+
+    def delivered(self, notice: Notice, *, arrived: bool) -> None:
+        """A notice was posted or could not be; whom one alone cannot reach is asked together with everybody."""
+        for key in notice.asks:
+            person = self._people.get(key)
+            if person is None:
+                continue
+            person.asked = person.asked or arrived
+            if not arrived and notice.to is not None and not person.asked:
+                person.told, self._owed = False, True
 
     def voided(self, participant: str, time: float) -> Outcome:
         """Somebody cannot consent, as a minor: nothing of them is kept, and nothing they say is a yes from now on."""
@@ -337,7 +353,7 @@ class ConsentBook:
             return (person.via or Via.POLICY) if unasked else None
         if person.answer is Answer.YES:
             return person.via
-        return Via.POLICY if silence_means_yes and person.told else None
+        return Via.POLICY if silence_means_yes and person.asked else None
 
     def _settle(self, participant: str, person: _Person, time: float) -> tuple[Decision, ...]:
         via = self._wanted(person)
@@ -367,14 +383,15 @@ class ConsentBook:
             self._owed = True
             return ()
         self._told([person], time)
-        return (Notice(self._texts.asking, participant),)
+        return (Notice(self._texts.asking, participant, (participant,)),)
 
     def _flush(self, time: float) -> tuple[Notice, ...]:
         if not (self._owed and self._able and self._welcomes.take(time)):
             return ()
         self._owed = False
-        self._told((person for person in self._people.values() if person.present), time)
-        return (Notice(self._texts.asking),)
+        untold = {key: one for key, one in self._people.items() if one.present and not one.told}
+        self._told(untold.values(), time)
+        return (Notice(self._texts.asking, asks=tuple(untold)),)
 
     def _told(self, people: Iterable[_Person], time: float) -> None:
         for person in people:

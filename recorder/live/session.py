@@ -8,10 +8,11 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Final, Protocol
 
-from recorder.call.consent import Action, ConsentBook, Decision, Outcome
+from recorder.call.consent import Action, ConsentBook, Decision, Notice, Outcome
 from recorder.call.contract import (
     Answer,
     CallObserver,
@@ -368,7 +369,7 @@ class CallSession(CallObserver):
             else:
                 self._erase(guest, decision.participant, "withdrawn")
         for notice in outcome.notices:
-            self._do(lambda notice=notice: self._say(notice.text, notice.to))  # type: ignore[misc]
+            self._do(partial(self._say, notice))
 
     def _receive(self, guest: _Guest, decision: Decision) -> None:
         if guest.minor or guest.receiving:
@@ -468,8 +469,13 @@ class CallSession(CallObserver):
         if failure is not None:
             raise failure
 
-    async def _say(self, text: str, to: str | None) -> None:
-        if not await self._source.say(text, to=to):
+    async def _say(self, notice: Notice) -> None:
+        arrived = False
+        try:
+            arrived = await self._source.say(notice.text, to=notice.to)
+        finally:
+            self._book.delivered(notice, arrived=arrived)
+        if not arrived:
             self._tally["notices not delivered"] += 1
 
     def _from_anywhere(self, deed: Callable[[], None]) -> None:

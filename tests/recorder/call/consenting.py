@@ -20,6 +20,8 @@ class Room:
 
     section: ConsentSection = field(default_factory=ConsentSection)
     able: bool = True
+    reachable: bool = True
+    chat_works: bool = True
     now: float = 0.0
 
     def __post_init__(self) -> None:
@@ -42,6 +44,9 @@ class Room:
                 self.stored.discard(step.participant)
                 self.erased.append(step.participant)
         self.posted += [(notice.to, notice.text) for notice in outcome.notices]
+        for notice in outcome.notices:
+            arrived = self.chat_works and (self.reachable or notice.to is None)
+            self.book.delivered(notice, arrived=arrived)
         return outcome
 
     def later(self, seconds: float = 60.0) -> float:

@@ -242,6 +242,29 @@ def test_silence_means_yes_once_told() -> None:
     assert room.stored == set()
 
 
+def test_silence_of_who_could_not_be_told() -> None:
+    """Under default = allow nobody is received by silence to whom no notice could be delivered, however long."""
+    room = Room(SILENCE_IS_YES, chat_works=False)
+    room.join("a")
+    for _ in range(5):
+        room.later()
+    assert room.received == set()
+    assert len(room.posted) == 2
+    room.press("a", Answer.YES)
+    assert room.received == {"a"}
+
+
+def test_who_cannot_be_written_to_alone_is_asked_with_everybody() -> None:
+    """A newcomer whom no private message reaches is asked by one to all; silence counts from then on alone."""
+    room = Room(SILENCE_IS_YES, reachable=False)
+    room.join("a")
+    assert room.received == set()
+    room.later(1.0)
+    assert room.posted == [("a", TEXTS.asking), (None, TEXTS.asking)]
+    room.later(1.0)
+    assert room.received == {"a"}
+
+
 def test_silence_with_a_mark_for_no() -> None:
     """Under default = allow a name that says no is a no from the first moment, and stays one without the mark."""
     room = Room(ConsentSection(default="allow", no_tag="[no-rec]"))

@@ -42,6 +42,7 @@ class FakeSource:
         self.received: list[tuple[str, bool]] = []
         self.said: list[tuple[str, str | None]] = []
         self.closed = False
+        self.chat_works = True
 
     async def run(self, observer: CallObserver) -> Ended:
         return await self.script(self, observer)
@@ -51,7 +52,7 @@ class FakeSource:
 
     async def say(self, text: str, *, to: str | None = None) -> bool:
         self.said.append((text, to))
-        return True
+        return self.chat_works
 
     async def close(self) -> None:
         self.closed = True
@@ -377,6 +378,27 @@ def test_a_call_that_cannot_be_joined_raises_its_error(tmp_path: Path) -> None:
 
     with pytest.raises(StorageFailed):
         stage(tmp_path, script).play()
+
+
+def test_silence_counts_only_of_who_was_told(tmp_path: Path) -> None:
+    """Where silence means yes, it does for who was told, and not for who could not be reached."""
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        source.chat_works = False
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa", 0.1)
+        await asyncio.sleep(2.2)
+        assert ("a", True) not in source.received
+        source.chat_works = True
+        to.joined("b", "Kim", 2.3)
+        await asyncio.sleep(1.2)
+        assert ("b", True) in source.received
+        return Ended.OVER
+
+    played = stage(tmp_path, script, consent=ConsentSection(default="allow"))
+    played.play()
+    assert ("a", True) not in played.source.received
+    assert len(played.journal.people()) == 1
 
 
 def test_an_erasure_overtakes_what_waits(tmp_path: Path) -> None:
