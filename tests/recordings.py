@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,11 +21,14 @@ __all__ = [
     "FOLDERS",
     "PLANTED",
     "SCRIPT",
+    "TAG",
+    "TAG_AREA",
     "Sounds",
     "bigbluebutton",
     "jibri",
     "plain",
     "sounds",
+    "write_media",
     "zoom",
     "zoom_cloud",
 ]
@@ -58,6 +62,9 @@ _CAPTIONS: Final = (
     (2, 5, "Daniel Carter", "Hi Laura, this is Daniel Carter."),
     (5, 8, "Daniel Carter", "I press the export button, and then nothing happens."),
 )
+TAG: Final = "Adaeze Okonkwo"
+"""What stands in every picture, white on grey, in `TAG_AREA` (rows, columns)."""
+TAG_AREA: Final = np.s_[28:54, 80:250]
 _SIZE: Final = (320, 180)
 _FPS: Final = 10
 
@@ -110,7 +117,10 @@ def write_media(
             length = seconds if sound is None else len(sound) / RATE
             for number in range(round(length * _FPS)):
                 image = np.full((_SIZE[1], _SIZE[0], 3), 60, np.uint8)
-                image[60:120, 4 * number % 250 : 4 * number % 250 + 60] = (40, 140, 90)
+                image[80:140, 4 * number % 250 : 4 * number % 250 + 60] = (40, 140, 90)
+                cv2.putText(
+                    image, TAG, (84, 46), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA
+                )
                 frame = av.VideoFrame.from_ndarray(image, format="bgr24")
                 frame.pts, frame.time_base = number, Fraction(1, _FPS)
                 out.mux(video.encode(frame))

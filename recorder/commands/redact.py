@@ -159,6 +159,7 @@ def redact_all(
     recordings = _expanded(inputs)
     from recorder.session import Engine  # takes seconds to import; a mistyped path is told at once
 
+    last = {path: number for number, recording in enumerate(recordings, start=1) for path in recording.files}
     cancellation = Cancellation()
     outcomes: list[Outcome] = []
     with stopping(cancellation) as stop:
@@ -176,7 +177,9 @@ def redact_all(
                         number=number,
                         of=len(recordings),
                         force=force,
-                        delete_source=delete_source,
+                        deleted=[path for path in recording.files if last[path] == number]
+                        if delete_source
+                        else None,
                         mode=mode,
                         name=name,
                     )
@@ -198,7 +201,7 @@ def _one(
     number: int,
     of: int,
     force: bool,
-    delete_source: bool,
+    deleted: Sequence[Path] | None,
     mode: ProgressMode,
     name: str | None,
 ) -> Outcome:
@@ -206,7 +209,7 @@ def _one(
 
     try:
         cancellation.check()
-        if delete_source:
+        if deleted is not None:
             _refuse_half_deleting(recording)
         opened = recording.open()
         refuse_unknown(opened.source)
@@ -222,8 +225,7 @@ def _one(
                 cancellation=cancellation,
                 beside=opened.beside,
             )
-        if delete_source:
-            _delete(recording)
+        _delete(deleted or ())
     except OffrecordError as error:
         if cancellation.cancelled:
             return Outcome(number, ExitCode.INTERRUPTED, None, "The run was stopped. Nothing was published.")
@@ -245,9 +247,9 @@ def _refuse_half_deleting(recording: Recording) -> None:
         )
 
 
-def _delete(recording: Recording) -> None:
+def _delete(paths: Sequence[Path]) -> None:
     try:
-        for path in recording.files:
+        for path in paths:
             path.unlink()
     except OSError:
         raise StorageFailed(

@@ -28,7 +28,9 @@ def recording_at(path: Path) -> Recording:
         beside = sorted(one for one in path.parent.iterdir() if one.name.startswith(f"{path.stem}."))
     except OSError:
         beside = []
-    return plain_recording(path, beside)
+    return plain_recording(
+        path, beside, others=[one for one in beside if is_recording_name(PurePath(one.name))]
+    )
 
 
 def recordings_in(folder: Path) -> list[Recording]:

@@ -17,7 +17,7 @@ from redaction.audio.listen import Listener
 from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import Gap
 from tests.e2e.conftest import needs_models, run_offrecord
-from tests.recordings import FOLDERS, PLANTED, zoom_cloud
+from tests.recordings import FOLDERS, PLANTED, TAG_AREA, write_media, zoom_cloud
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -31,6 +31,7 @@ class Done:
     bundles: Mapping[str, Path]
     sources: Mapping[str, Path]
     said: str
+    tagged: Path
 
     def read(self, layout: str, name: str) -> Any:
         """Return a JSON file of a bundle."""
@@ -43,12 +44,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     needs_models()
     folder = tmp_path_factory.mktemp("calls")
     sources = {make.__name__: make(folder) for make in FOLDERS}
+    tagged = Path(shutil.copy(next(sources["jibri"].glob("*.mp4")), folder / "tagged.mp4"))
     out = tmp_path_factory.mktemp("out")
     ran = run_offrecord(["redact", *map(str, sources.values()), "-o", str(out), "--delete-source", "--json"])
     assert ran.returncode == 0, ran.stderr
     rows = json.loads(ran.stdout)
     bundles = {name: Path(row["bundle"]) for name, row in zip(sources, rows, strict=True)}
-    return Done(bundles, sources, re.sub(r'"bundle": "[^"]*"', "", ran.stdout) + ran.stderr)
+    return Done(bundles, sources, re.sub(r'"bundle": "[^"]*"', "", ran.stdout) + ran.stderr, tagged)
 
 
 @pytest.mark.parametrize("layout", NAMES)
@@ -77,6 +79,21 @@ def test_planted_words_are_not_heard(done: Done, layout: str) -> None:
     text = " ".join(one.text for one in (*heard, *listener.flush())).lower()
     assert "export" in text
     assert not [word for word in PLANTED if word in text]
+
+
+def _brightest(path: Path) -> list[int]:
+    """Return the brightest pixel of each frame where the name tag stood."""
+    frames = [item for item in FileSource(path).video("V1") if not isinstance(item, Gap)]
+    return [int(frame.y[TAG_AREA].max()) for frame in frames]
+
+
+@pytest.mark.parametrize("layout", NAMES)
+def test_the_name_tag_is_in_no_frame(done: Done, layout: str) -> None:
+    """Where a white name stood in every frame of every view nothing white is left."""
+    pictures = [done.bundles[layout] / "recording.mp4", *(done.bundles[layout] / "tracks").glob("*.mp4")]
+    for picture in pictures:
+        assert max(_brightest(picture)) < 150
+    assert min(_brightest(done.tagged)) > 190
 
 
 @pytest.mark.parametrize("layout", NAMES)
@@ -137,8 +154,6 @@ def test_captions_are_the_transcript_where_there_is_no_sound(tmp_path: Path) -> 
     place.mkdir()
     for name in (f"{stem}.transcript.vtt", f"{stem}newChat.txt"):
         shutil.copy(made / name, place / name)
-    from tests.recordings import write_media
-
     write_media(place / f"{stem}_1280x720.mp4", seconds=3)
     ran = run_offrecord(["redact", str(place), "-o", str(tmp_path / "out")])
     assert ran.returncode == 0, ran.stderr

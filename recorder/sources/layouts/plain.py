@@ -30,19 +30,31 @@ def plain_recordings(media: Sequence[Path], files: Sequence[Path]) -> list[Recor
         files: all files of the folder. What has a media file's stem goes with it; a media file that is alone takes
             whatever is called a chat, captions, a roster or the like.
     """
+    beside = [path for path in files if path.suffix.lower() in _SIDECARS]
     if len(media) != 1:
-        return [plain_recording(path, files) for path in media]
-    beside = [path for path in files if path.suffix.lower() in _SIDECARS and _TELLING.search(path.name)]
-    return [plain_recording(media[0], files, more=beside)]
+        return [plain_recording(path, beside, others=media) for path in media]
+    return [plain_recording(media[0], beside, more=[path for path in beside if _TELLING.search(path.name)])]
 
 
-def plain_recording(path: Path, files: Iterable[Path], *, more: Sequence[Path] = ()) -> Recording:
-    """Return the recording of one media file with the sidecars of its stem, such as `call.vtt` and `call.en.vtt`."""
+def plain_recording(
+    path: Path, beside: Iterable[Path], *, others: Sequence[Path] = (), more: Sequence[Path] = ()
+) -> Recording:
+    """Return the recording of one media file with the sidecars of its stem, such as `call.vtt` and `call.en.vtt`.
+
+    Args:
+        path: the media file.
+        beside: files of its folder.
+        others: media files of its folder; what has a longer stem of theirs is theirs.
+        more: files that go with it whatever their stem.
+    """
     own = [
         one
-        for one in files
-        if one != path and one.suffix.lower() in _SIDECARS and one.name.startswith(f"{path.stem}.")
+        for one in beside
+        if one.suffix.lower() in _SIDECARS and one.name.startswith(f"{path.stem}.") and one != path
     ]
+    if own:
+        longer = [f"{other.stem}." for other in others if len(other.stem) > len(path.stem)]
+        own = [one for one in own if not one.name.startswith(tuple(longer))]
     roles: dict[str, list[Path]] = {"chats": [], "captions": [], "people": [], "notes": []}
     problem = ""
     for one in dict.fromkeys((*own, *more)):

@@ -142,6 +142,16 @@ def test_a_recording_that_is_alone_takes_what_is_called_a_sidecar(tmp_path: Path
     assert recording_at(tmp_path / "call.mp4").files == (tmp_path / "call.mp4",)
 
 
+def test_a_sidecar_goes_with_the_longest_stem(tmp_path: Path) -> None:
+    """What bears the stem of `call.second.mp4` is not taken for `call.mp4`'s."""
+    _made(tmp_path, "call.mp4", "call.second.mp4", "call.second.vtt", "call.vtt")
+    for first, second in (
+        recordings_in(tmp_path),
+        [recording_at(tmp_path / f"call{n}.mp4") for n in ("", ".second")],
+    ):
+        assert (_names(first.captions), _names(second.captions)) == (["call.vtt"], ["call.second.vtt"])
+
+
 @pytest.mark.parametrize("inside", ["chat.txt", "Audio Record/audioAda1234567.m4a", "audio_only.m4a"])
 def test_links_out_of_a_recording_s_folder_are_refused(tmp_path: Path, inside: str) -> None:
     """Whatever is linked into the folder of a recording, nothing outside of it is read."""
