@@ -95,6 +95,7 @@ class JanusSource:
         self._name = name
         self._pin = pin
         self._token = token
+        self._given_clock = clock
         self.clock = clock or CallClock()
         self._text_room = self._address.room if text_room is None else text_room
         self._tile = tile
@@ -117,6 +118,7 @@ class JanusSource:
     async def run(self, observer: CallObserver) -> Ended:
         """Stay in the room; come back after an outage."""
         check_hooks()
+        self.clock = self._given_clock or CallClock()  # models were loaded since this object was made
         lost_at, tries = self.clock.now(), 0
         while not self._closing.is_set():
             entered, outcome = await self._visit(observer)

@@ -81,6 +81,7 @@ class WhepSource:
         self._url = url.removeprefix("whep+")
         self._bearer = bearer
         self._name = name
+        self._given_clock = clock
         self.clock = clock or CallClock()
         self._patience_s = patience_s
         self._host_addresses = host_addresses
@@ -92,6 +93,7 @@ class WhepSource:
     async def run(self, observer: CallObserver) -> Ended:
         """Receive until the stream is over."""
         check_hooks()
+        self.clock = self._given_clock or CallClock()  # models were loaded since this object was made
         lost_at, tries, been_there = self.clock.now(), 0, False
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:

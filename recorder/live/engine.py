@@ -383,21 +383,26 @@ class LiveEngine:
     def _watching(self) -> None:
         """See to it that threads that hang are replaced, minors told, and ended tracks let go."""
         while not self._over.wait(_WATCH_EVERY_S):
-            now = time.monotonic()
-            for worker in list(self._workers):
-                since = worker.busy_since
-                if since is not None and now - since > _HANGS_AFTER_S and not worker.retired:
-                    self._replace(worker)
-            sound = self._sound
-            if sound is not None and not sound.dead:
-                since = sound.busy_since
-                if since is not None and now - since > _SOUND_HANGS_AFTER_S:
-                    sound.dead = True
-                    self._on_error(
-                        InternalError("The sound's thread hangs; nothing more of any voice is stored.")
-                    )
-            self._tell_minors()
-            self._sweep()
+            try:
+                self._tell_minors()
+                self._sweep()
+                self._look_for_hangs(time.monotonic())
+            except Exception as error:  # noqa: BLE001 - whatever it is, minors are to be told of next time too
+                self._on_error(error)
+
+    def _look_for_hangs(self, now: float) -> None:
+        for worker in list(self._workers):
+            since = worker.busy_since
+            if since is not None and now - since > _HANGS_AFTER_S and not worker.retired:
+                self._replace(worker)
+        sound = self._sound
+        since = None if sound is None or sound.dead else sound.busy_since
+        if sound is not None and since is not None and now - since > _SOUND_HANGS_AFTER_S:
+            sound.dead = True
+            self._on_error(InternalError("The sound's thread hangs; nothing more of any voice is stored."))
+            for token, person in list(self._people.items()):
+                if person.sounds:
+                    self._tell_hang(token, LiveKind.MICROPHONE)
 
     def _replace(self, worker: PictureWorker) -> None:
         """Have the tracks of a thread that hangs covered whole by another one from now on."""

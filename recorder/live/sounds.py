@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -143,6 +144,9 @@ class SoundWorker:
                 worked = self._listen() | self._release() | self._look_over()
             except Exception as error:  # noqa: BLE001 - nothing more of any voice is stored; the thread ends in order
                 for mic in list(self._mics):
+                    with suppress(OffrecordError):
+                        done = (mic.done or 0) / SPEAKING_HZ
+                        self._gap(mic, Span(done, max(done, mic.heard)), "a stage failed")
                     mic.forget()
                 self._on_error(error)
                 worked = False

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.call import janus as module
+from recorder.call.clock import CallClock
 from recorder.call.contract import Ended, LiveKind
 from recorder.call.janus import JanusSource
 from recorder.call.janus_link import JanusLink
@@ -264,6 +265,17 @@ def test_a_no_counts_in_a_flood_of_somebody_else() -> None:
 
 
 # The bot in a room.
+
+
+def test_call_time_begins_when_the_bot_joins() -> None:
+    """A source that was made long before it runs, as models are loaded, begins its clock anew; a given one stays."""
+    given = CallClock()
+    for clock in (None, given):
+        source = JanusSource("janus+ws://127.0.0.1:1/1", clock=clock)
+        made = source.clock
+        with pytest.raises(UnreadableInput):
+            asyncio.run(source.run(Told()))
+        assert (source.clock is made) is (clock is given)
 
 
 @pytest.mark.parametrize("code", [426, 433, 999])

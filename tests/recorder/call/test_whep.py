@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from recorder.call.clock import CallClock
 from recorder.call.contract import Ended
 from recorder.call.whep import PARTICIPANT, WhepSource
 from redaction.errors import UnreadableInput, UsageError
@@ -192,3 +193,14 @@ def test_other_addresses_are_usage_errors(url: str) -> None:
     """Only whep+http and whep+https addresses without credentials are taken."""
     with pytest.raises(UsageError):
         WhepSource(url)
+
+
+def test_call_time_begins_when_the_bot_joins() -> None:
+    """A source that was made long before it runs, as models are loaded, begins its clock anew; a given one stays."""
+    given = CallClock()
+    for clock in (None, given):
+        source = WhepSource("whep+http://127.0.0.1:1/stream", clock=clock, host_addresses=LOOPBACK)
+        made = source.clock
+        with pytest.raises(UnreadableInput):
+            asyncio.run(source.run(Told()))
+        assert (source.clock is made) is (clock is given)

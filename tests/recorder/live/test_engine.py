@@ -23,7 +23,7 @@ from recorder.live.people import MINOR_AFTER_S, Adulthood
 from recorder.progress import Silent
 from recorder.session import Engine
 from recorder.sources.upright import Geometry, Upright
-from redaction.errors import InternalError, ModelUnavailable
+from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy
 from redaction.video.detect import Detection
@@ -300,6 +300,21 @@ def test_a_minor_concluded_at_the_very_end_is_told(tmp_path: Path, monkeypatch: 
     assert call.minors == []
     call.finish()
     assert call.minors == [ADA]
+
+
+def test_minors_are_told_though_watching_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong while hanging threads are looked for is told, and does not end the watch over minors."""
+    call = Call(tmp_path, ADA)
+    call.live.open(ADA, LiveKind.CAMERA, time=0.0)
+
+    def full(_now: float) -> None:
+        raise StorageFailed("The disk is full.")
+
+    monkeypatch.setattr(call.live, "_look_for_hangs", full)
+    wait_until(lambda: bool(call.errors))
+    call.live._people[ADA].age._state = Adulthood.MINOR
+    wait_until(lambda: call.minors == [ADA])
+    call.finish()
 
 
 def test_markers_are_never_on_the_disk(tmp_path: Path) -> None:
