@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.process import harden, place_of
+from recorder.process import harden, hush, place_of
 
 harden()  # before anything heavy is imported
 
@@ -59,6 +59,7 @@ for command in (join, serve, recover, erase, redact, batch, expire, show, verify
 
 def main() -> None:
     """Run the command and leave with its documented exit status; no traceback ever shows content."""
+    hush()
     try:
         status = cli.main(standalone_mode=False)
         code = int(status) if isinstance(status, int) else int(ExitCode.OK)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import sys
+import threading
 from typing import Final
 
-__all__ = ["harden", "place_of"]
+__all__ = ["harden", "hush", "place_of"]
 
 _PR_SET_DUMPABLE: Final = 4
 _M_ARENA_MAX: Final = -8
@@ -41,6 +43,29 @@ def harden() -> None:
     os.environ.update(_ENVIRONMENT)
     # mediapipe imports it for microphones; looking for its library writes a temporary file.
     sys.modules["sounddevice"] = None  # type: ignore[assignment]
+
+
+class _Wordless(logging.Filter):
+    """Cuts what libraries log down to who logs and the kind of error: values and tracebacks may carry words."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        record.msg = f"offrecord: {record.name} reports {kind.__name__ if kind else 'a problem'}."
+        record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
+        return True
+
+
+def hush() -> None:
+    """Have nothing said on stderr by libraries, threads and finalisers that could carry content of a call."""
+    if logging.lastResort is not None:
+        logging.lastResort.addFilter(_Wordless())
+
+    def thread_ended(given: threading.ExceptHookArgs) -> None:
+        if given.exc_value is not None:
+            sys.stderr.write(f"offrecord: a thread ended ({place_of(given.exc_value)}).\n")
+
+    threading.excepthook = thread_ended
+    sys.unraisablehook = lambda _given: None
 
 
 def place_of(error: BaseException) -> str:
