@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -240,14 +240,15 @@ def test_a_cover_that_is_not_in_the_stored_pixels_is_not_mended(tmp_path: Path) 
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> Iterator[Engine]:
     """The real models of the picture."""
     made = Engine(Policy())
     try:
         _ = made.video
     except ModelUnavailable:
         pytest.skip("the models are not in the cache: offrecord models fetch")
-    return made
+    yield made
+    made.close()
 
 
 def published(folder: Path, engine: Engine, look: SecondLook) -> Path:

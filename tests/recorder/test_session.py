@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,14 +37,15 @@ class FakeRaisingDetector:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> Iterator[Engine]:
     """The real models."""
     made = Engine(Policy())
     try:
         _ = made.video, made.look, made.sound
     except ModelUnavailable:
         pytest.skip("the models are not in the cache: offrecord models fetch")
-    return made
+    yield made
+    made.close()
 
 
 def redacted(path: Path, out: Path, engine: Engine) -> Published:
