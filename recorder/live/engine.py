@@ -152,9 +152,13 @@ class LiveEngine:
         self._watch.start()
 
     def know_names(self, names: Iterable[str]) -> None:
-        """Mask these names wherever they are said, also where they were said before."""
+        """Mask these names wherever they are said, also where they were said before, and cover them on screens."""
+        new = list(names)
         if self._sound is not None:
-            self._sound.book.know_names(list(names))
+            self._sound.book.know_names(new)
+        for stages in list(self._stages.values()):
+            if stages is not None and stages.screen is not None:
+                stages.screen.know_names(new)
 
     def open(self, token: str, kind: LiveKind, *, time: float) -> int:
         """Begin a track of a participant who is recorded; return its lane."""

@@ -232,6 +232,7 @@ class _Finishing:
             who=label(number),
             policy=self.policy,
             look=self.engine.look,
+            screen=self.engine.video.screen,
             progress=self.progress,
             cancellation=self.cancellation,
         )

@@ -23,6 +23,7 @@ from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
 from redaction.video.redact import VideoSummary
+from redaction.video.screen.looking import ScreenReader
 from redaction.video.secondlook import SecondLook
 
 __all__ = ["LAST_SHOWN_S", "Looked", "Seen", "look_again"]
@@ -75,6 +76,7 @@ def look_again(
     who: str,
     policy: Policy,
     look: SecondLook,
+    screen: ScreenReader | None,
     progress: Progress,
     cancellation: Cancellation,
 ) -> Seen:
@@ -92,7 +94,14 @@ def look_again(
         copy = work / f"{who}-{piece.media.name}"
         try:
             looked, found = _look(
-                piece, copy, who=who, policy=policy, look=look, progress=progress, cancellation=cancellation
+                piece,
+                copy,
+                who=who,
+                policy=policy,
+                look=look,
+                screen=screen,
+                progress=progress,
+                cancellation=cancellation,
             )
         except (RedactionIncomplete, UnreadableInput):
             events.append(_left_out(piece, "unproven"))
@@ -112,6 +121,7 @@ def _look(
     who: str,
     policy: Policy,
     look: SecondLook,
+    screen: ScreenReader | None,
     progress: Progress,
     cancellation: Cancellation,
 ) -> tuple[Looked | None, list[Event]]:
@@ -157,7 +167,9 @@ def _look(
         area_covered=0.0,
         spans_minors_only=(),
     )
-    verdict = verified_picture(result, policy=policy, look=look, progress=progress, cancellation=cancellation)
+    verdict = verified_picture(
+        result, policy=policy, look=look, progress=progress, cancellation=cancellation, screen=screen
+    )
     start = piece.start + first
     shift = [
         replace(
