@@ -48,7 +48,7 @@ __all__ = [
 LONGEST_S: Final = 48 * 3600.0
 """A call that lasts longer is none: the bot leaves before."""
 _MOST_PEOPLE: Final = 1000
-_MOST_FILES: Final = 20_000
+_MOST_FILES: Final = 200_000
 _MOST_LINES: Final = 1_000_000
 _LONGEST_LINE: Final = 64 << 20
 _LARGEST_RECORD: Final = 1 << 20
