@@ -60,8 +60,8 @@ NOTES: Final = {
     "minors.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible": "Treat "
     "everybody as an adult: faces are covered, nobody is removed. The name says what it risks; the manifest says that "
     "it was set.",
-    "screen.text": "Text in the picture: name tags, chats, documents, mail. `personal` covers the lines that hold names, "
-    "numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves or changed is "
+    "screen.text": "Text in the picture: name tags, chats, documents, mail. `personal` covers the lines that hold "
+    "names, numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves or changed is "
     "covered until it was looked at. `all` covers every line, `none` looks for none.",
     "screen.codes": "Cover QR and bar codes, whether or not they can be decoded.",
     "voice.method": "`resynthesize` stores no sample of the original: the redacted words are spoken by a synthetic "
