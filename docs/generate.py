@@ -61,8 +61,8 @@ NOTES: Final = {
     "everybody as an adult: faces are covered, nobody is removed. The name says what it risks; the manifest says that "
     "it was set.",
     "screen.text": "Text in the picture: name tags, chats, documents, mail. `personal` covers the lines that hold "
-    "names, numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves or changed is "
-    "covered until it was looked at. `all` covers every line, `none` looks for none.",
+    "names, numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves "
+    "or changed is covered until it was looked at. `all` covers every line, `none` looks for none.",
     "screen.codes": "Cover QR and bar codes, whether or not they can be decoded.",
     "voice.method": "`resynthesize` stores no sample of the original: the redacted words are spoken by a synthetic "
     "voice. `disguise` changes the original voice, keeps its melody, and is **not anonymous**: attackers who know the "
