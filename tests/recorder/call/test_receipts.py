@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recorder.call.consent import ConsentBook, ConsentState
+from recorder.call.consent import ConsentBook, ConsentState, Outcome
 from recorder.call.contract import Answer, Via
 from recorder.call.notice import NoticeTexts
 from recorder.call.receipts import Receipt, Receipts, receipts
@@ -18,13 +18,18 @@ def _played(policy: Policy) -> ConsentBook:
     book = ConsentBook(policy.consent, NoticeTexts.of(policy))
     book.can_ask(True, 0.0)
     for number, who in enumerate(("id-yes", "id-no", "id-erased", "id-silent")):
-        book.joined(who, f"{NAME} {number}", 10.0 + number)
-    book.tick(60.0)
+        _posted(book, book.joined(who, f"{NAME} {number}", 10.0 + number))
+    _posted(book, book.tick(60.0))
     book.answered("id-yes", Answer.YES, 65.25)
     book.chat("id-no", "/record no", 66.5)
     book.answered("id-erased", Answer.YES, 67.0)
     book.answered("id-erased", Answer.ERASE, 187.0)
     return book
+
+
+def _posted(book: ConsentBook, outcome: Outcome) -> None:
+    for notice in outcome.notices:
+        book.delivered(notice, arrived=True)
 
 
 def _by_state(found: tuple[Receipt, ...]) -> dict[ConsentState, Receipt]:
