@@ -532,10 +532,10 @@ def test_a_claim_of_a_dead_process_here_ends_at_once(s3: FaultyS3, tmp_path: Pat
 def test_a_claim_that_is_renewed_holds(s3: FaultyS3) -> None:
     """A publisher that lives keeps its claim past the lease, and one that lost it may not publish."""
     remote, path = _remote(f"s3://{BUCKET}/out"), f"{BUCKET}/out/c"
-    with Claim(remote, path, lease_s=0.4) as holder:
+    with Claim(remote, path, lease_s=4.0) as holder:
         with (
             pytest.raises(StorageFailed, match="Another job is publishing"),
-            Claim(remote, path, lease_s=0.4),
+            Claim(remote, path, lease_s=4.0),
         ):
             pass
         holder.check()
