@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import threading
 import time
@@ -14,19 +15,22 @@ from typing import Final, Self
 from recorder.batch.remote import AlreadyThere, Remote
 from redaction.errors import OffrecordError, StorageFailed, UnreadableInput
 
-__all__ = ["Claim"]
+__all__ = ["Claim", "claimed_name"]
 
 LEASE_S: Final = 60.0
 _MOST_BYTES: Final = 1024
+_TOKEN_BYTES: Final = 16
+_TOKEN: Final = re.compile(rb"[0-9a-f]{32}")
 
 
 class Claim:
-    """An object that says who publishes a bundle, renewed while it lasts.
+    """An object that says who publishes a bundle, and a second one that says that its publisher lives.
 
-    It is created exclusively (`If-None-Match`), so one of two publishers gets it. A claim that was not renewed for a
-    lease, by this process's own clock, belongs to a process that died and is taken over; at once if that was on this
-    machine, where it can be looked up. Where a store cannot create exclusively, two publishers may both believe to
-    have it; the later one's check of what it stored then finds out.
+    The claim is created exclusively (`If-None-Match`), so one of two publishers gets it, and is never written again.
+    The sign of life bears the holder's own token in its name, so that no renewal, however late, can touch what another
+    one took over meanwhile. A claim whose sign of life stayed the same for a lease, by this process's own clock,
+    belongs to a process that died and is taken over; at once if that was on this machine, where it can be looked up.
+    Where a store cannot create exclusively, two publishers may both believe to have it, until they `check`.
 
     Args:
         remote: the store.
@@ -43,21 +47,22 @@ class Claim:
         self._path = path
         self._lease_s = lease_s
         self._wait = wait
-        self._token = secrets.token_hex(16).encode()
-        self._whose = b"%s %d %s" % (_machine(), os.getpid(), _began(os.getpid()))
+        self._token = secrets.token_hex(_TOKEN_BYTES).encode()
+        self._says = b"%s %s %d %s" % (self._token, _machine(), os.getpid(), _began(os.getpid()))
         self._over = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name="claim", daemon=True)
 
     def __enter__(self) -> Self:
         deadline = time.monotonic() + 2 * self._lease_s
-        other, since = b"", time.monotonic()
+        other, since = (b"", b""), time.monotonic()
         while not self._created():
             holder, now = self._holder(), time.monotonic()
-            if holder != other:
-                other, since = holder, now
+            heard = holder, self._sign(holder)
+            if heard != other:
+                other, since = heard, now
             if _is_dead(holder) or now - since > self._lease_s:
-                self._remote.remove(self._path)
-                other, since = b"", now
+                self._remove(holder)
+                other, since = (b"", b""), now
                 continue
             if now > deadline or not self._wait:
                 raise StorageFailed(
@@ -74,9 +79,11 @@ class Claim:
         self._renewer.join()
         try:
             if self._mine():
-                self._remote.remove(self._path)
+                self._remove(self._says)
+            else:
+                self._remote.remove(_life(self._path, self._says))
         except OffrecordError:
-            return  # it lapses by itself
+            return  # it lapses by itself, and a sweep finds the rest
 
     def check(self) -> None:
         """Make sure that the bundle is still this process's to publish.
@@ -89,22 +96,31 @@ class Claim:
 
     def _created(self) -> bool:
         try:
-            self._remote.write(self._path, self._says(0), exclusive=True)
+            self._remote.write(self._path, self._says, exclusive=True)
         except AlreadyThere:
             return self._mine()  # an answer that got lost on its way
         return self._mine()
 
-    def _says(self, count: int) -> bytes:
-        return b"%s %d %s" % (self._token, count, self._whose)
-
     def _mine(self) -> bool:
-        return self._holder().startswith(self._token)
+        return self._holder() == self._says
 
     def _holder(self) -> bytes:
+        return self._read(self._path)
+
+    def _sign(self, holder: bytes) -> bytes:
+        return self._read(_life(self._path, holder)) if _token(holder) else b""
+
+    def _read(self, path: str) -> bytes:
         try:
-            return self._remote.read(self._path, most=_MOST_BYTES)
+            return self._remote.read(path, most=_MOST_BYTES)
         except UnreadableInput:
             return b""
+
+    def _remove(self, holder: bytes) -> None:
+        """Remove a claim and its sign of life, which without a claim means nothing and so goes first."""
+        if _token(holder):
+            self._remote.remove(_life(self._path, holder))
+        self._remote.remove(self._path)
 
     def _renew(self) -> None:
         count = 0
@@ -113,9 +129,24 @@ class Claim:
             try:
                 if not self._mine():
                     return
-                self._remote.write(self._path, self._says(count))
+                self._remote.write(_life(self._path, self._says), b"%d" % count)
             except OffrecordError:
                 continue  # the store is out of order; `check` tells before anything becomes visible
+
+
+def claimed_name(object_name: str) -> str:
+    """Return what is claimed by an object below the folder of claims, be it a claim or a sign of life."""
+    return object_name.partition(".")[0]
+
+
+def _token(untrusted_holder: bytes) -> str:
+    """Return the token that a claim states; empty where it is none of ours, so that it names no other object."""
+    token = untrusted_holder.partition(b" ")[0]
+    return token.decode() if _TOKEN.fullmatch(token) else ""
+
+
+def _life(path: str, holder: bytes) -> str:
+    return f"{path}.{_token(holder)}"
 
 
 def _machine() -> bytes:
@@ -141,6 +172,6 @@ def _began(pid: int) -> bytes:
 def _is_dead(holder: bytes) -> bool:
     """Tell whether a claim's process ran on this machine and is gone."""
     parts = holder.split()
-    if len(parts) != 5 or parts[2] != _machine() or parts[2] == b"-" or not parts[3].isdigit():
+    if len(parts) != 4 or parts[1] != _machine() or parts[1] == b"-" or not parts[2].isdigit():
         return False
-    return _began(int(parts[3])) != parts[4]
+    return _began(int(parts[2])) != parts[3]

@@ -32,7 +32,7 @@ from pydantic import TypeAdapter
 from recorder import __version__
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.local import LocalEngine, Size
-from recorder.process import harden
+from recorder.process import harden, hush
 from redaction.errors import ExitCode, InternalError, UsageError
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class _Holder:
 
     def __init__(self, job: str, version: str, module: str) -> None:
         harden()
+        hush()
         if version != __version__:
             raise RuntimeError("versions differ")
         spec = JobSpec.model_validate_json(job)

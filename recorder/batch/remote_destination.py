@@ -14,7 +14,7 @@ from typing import Any, Final
 from fsspec.callbacks import Callback
 from pydantic import ValidationError
 
-from recorder.batch.claim import LEASE_S, Claim
+from recorder.batch.claim import LEASE_S, Claim, claimed_name
 from recorder.batch.contract import STATE_FOLDER
 from recorder.batch.remote import AlreadyThere, Remote
 from recorder.bundle.manifest import FileEntry, Manifest
@@ -133,6 +133,7 @@ class RemoteDestination:
         self._clear(place)
         try:
             for name, entry in files.items():
+                claim.check()  # who stood still for a lease sends nothing into what is another one's
                 target = f"{place}/{name}"
                 remote.change(lambda name=name, target=target: self._put(bundle / name, target, sent))  # type: ignore[misc]
                 self._compare(bundle / name, target, entry)
@@ -145,7 +146,7 @@ class RemoteDestination:
             if remote.read(f"{place}/{MANIFEST}", most=len(manifest)) != manifest:
                 raise StorageFailed(_NOT_WHAT_WAS_SENT)
         except OffrecordError:
-            self._withdraw(place)
+            self._withdraw(place, claim)
             raise
 
     def _put(self, file: Path, target: str, sent: _Sent) -> None:
@@ -226,26 +227,32 @@ class RemoteDestination:
     def sweep(self, *, busy: Sequence[str]) -> int:
         """Remove what interrupted uploads and local work left behind, unless a job holds it.
 
-        What is claimed is let be; a claim whose process died lapses when its bundle is published again.
+        What is claimed is let be, unless by a process that ran on this machine and died; another machine's claim lapses
+        when its bundle is published again.
 
         Raises:
             StorageFailed: the store fails.
         """
         swept = self._sweep_local(busy)
-        published, others, claimed = set[str](), set[str](), set[str]()
+        published, others, claims, signs = set[str](), set[str](), set[str](), set[str]()
         for inside in self._inside():
             bundle, _, file = inside.partition("/")
             if bundle == STATE_FOLDER and file.startswith(f"{_CLAIMS}/"):
-                claimed.add(file.removeprefix(f"{_CLAIMS}/"))
+                name = file.removeprefix(f"{_CLAIMS}/")
+                (claims if name == claimed_name(name) else signs).add(name)
             elif bundle.startswith("recording-") and bundle.endswith(_SUFFIX):
                 (published if file == MANIFEST else others).add(bundle.removesuffix(_SUFFIX))
-        for name in sorted(others - published - claimed - set(busy)):
+        for name in sorted(((others - published) | claims) - set(busy)):
             try:
                 with Claim(self._remote, self._claim(name), lease_s=self._lease_s, wait=False):
-                    self._clear(self._remote.below(name + _SUFFIX))
-                    swept += 1
+                    if name in others and not self._published(name):  # since the listing it may have been
+                        self._clear(self._remote.below(name + _SUFFIX))
+                        swept += 1
             except StorageFailed:
                 continue  # somebody is at work there
+        for name in sorted(signs):
+            if claimed_name(name) not in claims:  # of a publisher that was taken over from and died later
+                self._remote.remove(self._claim(name))
         return swept
 
     def _sweep_local(self, busy: Sequence[str]) -> int:
@@ -266,8 +273,9 @@ class RemoteDestination:
         for info in list(self._remote.files(place)):
             self._remote.remove(str(info["name"]))
 
-    def _withdraw(self, place: str) -> None:
+    def _withdraw(self, place: str, claim: Claim) -> None:
         try:
+            claim.check()  # else what is there belongs to who took it over
             self._clear(place)
         except OffrecordError:
             return  # the store is out of order, and the first error tells so; the next run sweeps

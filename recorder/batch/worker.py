@@ -7,7 +7,7 @@ Nothing else may be printed: both standard streams lead to nowhere once the chan
 
 from __future__ import annotations
 
-from recorder.process import harden, place_of
+from recorder.process import harden, hush, place_of
 
 harden()  # before anything heavy is imported
 
@@ -197,6 +197,7 @@ def _confine(hello: Hello) -> None:
 
 def serve(incoming: BinaryIO) -> int:
     """Do what the lines say until they end; returns the exit status."""
+    hush()
     channel = _Channel()
     try:
         hello = Hello.model_validate_json(incoming.readline())

@@ -415,6 +415,33 @@ def test_an_interrupted_upload_is_cleaned_up(s3: FaultyS3, tmp_path: Path) -> No
     assert begun["UploadId"] not in open_uploads
 
 
+def test_dead_claims_and_signs_of_life_are_swept(s3: FaultyS3, tmp_path: Path) -> None:
+    """What dead publishers left of their claims is no bundle and is removed, but a claim that may live is let be."""
+    holder = Claim(_remote(f"s3://{BUCKET}/out"), f"{BUCKET}/out/.offrecord-batch/claims/recording-3")
+    dead = f"{'a' * 32} {claim._machine().decode()} {os.getpid()} 1".encode()
+    left = {
+        "recording-1": dead,
+        f"recording-1.{'a' * 32}": b"7",
+        f"recording-2.{'b' * 32}": b"7",
+        f"recording-4.{'c' * 32}": b"7",
+        "recording-4": f"{'c' * 32} elsewhere 1 1".encode(),
+    }
+    for name, says in left.items():
+        s3.fs.pipe_file(f"{BUCKET}/out/.offrecord-batch/claims/{name}", says)
+    destination = _destination()
+    destination.publish(made_bundle(tmp_path, "recording-1"), replace=True)
+    s3.fs.pipe_file(f"{BUCKET}/out/.offrecord-batch/claims/recording-1", dead)
+    with holder:
+        assert list(destination.names()) == ["recording-1"]
+        assert destination.sweep(busy=[]) == 0
+        assert {name for name in _objects(s3) if "claims" in name} == {
+            ".offrecord-batch/claims/recording-3",
+            ".offrecord-batch/claims/recording-4",
+            f".offrecord-batch/claims/recording-4.{'c' * 32}",
+        }
+    destination.verify("recording-1")
+
+
 def test_a_whole_bundle_is_not_swept(s3: FaultyS3, tmp_path: Path) -> None:
     """A sweep leaves published bundles and what somebody is publishing."""
     destination = _destination()
@@ -530,19 +557,23 @@ def test_a_claim_of_a_dead_process_here_ends_at_once(s3: FaultyS3, tmp_path: Pat
 
 
 def test_a_claim_that_is_renewed_holds(s3: FaultyS3) -> None:
-    """A publisher that lives keeps its claim past the lease, and one that lost it may not publish."""
+    """A publisher that lives keeps its claim past the lease; one that lost it publishes and overwrites nothing."""
     remote, path = _remote(f"s3://{BUCKET}/out"), f"{BUCKET}/out/c"
-    with Claim(remote, path, lease_s=4.0) as holder:
+    lease = 2.0
+    with Claim(remote, path, lease_s=lease) as holder:
         with (
             pytest.raises(StorageFailed, match="Another job is publishing"),
-            Claim(remote, path, lease_s=4.0),
+            Claim(remote, path, lease_s=lease),
         ):
             pass
         holder.check()
         s3.fs.pipe_file(path, b"another")
         with pytest.raises(StorageFailed, match="took this bundle over"):
             holder.check()
+        time.sleep(lease)  # several renewals
+        assert s3.fs.cat_file(path) == b"another"
     assert s3.fs.cat_file(path) == b"another"
+    assert _objects(s3) == {"c"}, "its sign of life went with it"
 
 
 def test_a_claim_lost_while_sending(s3: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

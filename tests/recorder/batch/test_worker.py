@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,6 +63,26 @@ def test_worker_is_hardened(held: Supervisor, tmp_path: Path) -> None:
     assert (process / "oom_score_adj").read_text().strip() == "800"
     assert os.sched_getaffinity(held.pid or 0) == {min(os.sched_getaffinity(0))}
     assert (process / "status").read_text().split("Umask:\t")[1][:4] == "0077"
+
+
+@pytest.mark.parametrize(
+    "enters",
+    [
+        "from recorder.batch.worker import serve; serve(io.BytesIO(b''))",
+        "from recorder.batch.ray_engine import _Holder\nwith contextlib.suppress(RuntimeError): _Holder('', 'other', '')",
+    ],
+)
+def test_every_process_of_a_worker_is_hushed(enters: str) -> None:
+    """A worker and a Ray actor take the hooks that say what a thread or a finaliser died of without its content."""
+    program = (
+        "import contextlib, io, logging, os, resource, sys, threading\n"
+        "said = os.dup(1)\n"
+        f"{enters}\n"
+        "hooks = threading.excepthook.__module__, sys.unraisablehook.__module__, len(logging.lastResort.filters)\n"
+        "os.write(said, repr((hooks, resource.getrlimit(resource.RLIMIT_CORE))).encode())\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "(('recorder.process', 'recorder.process', 1), (0, 0))"
 
 
 def _raises(error: BaseException) -> Callable[..., None]:
