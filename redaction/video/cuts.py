@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
+from redaction.video.boxes import joined
 
 __all__ = ["Thumbnail", "block_of", "changed_blocks", "is_cut", "patch_change", "regions", "thumbnail"]
 
@@ -76,7 +77,7 @@ def regions(changed: Mask, *, block: int, width: int, height: int, reach: int) -
         )
         for box in boxes
     ]
-    return _joined(boxes)
+    return joined(boxes)
 
 
 def is_cut(now: Thumbnail, before: Thumbnail) -> bool:
@@ -104,20 +105,3 @@ def patch_change(now: Thumbnail, before: Thumbnail, *, block: int, box: Box) -> 
     if now.shape != before.shape or now[part].size == 0:
         return float("inf")
     return float(cv2.absdiff(now[part], before[part]).mean())
-
-
-def _joined(boxes: list[Box]) -> list[Box]:
-    result: list[Box] = []
-    for box in boxes:
-        grown = box
-        again = True
-        while again:
-            again = False
-            for other in result:
-                if other.intersection(grown).area > 0:
-                    grown = grown.union(other)
-                    result.remove(other)
-                    again = True
-                    break
-        result.append(grown)
-    return result

@@ -17,6 +17,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from redaction.model import Box, Examined, VideoFrame
+from redaction.video.boxes import joined
 from redaction.video.cuts import (
     Thumbnail,
     block_of,
@@ -330,24 +331,12 @@ def regions_of(
             if face.intersection(box).area > 0:
                 grown_box = grown_box.union(face)
         result.append(_at_least(grown_box, 12 * block, frame))
-    return _disjoint(result)
+    return joined(result)
 
 
 def _at_least(box: Box, side: int, frame: VideoFrame) -> Box:
     dx, dy = max(0, side - box.width) // 2, max(0, side - box.height) // 2
     return Box(box.x1 - dx, box.y1 - dy, box.x2 + dx, box.y2 + dy).clipped(frame.width, frame.height)
-
-
-def _disjoint(boxes: list[Box]) -> list[Box]:
-    result: list[Box] = []
-    for box in boxes:
-        current = box
-        for other in list(result):
-            if other.intersection(current).area > 0:
-                current = current.union(other)
-                result.remove(other)
-        result.append(current)
-    return result
 
 
 def _turn(item: Tracklet) -> Turn:
@@ -377,4 +366,4 @@ def _placed(face: Detection, view: View) -> Detection:
     low, high = corners.min(axis=0), corners.max(axis=0)
     marks = None if face.landmarks is None else view.to_frame(face.landmarks)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Detection(box, face.score, marks, view.turn)
+    return Detection(box, face.score, marks, view.turn, face.firm)
