@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from redaction.model import Box, EntityType, Span, Utterance, Word
 from redaction.text.find import PersonalDataFinder
 from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
+from redaction.text.memory import Memory
 from redaction.video.screen.read import Reading
 
-__all__ = ["Judge", "Seen"]
+__all__ = ["Judge", "Seen", "parted"]
 
 _UNSURE: Final = 0.6
 """A reading below this mean probability is taken for one that nobody could judge."""
@@ -55,6 +56,7 @@ class Judge:
         self._text = text
         self._known: dict[str, bool] = {}
         self._names: dict[str, None] = {}
+        self._memories: Mapping[str, Memory] = {}
 
     @property
     def reads(self) -> bool:
@@ -71,6 +73,11 @@ class Judge:
             self._finder = self._finder.knowing(names)
             self._known.clear()
 
+    def learn(self, memories: Mapping[str, Memory]) -> None:
+        """Take up what was found elsewhere, by track; what was judged before is judged anew."""
+        self._memories = memories
+        self._known.clear()
+
     def names_seen(self) -> tuple[str, ...]:
         """Return the names that were read; they live in memory only."""
         return tuple(self._names)
@@ -81,12 +88,13 @@ class Judge:
             return [self._text == "all"] * len(lines)
         texts = [line.reading.text for line in lines]
         self._judge([text for text in dict.fromkeys(texts) if text not in self._known])
+        placed = [_is_tag(line) or _has_clock(line, lines) for line in lines]
+        for line, named in zip(lines, placed, strict=True):
+            if named and line.reading.score >= _SURE:
+                self._name_of(line.reading.text)
         return [
-            self._known.get(line.reading.text, True)
-            or _unsure(line.reading)
-            or _is_tag(line)
-            or _has_clock(line, lines)
-            for line in lines
+            named or self._known.get(line.reading.text, True) or _unsure(line.reading)
+            for line, named in zip(lines, placed, strict=True)
         ]
 
     def telling(self, readings: Sequence[Reading]) -> list[bool]:
@@ -112,27 +120,47 @@ class Judge:
         self._known |= dict.fromkeys(texts, False)
         if not utterances:
             return
-        for finding in self._finder.find(utterances):
+        found = self._finder.find(utterances)
+        if self._memories:
+            found += self._finder.find_again(utterances, self._memories)
+        for finding in found:
             text, skipped = asked[finding.utterance]
             if finding.last <= skipped:
                 continue
             self._known[text] = True
             if finding.entity_type is EntityType.PERSON and _tag_like(text):
-                named = utterances[finding.utterance].words[max(finding.first, skipped) : finding.last]
-                self._names.setdefault(" ".join(word.text for word in named))
+                words = [word.text for word in utterances[finding.utterance].words[skipped:]]
+                named = words[max(0, finding.first - skipped) : finding.last - skipped]
+                if named == words or not all(is_ordinary(fold(word)) for word in named):
+                    self._names.setdefault(" ".join(named))
+        self._forget_names()
+
+    def _name_of(self, text: str) -> None:
+        """Take a line that stands where names stand for a name, unless no word of it may be one."""
+        words = parted(text)
+        if not _everyday(words):
+            self._names.setdefault(" ".join(words))
+            self._forget_names()
+
+    def _forget_names(self) -> None:
         while len(self._names) > _MOST:
             self._names.pop(next(iter(self._names)))
+
+
+def parted(text: str) -> list[str]:
+    """Return the words of a line, also those whose spaces a reader lost."""
+    return _CAMEL.sub(" ", text).split()
 
 
 def _variants(text: str) -> list[tuple[list[str], int]]:
     """Return the readings to search, each with how many words at its beginning are not of the line."""
     plain = text.split()
-    parted = _CAMEL.sub(" ", text).split()
+    apart = parted(text)
     result = [(plain, 0)]
-    if parted != plain:
-        result.append((parted, 0))
-    if _tag_like(text) and not _everyday(parted):
-        result.append((["Name:", *parted], 1))
+    if apart != plain:
+        result.append((apart, 0))
+    if _tag_like(text) and not _everyday(apart):
+        result.append((["Name:", *apart], 1))
     return result
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from redaction.model import Box, VideoFrame
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
+from redaction.text.memory import Memory
 from redaction.video.picture import Picture, View
 from redaction.video.screen.codes import CodeFinder
 from redaction.video.screen.decide import Judge, Seen
 from redaction.video.screen.layout import at_corner, avatar
 from redaction.video.screen.read import OnnxReader, Reading, TextReader
-from redaction.video.screen.recall import Recall, look_of
+from redaction.video.screen.recall import Left, Recall, look_of
 
 __all__ = ["Line", "ScreenReader"]
 
@@ -47,7 +48,11 @@ class Line:
 
 
 class ScreenReader:
-    """Finds, reads and judges; one serves any number of tracks, one after the other."""
+    """Finds, reads and judges; one serves any number of tracks, one after the other.
+
+    Attributes:
+        left: what the lines said that were judged free to be seen; in memory only.
+    """
 
     def __init__(self, reader: TextReader | None, judge: Judge | None, codes: CodeFinder | None) -> None:
         if reader is not None and judge is None:
@@ -56,6 +61,7 @@ class ScreenReader:
         self._judge = judge
         self._codes = codes
         self._recall = Recall()
+        self.left = Left()
 
     @classmethod
     def load(cls, policy: Policy, *, threads: int = 1) -> Self | None:
@@ -77,6 +83,15 @@ class ScreenReader:
     def anew(self, names: Sequence[str]) -> Self:
         """Return a reader for another recording, with the same models: it knows these names and nothing seen so far."""
         return type(self)(self._reader, None if self._judge is None else self._judge.anew(names), self._codes)
+
+    def only(self, judge: Judge) -> Self:
+        """Return a reader with the same models that covers the lines of another judge, and no code."""
+        return type(self)(self._reader, judge, None)
+
+    def know_words(self, memories: Mapping[str, Memory]) -> None:
+        """Take up what was found in speech and in texts beside it."""
+        if self._judge is not None:
+            self._judge.learn(memories)
 
     def know_names(self, names: Sequence[str]) -> None:
         """Take up names that were heard or announced."""
@@ -118,6 +133,8 @@ class ScreenReader:
             if personal and line.box.width < 24 * line.box.height:
                 disc = avatar(frame.y, line.box)
                 covers += [] if disc is None else [disc]
+            if not personal:
+                self.left.note(line.reading.text)
             result.append(replace(line, personal=personal, covers=tuple(covers)))
         return result
 

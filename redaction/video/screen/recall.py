@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from redaction.video.picture import Picture
 from redaction.video.screen.read import Reading
 
-__all__ = ["Recall", "look_of"]
+__all__ = ["Left", "Recall", "look_of"]
 
 _HEIGHT: Final = 16
 _CELL: Final = 4
@@ -21,8 +21,36 @@ _ALIKE: Final = 34.0
 
 Source: our own; one letter changes a cell by 60."""
 _MOST: Final = 1024
+_MOST_TEXTS: Final = 20_000
+_LONGEST: Final = 200
 
 Look = NDArray[np.float32]
+
+
+class Left:
+    """What the lines said that were left to be seen, each text once, to be judged again by what is known later.
+
+    Attributes:
+        whole: nothing had to be forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+        self.whole = True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts, in the order in which they were first left."""
+        return tuple(self._texts)
+
+    def note(self, text: str) -> None:
+        """Take up the text of one line."""
+        if not text or text in self._texts:
+            return
+        if len(self._texts) >= _MOST_TEXTS or len(text) > _LONGEST:
+            self.whole = False
+            return
+        self._texts[text] = None
 
 
 class Recall:
