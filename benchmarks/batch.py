@@ -177,7 +177,8 @@ def plan(folder: Path, entries: int) -> None:
     script = (
         "import sys, json, resource, time\n"
         "from pathlib import Path\n"
-        "from recorder.batch.folders import FolderDestination, FolderSources\n"
+        "from recorder.batch.folder_sources import FolderSources\n"
+        "from recorder.batch.folders import FolderDestination\n"
         "from recorder.batch.store import Store\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "began = time.monotonic()\n"

@@ -28,6 +28,7 @@ from typing import Annotated, BinaryIO, Final, Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.bundle.manifest import Manifest
+from recorder.sources.recording import Recording
 from redaction.errors import ExitCode
 from redaction.policy import Policy
 
@@ -62,9 +63,11 @@ class Found(_Message):
     """One recording as a listing shows it.
 
     Attributes:
-        source: its URL, or the absolute path of a local file; personal, so it is in no `repr`, log, table or report.
-        size: bytes.
-        version: what changes when the content does: modification time in nanoseconds, or the ETag.
+        source: its URL, or the absolute path of a local file or of the local folder that is one recording; personal,
+            so it is in no `repr`, log, table or report.
+        size: bytes of all its files.
+        version: what changes when the content does: modification time in nanoseconds, or the ETag; of several files
+            a digest of their names, sizes and times.
     """
 
     source: str = Field(repr=False)
@@ -241,15 +244,15 @@ class Opener(Protocol):
     """
 
     @property
-    def local_path(self) -> Path | None:
-        """Where the recording lies, when it is a file on this machine; then nothing is streamed."""
+    def recording(self) -> Recording | None:
+        """Its files, with what lies beside them, where they are on this machine; then nothing is streamed."""
 
     @property
     def size(self) -> int:
         """Bytes."""
 
     def open(self) -> BinaryIO:
-        """Return a new seekable handle with bounded buffers, independent of the others.
+        """Return a new seekable handle of its media with bounded buffers, independent of the others.
 
         Raises:
             UnreadableInput: it is gone, or may not be read.
@@ -268,7 +271,7 @@ class Opener(Protocol):
 class SourceStore(Protocol):
     """Where recordings come from: `recorder.batch.storage.open_sources(text)` picks one by the URL's scheme.
 
-    Plain folders, globs and lists of local files are `recorder.batch.folders.FolderSources`.
+    Plain folders, globs and lists of local files are `recorder.batch.folder_sources.FolderSources`.
     """
 
     def list(self) -> Iterator[Found]:

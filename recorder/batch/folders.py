@@ -1,4 +1,4 @@
-"""Recordings in plain folders, and bundles published into one."""
+"""Bundles published into a plain folder."""
 
 from __future__ import annotations
 
@@ -6,130 +6,20 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from glob import iglob
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final
 
-from recorder.batch.contract import STATE_FOLDER, Found
+from recorder.batch.contract import STATE_FOLDER
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.reader import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, storage_errors
-from recorder.sources.naming import is_recording_name
-from redaction.errors import OffrecordError, StorageFailed, UnreadableInput, UsageError
+from redaction.errors import OffrecordError, StorageFailed, UsageError
 
-__all__ = ["FolderDestination", "FolderSources", "LocalFile"]
+__all__ = ["FolderDestination"]
 
 _SUFFIX: Final = ".offrecord"
 _KEY_BYTES: Final = 32
-_MAGIC: Final = frozenset("*?[")
-
-
-class LocalFile:
-    """An `Opener` of a file on this machine."""
-
-    def __init__(self, path: Path, size: int) -> None:
-        self._path = path
-        self._size = size
-
-    @property
-    def local_path(self) -> Path:
-        """Where it lies."""
-        return self._path
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self._size
-
-    def open(self) -> BinaryIO:
-        """Return a new handle.
-
-        Raises:
-            UnreadableInput: it is gone, or may not be read.
-        """
-        try:
-            return self._path.open("rb")
-        except OSError:
-            raise UnreadableInput("The input file cannot be opened.") from None
-
-    def close(self) -> None:
-        """Hold nothing, give up nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class FolderSources:
-    """A `SourceStore` of local files: one recording, a folder and all below it, a glob, or given paths.
-
-    Args:
-        text: what the operator typed: a file, a folder, or a pattern with `*`, `?` or `[`.
-        paths: in place of `text`, the recordings themselves (a list file); taken whatever their suffix.
-    """
-
-    def __init__(self, text: str = "", *, paths: Iterable[str] | None = None) -> None:
-        self._text = text
-        self._paths = paths
-
-    def list(self) -> Iterator[Found]:
-        """Yield the recordings.
-
-        Raises:
-            UnreadableInput: there is no such file or folder, or it may not be read.
-        """
-        if self._paths is not None:
-            for path in self._paths:
-                place = Path(path).absolute()
-                yield _look(place) or Found(source=str(place), size=0, version="missing")
-            return
-        place = Path(self._text).absolute()
-        if place.is_dir():
-            yield from _below(place)
-        elif place.exists():
-            yield _seen(place)
-        elif _MAGIC & set(self._text):
-            yield from _matching(self._text)
-        else:
-            raise UnreadableInput("The source does not exist; check the path given.")
-
-    def open(self, item: Found, *, scratch: Path | None) -> LocalFile:  # noqa: ARG002 - a local file is never copied
-        """Open one recording.
-
-        Raises:
-            UnreadableInput: it is gone, may not be read, or is no longer the version that was listed.
-        """
-        self.check_unchanged(item)
-        return LocalFile(Path(item.source), item.size)
-
-    def check_unchanged(self, item: Found) -> None:
-        """Look again.
-
-        Raises:
-            UnreadableInput: it is no longer the version that was listed.
-        """
-        now = _seen(Path(item.source))
-        if (now.size, now.version) != (item.size, item.version):
-            raise UnreadableInput("The recording changed since it was listed; run the batch again.")
-
-    def delete(self, item: Found) -> None:
-        """Delete one recording, if it is still the version that was listed.
-
-        Raises:
-            UnreadableInput: it is no longer that version.
-            StorageFailed: it cannot be deleted.
-        """
-        self.check_unchanged(item)
-        try:
-            Path(item.source).unlink()
-        except OSError:
-            raise StorageFailed("A source could not be deleted; its folder may not be writable.") from None
 
 
 class FolderDestination:
@@ -294,45 +184,3 @@ def _create_once(place: Path, data: bytes) -> None:
                 return
     finally:
         fresh.unlink()
-
-
-def _below(folder: Path) -> Iterator[Found]:
-    for parent, folders, files in os.walk(folder, onerror=_unreadable_folder):
-        inside = Path(parent).relative_to(folder)
-        folders[:] = [name for name in folders if not name.startswith(".") and _SUFFIX not in name]
-        for name in files:
-            if is_recording_name(inside / name):
-                found = _look(Path(parent) / name)
-                if found is not None:
-                    yield found
-
-
-def _unreadable_folder(_error: OSError) -> None:
-    raise UnreadableInput("A folder of the source may not be read; what is in it is unknown.") from None
-
-
-def _matching(pattern: str) -> Iterator[Found]:
-    seen = False
-    for match in iglob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no absolute pattern
-        path = Path(match).absolute()
-        stored = any(_SUFFIX in part and not part.startswith(".") for part in path.parts)
-        if not stored and is_recording_name(Path(path.name)) and path.is_file() and (found := _look(path)):
-            seen = True
-            yield found
-    if not seen:
-        raise UnreadableInput("No recording matches the pattern of the source.")
-
-
-def _seen(path: Path) -> Found:
-    found = _look(path)
-    if found is None:
-        raise UnreadableInput("The recording is gone, or may not be looked at.")
-    return found
-
-
-def _look(path: Path) -> Found | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return Found(source=str(path), size=status.st_size, version=str(status.st_mtime_ns))

@@ -13,6 +13,7 @@ from recorder.batch.contract import DestinationStore, Engine, JobSpec, Limits
 from recorder.batch.folders import FolderDestination
 from recorder.batch.local import LocalEngine, Size, size_up
 from recorder.batch.plan import adopt_finished, job_digest, models_of
+from recorder.batch.remote import is_url
 from recorder.batch.report import write_report
 from recorder.batch.run import Driver, Watcher, open_log
 from recorder.batch.storage import open_destination, open_sources
@@ -96,8 +97,8 @@ def size_and_spec(options: Options, state: Path, *, at_most: int | None = None) 
         limits = limits.model_copy(update={"stall_s": options.patience_s})
     return size, JobSpec(
         policy=options.policy,
-        source=options.source,
-        destination=options.destination,
+        source=_anywhere(options.source),
+        destination=_anywhere(options.destination),
         state=state,
         scratch=options.scratch,
         threads=size.threads,
@@ -161,6 +162,13 @@ def run_job(
             store.end()
         report = write_report(store, destination.state, links=links_to_bundles(destination))
     return Finished(planned, counts, report, len(adopted), driver.kept_sources)
+
+
+def _anywhere(text: str) -> str:
+    """Return a place as a worker finds it that does not run in this process's folder."""
+    if not text.strip():
+        raise UsageError("A place is empty; name the source and the destination.")
+    return text if is_url(text) else str(Path(text).absolute())
 
 
 def _engine(

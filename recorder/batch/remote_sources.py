@@ -127,8 +127,8 @@ class RemoteFile:
         self._copy = _copied(self._range(), item.size, scratch) if scratch is not None else None
 
     @property
-    def local_path(self) -> Path | None:
-        """None: it is no file with a name."""
+    def recording(self) -> None:
+        """None: it is no file with a name, and nothing lies beside it."""
         return None
 
     @property

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.contract import DestinationStore, Found, Opener, SourceStore
-from recorder.batch.folders import FolderDestination, FolderSources
+from recorder.batch.folder_sources import FolderSources
+from recorder.batch.folders import FolderDestination
 from recorder.batch.remote import Remote, is_url, scheme_of
 from recorder.batch.remote_destination import RemoteDestination
 from recorder.batch.remote_sources import RemoteSources

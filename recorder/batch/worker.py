@@ -26,6 +26,7 @@ from recorder.batch.contract import (  # noqa: E402
     DestinationStore,
     Hello,
     JobSpec,
+    Opener,
     Outcome,
     OutcomeState,
     SourceStore,
@@ -36,8 +37,10 @@ from recorder.batch.figures import figures_of  # noqa: E402
 from recorder.batch.storage import open_destination, open_sources  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.flow import Cancellation  # noqa: E402
-from recorder.session import Engine, open_source, redact_file  # noqa: E402
+from recorder.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
 from recorder.signals import stopping  # noqa: E402
+from recorder.sources.beside import NOTHING, Beside  # noqa: E402
+from recorder.sources.contract import Source  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
 
 __all__ = ["redact_item", "serve"]
@@ -126,7 +129,7 @@ def redact_item(
         cancellation.check()
         told.say("opening", 0.0)
         with sources.open(item, scratch=job.scratch) as opener:
-            source = open_source(opener.local_path or opener)
+            source, beside = _opened(opener)
             told.media_seconds = source.info().duration
             told.say("opening", 0.0)
             writer = BundleWriter(destination.workplace(), item.name, replace=True)
@@ -138,6 +141,7 @@ def redact_item(
                 engine=engine,
                 progress=told,
                 cancellation=cancellation,
+                beside=beside,
                 before_publishing=lambda: sources.check_unchanged(item),
             )
         told.media_seconds = published.manifest.duration
@@ -163,6 +167,15 @@ def redact_item(
         figures=figures_of(published.manifest),
         attention=published.attention,
     )
+
+
+def _opened(opener: Opener) -> tuple[Source, Beside]:
+    """Open a recording as `offrecord redact` does; a stream has nothing beside it."""
+    if opener.recording is None:
+        return open_source(opener), NOTHING
+    opened = opener.recording.open()
+    refuse_unknown(opened.source)
+    return opened.source, opened.beside
 
 
 class _Channel:

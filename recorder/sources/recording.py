@@ -38,7 +38,7 @@ class Recording:
     """Which file of a recording is what.
 
     Attributes:
-        layout: `plain`, `zoom`, `zoom-cloud`, `jibri` or `bigbluebutton`.
+        layout: `plain`, `zoom`, `zoom-cloud`, `jibri` or `bigbluebutton`; `folder` where it cannot be told.
         views: pictures, the main one first.
         mix: files with everybody's sound; read where there is no sound of each participant.
         voices: files with one participant's sound.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -32,8 +33,27 @@ def plain_recordings(media: Sequence[Path], files: Sequence[Path]) -> list[Recor
     """
     beside = [path for path in files if path.suffix.lower() in _SIDECARS]
     if len(media) != 1:
-        return [plain_recording(path, beside, others=media) for path in media]
+        sidecars, others = _ByName(beside), _ByName(media)
+        return [plain_recording(path, sidecars.after(path), others=others.after(path)) for path in media]
     return [plain_recording(media[0], beside, more=[path for path in beside if _TELLING.search(path.name)])]
+
+
+class _ByName:
+    """Files of one folder in order of their names, so that thousands are not compared with thousands."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = sorted(paths, key=lambda path: path.name)
+        self._names = [path.name for path in self._paths]
+
+    def after(self, path: Path) -> list[Path]:
+        """Return those whose names begin with a file's stem and a dot."""
+        prefix = f"{path.stem}."
+        found: list[Path] = []
+        for place in range(bisect_left(self._names, prefix), len(self._names)):
+            if not self._names[place].startswith(prefix):
+                break
+            found.append(self._paths[place])
+        return found
 
 
 def plain_recording(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.batch.folders import FolderDestination, FolderSources
+from recorder.batch.folder_sources import FolderSources
+from recorder.batch.folders import FolderDestination
 from recorder.bundle.writer import BundleWriter
 from redaction.errors import RedactionIncomplete, StorageFailed, UnreadableInput, UsageError
 from tests.recorder.batch.fakes import write_bundle
@@ -55,7 +56,7 @@ def test_missing_entry_of_a_list_is_refused_later(calls: Path) -> None:
     sources = FolderSources(paths=[str(calls / "a.mp4"), str(calls / "gone.mp4")])
     here, gone = sources.list()
     with sources.open(here, scratch=None) as opener:
-        assert opener.local_path == calls / "a.mp4"
+        assert opener.recording.media == (calls / "a.mp4",)
         with opener.open() as handle:
             assert handle.read() == b"a.mp4"
     with pytest.raises(UnreadableInput):

@@ -17,7 +17,8 @@ import pytest
 from recorder.batch import claim, remote_destination, remote_sources
 from recorder.batch.claim import Claim
 from recorder.batch.contract import DestinationStore, Found
-from recorder.batch.folders import FolderDestination, FolderSources
+from recorder.batch.folder_sources import FolderSources
+from recorder.batch.folders import FolderDestination
 from recorder.batch.remote import Remote
 from recorder.batch.remote_destination import RemoteDestination
 from recorder.batch.remote_sources import RemoteSources
@@ -212,7 +213,7 @@ def test_streaming_a_recording(s3: FaultyS3, recording: Path, small_blocks: None
     sources = _sources()
     item = _only(sources)
     with sources.open(item, scratch=None) as opener:
-        assert (opener.local_path, opener.size) == (None, recording.stat().st_size)
+        assert (opener.recording, opener.size) == (None, recording.stat().st_size)
         streamed = frames_of(list(FileSource(opener).video("V1")))
     assert [frame_number(frame) for frame in streamed] == list(range(100))
     assert sum(method == "GET" for method, _ in s3.requests) > 5

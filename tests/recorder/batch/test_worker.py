@@ -12,7 +12,8 @@ import pytest
 
 from recorder.batch import worker as module
 from recorder.batch.contract import OutcomeState, Step, WorkItem
-from recorder.batch.folders import FolderDestination, FolderSources
+from recorder.batch.folder_sources import FolderSources
+from recorder.batch.folders import FolderDestination
 from recorder.batch.supervisor import Supervisor
 from recorder.batch.worker import redact_item
 from recorder.flow import Cancellation
@@ -69,7 +70,8 @@ def test_worker_is_hardened(held: Supervisor, tmp_path: Path) -> None:
     "enters",
     [
         "from recorder.batch.worker import serve; serve(io.BytesIO(b''))",
-        "from recorder.batch.ray_engine import _Holder\nwith contextlib.suppress(RuntimeError): _Holder('', 'other', '')",
+        "from recorder.batch.ray_engine import _Holder\n"
+        "with contextlib.suppress(RuntimeError): _Holder('', 'other', '')",
     ],
 )
 def test_every_process_of_a_worker_is_hushed(enters: str) -> None:
