@@ -158,7 +158,7 @@ def write_microphone(path: Path, hertz: float) -> Path:
 
 
 async def _port(path: Path) -> int:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not (path.is_file() and path.read_text().strip()):
             await asyncio.sleep(0.05)
     return int(path.read_text().split()[0])
