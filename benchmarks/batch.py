@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -137,23 +138,36 @@ def overhead_of_ray(folder: Path, recordings: int, seconds: float, rounds: int) 
 
 
 def cut(call: Path, target: Path, *, start: float, seconds: float) -> None:
-    """Cut picture and sound out of the sample call, encoded anew."""
-    with av.open(str(call)) as source, av.open(str(target), "w") as out:
-        picture, sound = source.streams.video[0], source.streams.audio[0]
-        video = out.add_stream("libx264", rate=picture.average_rate or Fraction(30))
-        video.width, video.height, video.pix_fmt = picture.width, picture.height, "yuv420p"
-        audio = out.add_stream("aac", rate=sound.rate)
-        for frame in source.decode(picture, sound):
-            if frame.time is None or not start <= frame.time < start + seconds:
-                continue
-            frame.pts = None
-            if isinstance(frame, av.VideoFrame):
-                out.mux(video.encode(frame))
-            elif isinstance(frame, av.AudioFrame):
-                out.mux(audio.encode(frame))
+    """Cut picture and sound out of the sample call, encoded anew; what is longer than the call goes round it."""
+    with av.open(str(target), "w") as out:
+        with av.open(str(call)) as source:
+            picture, sound = source.streams.video[0], source.streams.audio[0]
+            rate = picture.average_rate or Fraction(30)
+            video = out.add_stream("libx264", rate=rate)
+            video.width, video.height, video.pix_fmt = picture.width, picture.height, "yuv420p"
+            audio = out.add_stream("aac", rate=sound.rate)
+        frames, samples = round(seconds * rate), round(seconds * audio.rate)
+        shown = heard = 0
+        while shown < frames or heard < samples:
+            for frame in _decoded(call, start):
+                if isinstance(frame, av.VideoFrame) and shown < frames:
+                    frame.pts, frame.time_base, frame.pict_type = shown, 1 / rate, 0
+                    shown += 1
+                    out.mux(video.encode(frame))
+                elif isinstance(frame, av.AudioFrame) and heard < samples:
+                    frame.pts, frame.time_base = heard, Fraction(1, frame.sample_rate)
+                    heard += frame.samples
+                    out.mux(audio.encode(frame))
+            start = 0.0
         for stream in (video, audio):
-            for packet in stream.encode(None):
-                out.mux(packet)
+            out.mux(stream.encode(None))
+
+
+def _decoded(call: Path, start: float) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    with av.open(str(call)) as source:
+        for frame in source.decode(source.streams.video[0], source.streams.audio[0]):
+            if isinstance(frame, av.VideoFrame | av.AudioFrame) and (frame.time or 0.0) >= start:
+                yield frame
 
 
 def timed(command: list[str]) -> Took:
