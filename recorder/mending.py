@@ -31,7 +31,14 @@ from redaction.video.cover import evened, solid
 from redaction.video.screen.looking import ScreenReader
 from redaction.video.secondlook import SecondLook
 
-__all__ = ["VerifiedPicture", "VerifiedSound", "personal_words", "verified_picture", "verified_sound"]
+__all__ = [
+    "VerifiedPicture",
+    "VerifiedSound",
+    "covered_again",
+    "personal_words",
+    "verified_picture",
+    "verified_sound",
+]
 
 _ROUNDS: Final = 3
 _REACH_S: Final = 1.1
@@ -115,27 +122,41 @@ def verified_picture(
             Event(EventKind.VERIFY, picture.track.id, Span(item.time, item.time), {"score": item.score})
             for item in verdict.suspects
         ]
-        picture = _covered_again(
-            picture, verdict.suspects, policy=policy, whole=number == _ROUNDS - 1, cancellation=cancellation
+        picture = covered_again(
+            picture,
+            partial(_boxes_at, suspects=verdict.suspects, whole=number == _ROUNDS - 1),
+            policy=policy,
+            cancellation=cancellation,
         )
     raise RedactionIncomplete("The second look still finds a face or personal text in the stored picture.")
 
 
-def _covered_again(
+def covered_again(
     picture: PictureResult,
-    suspects: Sequence[Suspect],
+    boxes_at: Callable[[int, VideoFrame], Sequence[Box]],
     *,
     policy: Policy,
-    whole: bool,
     cancellation: Cancellation,
 ) -> PictureResult:
-    """Encode the stored picture once more with the suspects' places covered; the source is not needed."""
+    """Encode the stored picture once more with more of it covered; the source is not needed.
+
+    Args:
+        picture: what is stored.
+        boxes_at: says what to cover of a frame, by its index and what is stored of it.
+        policy: how the picture is encoded.
+        cancellation: ends it.
+
+    Raises:
+        RedactionIncomplete: the stored picture does not decode cleanly.
+        StorageFailed: the file cannot be written.
+    """
     target = picture.path.with_name(picture.path.name + ".mended.mp4")
     proofs: list[FrameProof] = []
     writer = VideoWriter.of_track(target, picture.track, policy.output)
     try:
-        for frame, proof in zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True):
-            boxes = _boxes_at(frame, suspects, whole=whole)
+        stored = zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True)
+        for index, (frame, proof) in enumerate(stored):
+            boxes = boxes_at(index, frame)
             if boxes:
                 frame = _filled(frame, boxes)
                 proof = _extended(proof, frame, boxes)
@@ -150,7 +171,7 @@ def _covered_again(
     return replace(picture, proofs=tuple(proofs))
 
 
-def _boxes_at(frame: VideoFrame, suspects: Iterable[Suspect], *, whole: bool) -> list[Box]:
+def _boxes_at(_: int, frame: VideoFrame, *, suspects: Iterable[Suspect], whole: bool) -> list[Box]:
     near = [item for item in suspects if abs(item.time - frame.time) <= _REACH_S]
     if near and whole:
         return [Box(0, 0, frame.width, frame.height)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
@@ -29,6 +29,7 @@ from recorder.bundle.media import mux
 from recorder.bundle.report import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
+from recorder.crossing import cover_known
 from recorder.flow import Cancellation
 from recorder.mending import verified_picture, verified_sound
 from recorder.picture import PictureResult, redact_picture
@@ -43,17 +44,35 @@ from recorder.publication import (
     policy_facts,
     voice_note,
 )
-from recorder.sound import Heard, SoundResult, SoundStages, drop_minors, listen, render
+from recorder.sound import (
+    Heard,
+    Listened,
+    SoundResult,
+    SoundStages,
+    drop_minors,
+    listen,
+    make_out,
+    render,
+)
 from recorder.sources.beside import NOTHING, Beside
 from recorder.sources.contract import Source, SourceInfo, TrackInfo
 from recorder.sources.file import FileSource
 from recorder.sources.stream import Input, open_stream
 from recorder.verification import Still, check_container, check_sound_length
-from recorder.written import NOTHING_WRITTEN, Written, check_written, stored, understand
+from recorder.written import (
+    NOTHING_WRITTEN,
+    Written,
+    check_written,
+    known_names,
+    stored,
+    understand,
+)
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, RedactedUtterance, Span
 from redaction.policy import Policy
+from redaction.text.memory import Memory
 from redaction.video.redact import VideoStages
+from redaction.video.screen.known import must_mask, reader_of_known
 from redaction.video.secondlook import SecondLook
 
 __all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
@@ -253,11 +272,12 @@ class _Run:
     def run(self) -> Published:
         self._log_start()
         self.engine.prepare(self.info)
-        pictures, heard = self._redact()
-        self._log_findings(pictures, heard)
+        pictures, listened = self._redact()
         _refuse_incomplete(pictures)
+        pictures, heard = self._cross(pictures, listened)
+        self._log_findings(pictures, heard)
         sound = self._speak(pictures, heard) if heard is not None else None
-        self.written = self._write(pictures, heard)
+        self.written = self._write(pictures)
         self.cancellation.check()
         self._state(State.REDACTED)
         pictures, stills = self._verify_pictures(pictures)
@@ -296,7 +316,7 @@ class _Run:
                 )
             )
 
-    def _redact(self) -> tuple[list[PictureResult], Heard | None]:
+    def _redact(self) -> tuple[list[PictureResult], Listened | None]:
         """Redact the pictures and listen to the sound at the same time."""
         stages = self.engine.sound if self.info.audio else None
         with ThreadPoolExecutor(2, thread_name_prefix="redact") as pool:
@@ -334,26 +354,58 @@ class _Run:
             for track in self.info.video
         ]
 
-    def _listen(self, stages: SoundStages) -> Heard:
+    def _listen(self, stages: SoundStages) -> Listened:
         return listen(
             self.source,
             self.info.audio,
-            policy=self.policy,
             stages=stages,
             progress=self.progress,
             cancellation=self.cancellation,
-            beside=self.beside,
         )
 
-    def _write(self, pictures: Sequence[PictureResult], heard: Heard | None) -> Written:
-        """Return what may be stored of the words beside the media; without sound they are searched only now."""
-        if self.beside == NOTHING:
-            return NOTHING_WRITTEN
-        if heard is not None:
-            written = heard.written
-        else:
+    def _cross(
+        self, pictures: list[PictureResult], listened: Listened | None
+    ) -> tuple[list[PictureResult], Heard | None]:
+        """Search the words for the names that were seen too, and cover on the pictures what was found in the words."""
+        screen = self.video.screen if pictures else None
+        seen = () if screen is None else must_mask(screen.names_seen())
+        heard: Heard | None = None
+        known: Mapping[str, Memory] = {}
+        if listened is not None:
             finder = self.engine.sound.finder
-            written = understand((), self.beside, finder=finder, policy=self.policy).written
+            heard = make_out(listened, self.beside, finder=finder, policy=self.policy, seen=seen)
+            self.written, known = heard.written, heard.known
+        elif self.beside != NOTHING:
+            finder = self.engine.sound.finder
+            understood = understand((), self.beside, finder=finder, policy=self.policy, seen=seen)
+            self.written, known = understood.written, understood.known
+        if self.beside == NOTHING and not seen:
+            self.written = NOTHING_WRITTEN
+        if screen is None:
+            return pictures, heard
+        self.cancellation.check()
+        again = reader_of_known(screen, known_names(self.beside.names, seen), known)
+        screen.know_names(seen)
+        screen.know_words(known)
+        if again is None:
+            return pictures, heard
+        covered = [
+            cover_known(
+                picture,
+                screen=again,
+                policy=self.policy,
+                progress=self.progress,
+                cancellation=self.cancellation,
+            )
+            for picture in pictures
+        ]
+        return covered, heard
+
+    def _write(self, pictures: Sequence[PictureResult]) -> Written:
+        """Return what may be stored of the words beside the media."""
+        written = self.written
+        if written is NOTHING_WRITTEN:
+            return written
         minors_only = _minors_only(pictures)
         kept = tuple(
             message

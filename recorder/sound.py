@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,20 @@ from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, Event, EventKind, Gap, RedactedUtterance, Span, TextFinding, Utterance
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
+from redaction.text.memory import Memory
 
-__all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "SoundResult", "SoundStages", "listen", "render"]
+__all__ = [
+    "LISTENING_HZ",
+    "SPEAKING_HZ",
+    "Heard",
+    "Listened",
+    "SoundResult",
+    "SoundStages",
+    "drop_minors",
+    "listen",
+    "make_out",
+    "render",
+]
 
 LISTENING_HZ: Final = 16_000
 SPEAKING_HZ: Final = 24_000
@@ -63,8 +75,25 @@ class SoundStages:
 
 
 @dataclass(frozen=True, slots=True)
+class Listened:
+    """What was said in all audio tracks, not yet searched. It holds raw words, so it never leaves memory."""
+
+    utterances: tuple[Utterance, ...] = field(repr=False)
+    uncovered: dict[str, tuple[Span, ...]]
+    failures: dict[str, tuple[Span, ...]]
+    speech_seconds: float
+    seconds: float
+    gaps: tuple[Gap, ...]
+    speakers_told_apart: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard in all audio tracks. It holds raw words, so it never leaves memory."""
+    """What was heard in all audio tracks. It holds raw words, so it never leaves memory.
+
+    Attributes:
+        known: what was found in the words, by track, by which it is found again elsewhere.
+    """
 
     utterances: tuple[Utterance, ...]
     findings: tuple[TextFinding, ...]
@@ -77,6 +106,7 @@ class Heard:
     events: tuple[Event, ...]
     speakers_told_apart: bool
     written: Written = field(default=NOTHING_WRITTEN, repr=False)
+    known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +125,11 @@ def listen(
     source: Source,
     tracks: Sequence[TrackInfo],
     *,
-    policy: Policy,
     stages: SoundStages,
     progress: Progress,
     cancellation: Cancellation,
-    beside: Beside = NOTHING,
-) -> Heard:
-    """Transcribe every audio track and find the personal words in the whole recording and in what lies beside it.
+) -> Listened:
+    """Transcribe every audio track.
 
     Raises:
         UnreadableInput: nothing of a track can be decoded.
@@ -131,20 +159,48 @@ def listen(
         failures[track.id] = tuple(listener.failures)
         speech += sum(span.duration for span in listener.speech)
     utterances.sort(key=lambda item: item.span)
-    cancellation.check()
-    understood = understand(utterances, beside, finder=stages.finder, policy=policy)
-    return Heard(
+    return Listened(
         utterances=tuple(utterances),
-        findings=understood.findings,
-        redacted=understood.redacted,
         uncovered=uncovered,
         failures=failures,
         speech_seconds=speech,
         seconds=seconds,
         gaps=tuple(gaps),
-        events=tuple(_finding_events(utterances, understood.findings)),
         speakers_told_apart=told_apart,
+    )
+
+
+def make_out(
+    listened: Listened,
+    beside: Beside = NOTHING,
+    *,
+    finder: PersonalDataFinder,
+    policy: Policy,
+    seen: Sequence[str] = (),
+) -> Heard:
+    """Find the personal words in the whole recording and in what lies beside it.
+
+    Args:
+        listened: what was said.
+        beside: what was written.
+        finder: finds personal data.
+        policy: what stands for it.
+        seen: names that stood on screens, which must not be left standing either.
+    """
+    understood = understand(listened.utterances, beside, finder=finder, policy=policy, seen=seen)
+    return Heard(
+        utterances=listened.utterances,
+        findings=understood.findings,
+        redacted=understood.redacted,
+        uncovered=listened.uncovered,
+        failures=listened.failures,
+        speech_seconds=listened.speech_seconds,
+        seconds=listened.seconds,
+        gaps=listened.gaps,
+        events=tuple(_finding_events(listened.utterances, understood.findings)),
+        speakers_told_apart=listened.speakers_told_apart,
         written=understood.written,
+        known=understood.known,
     )
 
 

@@ -17,8 +17,10 @@ from redaction.model import EntityType, RedactedUtterance, Span, TextFinding, To
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.lexicon import fold, is_ordinary, stem
+from redaction.text.memory import Memory
 from redaction.text.pseudonyms import assign
 from redaction.text.redact import redact
+from redaction.text.rules.names import PARTICLES, TITLES
 
 __all__ = [
     "NOTHING_WRITTEN",
@@ -26,6 +28,7 @@ __all__ = [
     "Understood",
     "Written",
     "check_written",
+    "known_names",
     "stored",
     "understand",
 ]
@@ -83,15 +86,25 @@ NOTHING_WRITTEN = Written()
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The findings of what was said, what may be kept of it, and of what was written."""
+    """The findings of what was said, what may be kept of it, and of what was written.
+
+    Attributes:
+        known: what was found, by track, by which it is found again elsewhere; in memory only.
+    """
 
     findings: tuple[TextFinding, ...]
     redacted: tuple[RedactedUtterance, ...]
     written: Written
+    known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
 
 
 def understand(
-    spoken: Sequence[Utterance], beside: Beside, *, finder: PersonalDataFinder, policy: Policy
+    spoken: Sequence[Utterance],
+    beside: Beside,
+    *,
+    finder: PersonalDataFinder,
+    policy: Policy,
+    seen: Sequence[str] = (),
 ) -> Understood:
     """Find what is personal in all words of a recording, spoken and written, in one search with one set of labels.
 
@@ -102,11 +115,13 @@ def understand(
         beside: what was written.
         finder: finds personal data.
         policy: what stands for it.
+        seen: names that stood on screens; they are masked as those beside the recording are.
     """
+    names = known_names(beside.names, seen)
     language = policy.speech.language if policy.speech.language != "auto" else "en"
-    if beside.names:
-        finder = finder.knowing(beside.names)
-        roster = (*policy.speech.roster, *beside.names)
+    if names:
+        finder = finder.knowing(names)
+        roster = (*policy.speech.roster, *names)
         policy = policy.model_copy(update={"speech": policy.speech.model_copy(update={"roster": roster})})
     chat = [_line(number, line, language) for number, line in enumerate(beside.chat)]
     captions = _captions(beside.captions, language)
@@ -118,8 +133,9 @@ def understand(
     people = [_utterance(_plain(name), Span(0, 0), name, _PEOPLE, language) for name in senders]
     searched = [*spoken, *chat, *captions, *context]
     everything = [*searched, *people]
-    findings = finder.find(searched)
-    findings += _typed(chat, beside.names, first=len(spoken))
+    known: dict[str, Memory] = {}
+    findings = finder.find_on(searched, known)
+    findings += _typed(chat, names, first=len(spoken))
     findings += [
         TextFinding(len(searched) + at, 0, len(one.words), EntityType.PERSON, 1.0, "roster")
         for at, one in enumerate(people)
@@ -146,7 +162,7 @@ def understand(
         ),
         counts=Counter(str(one.entity_type) for one in findings if ends[0] <= one.utterance < ends[1]),
         personal=_telling(
-            [*beside.names, *_found(everything, findings, first=ends[1], last=ends[2])],
+            [*names, *_found(everything, findings, first=ends[1], last=ends[2])],
         ),
         numbers=_numbers(_found(everything, findings, first=ends[0], last=ends[2])),
     )
@@ -154,7 +170,14 @@ def understand(
         findings=tuple(one for one in findings if one.utterance < ends[0]),
         redacted=tuple(redacted[: ends[0]]),
         written=written,
+        known=known,
     )
+
+
+def known_names(beside: Sequence[str], seen: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that must be found nowhere: those beside the recording, and those seen that say more."""
+    parts = {compact(part) for name in beside for part in (name, *name.split())}
+    return (*beside, *(name for name in seen if not all(compact(part) in parts for part in name.split())))
 
 
 def _utterance(text: str, span: Span, speaker: str, track: str, language: str) -> Utterance:
@@ -218,6 +241,7 @@ def _telling(texts: Iterable[str]) -> frozenset[str]:
         plain
         for word in words
         if len(plain := compact(word)) >= _SHORTEST_WORD and plain.isalpha() and not is_ordinary(word)
+        if word not in PARTICLES and word not in TITLES
     )
 
 

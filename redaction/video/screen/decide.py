@@ -63,6 +63,11 @@ class Judge:
         """Whether what lines say matters at all."""
         return self._text == "personal"
 
+    @property
+    def finder(self) -> PersonalDataFinder:
+        """What finds personal data in the lines."""
+        return self._finder
+
     def anew(self, names: Sequence[str]) -> Judge:
         """Return a judge for another recording: it knows these names and nothing that this one saw."""
         return Judge(self._finder.knowing(names) if names else self._finder, text=self._text)
@@ -122,7 +127,8 @@ class Judge:
             return
         found = self._finder.find(utterances)
         if self._memories:
-            found += self._finder.find_again(utterances, self._memories)
+            again = self._finder.find_again(utterances, self._memories)
+            found += [one for one in again if one.entity_type is not EntityType.DATE]
         for finding in found:
             text, skipped = asked[finding.utterance]
             if finding.last <= skipped:

@@ -100,16 +100,18 @@ def _may_name(core: str) -> bool:
 
 
 def reader_of_known(
-    reader: ScreenReader, finder: PersonalDataFinder, memories: Mapping[str, Memory]
+    reader: ScreenReader, names: Sequence[str], memories: Mapping[str, Memory]
 ) -> ScreenReader | None:
     """Return a reader for what is known by now, None where no line that was left to be seen holds any of it.
 
     Args:
         reader: which read the pictures.
-        finder: knows the names that must be masked.
+        names: that must be masked.
         memories: what was found in speech and in texts beside it, by track.
     """
-    judge = KnownJudge(finder, memories)
+    if reader.judge is None:
+        return None
+    judge = KnownJudge(reader.judge.finder.knowing(names), memories)
     if reader.left.whole and not any(judge.holding(reader.left.texts)):
         return None
     return reader.only(judge)

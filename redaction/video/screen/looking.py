@@ -84,6 +84,11 @@ class ScreenReader:
         """Return a reader for another recording, with the same models: it knows these names and nothing seen so far."""
         return type(self)(self._reader, None if self._judge is None else self._judge.anew(names), self._codes)
 
+    @property
+    def judge(self) -> Judge | None:
+        """What judges the lines; None where only codes are found."""
+        return self._judge
+
     def only(self, judge: Judge) -> Self:
         """Return a reader with the same models that covers the lines of another judge, and no code."""
         return type(self)(self._reader, judge, None)

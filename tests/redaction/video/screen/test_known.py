@@ -126,12 +126,12 @@ def test_reader_of_known_is_only_made_where_it_is_needed(finder: PersonalDataFin
     texts = ("the oskren build is green", "Siobhan Kelly")
     reader.judged(frame, [Line(Box(60, 40, 400, 60), Reading(text, 0.99)) for text in texts])
     assert reader.left.texts == texts[:1]
-    assert reader_of_known(reader, finder, {}) is None
-    assert reader_of_known(reader, finder.knowing(["Siobhan Kelly"]), {}) is None
-    assert reader_of_known(reader, finder.knowing(["Oskren"]), {}) is not None
-    assert reader_of_known(reader, finder, heard(finder, "My name is Oskren.")) is not None
+    assert reader_of_known(reader, [], {}) is None
+    assert reader_of_known(reader, ["Siobhan Kelly"], {}) is None
+    assert reader_of_known(reader, ["Oskren"], {}) is not None
+    assert reader_of_known(reader, [], heard(finder, "My name is Oskren.")) is not None
     reader.left.note("a" * 1000)
-    assert reader_of_known(reader, finder, {}) is not None
+    assert reader_of_known(reader, [], {}) is not None
 
 
 class FakeNoReader:

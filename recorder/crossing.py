@@ -1,0 +1,101 @@
+"""What was found in the words is covered on the stored picture, where the screen alone had left it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from recorder.flow import Cancellation
+from recorder.mending import covered_again
+from recorder.picture import FrameProof, PictureResult
+from recorder.progress import Progress
+from recorder.verification import stored_frames
+from redaction.errors import RedactionIncomplete
+from redaction.model import Box, Event, EventKind, VideoFrame
+from redaction.policy import Policy
+from redaction.video.lookahead import Bounds
+from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.watch import ScreenWatch
+
+__all__ = ["cover_known"]
+
+_BOUNDS: Final = Bounds()
+
+
+def cover_known(
+    picture: PictureResult,
+    *,
+    screen: ScreenReader,
+    policy: Policy,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> PictureResult:
+    """Follow the text of a stored picture once more, with a reader for what is known by now, and cover what it finds.
+
+    Args:
+        picture: what is stored.
+        screen: finds lines that hold what is known, and nothing else.
+        policy: how the picture is encoded.
+        progress: is told how far it is.
+        cancellation: ends it.
+
+    Returns:
+        The same where nothing was found.
+
+    Raises:
+        RedactionIncomplete: a frame could not be searched.
+        StorageFailed: the file cannot be written.
+    """
+    stage = f"names on screen {picture.track.id}"
+    progress.begin(stage, picture.proofs[-1].time if picture.proofs else 0)
+    watch = ScreenWatch(screen)
+    covers: dict[int, tuple[Box, ...]] = {}
+    held: deque[VideoFrame] = deque()
+    number = size = 0
+    found = False
+    stored = zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True)
+    for frame, proof in stored:
+        watch.see(frame, hidden=_boxes(proof))
+        held.append(frame)
+        size += frame.nbytes
+        while held and (held[0].time <= frame.time - _BOUNDS.seconds or size > _BOUNDS.bytes):
+            size -= held.popleft().nbytes
+            found |= _note(watch, number, covers)
+            number += 1
+        progress.reach(stage, frame.time)
+    for _ in held:
+        found |= _note(watch, number, covers)
+        number += 1
+    progress.end(stage)
+    if watch.failures:
+        raise RedactionIncomplete(
+            f"The search for names failed on {watch.failures} frame(s) of {picture.track.id}. "
+            "Nothing was published; run `offrecord doctor`, then try again."
+        )
+    if not found:
+        return picture
+    mended = covered_again(picture, partial(_at, covers), policy=policy, cancellation=cancellation)
+    event = Event(
+        EventKind.MENDED, picture.track.id, detail={"count": watch.lines, "reason": "known from the words"}
+    )
+    summary = replace(picture.summary, screen_texts=picture.summary.screen_texts + watch.lines)
+    return replace(mended, summary=summary, events=(*mended.events, event))
+
+
+def _note(watch: ScreenWatch, number: int, covers: dict[int, tuple[Box, ...]]) -> bool:
+    """Take up what is to be covered of the oldest frame; tell whether a line of it is known."""
+    seen = watch.release()
+    if seen.lines or seen.unread:
+        covers[number] = (*seen.lines, *seen.unread)
+    return bool(seen.lines)
+
+
+def _boxes(proof: FrameProof) -> list[Box]:
+    return [Box(*(int(edge) for edge in row)) for row in proof.boxes]
+
+
+def _at(covers: dict[int, tuple[Box, ...]], index: int, frame: VideoFrame) -> Sequence[Box]:
+    return [box.clipped(frame.width, frame.height) for box in covers.get(index, ())]
