@@ -1,6 +1,7 @@
 """Throughput, overhead and planning of `offrecord batch` on this machine.
 
-    python -m benchmarks.batch                       two workers against one, and one against single runs
+    python -m benchmarks.batch                       two workers against one, and both against single runs
+    python -m benchmarks.batch --only workers        the first alone; `--only singles` the second
     python -m benchmarks.batch --plan 10000          plan and resume that many tiny entries
     python -m benchmarks.batch --ray --rounds 2      the same two workers through an embedded Ray against local ones
 
@@ -26,6 +27,17 @@ import av
 
 from samples.make import make_call
 
+_ONE_CORE = "one worker on one core"
+_TWO_WORKERS = "two workers on a core each"
+_TWO_CORES = "one worker on two cores"
+_SINGLES = "single redact runs, summed"
+_WORKERS = {
+    _ONE_CORE: ["--jobs", "1", "--threads", "1"],
+    _TWO_WORKERS: ["--jobs", "2", "--threads", "1"],
+    _TWO_CORES: ["--jobs", "1", "--threads", "2"],
+}
+_COMMAND = [sys.executable, "-m", "recorder.cli"]
+
 
 @dataclass(frozen=True, slots=True)
 class Took:
@@ -45,6 +57,12 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=1, help="one and two workers in turn; the fastest of each counts"
     )
+    parser.add_argument(
+        "--only",
+        choices=["workers", "singles"],
+        default="",
+        help="two workers against one, or against single runs",
+    )
     parser.add_argument("--plan", type=int, default=0, help="only plan so many entries")
     parser.add_argument("--ray", action="store_true", help="only compare two workers with two through Ray")
     arguments = parser.parse_args()
@@ -54,11 +72,17 @@ def main() -> None:
         elif arguments.ray:
             overhead_of_ray(Path(folder), arguments.recordings, arguments.seconds, arguments.rounds)
         else:
-            throughput(Path(folder), arguments.recordings, arguments.seconds, arguments.rounds)
+            throughput(
+                Path(folder),
+                arguments.recordings,
+                arguments.seconds,
+                arguments.rounds,
+                only=arguments.only,
+            )
 
 
-def throughput(folder: Path, recordings: int, seconds: float, rounds: int) -> None:
-    """Compare two workers with one of the same kind, and one with single runs."""
+def throughput(folder: Path, recordings: int, seconds: float, rounds: int, *, only: str = "") -> None:
+    """Compare two workers with one of the same kind, and workers with single runs."""
     source = folder / "source"
     source.mkdir()
     call = make_call().path
@@ -69,43 +93,28 @@ def throughput(folder: Path, recordings: int, seconds: float, rounds: int) -> No
     )
     runs: dict[str, list[Took]] = {}
     for round_ in range(rounds):
-        for name, flags in {
-            "one worker on one core": ["--jobs", "1", "--threads", "1"],
-            "two workers on a core each": ["--jobs", "2", "--threads", "1"],
-            "one worker on two cores": ["--jobs", "1", "--threads", "2"],
-        }.items():
+        for name, flags in _WORKERS.items():
+            if name == {"singles": _ONE_CORE, "workers": _TWO_CORES}.get(only):
+                continue
             out = folder / f"out-{name.replace(' ', '-')}-{round_}"
-            took = timed(
-                [sys.executable, "-m", "recorder.cli", "batch", str(source), str(out), "--quiet", *flags]
+            runs.setdefault(name, []).append(
+                timed([*_COMMAND, "batch", str(source), str(out), "--quiet", *flags])
             )
-            runs.setdefault(name, []).append(took)
-    singles = [
-        timed(
-            [
-                sys.executable,
-                "-m",
-                "recorder.cli",
-                "redact",
-                str(item),
-                "-o",
-                str(folder / "singles"),
-                "--quiet",
-            ]
-        )
-        for item in sorted(source.iterdir())
-    ]
-    runs["single redact runs, summed"] = [Took(sum(t.wall for t in singles), sum(t.cpu for t in singles))]
+            print(f"  round {round_ + 1}: {name:30} {runs[name][-1].wall:7.1f} s wall", flush=True)
+    if only != "workers":
+        flags = ["-o", str(folder / "singles"), "--quiet"]
+        singles = [timed([*_COMMAND, "redact", str(item), *flags]) for item in sorted(source.iterdir())]
+        runs[_SINGLES] = [Took(sum(item.wall for item in singles), sum(item.cpu for item in singles))]
     best = {name: min(took, key=lambda item: item.wall) for name, took in runs.items()}
     for name, took in best.items():
         rate = recordings * seconds / took.wall
         print(f"{name:30} {took.wall:7.1f} s wall {took.cpu:7.1f} s CPU   {rate:5.2f} media hours an hour")
-    one, two = best["one worker on one core"], best["two workers on a core each"]
-    print(f"two workers are {one.wall / two.wall:.2f} x one")
-    single = best["single redact runs, summed"]
-    for name in ("one worker on two cores", "two workers on a core each"):
+    if _ONE_CORE in best:
+        print(f"two workers are {best[_ONE_CORE].wall / best[_TWO_WORKERS].wall:.2f} x one")
+    for name in (_TWO_CORES, _TWO_WORKERS) if _SINGLES in best else ():
         print(
-            f"{name}: {100 * (best[name].cpu / single.cpu - 1):+.1f} % CPU, "
-            f"{100 * (best[name].wall / single.wall - 1):+.1f} % wall against single runs"
+            f"{name}: {100 * (best[name].cpu / best[_SINGLES].cpu - 1):+.1f} % CPU, "
+            f"{100 * (best[name].wall / best[_SINGLES].wall - 1):+.1f} % wall against single runs"
         )
 
 

@@ -18,6 +18,7 @@ from recorder.bundle.log import check_chain
 from recorder.bundle.reader import verify_bundle
 from redaction.weights import cache_root
 from tests.cli.running import Place, Ran, place_in, run, start
+from tests.e2e.raw import files_with_raw_bytes
 from tests.media import make_clip
 
 NAME = "Adaeze Okonkwo"
@@ -55,6 +56,13 @@ def _sources(clip: Path, folder: Path, good: int) -> Path:
     for number in range(good):
         (source / f"{NAME} {number}.mp4").write_bytes(clip.read_bytes())
     return source
+
+
+def no_raw_byte(source: Path, place: Place) -> None:
+    """Hold every file but the sources to hold nothing of them."""
+    raw = [path.read_bytes() for path in source.iterdir()]
+    assert files_with_raw_bytes(raw, source) != [], "the search finds what there is"
+    assert files_with_raw_bytes(raw, place.out, place.home, place.temporary) == []
 
 
 def held(place: Place, *, published: int) -> None:
@@ -128,6 +136,7 @@ def test_killed_driver_and_killed_worker(clip: Path, place: Place, tmp_path: Pat
     process.kill()
     process.communicate()
     psutil.wait_procs(workers, timeout=10)
+    no_raw_byte(source, place)
     assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
     published = place.bundles()
     assert 1 <= len(published) < 3
@@ -139,6 +148,7 @@ def test_killed_driver_and_killed_worker(clip: Path, place: Place, tmp_path: Pat
     until(lambda: workers_of(process) and place.partials())
     (worker,) = workers_of(process)
     worker.kill()
+    no_raw_byte(source, place)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     result = json.loads(out)
@@ -146,6 +156,7 @@ def test_killed_driver_and_killed_worker(clip: Path, place: Place, tmp_path: Pat
     assert "lost" in {json.loads(line).get("result") for line in err.splitlines()}
     assert {bundle: (bundle / "manifest.json").read_bytes() for bundle in published} == before
     held(place, published=3)
+    no_raw_byte(source, place)
 
 
 def test_ctrl_c(clip: Path, place: Place, tmp_path: Path) -> None:
@@ -189,6 +200,7 @@ def test_full_disk(clip: Path, place: Place, small_disk: Path, tmp_path: Path) -
     for bundle in out.bundles():
         verify_bundle(bundle)
     ballast.unlink()
+    no_raw_byte(source, out)
     ran = run(["batch", source, out.out, "--jobs", "1"], out)
     assert ran.status == 0, ran.err
     held(out, published=2)

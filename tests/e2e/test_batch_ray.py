@@ -20,6 +20,7 @@ from recorder.bundle.reader import read_manifest, verify_bundle
 from samples.make import Sample
 from tests.cli.running import Place, environment, place_in
 from tests.e2e.conftest import needs_models
+from tests.e2e.raw import files_with_raw_bytes
 from tests.media import make_clip
 from tests.recorder.batch.mixed import BROKEN, make_mixed
 from tests.recorder.batch.ray_cluster import TwoNodes, two_nodes
@@ -169,10 +170,12 @@ def test_whatever_is_killed(cluster: TwoNodes, place: Place, tmp_path: Path) -> 
         assert time.monotonic() < until, "workers outlived their driver"
         time.sleep(0.2)
     published = _whole(out)
+    _no_raw_byte(cluster, source, place, out)
 
     process = _start(place, source, out, *_ray(cluster))
     node = cluster.node_of(_wait_for(cluster.workers, process)[0])
     cluster.kill(node)
+    _no_raw_byte(cluster, source, place, out)
     status, job, err = _end(process)
     again = _whole(out)
     assert published.items() <= again.items(), "what was published stays as it was"
@@ -185,6 +188,15 @@ def test_whatever_is_killed(cluster: TwoNodes, place: Place, tmp_path: Path) -> 
     assert len(_whole(out)) == 6
     assert list(out.glob("*.partial")) == []
     assert "laura" not in err
+    _no_raw_byte(cluster, source, place, out)
+
+
+def _no_raw_byte(cluster: TwoNodes, source: Path, place: Place, out: Path) -> None:
+    """No file of the job or of Ray's own folder holds a stretch of a source."""
+    sources = [path.read_bytes() for path in source.iterdir()]
+    assert files_with_raw_bytes(sources, source) != [], "the search finds what there is"
+    assert cluster.folder.is_dir()
+    assert files_with_raw_bytes(sources, out, place.home, place.temporary, cluster.folder) == []
 
 
 def _whole(out: Path) -> dict[str, str]:

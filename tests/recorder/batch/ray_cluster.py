@@ -57,6 +57,11 @@ class TwoNodes:
         """Where the cluster is."""
         return str(self._cluster.address)
 
+    @property
+    def folder(self) -> Path:
+        """Where Ray keeps logs, sockets and what it spills."""
+        return Path(self._cluster.head_node.get_session_dir_path())
+
     def add(self) -> None:
         """Add a node of one core."""
         self.nodes.append(
