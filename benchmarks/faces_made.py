@@ -1,4 +1,4 @@
-"""Clips made from single photos, photos as clips, pictures without faces, and a speed run for `benchmarks.faces`."""
+"""Clips made from single photos, photos as clips, and a speed run for `benchmarks.faces`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import DATA, Score, Truth, frame_of, measure
 from redaction.model import Box, VideoFrame
-from redaction.policy import Policy
 from redaction.video.redact import VideoStages
 
 Bgr = NDArray[np.uint8]
@@ -276,33 +275,6 @@ def annotated(path: Path) -> Iterator[list[float]]:
     """Yield the corners of the faces in an annotation file."""
     for item in ElementTree.parse(path).getroot().iter("bndbox"):
         yield [float(item.findtext(key) or 0) for key in ("xmin", "ymin", "xmax", "ymax")]
-
-
-PICTURES: list[Path] = []
-"""Folders of further pictures without faces."""
-
-
-def empty(stages: VideoStages, dump: str) -> list[Score]:
-    """Measure pictures without faces under the default policy: windows, generated rooms, and what the user gives."""
-    rules = Policy()
-    stages = VideoStages.load(rules)
-    scores = []
-    paths = sorted((DATA / "screens").glob("*.png"))
-    given = [path for folder in PICTURES for path in sorted(folder.rglob("*")) if path.is_file()]
-    for path in [*paths, *given]:
-        picture = cv2.imread(str(path))
-        if picture is None:
-            continue
-        shown = fitted(np.asarray(picture, np.uint8))
-        frames = (frame_of(shown, index) for index in range(10))
-        scores.append(measure(path.stem[:26], frames, {}, stages, dump, rules=rules))
-    for seed in range(6):
-        frames = (frame_of(noisy(room(100 + seed)), index) for index in range(10))
-        scores.append(measure(f"room {seed}", frames, {}, stages, dump, rules=rules))
-    total = Score("all pictures without faces", frames=1)
-    total.area = float(np.mean([score.area for score in scores]))
-    worst = sorted(scores, key=lambda score: -score.area)
-    return [*(worst if PICTURES else scores), total]
 
 
 def fitted(picture: Bgr) -> Bgr:

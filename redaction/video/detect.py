@@ -46,12 +46,14 @@ class Detection:
         score: 0 to 1; `BIRTH` is the detector's working threshold.
         landmarks: float32 (5, 2) xy in pixels: the two eyes, nose, the two corners of the mouth; None if unknown.
         turn: degrees clockwise by which the frame was turned to find it.
+        firm: False when one detector alone took it for a face, was not sure, and a closer look did not settle it.
     """
 
     box: Rect
     score: float
     landmarks: Floats | None = None
     turn: int = 0
+    firm: bool = True
 
 
 class FaceDetector(Protocol):
@@ -176,7 +178,8 @@ def merged(detections: Sequence[Detection]) -> list[Detection]:
             if iou > 0.4 and face.turn == known.turn:
                 score = 1 - (1 - known.score) * (1 - face.score)
                 marks = known.landmarks if known.landmarks is not None else face.landmarks
-                result[index] = Detection(_hull(known.box, face.box), score, marks, known.turn)
+                firm = known.firm or face.firm
+                result[index] = Detection(_hull(known.box, face.box), score, marks, known.turn, firm)
                 break
             if (iou > 0.4 or inside > 0.8) and face.turn != known.turn:
                 break
@@ -204,7 +207,8 @@ def _hull(a: Rect, b: Rect) -> Rect:
 def _grown(face: Detection, factor: float) -> Detection:
     x1, y1, x2, y2 = face.box
     marks = None if face.landmarks is None else face.landmarks * np.float32(factor)
-    return Detection((x1 * factor, y1 * factor, x2 * factor, y2 * factor), face.score, marks, face.turn)
+    box = (x1 * factor, y1 * factor, x2 * factor, y2 * factor)
+    return Detection(box, face.score, marks, face.turn, face.firm)
 
 
 def _padded(picture: Picture) -> tuple[Picture, int, int]:

@@ -59,6 +59,7 @@ class Tracklet:
         earliest, latest: the times within which its shot lets it extend.
         seen_last: time of the latest sighting, holds not counted.
         wide: True once its face was seen turned, when ears and hair may be on any side.
+        firm: True once a sighting left no doubt that it is a face.
         look: thumbnail of the frame it was last seen on.
     """
 
@@ -76,6 +77,7 @@ class Tracklet:
     latest: float = float("inf")
     seen_last: float = 0.0
     wide: bool = False
+    firm: bool = False
     look: Thumbnail | None = None
 
     @property
@@ -111,10 +113,24 @@ class Tracklet:
         times = [item.time for item in self.observations]
         parts: list[Rect] = []
         right = bisect_left(times, time)
-        for index in range(max(0, right - 1), min(right + 1, len(times))):
+        first, last = max(0, right - 1), min(right, len(times) - 1)
+        for index in range(first, last + 1):
             item = self.observations[index]
             if abs(item.time - time) <= reach.hull or right in (0, len(times)):
                 parts.append(item.box)
+        # Where a blurred face is, a faint sighting does not tell well: the next sure ones on either side do.
+        while (
+            first > 0 and self.observations[first].score < BIRTH and time - times[first - 1] <= 2 * reach.hull
+        ):
+            first -= 1
+            parts.append(self.observations[first].box)
+        while (
+            last + 1 < len(times)
+            and self.observations[last].score < BIRTH
+            and times[last + 1] - time <= 2 * reach.hull
+        ):
+            last += 1
+            parts.append(self.observations[last].box)
         for moment in (time - margin, time, time + margin):
             parts.append(self._between(moment, times))
         box = grown(rect_hull(parts), wide=self.wide)
@@ -265,6 +281,7 @@ class Linker:
             item.velocity = (vx, vy)
         item.turn = face.turn
         item.wide = item.wide or face.turn != 0
+        item.firm = item.firm or face.firm
         item.observations.append(Observation(time, face.box, face.score))
         item.seen += 1
         item.seen_last = time
@@ -275,6 +292,7 @@ class Linker:
         self._count += 1
         item = Tracklet(number=self._count, shot=self._shot, turn=face.turn, earliest=self._shot_start)
         item.wide = face.turn != 0
+        item.firm = face.firm
         item.observations.append(Observation(time, face.box, face.score))
         item.seen, item.seen_last, item.first = 1, time, time
         item.lowest = item.highest = face.score

@@ -215,7 +215,8 @@ class LookAhead:
         reason = CoverReason.MINOR if minor else CoverReason.FACE
         if not minor and not self._remove_all:
             return Cover(box, reason, item.number, score)
-        return Removal(item.number, reason, score, _moment(item, held, box), self._ahead(item, held, box))
+        here, ahead = _moment(item, held, box), self._ahead(item, held, box)
+        return Removal(item.number, reason, score, here, ahead, doubtful=not item.firm)
 
     def _ahead(self, item: Tracklet, held: _Held, box: Box) -> Moment | None:
         """Return the next frame on which people are outlined, if this one is covered there."""

@@ -26,8 +26,11 @@ _CHANGE = 6
 class Silhouettes(Protocol):
     """Outlines people."""
 
-    def mask(self, frame: VideoFrame, head: Box) -> Mask | None:
-        """Return bool (H, W), True on the person with that head, hair and body included; None when unsure."""
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> Mask | None:
+        """Return bool (H, W), True on the person with that head, hair and body included; None when unsure.
+
+        With `strict` nothing stands in for an outline that is the least unsure.
+        """
         ...
 
 
@@ -94,29 +97,33 @@ class Outlines:
 
     def __init__(self, silhouettes: Silhouettes) -> None:
         self._silhouettes = silhouettes
-        self._anchors: dict[int, list[_Anchor]] = {}
+        self._anchors: dict[tuple[int, bool], list[_Anchor]] = {}
 
-    def patch(self, number: int, here: Moment, ahead: Moment | None) -> Patch | None:
+    def patch(
+        self, number: int, here: Moment, ahead: Moment | None, *, doubtful: bool = False
+    ) -> Patch | None:
         """Return where the person is on a frame, or None when that is unsure.
 
         Args:
             number: of the tracklet.
             here: the frame to cover.
             ahead: the next frame whose index divides by `every`, if the person is covered there; `here` if it does.
+            doubtful: it may be nobody, so that only a sure outline counts.
         """
+        key = (number, doubtful)
         shape = here.frame.y.shape
         anchors = [
             item
-            for item in self._anchors.get(number, ())
+            for item in self._anchors.get(key, ())
             if here.index - item.index <= self.every and item.shape == shape
         ]
-        self._anchors[number] = anchors
+        self._anchors[key] = anchors
         known = {item.index for item in anchors}
         due = here
         if any(index <= here.index for index in known) and ahead is not None:
             due = ahead
         if due.index not in known:
-            anchors.append(self._anchor(due, anchors))
+            anchors.append(self._anchor(due, anchors, strict=doubtful))
         near = [item for item in anchors if abs(item.index - here.index) <= self.every]
         patches = [item.patch for item in near if item.patch is not None]
         if len(patches) < len(near):
@@ -131,14 +138,15 @@ class Outlines:
 
     def forget(self, number: int) -> None:
         """Drop all outlines of a tracklet."""
-        self._anchors.pop(number, None)
+        for doubtful in (False, True):
+            self._anchors.pop((number, doubtful), None)
 
-    def _anchor(self, moment: Moment, known: Sequence[_Anchor]) -> _Anchor:
+    def _anchor(self, moment: Moment, known: Sequence[_Anchor], *, strict: bool) -> _Anchor:
         """Carry the latest outline on, or outline afresh."""
         if known and moment.index - known[-1].since < self.lasting and _still(known[-1], moment):
             return replace(known[-1], index=moment.index)
         shape = moment.frame.y.shape
-        mask = self._silhouettes.mask(moment.frame, moment.head)
+        mask = self._silhouettes.mask(moment.frame, moment.head, strict=strict)
         if mask is not None and mask.shape != shape:
             raise ValueError("a silhouette has another size than its frame")
         patch = None if mask is None else Patch.of(mask)

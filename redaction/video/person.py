@@ -152,7 +152,7 @@ class Silhouette:
         """Let go of the net."""
         self._segmenter.close()
 
-    def mask(self, frame: VideoFrame, head: Box) -> Mask | None:
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> Mask | None:
         """Return bool (H, W), True on the person with that head and on a margin around; None when unsure.
 
         Where the outline is unsure, the result is a rectangle that holds a standing body if the person is far away, and
@@ -161,6 +161,7 @@ class Silhouette:
         Args:
             frame: the frame as decoded.
             head: the head with hair, ears and chin, as it would be covered, in frame pixels.
+            strict: return None where the outline is the least unsure, and no rectangle in its place.
         """
         width, height = frame.width, frame.height
         visible = head.clipped(width, height)
@@ -172,7 +173,7 @@ class Silhouette:
             if not bodies[-1].continues:
                 break
         sure = bodies[-1].sure
-        if not sure and head.height > _FAR_HEAD_SHARE * height:
+        if not sure and (strict or head.height > _FAR_HEAD_SHARE * height):
             return None
         result = np.zeros((height, width), dtype=np.bool_)
         for body in bodies:

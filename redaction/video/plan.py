@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from redaction.model import Box, Cover, CoverReason, Examined, VideoFrame
 from redaction.video.look import FAULTS
 from redaction.video.outlines import Moment, Outlines, Patch
@@ -21,6 +23,7 @@ class Removal:
         score: of the detection on this frame, 0 without one.
         here: the frame, with the person's head.
         ahead: a later frame to outline the person on, see `Outlines.patch`.
+        doubtful: what is taken for a face may be none. Then only a body that is surely outlined goes with it.
     """
 
     number: int
@@ -28,6 +31,7 @@ class Removal:
     score: float
     here: Moment
     ahead: Moment | None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +107,18 @@ class Planner:
         return Planned(frame, (cover,), Examined.COVERED, whole, draft.people, draft.minors)
 
     def _outlined(self, item: Removal) -> tuple[Patch | None, str]:
-        """Return where a person is, or None and why the whole frame must go."""
+        """Return where a person is, or None and why the whole frame must go.
+
+        A head that may be none, on a body that the outline does not know, is covered alone.
+        """
         if self._outlines is None:
             return None, "unsure"
         try:
-            patch = self._outlines.patch(item.number, item.here, item.ahead)
+            patch = self._outlines.patch(item.number, item.here, item.ahead, doubtful=item.doubtful)
         except FAULTS:
             self.failures += 1
             return None, "silhouette"
+        if patch is None and item.doubtful:
+            head = item.here.head.clipped(item.here.frame.width, item.here.frame.height)
+            patch = Patch(head, np.ones((head.height, head.width), dtype=np.bool_))
         return patch, "" if patch is not None else "unsure"

@@ -44,15 +44,24 @@ def frame(
 
 
 class FakeDetector:
-    """Sees every bright blob, save on calls listed as `missing`; raises on those listed as `raising`."""
+    """Sees every bright blob, save on calls listed as `missing`; raises on those listed as `raising`.
+
+    It doubts every face in the first `firm_from` calls.
+    """
 
     def __init__(
-        self, *, missing: Iterable[int] = (), raising: Iterable[int] = (), score: float = 0.9
+        self,
+        *,
+        missing: Iterable[int] = (),
+        raising: Iterable[int] = (),
+        score: float = 0.9,
+        firm_from: int = 0,
     ) -> None:
         self.calls = 0
         self._missing = frozenset(missing)
         self._raising = frozenset(raising)
         self._score = score
+        self._firm_from = firm_from
 
     def detect(self, picture: Picture) -> list[Detection]:
         """Return a box around each bright blob."""
@@ -65,7 +74,10 @@ class FakeDetector:
         count, _, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
         return [
             Detection(
-                (float(x), float(y), float(x + w), float(y + h)), self._score, np.zeros((5, 2), np.float32)
+                (float(x), float(y), float(x + w), float(y + h)),
+                self._score,
+                np.zeros((5, 2), np.float32),
+                firm=self.calls > self._firm_from,
             )
             for x, y, w, h, area in stats[1:count]
             if area >= 9
@@ -101,7 +113,7 @@ class FakeSilhouette:
         self._unsure = unsure
         self._raising = raising
 
-    def mask(self, frame: VideoFrame, head: Box) -> NDArray[np.bool_] | None:
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> NDArray[np.bool_] | None:
         """Return the head's box down to the lower edge."""
         self.calls += 1
         if self._raising:

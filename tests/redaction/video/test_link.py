@@ -37,6 +37,26 @@ def test_moving_face_stays_one_tracklet() -> None:
         assert holds(box_at(linker.tracklets[0], index / 30), face(10.0 * index).box)
 
 
+def test_faint_sightings_are_bracketed_by_the_sure_ones_around_them() -> None:
+    """Where faint sightings lie beside the face, the boxes before and after them stay covered through them."""
+    linker = Linker()
+    for index, (x, score) in enumerate([(100.0, 0.9), (76.0, 0.4), (78.0, 0.35), (102.0, 0.9)]):
+        linker.link(index * 0.13, [face(x, score=score)])
+    (item,) = linker.tracklets
+    for step in range(40):
+        assert holds(box_at(item, step * 0.01), face(102.0).box)
+        assert holds(box_at(item, step * 0.01), face(100.0).box) or step > 30
+
+
+def test_one_firm_sighting_makes_a_tracklet_firm() -> None:
+    """A tracklet is in doubt until one sighting is not, and never again."""
+    linker = Linker()
+    for index, firm in enumerate([False, False, True, False]):
+        found = Detection((100.0, 100.0, 140.0, 140.0), 0.6, firm=firm)
+        ((item, _),) = linker.link(index / 10, [found])
+        assert item.firm == (index >= 2)
+
+
 def test_two_faces_are_two_tracklets_that_do_not_swap() -> None:
     """Faces side by side keep their numbers in whatever order they are found."""
     linker = Linker()

@@ -48,7 +48,7 @@ class FakeWavingSilhouette:
         self._until = arm_until
         self.calls = 0
 
-    def mask(self, frame: VideoFrame, head: Box) -> NDArray[np.bool_]:
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> NDArray[np.bool_]:
         """Return head and arm."""
         self.calls += 1
         mask = np.zeros(frame.y.shape, np.bool_)
@@ -60,9 +60,9 @@ class FakeWavingSilhouette:
 class FakeFadingSilhouette(FakeSilhouette):
     """Is unsure from the second call on."""
 
-    def mask(self, frame: VideoFrame, head: Box) -> NDArray[np.bool_] | None:
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> NDArray[np.bool_] | None:
         """Return a mask once."""
-        mask = super().mask(frame, head)
+        mask = super().mask(frame, head, strict=strict)
         return mask if self.calls == 1 else None
 
 
@@ -150,7 +150,7 @@ def test_mask_of_another_size_is_refused() -> None:
     class FakeSmallSilhouette:
         """Returns a mask of the wrong size."""
 
-        def mask(self, frame: VideoFrame, head: Box) -> NDArray[np.bool_]:
+        def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> NDArray[np.bool_]:
             """Return a small mask."""
             return np.ones((4, 4), np.bool_)
 

@@ -9,6 +9,7 @@ from redaction.model import Box, CoverReason, EventKind, Examined
 from redaction.video.look import Cadence
 from redaction.video.lookahead import Bounds
 from tests.redaction.video.scene import (
+    GROUND,
     FakeDetector,
     FakeJudge,
     FakeSilhouette,
@@ -245,6 +246,47 @@ def test_without_judge_nobody_is_an_adult() -> None:
     engine = redactor(rules=policy(adults=False), silhouettes=FakeSilhouette())
     run(engine, [frame([FACE], index) for index in range(10)])
     assert engine.summary.minors == 1
+
+
+@pytest.mark.parametrize("unsure", [True, False])
+def test_doubtful_face_takes_a_body_along_only_if_there_surely_is_one(unsure: bool) -> None:
+    """What may be no face is covered for sure, its body where one is outlined; the frame does not go."""
+    engine = redactor(
+        FakeDetector(score=0.6, firm_from=1000),
+        rules=policy(adults=False),
+        judge=FakeJudge(),
+        silhouettes=FakeSilhouette(unsure=unsure),
+    )
+    done = run(engine, [frame([FACE], index) for index in range(20)])
+    for item in done:
+        assert item.examined is not Examined.COVERED
+        assert bright(item) == 0
+        assert item.covers[0].reason is CoverReason.MINOR
+        assert covered_mask(item)[85:, 70:74].all() != unsure
+
+
+def test_doubt_that_ends_within_the_look_ahead_ends_for_the_frames_before_too() -> None:
+    """A face that a later look makes firm is removed like any other from its first frame on."""
+    engine = redactor(
+        FakeDetector(score=0.6, firm_from=8),
+        rules=policy(adults=False),
+        judge=FakeJudge(),
+        silhouettes=FakeSilhouette(unsure=True),
+    )
+    done = run(engine, [frame([FACE], index, ground=GROUND + index % 7) for index in range(40)])
+    assert {item.examined for item in done} == {Examined.COVERED}
+
+
+def test_doubtful_mosaic_of_a_minor_is_solid() -> None:
+    """A head in doubt that stands for a minor is filled, whatever adults get."""
+    engine = redactor(
+        FakeDetector(score=0.6, firm_from=1000),
+        rules=policy(adults=False, method="mosaic"),
+        judge=FakeJudge(),
+        silhouettes=FakeSilhouette(unsure=True),
+    )
+    for item in run(engine, [frame([FACE], index) for index in range(5)]):
+        assert (item.frame.y[FACE.y1 : FACE.y2, FACE.x1 : FACE.x2] == 96).all()
 
 
 @pytest.mark.parametrize("kind", ["unsure", "raising", "none"])

@@ -38,12 +38,17 @@ class Scripted:
         return [Detection(middle, self.again)] if self.again else []
 
 
-def seen(box: Rect, *, first: float, second: float = 0.0, again: tuple[float, float] = (0.0, 0.0)) -> float:
-    """Return the score of a face that two detectors give these scores, in the whole and again in every crop."""
+def judged(box: Rect, first: float, second: float, again: tuple[float, float]) -> Detection:
+    """Return a face that two detectors give these scores, in the whole and again in every crop."""
     one = Scripted([Detection(box, first)] if first else [], again[0])
     two = Scripted([Detection(box, second)] if second else [], again[1])
     (face,) = ReviewedPair(one, two, Review((one, two))).detect(np.zeros((360, 640, 3), np.uint8))
-    return face.score
+    return face
+
+
+def seen(box: Rect, *, first: float, second: float = 0.0, again: tuple[float, float] = (0.0, 0.0)) -> float:
+    """Return the score of a face that two detectors give these scores, in the whole and again in every crop."""
+    return judged(box, first, second, again).score
 
 
 @pytest.mark.parametrize("box", [LARGE, SMALL])
@@ -73,7 +78,32 @@ def test_large_face_must_be_seen_again_clearly_a_small_one_at_all() -> None:
     assert seen(LARGE, first=0.6, again=(0.35, 0.0)) == DOUBTED
     assert seen(LARGE, first=0.6, again=(0.35, 0.35)) == 0.6
     assert seen(SMALL, first=0.6, again=(0.12, 0.12)) == DOUBTED
-    assert seen((40.0, 40.0, 54.0, 58.0), first=0.6) == 0.6
+
+
+def test_tiny_face_needs_to_be_seen_again_ever_so_faintly() -> None:
+    """A tiny face stands on a sight that a small one would not, and is doubted when nobody sees anything."""
+    tiny = (40.0, 40.0, 54.0, 58.0)
+    assert seen(tiny, first=0.6, again=(0.2, 0.0)) == 0.6
+    assert seen(tiny, first=0.6) == DOUBTED
+
+
+@pytest.mark.parametrize("box", [LARGE, SMALL])
+def test_face_is_firm_when_one_is_sure_or_two_agree_or_the_crops_settle_it(box: Rect) -> None:
+    """Only what one detector alone doubts, and what is hardly seen again, is told as not firm."""
+    assert judged(box, 0.9, 0.0, (0.0, 0.0)).firm
+    assert judged(box, 0.55, 0.55, (0.0, 0.0)).firm
+    assert judged(box, 0.6, 0.0, (0.7, 0.0)).firm
+    assert not judged(box, 0.6, 0.0, (0.3, 0.25)).firm
+    assert not judged(box, 0.6, 0.0, (0.0, 0.0)).firm
+
+
+def test_what_only_carries_a_face_on_is_not_firm() -> None:
+    """A detection too weak to begin a face says nothing about whether it is one."""
+    weak = Scripted([Detection(LARGE, 0.4)])
+    (face,) = ReviewedDetector(weak, Review((weak,))).detect(np.zeros((360, 640, 3), np.uint8))
+    assert not face.firm
+    assert not judged(SMALL, 0.4, 0.0, (0.0, 0.0)).firm
+    assert not weak.crops
 
 
 def test_sure_faces_cost_no_look() -> None:
@@ -147,7 +177,7 @@ def test_real_face_stands_at_any_size_and_in_the_dark(
         edge * scale + shift for edge, shift in zip((97, 51, 168, 140), (20, 10, 20, 10), strict=True)
     )
     doubtful = Detection((box[0], box[1], box[2], box[3]), 0.55)
-    assert Review(panel).judged(picture, [doubtful]) == [doubtful]
+    assert Review(panel).judged(picture, doubtful).score == doubtful.score
 
 
 @pytest.mark.slow
@@ -159,6 +189,7 @@ def test_no_face_does_not_stand(panel: tuple[YuNet, CenterFace]) -> None:
     )
     noise = np.random.default_rng(1).integers(0, 255, (360, 640, 3)).astype(np.uint8)
     for picture in (tall, board * 255, noise):
-        (face,) = Review(panel).judged(np.asarray(picture, np.uint8), [Detection(LARGE, 0.7)])
+        face = Review(panel).judged(np.asarray(picture, np.uint8), Detection(LARGE, 0.7))
         assert face.score == DOUBTED
+        assert not face.firm
         assert overlap(face.box, LARGE)[0] == 1.0
