@@ -30,11 +30,19 @@ _LEVELS: Final = {
 }
 _CALL_NOTES: Final = {
     **NOTES,
+    "call-lost": (
+        "The call was lost and could not be reached again: the recording ends there, the call may have gone on."
+    ),
+    "cut-off": (
+        "Recording was cut off in the call, since its process died or failed: the recording ends there, the call may "
+        "have gone on."
+    ),
     "voices-not-compared": (
         "Some stored voices were not compared with those that spoke: the speaker models are not installed "
         "(`offrecord models fetch speakers`), or the recording process died before it did."
     ),
 }
+_CUT_SHORT: Final = ("call-lost", "cut-off")
 _VIA: Final = {
     "page": "a button",
     "chat": "the chat",
@@ -101,6 +109,7 @@ def call_attention(manifest: Manifest, logged: Sequence[_Logged] = ()) -> list[s
     """Say what a person should look at first, worst first; gaps are summed up by track."""
     video, audio = manifest.coverage.video, manifest.coverage.audio
     lines = [f"The check {check.name} did not pass." for check in manifest.checks if not check.passed]
+    lines += [_CALL_NOTES[note] for note in manifest.notes if note in _CUT_SHORT]
     if manifest.voice.note:
         lines.append(manifest.voice.note)
     lines += _gap_lines(manifest.gaps)
@@ -121,7 +130,7 @@ def call_attention(manifest: Manifest, logged: Sequence[_Logged] = ()) -> list[s
         tracks = sorted({item.track for item in logged if item.level == level})
         if tracks:
             lines.append(f"The machine could not keep up with {', '.join(tracks)}: {what} for a while.")
-    return lines + [_CALL_NOTES.get(note, note) for note in manifest.notes]
+    return lines + [_CALL_NOTES.get(note, note) for note in manifest.notes if note not in _CUT_SHORT]
 
 
 def _gap_lines(gaps: Sequence[GapEntry]) -> Iterator[str]:

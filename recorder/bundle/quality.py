@@ -23,7 +23,7 @@ class QualitySecond(_Entry):
         packets: media packets received.
         lost: packets found missing.
         jitter_ms: interarrival jitter. Source: RFC 3550, 6.4.1.
-        round_trip_ms: from RTCP.
+        round_trip_ms: between the recorder and whoever sends this to it, which may be the call's server.
         bitrate_kbps: received media payload.
         width, height, fps: of the camera as received.
         freezes: pauses between pictures of more than three usual steps and more than 150 ms.

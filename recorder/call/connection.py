@@ -17,6 +17,8 @@ from typing import Any, Final, Protocol
 
 import aiortc
 from aioice import Connection as IceConnection
+from aioice.ice import StunProtocol
+from aioice.stun import TransactionError
 from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
@@ -80,7 +82,8 @@ _HOOKS: Final[tuple[tuple[type, tuple[str, ...]], ...]] = (
     ),
     (RTCRtpTransceiver, ("setCodecPreferences", "receiver")),
     (RtpRouter, ("route_rtp", "route_rtcp", "register_receiver", "unregister_receiver")),
-    (IceConnection, ("get_component_candidates",)),
+    (IceConnection, ("get_component_candidates", "build_request")),
+    (StunProtocol, ("request",)),
 )
 REFUSALS: Final = (
     ValueError,
@@ -99,6 +102,7 @@ REFUSALS: Final = (
 """What aiortc raises on a description that it cannot use."""
 MAX_SOURCES: Final = 32
 """SSRCs remembered for one connection; the oldest are forgotten first."""
+ROUND_TRIP_EVERY: Final = 1.0
 SOURCE_SILENT: Final = 0.3
 """Seconds after which packets of another SSRC may take a silent one's place."""
 
@@ -350,6 +354,7 @@ class MediaConnection(RTCPeerConnection):
         check_hooks()
         self._host_addresses = host_addresses
         self._closing: asyncio.Future[None] | None = None
+        self.round_trip_s: float | None = None
         # no STUN server: aiortc's default one would tell a third party about every call
         super().__init__(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
 
@@ -359,6 +364,37 @@ class MediaConnection(RTCPeerConnection):
             # aiortc's own second caller waits on a future that its cancellation would break for the first
             self._closing = asyncio.ensure_future(super().close())
         await asyncio.shield(self._closing)
+
+    async def watch_round_trip(self) -> None:
+        """Measure the round trip to whoever sends, once a second, for as long as the connection lasts.
+
+        By STUN checks on the pair of addresses in use, which every ICE agent answers: somebody who only receives gets
+        no RTCP report of what they send. Source: W3C webrtc-stats, currentRoundTripTime; RFC 7675, 5.1.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(ROUND_TRIP_EVERY)
+            ice: Any = self._ice()
+            pairs = [] if ice is None or not ice.remote_password else list(ice._nominated.values())
+            self.round_trip_s = None
+            for pair in pairs[:1]:
+                request = ice.build_request(pair, nominate=False)
+                sent = loop.time()
+                try:
+                    await pair.protocol.request(
+                        request,
+                        pair.remote_addr,
+                        integrity_key=ice.remote_password.encode(),
+                        retransmissions=0,  # an answer to which of two would not be known
+                    )
+                except (TransactionError, *REFUSALS):
+                    continue
+                self.round_trip_s = loop.time() - sent
+
+    def _ice(self) -> Any:
+        """Return aioice's connection, None before there is one."""
+        receivers = self.media_receivers
+        return receivers[0].transport.transport.iceGatherer._connection if receivers else None
 
     @property
     def media_receivers(self) -> list[MediaReceiver]:

@@ -85,7 +85,8 @@ class QualitySample:
         packets: media packets received in it.
         lost: packets found missing in it.
         jitter_ms: interarrival jitter. Source: RFC 3550, 6.4.1.
-        round_trip_ms: from RTCP.
+        round_trip_ms: between the recorder and whoever sends this to it (a call's server, where there is one), from
+            STUN checks; None beyond half a second. Source: W3C webrtc-stats, currentRoundTripTime.
         bitrate_kbps: received media payload.
         width, height, fps: of the camera as received.
         freezes: pauses between pictures of more than three usual steps and more than 150 ms.

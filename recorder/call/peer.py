@@ -164,6 +164,14 @@ class Peer:
 
     async def run(self) -> PeerEnd:
         """Keep the connection going; return when it is over. For a task of the caller's group."""
+        async with asyncio.TaskGroup() as group:
+            measuring = group.create_task(self._connection.watch_round_trip())
+            try:
+                return await self._until_over()
+            finally:
+                measuring.cancel()
+
+    async def _until_over(self) -> PeerEnd:
         started = sampled = self._clock.now()
         while not self._over.is_set():
             try:
@@ -257,6 +265,11 @@ class Peer:
             (t.flow for t, _ in self._tracks if isinstance(t, PictureTrack) and t.kind is LiveKind.CAMERA),
             None,
         )
-        sample = self._meter.sample(now, [receiver.reception for _, receiver in self._tracks], flow)
+        sample = self._meter.sample(
+            now,
+            [receiver.reception for _, receiver in self._tracks],
+            flow,
+            round_trip_s=self._connection.round_trip_s,
+        )
         if self._wanted:
             self._observer.quality(self.participant, sample)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from recorder.call.consent import ENDED_STATES, ConsentBook, ConsentEvent, ConsentHistory, ConsentState
+from recorder.call.consent import ENDED_STATES, ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.contract import Via
 from recorder.call.notice import NoticeTexts
 from redaction.policy import Policy
@@ -24,7 +24,7 @@ __all__ = [
     "Receipt",
     "ReceiptEvent",
     "Receipts",
-    "receipts",
+    "coarse",
     "receipts_of",
     "withdrawn",
 ]
@@ -95,20 +95,6 @@ class Receipts(_Entry):
     receipts: tuple[Receipt, ...]
 
 
-def receipts(
-    book: ConsentBook, *, policy: Policy, started: datetime, jurisdictions: Sequence[str] = ()
-) -> tuple[Receipt, ...]:
-    """Return a receipt for every consent that was asked for, in order of their random ids.
-
-    Args:
-        book: of the call.
-        policy: under which it was recorded.
-        started: wall time at call time 0, with a time zone.
-        jurisdictions: as the operator names them.
-    """
-    return receipts_of(book.histories(), policy=policy, started=started, jurisdictions=jurisdictions)
-
-
 def receipts_of(
     histories: Iterable[ConsentHistory],
     *,
@@ -116,7 +102,14 @@ def receipts_of(
     started: datetime,
     jurisdictions: Sequence[str] = (),
 ) -> tuple[Receipt, ...]:
-    """Return a receipt for each consent, as `receipts` does."""
+    """Return a receipt for each consent that was asked for, in their order.
+
+    Args:
+        histories: as the book has them, in order of their random ids.
+        policy: under which it was recorded.
+        started: wall time at call time 0, with a time zone.
+        jurisdictions: as the operator names them.
+    """
     texts = NoticeTexts.of(policy)
     return tuple(
         Receipt(
@@ -131,14 +124,19 @@ def receipts_of(
 
 def withdrawn(receipt: Receipt, *, when: datetime) -> Receipt:
     """Return the receipt of somebody who was erased after publishing; its times are to the minute from then on."""
+    last = ReceiptEvent(
+        event_time=when.replace(second=0, microsecond=0), event_state=ConsentState.WITHDRAWN, erasure=True
+    )
+    return receipt.model_copy(update={"events": (*coarse(receipt).events, last)})
+
+
+def coarse(receipt: Receipt) -> Receipt:
+    """Return the receipt with its times to the minute, so that it cannot be laid beside the recording."""
     events = tuple(
         event.model_copy(update={"event_time": event.event_time.replace(second=0)})
         for event in receipt.events
     )
-    last = ReceiptEvent(
-        event_time=when.replace(second=0, microsecond=0), event_state=ConsentState.WITHDRAWN, erasure=True
-    )
-    return receipt.model_copy(update={"events": (*events, last)})
+    return receipt.model_copy(update={"events": events})
 
 
 def _ended(history: ConsentHistory) -> bool:

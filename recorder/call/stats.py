@@ -120,7 +120,14 @@ class QualityMeter:
         self._at = start
         self._was: tuple[int, int, int, int, int, float, int] = (0, 0, 0, 0, 0, 0.0, 0)
 
-    def sample(self, now: float, receptions: Iterable[Reception], flow: PictureFlow | None) -> QualitySample:
+    def sample(
+        self,
+        now: float,
+        receptions: Iterable[Reception],
+        flow: PictureFlow | None,
+        *,
+        round_trip_s: float | None = None,
+    ) -> QualitySample:
         """Return what happened since the last call; `flow` is that of the camera."""
         received = list(receptions)
         packets, lost = sum(r.packets for r in received), sum(r.lost for r in received)
@@ -135,6 +142,7 @@ class QualityMeter:
             packets=max(0, packets - was[0]),
             lost=max(0, lost - was[1]),
             jitter_ms=round(1000 * max(heard), 2) if heard else None,
+            round_trip_ms=None if round_trip_s is None else round(1000 * round_trip_s, 2),
             bitrate_kbps=round(max(0, size - was[2]) * 8 / 1000 / passed, 1),
             width=flow.size[0] if flow is not None and flow.size is not None else None,
             height=flow.size[1] if flow is not None and flow.size is not None else None,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
 
 _DURATION: Final = re.compile(r"^(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s?)?$")
+_MOST_LINES: Final = 5
 _WAYS: Final = (
     "room://HOST:PORT hosts the built-in room, janus+ws://HOST:PORT/ROOM (or janus+wss) joins a Janus VideoRoom, "
     "whep+https://HOST/PATH (or whep+http) pulls a stream"
@@ -252,10 +253,17 @@ def print_recorded(recorded: Recorded, *, as_json: bool) -> None:
     """Say where the bundle is and how many stood how."""
     bundle = recorded.published.path
     if as_json:
-        document = {"bundle": str(bundle), "ended": recorded.ended, "participants": recorded.counts}
+        document = {
+            "bundle": str(bundle),
+            "ended": recorded.ended or "left",
+            "participants": recorded.counts,
+            "attention": list(recorded.published.attention),
+        }
         click.echo(json.dumps(document, indent=2))
         return
     people = ", ".join(f"{count} {standing}" for standing, count in sorted(recorded.counts.items()))
     click.echo(f"recorded and verified: {bundle}")
     click.echo(f"  participants: {people}")
+    for line in recorded.published.attention[:_MOST_LINES]:
+        click.echo(f"  look at this: {line}")
     click.echo(f"  report: {bundle / 'report.html'}")

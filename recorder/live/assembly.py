@@ -209,7 +209,7 @@ def _manifest(parts: CallParts, checks: Iterable[Check]) -> Manifest:
         redacted=dict(sorted(redacted.items())),
         voice=VoiceEntry(method=parts.voice, note=voice_note(parts.voice)),
         checks=tuple(checks),
-        notes=notes_of(parts.people),
+        notes=(*parts.notes, *notes_of(parts.people)),
         participants=Participants(
             way=parts.way,
             recorded=len(parts.people),

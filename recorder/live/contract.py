@@ -1,18 +1,21 @@
 """What lies in `NAME.offrecord.partial/live/` while a call goes on: only what may be published anyway.
 
-    live/call.json                      how the call is recorded
+    live/call.json                      how the call is recorded, and why the bot left
+    live/receipts.json                  every consent so far, as `recorder.call.receipts.Receipts`; no token, no name
     live/people/TOKEN/person.json       one folder per participant who is recorded; TOKEN is random
     live/people/TOKEN/camera-0001.mp4   fragmented MP4, redacted; a new number when size, codec or stay changes
     live/people/TOKEN/camera-0001.jsonl what the second look needs to know of that piece (`PieceLine`s)
     live/people/TOKEN/microphone-0001.mp4, .jsonl
     live/people/TOKEN/words.jsonl       redacted utterances (`WordsLine`)
-    live/people/TOKEN/quality.jsonl     `QualityLine`
+    live/people/TOKEN/quality.jsonl     `recorder.bundle.quality.QualitySecond`
     live/people/TOKEN/facts.jsonl       `FactLine`: what happened to this participant's tracks, for the log
     log.jsonl                           hash-chained; call-wide events only, none that tells participants apart
 
 Everything of one participant is in one folder, so that erasing them is removing it; nothing outside a folder tells
-whose it was. A line of a `.jsonl` is whole or, after a crash, the last and cut off: readers drop it. A piece's line is
-on its way to the disk before the fragment that it describes, so every stored picture has its proof.
+whose it was. A piece of picture ends after ten minutes at the latest, one of sound after five; a fragment of either,
+the most that a crash takes, after a second or two. A line of a `.jsonl` is whole or, after a crash, the last and cut
+off: readers drop it. A piece's line is on its way to the disk before the fragment that it describes, so every stored
+picture has its proof.
 """
 
 from __future__ import annotations
@@ -33,7 +36,6 @@ __all__ = [
     "PieceEnd",
     "PieceHeader",
     "PieceProofs",
-    "QualityLine",
     "Stay",
     "WordsLine",
 ]
@@ -52,6 +54,7 @@ class CallRecord(_Record):
     Attributes:
         policy: the policy's values without its lists of words; `recover` finishes under it.
         way: how the call was joined: room, janus, whip or whep; no address.
+        ended: why the bot left; empty while it is there, and after its process died.
     """
 
     schema_version: Literal["offrecord/live/1"] = LIVE_SCHEMA
@@ -60,6 +63,7 @@ class CallRecord(_Record):
     way: str = Field(pattern=r"^[a-z]{1,16}$")
     policy: dict[str, object]
     policy_digest: str
+    ended: Literal["", "over", "removed", "lost", "left"] = ""
 
 
 class Stay(_Record):
@@ -160,21 +164,3 @@ class WordsLine(_Record):
     start: float
     end: float
     words: tuple[SpokenToken, ...]
-
-
-class QualityLine(_Record):
-    """One `recorder.call.contract.QualitySample`, and the speaking time in that second."""
-
-    time: float
-    packets: int = 0
-    lost: int = 0
-    jitter_ms: float | None = None
-    round_trip_ms: float | None = None
-    bitrate_kbps: float | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    freezes: int = 0
-    concealed_ms: float = 0.0
-    dropped: int = 0
-    speaking_ms: float = 0.0

@@ -24,7 +24,7 @@ from recorder.progress import Progress
 from recorder.session import Engine
 from recorder.sources.upright import black
 from redaction.errors import InternalError
-from redaction.model import Box, Event, EventKind, VideoFrame
+from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.video.look import FAULTS
 from redaction.video.redact import VideoStages
 
@@ -104,6 +104,9 @@ class LiveEngine:
         on_minor: told once, from any thread, the token of a participant who was not proved an adult.
         on_error: told, from any thread, what a stage or the disk raised; the track goes on covered or silent.
         video: makes the models of one picture thread; for tests.
+
+    Attributes:
+        broken: a thread hung or died, so that what it had to redact is covered or silent from then on.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class LiveEngine:
         self._numbers = count(1)
         self._forgotten: set[str] = set()
         self._now = 0.0
+        self.broken = False
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._watching, name="watch", daemon=True)
@@ -173,7 +177,7 @@ class LiveEngine:
                 )
             self._lanes[lane_id] = token
             if kind is LiveKind.MICROPHONE:
-                person.sounds[lane_id] = self._sound.open(token, person.age)
+                person.sounds[lane_id] = self._sound.open(token, person.age, time=time)
                 return lane_id
             worker = min(self._workers, key=lambda one: len(one.lanes))
             track = self._track(token, kind, person.age, worker)
@@ -344,19 +348,30 @@ class LiveEngine:
         """Wait until every picture thread has ended; one that hangs is replaced meanwhile, and not waited for."""
         until = time.monotonic() + _FINISH_S
         while time.monotonic() < until:
-            left = [worker for worker in list(self._workers) if not worker.stop(0.0)]
+            # one that died is replaced by the watching thread in a moment
+            left = [worker for worker in list(self._workers) if not worker.stop(0.0) or worker.died]
             progress.reach(stage, float(len(self._workers) - len(left)))
             if not left:
                 return True
             left[0].stop(_WATCH_EVERY_S)
+            time.sleep(_WATCH_EVERY_S if left[0].died else 0.0)
         return False
 
     def _end_sound(self, sound: SoundWorker) -> bool:
         until = time.monotonic() + _FINISH_S
         while time.monotonic() < until and not sound.dead:
             if sound.stop(_WATCH_EVERY_S):
-                return True
-        return sound.dead
+                if sound.died:
+                    self._sound_lost(sound)
+                break
+        if not sound.dead:
+            return sound.stop(0.0)
+        with self._lock:
+            for token, person in self._people.items():
+                for mic in person.sounds.values():
+                    since = mic.stored_until
+                    self._tell_gap(token, LiveKind.MICROPHONE, Span(since, max(since, self._now)))
+        return True
 
     def _track(self, token: str, kind: LiveKind, age: PersonAge, worker: PictureWorker) -> PictureTrack:
         owner = TrackOwner(token, kind, self._journal, age)
@@ -397,19 +412,26 @@ class LiveEngine:
     def _look_for_hangs(self, now: float) -> None:
         for worker in list(self._workers):
             since = worker.busy_since
-            if since is not None and now - since > _HANGS_AFTER_S and not worker.retired:
+            hangs = since is not None and now - since > _HANGS_AFTER_S
+            if (hangs or worker.died) and not worker.retired:
                 self._replace(worker)
         sound = self._sound
-        since = None if sound is None or sound.dead else sound.busy_since
-        if sound is not None and since is not None and now - since > _SOUND_HANGS_AFTER_S:
-            sound.dead = True
-            self._on_error(InternalError("The sound's thread hangs; nothing more of any voice is stored."))
-            for token, person in list(self._people.items()):
-                if person.sounds:
-                    self._tell_hang(token, LiveKind.MICROPHONE)
+        if sound is None or sound.dead:
+            return
+        since = sound.busy_since
+        if sound.died or (since is not None and now - since > _SOUND_HANGS_AFTER_S):
+            self._sound_lost(sound)
+
+    def _sound_lost(self, sound: SoundWorker) -> None:
+        """Take note that nothing more of any voice is stored; how much was lost is told in the end."""
+        sound.dead = self.broken = True
+        self._on_error(
+            InternalError("The sound's thread hangs or died; nothing more of any voice is stored.")
+        )
 
     def _replace(self, worker: PictureWorker) -> None:
-        """Have the tracks of a thread that hangs covered whole by another one from now on."""
+        """Have the tracks of a thread that hangs or died covered whole by another one from now on."""
+        self.broken = True
         lanes = worker.retire()
         fresh = self._add_worker(f"{len(self._workers) + 1}-covered", None)
         with self._lock:
@@ -419,6 +441,8 @@ class LiveEngine:
                     if of is not worker or lane not in lanes:
                         continue
                     lane.track.forget()
+                    kept = lane.track.kept_until
+                    self._tell_gap(person_token, kind, Span(kept, max(kept, lane.latest)))
                     track = self._track(person_token, kind, person.age, fresh)
                     own = Lane(
                         track, inbox=lane.inbox, ended=lane.ended, latest=lane.latest, gaps=lane.gaps + 1
@@ -429,10 +453,14 @@ class LiveEngine:
                     person.pictures[lane_id] = (kind, own, fresh)
                     self._tell_hang(person_token, kind)
                     fresh.add(own)
-        self._on_error(InternalError("A picture thread hangs; its tracks are covered from now on."))
+        self._on_error(InternalError("A picture thread hangs or died; its tracks are covered from now on."))
 
     def _tell_hang(self, token: str, kind: LiveKind) -> None:
         event = Event(EventKind.LOAD, detail={"level": "covered", "reason": "a stage hangs"})
+        self._journal.fact(token, event, track=kind.value)
+
+    def _tell_gap(self, token: str, kind: LiveKind, span: Span) -> None:
+        event = Event(EventKind.GAP, span=span, detail={"reason": "a stage hangs"})
         self._journal.fact(token, event, track=kind.value)
 
     def _tell_minors(self) -> None:

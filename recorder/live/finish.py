@@ -36,6 +36,8 @@ from recorder.live.load import CallLog, LiveCall, LivePerson, load
 from recorder.live.looking import Seen, look_again
 from recorder.live.mixing import SoundPart, write_track
 from recorder.live.parts import (
+    CALL_LOST,
+    CUT_OFF,
     SILENCED,
     VOICE_CHECK,
     CallParts,
@@ -67,6 +69,7 @@ from redaction.model import Event, EventKind, Span
 __all__ = ["complete_sealed", "finish"]
 
 _WORK: Final = "finishing"
+_ENDED_NOTES: Final = {"lost": (CALL_LOST,), "": (CUT_OFF,)}
 
 
 def finish(
@@ -87,7 +90,7 @@ def finish(
         engine: the models, under the policy that the call was recorded with.
         progress: told of every stage.
         cancellation: ends it.
-        receipts: of everybody who was asked; by default of those who are recorded.
+        receipts: of everybody who was asked; by default those that the folder holds, and of those who are recorded.
         not_recorded: how many are not in the bundle; by default as many as have a receipt and nothing stored.
         before_publishing: looks once more, when all is whole, and raises if it must not be published.
 
@@ -154,8 +157,10 @@ class _Finishing:
         )
         with storage_errors():
             shutil.rmtree(self.writer.partial / _WORK)
+        counted = bool(receipts or live.receipts)
+        receipts = receipts or _receipts(live)
         mine = {person.record.consent.receipt for person in live.people}
-        others = sum(receipt.receipt_id not in mine for receipt in receipts) if receipts else None
+        others = sum(receipt.receipt_id not in mine for receipt in receipts) if counted else None
         created, expires = expiry(self.policy, live.record.started)
         parts = CallParts(
             version=live.record.version,
@@ -176,7 +181,8 @@ class _Finishing:
             duration=self.duration,
             people=people,
             not_recorded=others if not_recorded is None else not_recorded,
-            receipts=tuple(receipts) or _given(live),
+            receipts=tuple(receipts),
+            notes=_ENDED_NOTES.get(live.record.ended, ()),
         )
         return assemble(
             parts,
@@ -363,16 +369,18 @@ class _Finishing:
         )
 
 
-def _given(live: LiveCall) -> tuple[Receipt, ...]:
-    """Return receipts of what is known to have been agreed: all that is left when the recording process died."""
+def _receipts(live: LiveCall) -> tuple[Receipt, ...]:
+    """Return the receipts that the folder holds; of who is recorded without one, what is known to have been agreed."""
+    written = {receipt.receipt_id for receipt in live.receipts}
     histories = (
         ConsentHistory(
             consent.receipt, (ConsentEvent(ConsentState.GIVEN, round(consent.time), Via(consent.via)),)
         )
         for consent in (person.record.consent for person in live.people)
-        if re.fullmatch(r"[0-9a-f]{32}", consent.receipt)
+        if re.fullmatch(r"[0-9a-f]{32}", consent.receipt) and consent.receipt not in written
     )
-    return receipts_of(histories, policy=live.policy, started=live.record.started)
+    given = receipts_of(histories, policy=live.policy, started=live.record.started)
+    return tuple(sorted((*live.receipts, *given), key=lambda receipt: receipt.receipt_id))
 
 
 def _voice_figures(person: LivePerson) -> Iterator[float]:

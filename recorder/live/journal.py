@@ -7,20 +7,24 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from recorder.bundle.log import ChainedLog, safe_detail
+from recorder.bundle.quality import QualitySecond
 from recorder.bundle.writer import storage_errors
-from recorder.live.contract import CallRecord, FactLine, Kind, PersonRecord, QualityLine, WordsLine
+from recorder.call.receipts import Receipt, Receipts
+from recorder.live.contract import CallRecord, FactLine, Kind, PersonRecord, WordsLine
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Event, EventKind
 
-__all__ = ["ErasureFigures", "Journal", "PiecePaths"]
+__all__ = ["RECEIPTS", "ErasureFigures", "Journal", "PiecePaths"]
+
+RECEIPTS: Final = "receipts.json"
 
 _LIVE: Final = "live"
 _PEOPLE: Final = "people"
@@ -97,6 +101,16 @@ class Journal:
         """Say how the call is recorded."""
         with self._lock:
             _write_whole(self._live / _CALL, record)
+
+    def ended(self, why: Literal["over", "removed", "lost", "left"]) -> None:
+        """Say why the bot left the call."""
+        with self._lock:
+            _write_whole(self._live / _CALL, self.call().model_copy(update={"ended": why}))
+
+    def receipts(self, receipts: Sequence[Receipt]) -> None:
+        """Say how every consent stands by now, in place of what was said before."""
+        with self._lock:
+            _write_whole(self._live / RECEIPTS, Receipts(receipts=tuple(receipts)))
 
     def call(self) -> CallRecord:
         """Return how the call is recorded.
@@ -181,7 +195,7 @@ class Journal:
         """Append an utterance, or one that replaces it."""
         self._append(token, "words", line)
 
-    def quality(self, token: str, line: QualityLine) -> None:
+    def quality(self, token: str, line: QualitySecond) -> None:
         """Append how a participant's connection did."""
         self._append(token, "quality", line)
 

@@ -167,6 +167,7 @@ class PictureWorker:
         self._on_error = on_error
         self._wake = threading.Condition()
         self._stopping = False
+        self._in_order = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -206,6 +207,11 @@ class PictureWorker:
         return not self._thread.is_alive()
 
     @property
+    def died(self) -> bool:
+        """Whether the thread is over although its tracks are not."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._in_order
+
+    @property
     def lag_s(self) -> float:
         """Age of the oldest picture that waits, in seconds."""
         waiting = [oldest for lane in list(self.lanes) if (oldest := lane.inbox.oldest) is not None]
@@ -217,7 +223,7 @@ class PictureWorker:
             if lane is None:
                 with self._wake:
                     if self._stopping and not self.lanes:
-                        return
+                        break
                     self._wake.wait(_POLL_S)
                 continue
             self.busy_since = time.monotonic()
@@ -225,6 +231,7 @@ class PictureWorker:
                 self._work(lane)
             finally:
                 self.busy_since = None
+        self._in_order = True
 
     def _next(self) -> Lane | None:
         """Choose the track whose picture has waited longest, or one that has ended."""

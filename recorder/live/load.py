@@ -17,6 +17,8 @@ from recorder.bundle.manifest import VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import LIVE, storage_errors
+from recorder.call.consent import ENDED_STATES
+from recorder.call.receipts import Receipt, Receipts, coarse
 from recorder.live.contract import (
     CallRecord,
     FactLine,
@@ -25,10 +27,9 @@ from recorder.live.contract import (
     PieceEnd,
     PieceHeader,
     PieceProofs,
-    QualityLine,
     WordsLine,
 )
-from recorder.live.journal import Journal
+from recorder.live.journal import RECEIPTS, Journal
 from recorder.picture import FrameProof, Highlight
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
@@ -52,6 +53,7 @@ _MOST_FILES: Final = 200_000
 _MOST_LINES: Final = 1_000_000
 _LONGEST_LINE: Final = 64 << 20
 _LARGEST_RECORD: Final = 1 << 20
+_LARGEST_RECEIPTS: Final = 128 << 20
 _LONGEST_WORD: Final = 80
 _MOST_FRAMES: Final = 12_000_000
 _NAMES: Final = re.compile(
@@ -110,11 +112,16 @@ class LivePerson:
 
 @dataclass(frozen=True, slots=True)
 class LiveCall:
-    """What is stored of a call; people are in order of joining."""
+    """What is stored of a call; people are in order of joining.
+
+    Attributes:
+        receipts: of everybody who was asked, as far as the recording process had come.
+    """
 
     record: CallRecord
     policy: Policy
     people: tuple[LivePerson, ...]
+    receipts: tuple[Receipt, ...] = ()
 
 
 class CallLog:
@@ -139,6 +146,8 @@ class CallLog:
 def load(partial: Path) -> LiveCall:
     """Read what is stored of a call, after completing erasures that were cut off.
 
+    Whose receipt says that they refused or withdrew is erased too, should anything of theirs still be there.
+
     Raises:
         UnreadableInput: the folder holds no call, or what no recording process writes.
         RedactionIncomplete: the log's chain is broken.
@@ -151,6 +160,12 @@ def load(partial: Path) -> LiveCall:
     try:
         record = journal.call()
         policy = _policy(record)
+        with storage_errors():
+            receipts = _receipts(live / RECEIPTS)
+        over = {receipt.receipt_id for receipt in receipts if receipt.state in ENDED_STATES}
+        for person in journal.people():
+            if person.consent.receipt in over:
+                journal.erase(person.token)
         records = journal.people()
         if len(records) > _MOST_PEOPLE:
             raise UnreadableInput(_BAD)
@@ -158,7 +173,9 @@ def load(partial: Path) -> LiveCall:
             people = tuple(_person(journal.folder(person.token), person) for person in records)
     finally:
         journal.close()
-    return LiveCall(record, policy, people)
+    mine = {person.record.consent.receipt for person in people}
+    told = tuple(item if item.receipt_id in mine else coarse(item) for item in receipts)
+    return LiveCall(record, policy, people, told)
 
 
 def recorded_policy(partial: Path) -> Policy:
@@ -203,7 +220,8 @@ def _check_tree(live: Path) -> None:
         inside = item.relative_to(live).parts
         if count > _MOST_FILES or item.is_symlink() or not _known(inside, folder=item.is_dir()):
             raise UnreadableInput(_BAD)
-        if item.suffix == ".json" and item.stat().st_size > _LARGEST_RECORD:
+        most = _LARGEST_RECEIPTS if item.name == RECEIPTS else _LARGEST_RECORD
+        if item.suffix == ".json" and item.stat().st_size > most:
             raise UnreadableInput(_BAD)
 
 
@@ -211,12 +229,24 @@ def _known(inside: tuple[str, ...], *, folder: bool) -> bool:
     if len(inside) == 1:
         if folder:
             return inside[0] == "people" or bool(_GONE.match(inside[0]))
-        return inside[0] in ("call.json", "call.json.new", _CALL_LOG)
+        return inside[0] in ("call.json", "call.json.new", RECEIPTS, f"{RECEIPTS}.new", _CALL_LOG)
     if inside[0] == "people":
         if len(inside) == 2:
             return folder and bool(_TOKEN.match(inside[1]))
         return len(inside) == 3 and not folder and bool(_NAMES.match(inside[2]))
     return len(inside) == 2 and not folder and bool(_NAMES.match(inside[1]))
+
+
+def _receipts(path: Path) -> tuple[Receipt, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        found = Receipts.model_validate_json(path.read_bytes()).receipts
+    except ValidationError:
+        raise UnreadableInput(_BAD) from None
+    if len({receipt.receipt_id for receipt in found}) != len(found):
+        raise UnreadableInput(_BAD)
+    return found
 
 
 def _policy(record: CallRecord) -> Policy:
@@ -244,7 +274,7 @@ def _person(folder: Path, record: PersonRecord) -> LivePerson:
         record=record,
         pieces=tuple(_pieces(folder)),
         utterances=tuple(_utterance(line) for line in words.values() if line.words),
-        quality=tuple(_second(line) for line in _lines(folder / "quality.jsonl", QualityLine)),
+        quality=tuple(_lines(folder / "quality.jsonl", QualitySecond)),
         events=tuple(_event(line) for line in _lines(folder / "facts.jsonl", FactLine)),
     )
 
@@ -335,13 +365,6 @@ def _token(word: SpokenToken) -> Token:
     kind = word.entity_type
     known = None if kind is None else EntityType.__members__.get(kind, EntityType.OTHER)
     return Token(text, span, known, located=word.located)
-
-
-def _second(line: QualityLine) -> QualitySecond:
-    try:
-        return QualitySecond(**line.model_dump())
-    except ValidationError:
-        raise UnreadableInput(_BAD) from None
 
 
 def _event(line: FactLine) -> Event:

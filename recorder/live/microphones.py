@@ -12,7 +12,7 @@ from recorder.call.contract import TimedSound
 from recorder.live.lanes import Inbox, Lost
 from recorder.live.people import PersonAge
 from recorder.live.voices import RawSound
-from recorder.sound import LISTENING_HZ
+from recorder.sound import LISTENING_HZ, SPEAKING_HZ
 from recorder.sources.mixdown import Resampler
 from redaction.audio.listen import Listener
 from redaction.model import AudioBlock, Samples, Utterance
@@ -70,7 +70,7 @@ class Microphone:
 
     Attributes:
         done: call time up to which its sound is stored, in samples at 24,000 Hz; None before any.
-        heard: call time up to which it was listened to.
+        heard: call time up to which it was listened to; at first that of its beginning.
         ended: it ended.
         gaps: stretches that were lost.
     """
@@ -92,6 +92,11 @@ class Microphone:
     forgotten: bool = False
     last_block: float = 0.0
     told_unjudged: bool = False
+
+    @property
+    def stored_until(self) -> float:
+        """Call time up to which its sound is stored, or where it began."""
+        return self.heard if self.done is None else self.done / SPEAKING_HZ
 
     def forget(self) -> None:
         """Let go of all that waits, and have nothing more written."""

@@ -15,6 +15,8 @@ from recorder.live.contract import Kind
 from redaction.model import Event, RedactedUtterance, Span
 
 __all__ = [
+    "CALL_LOST",
+    "CUT_OFF",
     "MOST_STILLS",
     "SILENCED",
     "VOICE_CHECK",
@@ -33,6 +35,8 @@ __all__ = [
 MOST_STILLS: Final = 12
 VOICE_CHECK: Final = "voice-not-recognised"
 SILENCED: Final = "silent instead"
+CALL_LOST: Final = "call-lost"
+CUT_OFF: Final = "cut-off"
 Via = Literal["page", "chat", "rename", "token", "policy"]
 
 
@@ -91,6 +95,7 @@ class CallParts:
         people: in order of joining; their place gives them their number.
         call_events: call-wide events that are written after the given log.
         not_recorded: see `Participants`.
+        notes: what must be said of the call as a whole.
     """
 
     version: str
@@ -108,6 +113,7 @@ class CallParts:
     not_recorded: int | None
     receipts: tuple[Receipt, ...] = ()
     call_events: tuple[Event, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def label(number: int) -> str:

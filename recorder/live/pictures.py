@@ -145,6 +145,12 @@ class PictureTrack:
         """Write nothing more from now on; may be called from any thread."""
         self._forgotten = True
 
+    @property
+    def kept_until(self) -> float:
+        """Call time up to which pictures stay stored should the thread never come back."""
+        piece = self._piece
+        return self.decided if piece is None else piece.proven
+
     def at_level(self, level: Level, *, time: float) -> None:
         """Spare more or less from now on, and say so in the participant's facts."""
         if level is self._level:

@@ -88,6 +88,10 @@ class PicturePiece:
         width, height: of every frame.
         output: how to encode.
 
+    Attributes:
+        start, end: call times of the first and the last frame.
+        proven: call time up to which frames stay should this process die.
+
     Raises:
         StorageFailed: the files cannot be written.
     """
@@ -103,7 +107,7 @@ class PicturePiece:
         output: OutputSection,
     ) -> None:
         self.paths = paths
-        self.start = self.end = start
+        self.start = self.end = self.proven = start
         self.size = (width, height)
         self.bytes = 0
         self._counts = _Counts()
@@ -202,6 +206,7 @@ class PicturePiece:
         proofs = self._ledger.drain()
         if proofs:
             self._sidecar.line(_line(proofs))
+            self.proven = self.end
 
 
 def _line(proofs: Sequence[FrameProof]) -> PieceProofs:

@@ -15,7 +15,7 @@ from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import SpokenToken, Transcript, TranscriptUtterance
 from recorder.call.receipts import Receipt, Receipts
 from recorder.live.contract import Kind
-from recorder.live.parts import CallParts, PersonParts, Still, TrackPart
+from recorder.live.parts import CALL_LOST, CUT_OFF, CallParts, PersonParts, Still, TrackPart
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 
@@ -84,6 +84,7 @@ def published_parts(bundle: Path, manifest: Manifest) -> CallParts:
         not_recorded=people.not_recorded,
         receipts=receipts,
         call_events=tuple(line.event for line in lines if not line.who),
+        notes=tuple(note for note in manifest.notes if note in (CALL_LOST, CUT_OFF)),
     )
 
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,10 +17,10 @@ from typing import Final
 
 from recorder import __version__
 from recorder.bundle.writer import BundleWriter
-from recorder.call.consent import ConsentBook
-from recorder.call.contract import CallSource
+from recorder.call.consent import ConsentBook, ConsentHistory
+from recorder.call.contract import CallSource, Ended
 from recorder.call.notice import NoticeTexts
-from recorder.call.receipts import receipts
+from recorder.call.receipts import receipts_of
 from recorder.flow import Cancellation
 from recorder.live.contract import CallRecord
 from recorder.live.engine import LiveEngine
@@ -30,13 +30,15 @@ from recorder.live.session import CallSession, Limits
 from recorder.live.status import CallView, Standing
 from recorder.progress import Progress, Silent
 from recorder.session import Engine, Published
-from redaction.errors import ConsentRefused, ExitCode, OffrecordError, StorageFailed
+from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 from redaction.policy import Policy
 
 __all__ = ["Recorded", "call_name", "record_call"]
 
 _LEAST_FREE: Final = 200 * 2**20
+_LEAVE_BELOW: Final = 100 * 2**20
+"""Room on the disk below which the call is left: what is held then, some megabytes, is still stored in good order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,12 @@ class Recorded:
 
     Attributes:
         counts: how many participants stood how in the end.
-        ended: why the call was over for the bot, in a word.
+        ended: why the call was over for the bot, in a word; None when it left by itself.
     """
 
     published: Published
     counts: dict[str, int]
-    ended: str
+    ended: Ended | None
 
 
 def call_name(now: datetime | None = None) -> str:
@@ -149,9 +151,10 @@ class _Call:
             recording=self._live,
             journal=self._journal,
             book=self._book,
-            limits=limits or Limits(policy.call.alone_s, policy.call.at_most_s),
+            limits=limits or Limits(policy.call.alone_s, policy.call.at_most_s, least_free=_LEAVE_BELOW),
             view=view,
             free_bytes=lambda: shutil.disk_usage(writer.partial).free,
+            keep=self._keep,
         )
 
     def run(self) -> Recorded:
@@ -167,7 +170,11 @@ class _Call:
             try:
                 self._finish_engine(progress)
                 self._session.settle()
+                self._keep(self._book.histories())
+                self._journal.ended("left" if ended is None else ended.value)
                 self._journal.close()
+                if self._live.broken:
+                    raise _broken()
             except OffrecordError as error:
                 raise self._given_up(error) from None
             if not self._session.anyone_recorded:
@@ -179,18 +186,20 @@ class _Call:
                     engine=self._engine,
                     progress=progress,
                     cancellation=cancellation,
-                    receipts=receipts(self._book, policy=self._engine.policy, started=self._started),
                 )
             except OffrecordError as error:
                 raise _kept(error) from None
-        return Recorded(published, self._session.counts, str(ended))
+        return Recorded(published, self._session.counts, ended)
 
-    def _in_call(self) -> str:
+    def _keep(self, histories: Sequence[ConsentHistory]) -> None:
+        """Write down how every consent stands."""
+        self._journal.receipts(receipts_of(histories, policy=self._engine.policy, started=self._started))
+
+    def _in_call(self) -> Ended | None:
         self._live.start()
-        ended = asyncio.run(self._session_with_signals())
-        return "the bot left" if ended is None else str(ended)
+        return asyncio.run(self._session_with_signals())
 
-    async def _session_with_signals(self) -> object:
+    async def _session_with_signals(self) -> Ended | None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(RuntimeError, ValueError):  # only the main thread may
@@ -211,7 +220,12 @@ class _Call:
 
     def _give_up(self) -> None:
         """Stop; keep what was stored of those who agreed for `offrecord recover`."""
-        for step in (partial(self._finish_engine, Silent()), self._session.settle, self._journal.close):
+        for step in (
+            partial(self._finish_engine, Silent()),
+            self._session.settle,
+            lambda: self._keep(self._book.histories()),
+            self._journal.close,
+        ):
             with contextlib.suppress(OffrecordError):
                 step()
         if self._session.anyone_recorded:
@@ -256,6 +270,12 @@ def _kept(error: OffrecordError) -> OffrecordError:
     """Return the same error, its sentence saying where the redacted pieces are."""
     return type(error)(
         f"{error.sentence} What was recorded is kept, redacted; try `offrecord recover` on it."
+    )
+
+
+def _broken() -> OffrecordError:
+    return InternalError(
+        "A thread of the recorder hung or died in the call: what it had to redact is covered or silent from then on."
     )
 
 

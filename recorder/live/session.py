@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import count
 from typing import Final, Protocol
 
-from recorder.call.consent import Action, ConsentBook, Decision, Notice, Outcome
+from pydantic import ValidationError
+
+from recorder.bundle.quality import QualitySecond
+from recorder.call.consent import Action, ConsentBook, ConsentHistory, Decision, Notice, Outcome
 from recorder.call.contract import (
     Answer,
     CallObserver,
@@ -25,12 +28,12 @@ from recorder.call.contract import (
     TrackKey,
     Via,
 )
-from recorder.live.contract import ConsentRecord, PersonRecord, QualityLine, Stay
+from recorder.live.contract import ConsentRecord, PersonRecord, Stay
 from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
 from recorder.live.status import CallStatus, CallView, PersonStatus, Standing
 from recorder.process import place_of
-from redaction.errors import ConsentRefused, InternalError, OffrecordError
+from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed
 
 __all__ = ["CallSession", "Limits", "Recording"]
 
@@ -93,11 +96,13 @@ class Limits:
         alone_s: after everybody left.
         at_most_s: in any case.
         empty_s: when nobody came at all.
+        least_free: bytes of room on the disk below which nothing more can be stored properly.
     """
 
     alone_s: float
     at_most_s: float
     empty_s: float = 600.0
+    least_free: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +134,7 @@ class CallSession(CallObserver):
         limits: when to leave.
         view: whoever watches.
         free_bytes: tells how much room the disk has.
+        keep: has every consent so far written down, in a thread; told whenever one has changed.
     """
 
     def __init__(
@@ -141,6 +147,7 @@ class CallSession(CallObserver):
         limits: Limits,
         view: CallView,
         free_bytes: Callable[[], int] = lambda: 0,
+        keep: Callable[[Sequence[ConsentHistory]], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._recording = recording
@@ -149,6 +156,9 @@ class CallSession(CallObserver):
         self._limits = limits
         self._view = view
         self._free_bytes = free_bytes
+        self._keep = keep
+        self._kept: tuple[ConsentHistory, ...] = ()
+        self._keeping = False
         self._guests: dict[str, _Guest] = {}
         self._owners: dict[str, str] = {}
         self._numbers = 0
@@ -162,7 +172,7 @@ class CallSession(CallObserver):
         self._began = 0.0
         self._alone_since: float | None = 0.0
         self._asking = False
-        self._quality: list[tuple[str, QualityLine]] = []
+        self._quality: list[tuple[str, QualitySecond]] = []
         self._tally: Counter[str] = Counter()
         self.ended: Ended | None = None
 
@@ -338,8 +348,12 @@ class CallSession(CallObserver):
         if guest is None or not guest.receiving:
             return
         speaking_ms = 1000 * self._recording.spoken_s(guest.token)
-        figures = {name: getattr(sample, name) for name in QualitySample.__slots__}
-        self._quality.append((guest.token, QualityLine(**figures, speaking_ms=round(speaking_ms, 1))))
+        try:
+            second = QualitySecond(**asdict(sample), speaking_ms=round(speaking_ms, 1))
+        except ValidationError:  # a sender may make up any figure; one that no report can hold is left out
+            self._tally["odd figures"] += 1
+            return
+        self._quality.append((guest.token, second))
 
     # -- what follows ----------------------------------------------------------------------------------------------
 
@@ -370,6 +384,20 @@ class CallSession(CallObserver):
                 self._erase(guest, decision.participant, "withdrawn")
         for notice in outcome.notices:
             self._do(partial(self._say, notice))
+        self._consents_changed()
+
+    def _consents_changed(self) -> None:
+        """Have the consents written down soon, if they changed: once for all that changes until then."""
+        if not self._keeping:
+            self._keeping = True
+            self._do(self._keep_consents)
+
+    async def _keep_consents(self) -> None:
+        self._keeping = False
+        histories = self._book.histories()
+        if histories != self._kept:
+            await asyncio.to_thread(self._keep, histories)
+            self._kept = histories
 
     def _receive(self, guest: _Guest, decision: Decision) -> None:
         if guest.minor or guest.receiving:
@@ -424,6 +452,7 @@ class CallSession(CallObserver):
         guest = self._guests[participant]
         guest.minor = True
         self._book.voided(participant, self.now())  # what follows from it is done here, and told otherwise
+        self._consents_changed()
         self._erase(guest, participant, "not proved to be an adult")
 
     def _admit(self, guest: _Guest) -> None:
@@ -515,6 +544,7 @@ class CallSession(CallObserver):
 
         Raises:
             ConsentRefused: nobody can be asked, and the policy does not record then.
+            StorageFailed: the disk is nearly full.
         """
         while True:
             await asyncio.sleep(_TICK_S)
@@ -525,6 +555,9 @@ class CallSession(CallObserver):
                     "This call has no way to ask its participants, and the policy does not record without; "
                     "nothing was stored. See consent.if_unasked in docs/policy.md."
                 )
+            if self._free_bytes() < self._limits.least_free:
+                self._view.event("leaving", reason="disk nearly full")
+                raise StorageFailed("The disk is nearly full, so the call was left; free some space first.")
             await self._store_quality()
             alone = self._alone_since
             patience = self._limits.alone_s if self._guests else self._limits.empty_s

@@ -87,20 +87,22 @@ class SoundWorker:
         self._released = self._looked_over = time.monotonic()
         self.busy_since: float | None = None
         self.dead = False
+        self._in_order = False
         self._thread = threading.Thread(target=self._run, name="hear", daemon=True)
 
     def start(self) -> None:
         """Begin to listen."""
         self._thread.start()
 
-    def open(self, token: str, age: PersonAge) -> Microphone:
-        """Return a new track of a participant."""
+    def open(self, token: str, age: PersonAge, *, time: float = 0.0) -> Microphone:
+        """Return a new track of a participant, from a call time on."""
         mic = Microphone(
             token,
             age,
             self._listener(token),
             Inbox(most=MOST_BLOCKS, most_bytes=MOST_BYTES),
             raw=self._voices.raw_sound(),
+            heard=time,
         )
         with self._wake:
             self._mics.append(mic)
@@ -132,6 +134,11 @@ class SoundWorker:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    @property
+    def died(self) -> bool:
+        """Whether the thread is over although it was not told to end."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._in_order
+
     def lag_s(self, mic: Microphone) -> float:
         """Age of the oldest block of a microphone that waits, in seconds."""
         oldest = mic.inbox.oldest
@@ -157,6 +164,7 @@ class SoundWorker:
                 if not worked:
                     self._wake.wait(_POLL_S)
         self._finish()
+        self._in_order = True
 
     def _finish(self) -> None:
         try:
@@ -297,7 +305,9 @@ class SoundWorker:
         if until < settled and mic.heard - max(done, until) > WITHHELD_S:
             self._withhold(mic, min(settled, mic.heard - WITHHELD_S))
             return (mic.done or 0) / SPEAKING_HZ
-        if mic.ended and mic.flushed and until < settled:
+        told = mic.age.state in (Adulthood.ADULT, Adulthood.NO_CAMERA)  # only their pictures are behind
+        waits = told and time.monotonic() - mic.last_block < WITHHELD_S
+        if mic.ended and mic.flushed and until < settled and not waits:
             self._withhold(mic, settled)
             return (mic.done or 0) / SPEAKING_HZ
         across = [one.span.start for one in mic.pending if one.span.start < until < one.span.end]

@@ -13,6 +13,7 @@ class Network(asyncio.DatagramProtocol):
     Attributes:
         loss: probability that a media packet to the receiver is dropped.
         delay, jitter: seconds; each packet takes `delay` and up to `jitter` more, so they overtake each other.
+        path: seconds that everything takes each way, ICE and DTLS too.
         cut: drop everything.
         passed: media packets handed to the receiver, by payload type; those sent again are of another type.
     """
@@ -22,6 +23,7 @@ class Network(asyncio.DatagramProtocol):
         self.delay = delay
         self.jitter = jitter
         self.cut = False
+        self.path = 0.0
         self.passed: dict[int, int] = {}
         self._chance = random.Random(seed)
         self._sender: tuple[str, int] | None = None
@@ -58,6 +60,14 @@ class Network(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         """Pass a packet on, or not."""
         if self.cut or self._transport is None:
+            return
+        if self.path:
+            asyncio.get_running_loop().call_later(self.path, self._pass, data, address)
+        else:
+            self._pass(data, address)
+
+    def _pass(self, data: bytes, address: tuple[str, int]) -> None:
+        if self.cut or self._transport is None or self._transport.is_closing():
             return
         if address != self._sender:
             self._transport.sendto(data, self._sender)

@@ -297,6 +297,23 @@ def test_quality_is_told_every_second() -> None:
     run(go)
 
 
+def test_the_round_trip_is_that_of_the_path() -> None:
+    """What the path takes both ways is told, nothing while it is cut, and again afterwards."""
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            here.network.path = 0.08
+            await until(lambda: any((s.round_trip_ms or 0) > 150 for _, s in here.told.samples))
+            assert all((s.round_trip_ms or 0) < 400 for _, s in here.told.samples)
+            here.network.cut = True
+            await until(lambda: here.told.samples[-1][1].round_trip_ms is None)
+            here.network.cut, here.network.path = False, 0.0
+            await until(lambda: 0 < (here.told.samples[-1][1].round_trip_ms or 0) < 100)
+
+    run(go)
+
+
 def test_a_sender_that_goes_ends_the_run() -> None:
     """When the other side closes, run returns LOST soon, not after the half minute that ICE takes."""
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from recorder.call.consent import ConsentBook, ConsentState, Outcome
 from recorder.call.contract import Answer, Via
 from recorder.call.notice import NoticeTexts
-from recorder.call.receipts import Receipt, Receipts, receipts
+from recorder.call.receipts import Receipt, Receipts, receipts_of
 from redaction.policy import Policy
 
 STARTED = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def _by_state(found: tuple[Receipt, ...]) -> dict[ConsentState, Receipt]:
 
 def test_one_for_each_consent() -> None:
     """A yes, a no, a withdrawal and a silence each have a receipt that tells how and when."""
-    found = receipts(_played(Policy()), policy=Policy(), started=STARTED)
+    found = receipts_of(_played(Policy()).histories(), policy=Policy(), started=STARTED)
     by_state = _by_state(found)
     assert len(found) == len(by_state) == 4
     given = by_state[ConsentState.GIVEN].events[-1]
@@ -54,11 +54,11 @@ def test_one_for_each_consent() -> None:
 def test_a_receipt_names_nobody() -> None:
     """Neither a name nor the call system's id of anybody is in the file, and the ids are random."""
     written = Receipts(
-        receipts=receipts(_played(Policy()), policy=Policy(), started=STARTED)
+        receipts=receipts_of(_played(Policy()).histories(), policy=Policy(), started=STARTED)
     ).model_dump_json()
     assert "Zebulon" not in written
     assert not any(who in written for who in ("id-yes", "id-no", "id-erased", "id-silent"))
-    again = receipts(_played(Policy()), policy=Policy(), started=STARTED)
+    again = receipts_of(_played(Policy()).histories(), policy=Policy(), started=STARTED)
     assert not {receipt.receipt_id for receipt in again} & {
         receipt.receipt_id for receipt in Receipts.model_validate_json(written).receipts
     }
@@ -66,7 +66,7 @@ def test_a_receipt_names_nobody() -> None:
 
 def test_a_refusal_cannot_be_laid_beside_the_recording() -> None:
     """Receipts of those who refused or withdrew have minutes alone, and no receipt is in order of joining."""
-    found = receipts(_played(Policy()), policy=Policy(), started=STARTED)
+    found = receipts_of(_played(Policy()).histories(), policy=Policy(), started=STARTED)
     for state in (ConsentState.REFUSED, ConsentState.WITHDRAWN):
         assert all(event.event_time.second == 0 for event in _by_state(found)[state].events)
     assert [receipt.receipt_id for receipt in found] == sorted(receipt.receipt_id for receipt in found)
@@ -77,6 +77,6 @@ def test_silence_is_no_consent() -> None:
     policy = Policy.model_validate({"consent": {"default": "allow"}})
     book = _played(policy)
     book.tick(300.0)
-    silent = _by_state(receipts(book, policy=policy, started=STARTED))[ConsentState.REQUESTED]
+    silent = _by_state(receipts_of(book.histories(), policy=policy, started=STARTED))[ConsentState.REQUESTED]
     assert silent.processing.lawful_basis == "operator-policy"
     assert silent.events[-1].event_method is Via.POLICY

@@ -1,9 +1,12 @@
-"""An engine that finds nothing and hears nothing, for tests of what is done around it."""
+"""A scripted call, and an engine that finds nothing and hears nothing, for tests of what is done around them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
+from recorder.call.contract import CallObserver, Ended
+from recorder.live.status import CallStatus
 from recorder.session import Engine
 from recorder.sound import SoundStages
 from redaction.audio.segment import Piece
@@ -12,7 +15,53 @@ from redaction.model import TextFinding, Utterance, VideoFrame
 from redaction.policy import Policy
 from redaction.video.secondlook import Sighting
 
-__all__ = ["deaf_and_blind"]
+__all__ = ["FakeSource", "FakeView", "Script", "deaf_and_blind", "settle"]
+
+Script = Callable[["FakeSource", CallObserver], Awaitable[Ended]]
+
+
+class FakeSource:
+    """A call in which a script happens."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.received: list[tuple[str, bool]] = []
+        self.said: list[tuple[str, str | None]] = []
+        self.closed = False
+        self.chat_works = True
+
+    async def run(self, observer: CallObserver) -> Ended:
+        return await self.script(self, observer)
+
+    async def receive(self, participant: str, wanted: bool) -> None:
+        self.received.append((participant, wanted))
+
+    async def say(self, text: str, *, to: str | None = None) -> bool:
+        self.said.append((text, to))
+        return self.chat_works
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeView:
+    """Remembers what was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[CallStatus] = []
+        self.events: list[tuple[str, dict[str, str | int | float]]] = []
+
+    def show(self, status: CallStatus) -> None:
+        self.shown.append(status)
+
+    def event(self, name: str, **figures: str | int | float) -> None:
+        self.events.append((name, figures))
+
+
+async def settle() -> None:
+    """Let what was asked for be done."""
+    for _ in range(20):
+        await asyncio.sleep(0.01)
 
 
 class FakeBlindLook:

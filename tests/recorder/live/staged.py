@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder import __version__
+from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import BundleWriter
-from recorder.live.contract import CallRecord, ConsentRecord, Kind, PersonRecord, QualityLine, Stay, WordsLine
+from recorder.live.contract import CallRecord, ConsentRecord, Kind, PersonRecord, Stay, WordsLine
 from recorder.live.journal import Journal
 from recorder.live.pieces import PicturePiece, SoundPiece
 from redaction.model import (
@@ -141,6 +142,7 @@ def stage(
     for person in people:
         _admit(journal, person, policy, covered=covered)
         staged.folders[person.token] = journal.folder(person.token)
+    journal.ended("over")
     journal.close()
     return staged
 
@@ -182,10 +184,10 @@ def receipt_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
-def quality_at(second: int) -> QualityLine:
+def quality_at(second: int) -> QualitySecond:
     """Return one second of a connection that gets worse and better."""
     wave = (1 + np.sin(second / 3)) / 2
-    return QualityLine(
+    return QualitySecond(
         time=float(second),
         packets=100,
         lost=int(6 * wave),

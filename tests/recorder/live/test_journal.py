@@ -12,9 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from recorder.bundle.log import check_chain
+from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.live import journal as journal_module
-from recorder.live.contract import QualityLine, WordsLine
+from recorder.live.contract import WordsLine
 from recorder.live.journal import Journal
 from redaction.errors import InternalError, RedactionIncomplete, StorageFailed, UnreadableInput
 from redaction.model import Event, EventKind, Span
@@ -34,7 +35,7 @@ def test_what_is_written_lies_in_the_participants_folder_alone(tmp_path: Path) -
     """Words, quality and facts of two participants stand in their own folders, and the log names neither."""
     journal = journal_of(tmp_path, ADA, BOB)
     journal.words(ADA, words(1))
-    journal.quality(BOB, QualityLine(time=1.0, packets=3))
+    journal.quality(BOB, QualitySecond(time=1.0, packets=3))
     journal.fact(ADA, Event(EventKind.GAP, span=Span(1, 2), detail={"reason": "lost"}), track="camera")
     journal.note(Event(EventKind.STARTED, detail={"version": "1"}))
     journal.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,35 +27,10 @@ from recorder.call.notice import NoticeTexts
 from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
 from recorder.live.session import CallSession, Limits
-from recorder.live.status import CallStatus, Standing
+from recorder.live.status import Standing
 from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
 from redaction.policy import ConsentSection, Policy
-
-Script = Callable[["FakeSource", CallObserver], Awaitable[Ended]]
-
-
-class FakeSource:
-    """A call in which a script happens."""
-
-    def __init__(self, script: Script) -> None:
-        self.script = script
-        self.received: list[tuple[str, bool]] = []
-        self.said: list[tuple[str, str | None]] = []
-        self.closed = False
-        self.chat_works = True
-
-    async def run(self, observer: CallObserver) -> Ended:
-        return await self.script(self, observer)
-
-    async def receive(self, participant: str, wanted: bool) -> None:
-        self.received.append((participant, wanted))
-
-    async def say(self, text: str, *, to: str | None = None) -> bool:
-        self.said.append((text, to))
-        return self.chat_works
-
-    async def close(self) -> None:
-        self.closed = True
+from tests.recorder.live.fakes import FakeSource, FakeView, Script, settle
 
 
 @dataclass
@@ -100,20 +75,6 @@ class FakeRecording:
 
     def state(self, lane: int) -> LaneState:
         return LaneState(speaking=True)
-
-
-class FakeView:
-    """Remembers what was shown."""
-
-    def __init__(self) -> None:
-        self.shown: list[CallStatus] = []
-        self.events: list[tuple[str, dict[str, str | int | float]]] = []
-
-    def show(self, status: CallStatus) -> None:
-        self.shown.append(status)
-
-    def event(self, name: str, **figures: str | int | float) -> None:
-        self.events.append((name, figures))
 
 
 @dataclass
@@ -165,11 +126,6 @@ def picture(time: float) -> TimedPicture:
 
 def sound(time: float) -> TimedSound:
     return TimedSound(np.zeros(960, np.float32), 48_000, time)
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0.01)
 
 
 def test_media_of_somebody_silent_goes_nowhere(tmp_path: Path) -> None:
@@ -538,7 +494,7 @@ def test_names_and_stays_without_end_are_bounded(tmp_path: Path) -> None:
         return Ended.OVER
 
     played = stage(tmp_path, script)
-    played.play()
+    played.play(most_s=60)
     assert len(played.recording.names) == 20
     (person,) = played.journal.people()
     assert len(person.stays) == 500
