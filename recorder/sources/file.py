@@ -28,7 +28,8 @@ class FileSource:
         Args:
             untrusted: where the file is, or what opens it.
             threads: of each picture track's decoder.
-            own: this program wrote it and knows its frames: a picture that stands for long is no loss.
+            own: this program wrote it and knows its frames: a picture that stands for long is no loss, and one that
+                begins late belongs there.
         """
         self._untrusted = untrusted
         self._threads = threads
@@ -76,7 +77,7 @@ class FileSource:
     def _probed(self) -> Probe:
         with self._lock:
             if self._probe is None:
-                self._probe = probe(self._untrusted)
+                self._probe = probe(self._untrusted, own=self._own)
             return self._probe
 
     def _track(self, track_id: str, kind: TrackKind) -> Track:

@@ -92,8 +92,12 @@ class Probe:
         )
 
 
-def probe(untrusted: Input) -> Probe:
+def probe(untrusted: Input, *, own: bool = False) -> Probe:
     """Find the tracks of a file and decode the first frame of each.
+
+    Args:
+        untrusted: where it is.
+        own: this program wrote it, on the call's clock: what begins late in it does begin late.
 
     Raises:
         UnreadableInput: the file is no media, is encrypted, is out of bounds, or nothing in it can be decoded.
@@ -106,7 +110,7 @@ def probe(untrusted: Input) -> Probe:
             raise UnreadableInput("Nothing in the input can be decoded: it is damaged or encrypted.")
         sizes = _sizes(untrusted, container, streams, firsts)
         tracks = _describe(streams, firsts, sizes)
-        zero = min(track.start for track in tracks)
+        zero = Fraction(0) if own else min(track.start for track in tracks)
         tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
         duration = _declared_duration(container, zero, tracks)
         most = Fraction(max(container.size, 0), _FEWEST_BYTES_PER_S)

@@ -216,6 +216,14 @@ def test_picture_and_sound_stay_together(tmp_path: Path, name: str, options: dic
     assert found == pytest.approx([t - at for t, at in zip(true, (0.48, 1.52), strict=True)], abs=0.01)
 
 
+def test_a_stored_picture_that_begins_late_stays_late(tmp_path: Path) -> None:
+    """A picture of ours alone in its file is on the call's clock; of others a file begins with what it holds."""
+    path = make_clip(tmp_path / "a.mp4", seconds=1.0, size=(160, 120), video_start=0.5, audio=None).path
+    for own, begins in ((True, 0.5), (False, 0.0)):
+        frames = frames_of(list(FileSource(path, own=own).video("V1")))
+        assert (frames[0].time, len(frames)) == (pytest.approx(begins, abs=0.002), 25)
+
+
 def test_edit_lists_are_honoured(tmp_path: Path) -> None:
     """What an edit list cuts off at the start is neither seen nor heard, and what follows stays together."""
     clip = make_clip(
