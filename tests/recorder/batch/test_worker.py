@@ -18,6 +18,8 @@ from recorder.batch.supervisor import Supervisor
 from recorder.batch.worker import redact_item
 from recorder.flow import Cancellation
 from recorder.session import Engine
+from recorder.sources.beside import Beside
+from recorder.sources.contract import Source
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy
 from tests.media import make_clip
@@ -170,3 +172,35 @@ def test_source_that_changes_meanwhile(
     )
     assert (outcome.state, outcome.status) == (OutcomeState.REFUSED, int(ExitCode.UNREADABLE))
     assert "changed" in outcome.reason
+
+
+def test_a_folder_s_recording_is_redacted_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder that Zoom left, the worker redacts picture and participants' sound, told of the names beside them."""
+    place = tmp_path / "in" / f"2026-03-02 10.00.00 {SECRET}'s Zoom Meeting"
+    (place / "Audio Record").mkdir(parents=True)
+    make_clip(place / "zoom_0.mp4", seconds=0.4, size=(64, 48))
+    for name in ("Laura", "Daniel"):
+        make_clip(place / "Audio Record" / f"audio{name}11234567.m4a", seconds=0.4, codec=None)
+    (place / "chat.txt").write_text("10:00:00 From Berta Quandt to Everyone:\n\thello\n")
+    (found,) = FolderSources(str(tmp_path / "in")).list()
+    given: list[tuple[Source, Beside]] = []
+
+    def stand_in(source: Source, *_: object, beside: Beside, **__: object) -> None:
+        given.append((source, beside))
+        raise RedactionIncomplete("Far enough.")
+
+    monkeypatch.setattr(module, "redact_file", stand_in)
+    outcome = redact_item(
+        WorkItem(id="0" * 16, **found.model_dump()),
+        job_in(tmp_path),
+        engine=Engine(Policy()),
+        sources=FolderSources(str(tmp_path / "in")),
+        destination=FolderDestination(str(tmp_path / "out")),
+        tell=lambda _: None,
+        cancellation=Cancellation(),
+    )
+    assert outcome.reason == "Far enough."
+    ((source, beside),) = given
+    assert [track.id for track in source.info().tracks] == ["V1", "A1", "A2"]
+    assert {SECRET, "Berta Quandt", "Laura", "Daniel"} <= set(beside.names)
+    assert len(beside.chat) == 1
