@@ -140,7 +140,9 @@ def _gap_lines(gaps: Sequence[GapEntry]) -> Iterator[str]:
     unproven = {"unproven", "cut off"}
     for (track, reason), found in sorted(by_track.items(), key=lambda item: item[0][1] not in unproven):
         seconds = sum(gap.end - gap.start for gap in found)
-        if reason in unproven:
+        if reason == "codec":
+            yield f"{track}: sent in a codec that is not received (VP8, H264 and Opus are), so nothing of it is stored."
+        elif reason in unproven:
             yield (
                 f"{track}: {len(found)} stored piece(s) were left out, since nothing proves what is in them ({reason})."
             )

@@ -211,6 +211,7 @@ class CallSession(CallObserver):
             try:
                 if not deeds.done():
                     await self._finish_deeds(deeds)
+                    await self._store_quality()
             finally:
                 await asyncio.to_thread(self._erase_left)
         if self._failure is not None:

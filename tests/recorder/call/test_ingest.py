@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urljoin
 
 import aiohttp
+import aioice.ice
 import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
@@ -20,6 +21,7 @@ from recorder.call.playing import LoopingPicture, LoopingSound
 from recorder.call.tokens import Grant, Tokens
 from recorder.call.whip import WhipLimits
 from tests.recorder.call.contract import CallSourceContract, Stage
+from tests.recorder.call.killed import in_process, pushing
 from tests.recorder.call.observing import Watcher, running, sounds_like, tone
 from tests.recorder.call.pushing import pushed_call
 
@@ -332,6 +334,30 @@ def test_a_connection_that_breaks_is_a_leave() -> None:
             await connection.close()
             await watcher.until(lambda: not watcher.here)
             assert len(watcher.ended) == 2
+
+    run(test)
+
+
+def test_a_pushing_process_that_is_killed_is_a_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGKILL of one pushing process its participant leaves and its tracks end; the other one's go on."""
+    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.5)  # half a minute otherwise
+
+    async def test() -> None:
+        async with serving() as (source, watcher, url, http):
+            connection, _ = await push(http, url, BOB)
+            (stays,) = watcher.here
+            with in_process(pushing, url, ADA) as process:
+                await watcher.until(lambda: len(watcher.here) == 2, 30)
+                (goes,) = watcher.here - {stays}
+                for who in (stays, goes):
+                    await source.receive(who, True)
+                await watcher.until(lambda: len(watcher.started) == 4)
+                process.kill()
+                await watcher.until(lambda: watcher.here == {stays}, 30)
+            assert {track.participant for track in watcher.ended} == {goes}
+            amount = watcher.amount(stays)
+            await watcher.until(lambda: watcher.amount(stays) > amount + 50)
+            await connection.close()
 
     run(test)
 

@@ -231,6 +231,34 @@ def test_an_outage_is_one_hole_in_the_sound_and_repaired_in_the_picture() -> Non
     run(go)
 
 
+@pytest.mark.parametrize("seconds", [3.0, 30.0])
+def test_a_long_outage_is_one_hole_and_then_it_goes_on(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage sound and picture are there again in their right places, and all that was missed is told."""
+    # ICE itself ends after 27 to 33 s, and who comes back then is a new track
+    monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 9)
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 10)
+            here.network.cut = True
+            await asyncio.sleep(seconds)
+            here.network.cut = False
+            last = here.told.pictures[CAMERA][-1].time
+            await until(lambda: here.told.pictures[CAMERA][-1].time > last + seconds + 1)
+            sounds, pictures = here.told.sounds[MICROPHONE], here.told.pictures[CAMERA]
+            for track, found in ((MICROPHONE, sounds), (CAMERA, pictures)):
+                (hole,) = [(a, b) for of, a, b, _ in here.told.lost if of == track and b - a > 1]
+                assert hole[1] - hole[0] == pytest.approx(seconds, abs=1.5)
+                assert not [one for one in found if hole[0] + 0.03 < one.time < hole[1] - 1e-6]
+            assert abs(sounds[-1].time - here.clock.now()) < 0.5
+            assert abs(pictures[-1].time - here.clock.now()) < 0.5
+
+    run(go)
+
+
 def test_a_size_that_changes_is_passed_on_and_a_giant_one_refused() -> None:
     """The same track shows both sizes; then a picture beyond the bounds ends it, and sound goes on."""
 

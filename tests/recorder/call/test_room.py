@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.resources import files
@@ -25,6 +26,7 @@ from recorder.call.room import RoomLimits, RoomSource
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy
 from tests.recorder.call.contract import CallSourceContract, Stage
+from tests.recorder.call.killed import in_process, in_room
 from tests.recorder.call.observing import Obedient, running, sounds_like, tone
 from tests.recorder.call.pushing import room_call
 
@@ -309,6 +311,54 @@ def test_fifty_join_at_once() -> None:
     run(test)
 
 
+def test_the_call_goes_on_whatever_others_send(capfd: pytest.CaptureFixture[str]) -> None:
+    """While others push without leave, send giant, broken and endless things and join by the dozen, a participant who
+    agreed is received without a hole, and nothing of it all is printed."""
+    marker = "<script>hostile\u202e"
+
+    async def test() -> None:
+        async with (
+            open_room() as (_, session, url),
+            guest(url, "Ada") as ada,
+            aiohttp.ClientSession() as http,
+            AsyncExitStack() as stack,
+        ):
+            await ada.answer(Answer.YES)
+            await ada.send()
+            await session.until(lambda: len(session.started) == 2)
+            began, had = time.monotonic(), len(session.heard(ada.id))
+            mallory = await stack.enter_async_context(Guest(url, marker))
+            offers = ["", "v=0", marker, "v=0\r\n" * 9000, "m=video 9 X 99\r\n" * 500, "\x00" * 4000]
+            for secret in ("", "guessed-secret-of-somebody", mallory.token):
+                for offer in offers:
+                    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/sdp"}
+                    async with http.post(urljoin(url, "/whip"), data=offer, headers=headers) as answer:
+                        assert answer.status in (
+                            (400, 413, 422, 429) if secret == mallory.token else (401, 413)
+                        )
+            for _ in range(12):
+                async with socket(url) as other:
+                    await other.send_str("x" * 100_000)
+                async with socket(url) as other:
+                    await other.send_bytes(b"\xff" * 1000)
+                    await other.send_str('{"type":"join","name":' + "[" * 2000)
+            for _ in range(150):
+                await mallory.say(marker)
+            for number in range(40):
+                await stack.enter_async_context(Guest(url, f"{marker}{number}"))
+            await asyncio.sleep(0.5)
+            passed = time.monotonic() - began
+            heard = (len(session.heard(ada.id)) - had) / 48_000
+            assert heard > 0.97 * passed - 0.5
+            assert ("lost", ada.id) not in session.events
+            assert session.stored == session.wanted == {ada.id}
+
+    run(test)
+    told = capfd.readouterr()
+    assert "hostile" not in told.out + told.err
+    assert "Traceback" not in told.err
+
+
 def test_names_are_cleaned() -> None:
     """Control characters, endless and empty names become one plain line; markup stays what it is, text."""
 
@@ -386,6 +436,25 @@ def test_a_lost_connection_is_a_leave() -> None:
             assert session.amount(ada.id) == amount
             assert len(session.ended) == 2
             await ada.leave()
+
+    run(test)
+
+
+def test_a_participants_process_that_is_killed_is_a_leave() -> None:
+    """After SIGKILL of one participant's browser they have left and their tracks have ended; the others' go on."""
+
+    async def test() -> None:
+        async with open_room() as (_, session, url), guest(url, "Bob") as bob:
+            await bob.answer(Answer.YES)
+            await bob.send()
+            with in_process(in_room, url, "Ada") as process:
+                await session.until(lambda: len(session.started) == 4, 30)
+                (ada,) = session.here - {bob.id}
+                process.kill()
+                await session.until(lambda: session.here == {bob.id})
+            assert {track.participant for track in session.ended} == {ada}
+            amount = session.amount(bob.id)
+            await session.until(lambda: session.amount(bob.id) > amount + 50)
 
     run(test)
 

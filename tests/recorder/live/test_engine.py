@@ -9,17 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
+from recorder.bundle.media import AudioWriter, VideoWriter
 from recorder.call.contract import LiveKind, TimedPicture, TimedSound
 from recorder.live import engine as engine_module
 from recorder.live.engine import LiveEngine
 from recorder.live.journal import Journal
 from recorder.live.people import MINOR_AFTER_S, Adulthood
+from recorder.live.pieces import LONGEST_STEP_S
 from recorder.progress import Silent
 from recorder.session import Engine
 from recorder.sources.upright import Geometry, Upright
@@ -34,6 +38,7 @@ from tests.recorder.live.scene import (
     BOB,
     CID,
     SIZE,
+    heard,
     journal_of,
     lines,
     picture,
@@ -218,6 +223,53 @@ def test_twice_the_load_is_covered_and_alive(tmp_path: Path) -> None:
         assert not any(shows_marker(luma) for _, luma in frames)
         assert {"level": "covered"} in call.facts(token, "load")
     assert call.errors == []
+
+
+def test_a_slow_disk_costs_pictures_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While every write takes long, queues stay bounded, what is stored is covered, what is not is a logged gap, and
+    sound that could be stored is; when the disk is quick again the level falls."""
+    slow = [0.25]
+    for writer in (VideoWriter, AudioWriter):
+        real = writer.write
+
+        def late(self: Any, item: Any, real: Callable[..., None] = real) -> None:
+            time.sleep(slow[0])
+            real(self, item)
+
+        monkeypatch.setattr(writer, "write", late)
+    call = Call(tmp_path, ADA, BOB, cores=1)
+    lanes = [call.live.open(token, LiveKind.CAMERA, time=0.0) for token in (ADA, BOB)]
+    microphone = call.live.open(ADA, LiveKind.MICROPHONE, time=0.0)
+    spoken = blocks(call_sound(1.0, seconds=14.0))
+    began, index, levels = time.monotonic(), 0, set()
+    while (now := time.monotonic() - began) < 14:
+        slow[0] = 0.25 if now < 6 else 0.0
+        while index / 30 <= now:
+            for lane in lanes:
+                call.live.picture(lane, marked(index / 30, x=60 + index % 150))
+            index += 1
+        while spoken and spoken[0].time <= now:
+            call.live.sound(microphone, spoken.pop(0))
+        levels.add(call.live.state(lanes[0]).level)
+        assert max(call.fill(lane) for lane in lanes) <= 1.0
+        time.sleep(0.005)
+    dropped = {person.token: person.drops for person in call.live.snapshot().people}
+    call.finish()
+    assert call.errors == []
+    assert not call.live.broken
+    assert levels & {"few", "covered"}
+    for token in (ADA, BOB):
+        frames = [
+            (lines(path.with_suffix(".jsonl"))[0]["start"] + at, luma)
+            for path in call.pieces(token)
+            for at, luma in stored(path)
+        ]
+        assert frames[-1][0] > 13
+        assert not any(shows_marker(luma) for _, luma in frames)
+        overloads = [fact for fact in call.facts(token, "gap") if fact == {"reason": "overload"}]
+        assert bool(overloads) == bool(dropped[token])
+        assert max(later - earlier for (earlier, _), (later, _) in pairwise(frames)) < LONGEST_STEP_S + 0.05
+    assert sum(len(heard(path)) for path in call.pieces(ADA, "microphone")) > 13 * RATE
 
 
 def test_a_thread_that_hangs_loses_its_tracks_to_covers(

@@ -175,6 +175,47 @@ def test_a_call_that_was_lost_is_published_and_told(
     assert "could not be reached again" in document["attention"][0]
 
 
+def test_a_camera_in_a_strange_codec_leaves_the_sound_and_the_manifest_says_so(tmp_path: Path) -> None:
+    """Of who sends VP9 or AV1 the microphone alone is stored; gap, report and message say why."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosalind", 0.1)
+        to.answered("a", Answer.YES, 0.2)
+        await settle()
+        to.track_started(CAMERA, 0.3)
+        to.track_lost(CAMERA, 0.3, 0.3, "codec")
+        to.track_ended(CAMERA, 0.3)
+        to.track_started(MICROPHONE, 0.3)
+        for index in range(30):
+            silence: Samples = np.zeros(4800, np.float32)
+            to.sound(MICROPHONE, TimedSound(silence, 48_000, 0.3 + index / 10))
+        await asyncio.sleep(0.5)
+        to.left("a", 3.4)
+        return Ended.OVER
+
+    done = recorded(tmp_path, script)
+    manifest = done.published.manifest
+    assert {track.id for track in manifest.tracks} == {"P01-microphone"}
+    assert [(gap.track, gap.reason) for gap in manifest.gaps] == [("P01-camera", "codec")]
+    assert any(
+        "P01-camera: sent in a codec that is not received" in line for line in done.published.attention
+    )
+
+
+def test_figures_that_nobody_could_mean_do_not_spoil_the_bundle(tmp_path: Path) -> None:
+    """A sender with ten thousand pictures a second, or none that is a number, costs that second's figures alone."""
+
+    async def odd(to: CallObserver) -> Ended:
+        for figure in (10_000.0, -1.0, float("nan")):
+            to.quality("a", QualitySample(time=2.0, fps=figure))
+        return await over(to)
+
+    done = recorded(tmp_path, call(after=odd))
+    quality = json.loads((done.published.path / "quality.json").read_text())
+    assert len(quality["participants"][0]["seconds"]) == 1
+
+
 def test_nobody_agreed(tmp_path: Path) -> None:
     """A call in which nobody agrees is status 4 and leaves no file."""
 
