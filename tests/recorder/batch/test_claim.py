@@ -72,8 +72,9 @@ def test_a_rival_that_takes_over_between_check_and_renewal() -> None:
             assert len(remote.objects) == 3, "the claim, and a sign of life of each"
             assert remote.objects[PATH] == taken
             rival.check()
-            with pytest.raises(StorageFailed, match="took this bundle over"):
-                holder.check()
+            for lately in (False, True):
+                with pytest.raises(StorageFailed, match="took this bundle over"):
+                    holder.check(lately=lately)
         assert PATH not in remote.objects
     assert remote.objects == {}, "neither leaves anything behind"
 

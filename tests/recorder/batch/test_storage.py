@@ -68,8 +68,8 @@ def _sources(prefix: str = "in") -> RemoteSources:
     return RemoteSources("", remote=_remote(f"s3://{BUCKET}/{prefix}"))
 
 
-def _destination(prefix: str = "out") -> RemoteDestination:
-    return RemoteDestination("", remote=_remote(f"s3://{BUCKET}/{prefix}"), lease_s=_LEASE_S)
+def _destination(prefix: str = "out", *, lease_s: float = _LEASE_S) -> RemoteDestination:
+    return RemoteDestination("", remote=_remote(f"s3://{BUCKET}/{prefix}"), lease_s=lease_s)
 
 
 def _only(source: RemoteSources) -> Found:
@@ -507,7 +507,7 @@ def test_one_publisher_at_a_time(s3: FaultyS3, tmp_path: Path) -> None:
 
     def publish(bundle: Path) -> None:
         try:
-            _destination().publish(bundle, replace=True)
+            _destination(lease_s=10).publish(bundle, replace=True)  # the last one waits for two others
         except OffrecordError as error:
             failures.append(error)
 
