@@ -46,14 +46,15 @@ class Detection:
         score: 0 to 1; `BIRTH` is the detector's working threshold.
         landmarks: float32 (5, 2) xy in pixels: the two eyes, nose, the two corners of the mouth; None if unknown.
         turn: degrees clockwise by which the frame was turned to find it.
-        firm: False when one detector alone took it for a face, was not sure, and a closer look did not settle it.
+        trust: 1 when a detector was sure or two agreed, 0.5 when that face is tiny or a closer look settled a doubt,
+            0 when it did not, None when it was too faint for anyone to look closer.
     """
 
     box: Rect
     score: float
     landmarks: Floats | None = None
     turn: int = 0
-    firm: bool = True
+    trust: float | None = 1.0
 
 
 class FaceDetector(Protocol):
@@ -178,8 +179,8 @@ def merged(detections: Sequence[Detection]) -> list[Detection]:
             if iou > 0.4 and face.turn == known.turn:
                 score = 1 - (1 - known.score) * (1 - face.score)
                 marks = known.landmarks if known.landmarks is not None else face.landmarks
-                firm = known.firm or face.firm
-                result[index] = Detection(_hull(known.box, face.box), score, marks, known.turn, firm)
+                trust = max((known.trust, face.trust), key=lambda item: -1.0 if item is None else item)
+                result[index] = Detection(_hull(known.box, face.box), score, marks, known.turn, trust)
                 break
             if (iou > 0.4 or inside > 0.8) and face.turn != known.turn:
                 break
@@ -208,7 +209,7 @@ def _grown(face: Detection, factor: float) -> Detection:
     x1, y1, x2, y2 = face.box
     marks = None if face.landmarks is None else face.landmarks * np.float32(factor)
     box = (x1 * factor, y1 * factor, x2 * factor, y2 * factor)
-    return Detection(box, face.score, marks, face.turn, face.firm)
+    return Detection(box, face.score, marks, face.turn, face.trust)
 
 
 def _padded(picture: Picture) -> tuple[Picture, int, int]:

@@ -232,7 +232,10 @@ class Examiner:
         links = self._linker.link(frame.time, merged(faces))
         links += self._rescue(frame, base)
         for item in self._linker.active():
-            if item.seen_last == frame.time or item.look is None or item.look.shape != now.shape:
+            if item.seen_last == frame.time:
+                continue
+            item.missed += 1
+            if item.look is None or item.look.shape != now.shape:
                 continue
             if self._linker.may_hold(item, frame.time) and unchanged(
                 item, now, item.look, block=block_of(frame)
@@ -366,4 +369,4 @@ def _placed(face: Detection, view: View) -> Detection:
     low, high = corners.min(axis=0), corners.max(axis=0)
     marks = None if face.landmarks is None else view.to_frame(face.landmarks)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Detection(box, face.score, marks, view.turn, face.firm)
+    return Detection(box, face.score, marks, view.turn, face.trust)

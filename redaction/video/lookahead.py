@@ -13,10 +13,13 @@ from redaction.video.link import Linker, Tracklet
 from redaction.video.look import Cadence, Examiner, Look
 from redaction.video.minors import Ages
 from redaction.video.outlines import Moment, Outlines
-from redaction.video.plan import Draft, Removal
+from redaction.video.plan import Doubt, Draft, Removal
 from redaction.video.screen.watch import ScreenWatch
 
 __all__ = ["Bounds", "LookAhead", "TrackletRecord", "Verdict"]
+
+_OUTLINED_PX = 120
+"""Size of a head from which the outline of a body is a witness; it knows bodies in castles and starry skies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,8 @@ class LookAhead:
         if not minor and not self._remove_all:
             return Cover(box, reason, item.number, score)
         here, ahead = _moment(item, held, box), self._ahead(item, held, box)
-        return Removal(item.number, reason, score, here, ahead, doubtful=not item.firm)
+        item.settled = item.firm
+        return Removal(item.number, reason, score, here, ahead, doubt=_doubt(item, box))
 
     def _ahead(self, item: Tracklet, held: _Held, box: Box) -> Moment | None:
         """Return the next frame on which people are outlined, if this one is covered there."""
@@ -271,6 +275,12 @@ class LookAhead:
                 },
             )
         )
+
+
+def _doubt(item: Tracklet, box: Box) -> Doubt:
+    if item.firm:
+        return Doubt.NONE
+    return Doubt.SOME if max(box.width, box.height) >= _OUTLINED_PX else Doubt.GREAT
 
 
 def _moment(item: Tracklet, held: _Held, head: Box) -> Moment:

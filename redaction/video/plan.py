@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -10,7 +11,18 @@ from redaction.model import Box, Cover, CoverReason, Examined, VideoFrame
 from redaction.video.look import FAULTS
 from redaction.video.outlines import Moment, Outlines, Patch
 
-__all__ = ["Draft", "Planned", "Planner", "Removal"]
+__all__ = ["Doubt", "Draft", "Planned", "Planner", "Removal"]
+
+
+class Doubt(Enum):
+    """How doubtful a face is, and what of the person goes with it."""
+
+    NONE = "none"
+    """The body, as far as it may reach where its outline is unsure."""
+    SOME = "some"
+    """The body if it is surely outlined."""
+    GREAT = "great"
+    """Nothing but the head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,7 @@ class Removal:
         score: of the detection on this frame, 0 without one.
         here: the frame, with the person's head.
         ahead: a later frame to outline the person on, see `Outlines.patch`.
-        doubtful: what is taken for a face may be none. Then only a body that is surely outlined goes with it.
+        doubt: whether what is taken for a face is one.
     """
 
     number: int
@@ -31,7 +43,7 @@ class Removal:
     score: float
     here: Moment
     ahead: Moment | None
-    doubtful: bool = False
+    doubt: Doubt = Doubt.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +125,19 @@ class Planner:
         """
         if self._outlines is None:
             return None, "unsure"
+        if item.doubt is Doubt.GREAT:
+            return _head(item), ""
+        doubtful = item.doubt is Doubt.SOME
         try:
-            patch = self._outlines.patch(item.number, item.here, item.ahead, doubtful=item.doubtful)
+            patch = self._outlines.patch(item.number, item.here, item.ahead, doubtful=doubtful)
         except FAULTS:
             self.failures += 1
             return None, "silhouette"
-        if patch is None and item.doubtful:
-            head = item.here.head.clipped(item.here.frame.width, item.here.frame.height)
-            patch = Patch(head, np.ones((head.height, head.width), dtype=np.bool_))
+        if patch is None and doubtful:
+            patch = _head(item)
         return patch, "" if patch is not None else "unsure"
+
+
+def _head(item: Removal) -> Patch:
+    head = item.here.head.clipped(item.here.frame.width, item.here.frame.height)
+    return Patch(head, np.ones((head.height, head.width), dtype=np.bool_))

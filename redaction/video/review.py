@@ -12,10 +12,13 @@ import numpy as np
 from redaction.video.detect import BIRTH, Detection, FaceDetector, Rect, merged, overlap
 from redaction.video.picture import Picture
 
-__all__ = ["DOUBTED", "FLOOR", "Review", "ReviewedDetector", "ReviewedPair"]
+__all__ = ["DOUBTED", "FLOOR", "SETTLED", "Review", "ReviewedDetector", "ReviewedPair"]
 
 DOUBTED: Final = 0.29
 """Score of a face that was not seen again. It carries a known face on but begins none, nor do two of them joined."""
+
+SETTLED: Final = 0.5
+"""Trust in a face of whom a closer look made sure."""
 
 FLOOR: Final = 0.05
 """Lowest own score for detectors that look again: two faint sights of a small face add up to one."""
@@ -38,7 +41,7 @@ class Review:
     A face is one at any scale, a leaf by chance at one scale and place: of 70 false faces in 175 pictures without
     people 43 are not seen by either detector at either size, of 793 annotated ones in photographs 9. A large box, which
     costs much area where it is false, must be seen again clearly, a small one at all, a tiny one ever so faintly. What
-    is left of the doubt is told by `Detection.firm`: all sights in the crops joined reach 0.8 for 57 of the 70 false
+    is left of the doubt is told by `Detection.trust`: all sights in the crops joined reach 0.8 for 57 of the 70 false
     faces never, and no detector was sure and no two agreed; of the 793 that is so for 24.
 
     Source: own measurements; `python -m benchmarks.faces photos empty pictures=DIR` repeats what follows from it.
@@ -68,9 +71,9 @@ class Review:
                 missed *= 1 - max(seen, default=0.0)
                 stands = stands or 1 - missed >= needed
                 if stands and 1 - unseen * missed >= _FIRM:
-                    return replace(face, firm=True)
+                    return replace(face, trust=SETTLED)
             unseen *= missed
-        return replace(face, firm=False) if stands else replace(face, score=DOUBTED, firm=False)
+        return replace(face, trust=0.0) if stands else replace(face, score=DOUBTED, trust=0.0)
 
 
 class ReviewedDetector:
@@ -87,7 +90,7 @@ class ReviewedDetector:
     def _told(self, picture: Picture, face: Detection) -> Detection:
         if face.score >= _SURE:
             return face
-        return self._review.judged(picture, face) if face.score >= BIRTH else replace(face, firm=False)
+        return self._review.judged(picture, face) if face.score >= BIRTH else replace(face, trust=None)
 
 
 class ReviewedPair:
@@ -111,9 +114,9 @@ class ReviewedPair:
             for seen in (one, two)
         ]
         if max(scores) >= _SURE or min(scores) >= BIRTH:
-            return face
+            return face if _side(face.box) >= _TINY_PX else replace(face, trust=SETTLED)
         if face.score < BIRTH:
-            return replace(face, firm=False)
+            return replace(face, trust=None)
         # Two who doubt a large face, and whatever two saw of a small one, are believed but asked again.
         faint = _side(face.box) < _LARGE_PX and min(scores) > 0
         return self._review.judged(picture, face, believed=faint or face.score >= _SURE)

@@ -77,7 +77,7 @@ class FakeDetector:
                 (float(x), float(y), float(x + w), float(y + h)),
                 self._score,
                 np.zeros((5, 2), np.float32),
-                firm=self.calls > self._firm_from,
+                trust=1.0 if self.calls > self._firm_from else 0.0,
             )
             for x, y, w, h, area in stats[1:count]
             if area >= 9

@@ -48,13 +48,48 @@ def test_faint_sightings_are_bracketed_by_the_sure_ones_around_them() -> None:
         assert holds(box_at(item, step * 0.01), face(100.0).box) or step > 30
 
 
-def test_one_firm_sighting_makes_a_tracklet_firm() -> None:
-    """A tracklet is in doubt until one sighting is not, and never again."""
+@pytest.mark.parametrize(
+    ("trusts", "firm"),
+    [
+        ([1.0], True),
+        ([0.5], False),
+        ([0.5, 0.5, *[0.0] * 6], True),
+        ([0.5, 0.5, *[0.0] * 7], False),
+        ([0.5, None, None, None, None, 0.5], True),
+        ([1.0, *[0.0] * 7], True),
+        ([1.0, *[0.0] * 8], False),
+        ([0.0, None], False),
+    ],
+)
+def test_few_trusted_sightings_among_many_doubted_ones_are_no_face(
+    trusts: list[float | None], firm: bool
+) -> None:
+    """An eighth of the judged sightings sure, or a quarter settled, make a face; the others do not count."""
     linker = Linker()
-    for index, firm in enumerate([False, False, True, False]):
-        found = Detection((100.0, 100.0, 140.0, 140.0), 0.6, firm=firm)
-        ((item, _),) = linker.link(index / 10, [found])
-        assert item.firm == (index >= 2)
+    for index, trust in enumerate(trusts):
+        linker.link(index / 10, [Detection((100.0, 100.0, 140.0, 140.0), 0.6, trust=trust)])
+    (item,) = linker.tracklets
+    assert item.firm == firm
+    item.settled = True
+    assert item.firm
+
+
+def test_small_face_takes_twice_the_trust() -> None:
+    """One sure sighting of a face of 20 px is not enough, two are."""
+    linker = Linker()
+    for index, firm in enumerate((False, True)):
+        linker.link(index / 10, [face(100.0, side=20.0)])
+        assert linker.tracklets[0].firm == firm
+
+
+def test_looks_in_which_it_is_not_seen_count_against_a_face_of_which_nobody_was_sure() -> None:
+    """Two settled doubts do not outlast four looks that miss the face; a sure sighting does."""
+    for trust, missed, firm in ((0.5, 3, True), (0.5, 4, False), (1.0, 9, True)):
+        linker = Linker()
+        for time in (0.0, 0.1):
+            linker.link(time, [Detection((100.0, 100.0, 140.0, 140.0), 0.6, trust=trust)])
+        linker.tracklets[0].missed = missed
+        assert linker.tracklets[0].firm == firm
 
 
 def test_two_faces_are_two_tracklets_that_do_not_swap() -> None:

@@ -251,18 +251,32 @@ def test_without_judge_nobody_is_an_adult() -> None:
 @pytest.mark.parametrize("unsure", [True, False])
 def test_doubtful_face_takes_a_body_along_only_if_there_surely_is_one(unsure: bool) -> None:
     """What may be no face is covered for sure, its body where one is outlined; the frame does not go."""
+    face = Box(20, 0, 100, 50)
     engine = redactor(
         FakeDetector(score=0.6, firm_from=1000),
         rules=policy(adults=False),
         judge=FakeJudge(),
         silhouettes=FakeSilhouette(unsure=unsure),
     )
-    done = run(engine, [frame([FACE], index) for index in range(20)])
+    done = run(engine, [frame([face], index) for index in range(20)])
     for item in done:
         assert item.examined is not Examined.COVERED
         assert bright(item) == 0
         assert item.covers[0].reason is CoverReason.MINOR
-        assert covered_mask(item)[85:, 70:74].all() != unsure
+        assert covered_mask(item)[75:, 40:80].all() != unsure
+
+
+def test_small_face_in_doubt_takes_no_body_along() -> None:
+    """An outline under a head of a few pixels is no witness."""
+    engine = redactor(
+        FakeDetector(score=0.6, firm_from=1000),
+        rules=policy(adults=False),
+        judge=FakeJudge(),
+        silhouettes=FakeSilhouette(),
+    )
+    for item in run(engine, [frame([FACE], index) for index in range(20)]):
+        assert bright(item) == 0
+        assert not covered_mask(item)[85:].any()
 
 
 def test_doubt_that_ends_within_the_look_ahead_ends_for_the_frames_before_too() -> None:

@@ -12,7 +12,7 @@ from redaction.errors import ModelUnavailable
 from redaction.video.detect import BIRTH, CenterFace, Detection, Rect, YuNet, merged, overlap
 from redaction.video.link import Linker
 from redaction.video.picture import Picture
-from redaction.video.review import DOUBTED, FLOOR, Review, ReviewedDetector, ReviewedPair
+from redaction.video.review import DOUBTED, FLOOR, SETTLED, Review, ReviewedDetector, ReviewedPair
 from redaction.weights import cache_root
 
 LARGE: Rect = (200.0, 100.0, 300.0, 220.0)
@@ -88,21 +88,21 @@ def test_tiny_face_needs_to_be_seen_again_ever_so_faintly() -> None:
 
 
 @pytest.mark.parametrize("box", [LARGE, SMALL])
-def test_face_is_firm_when_one_is_sure_or_two_agree_or_the_crops_settle_it(box: Rect) -> None:
-    """Only what one detector alone doubts, and what is hardly seen again, is told as not firm."""
-    assert judged(box, 0.9, 0.0, (0.0, 0.0)).firm
-    assert judged(box, 0.55, 0.55, (0.0, 0.0)).firm
-    assert judged(box, 0.6, 0.0, (0.7, 0.0)).firm
-    assert not judged(box, 0.6, 0.0, (0.3, 0.25)).firm
-    assert not judged(box, 0.6, 0.0, (0.0, 0.0)).firm
+def test_face_is_trusted_when_one_is_sure_or_two_agree_and_less_when_the_crops_settle_it(box: Rect) -> None:
+    """Only what one detector alone doubts, and what is hardly seen again, has no trust."""
+    assert judged(box, 0.9, 0.0, (0.0, 0.0)).trust == 1
+    assert judged(box, 0.55, 0.55, (0.0, 0.0)).trust == 1
+    assert judged(box, 0.6, 0.0, (0.7, 0.0)).trust == SETTLED
+    assert judged(box, 0.6, 0.0, (0.3, 0.25)).trust == 0
+    assert judged(box, 0.6, 0.0, (0.0, 0.0)).trust == 0
 
 
-def test_what_only_carries_a_face_on_is_not_firm() -> None:
+def test_what_only_carries_a_face_on_is_not_judged() -> None:
     """A detection too weak to begin a face says nothing about whether it is one."""
     weak = Scripted([Detection(LARGE, 0.4)])
     (face,) = ReviewedDetector(weak, Review((weak,))).detect(np.zeros((360, 640, 3), np.uint8))
-    assert not face.firm
-    assert not judged(SMALL, 0.4, 0.0, (0.0, 0.0)).firm
+    assert face.trust is None
+    assert judged(SMALL, 0.4, 0.0, (0.0, 0.0)).trust is None
     assert not weak.crops
 
 
@@ -191,5 +191,5 @@ def test_no_face_does_not_stand(panel: tuple[YuNet, CenterFace]) -> None:
     for picture in (tall, board * 255, noise):
         face = Review(panel).judged(np.asarray(picture, np.uint8), Detection(LARGE, 0.7))
         assert face.score == DOUBTED
-        assert not face.firm
+        assert face.trust == 0
         assert overlap(face.box, LARGE)[0] == 1.0
