@@ -384,8 +384,9 @@ class _Run:
         if screen is None:
             return pictures, heard
         self.cancellation.check()
-        again = reader_of_known(screen, known_names(self.beside.names, seen), known)
-        screen.know_names(seen)
+        said = must_mask(heard.names) if heard is not None else ()
+        again = reader_of_known(screen, known_names(self.beside.names, (*seen, *said)), known)
+        screen.know_names((*seen, *said))
         screen.know_words(known)
         if again is None:
             return pictures, heard

@@ -25,7 +25,17 @@ from redaction.audio.resynthesize import Resynthesizer
 from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers import SpeakerSplitter, assign_speakers
 from redaction.audio.transcribe import WhisperTranscriber
-from redaction.model import AudioBlock, Event, EventKind, Gap, RedactedUtterance, Span, TextFinding, Utterance
+from redaction.model import (
+    AudioBlock,
+    EntityType,
+    Event,
+    EventKind,
+    Gap,
+    RedactedUtterance,
+    Span,
+    TextFinding,
+    Utterance,
+)
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.memory import Memory
@@ -47,6 +57,7 @@ LISTENING_HZ: Final = 16_000
 SPEAKING_HZ: Final = 24_000
 _DEPTH: Final = 8
 _TOKEN_PAD_S: Final = 0.15
+_LIKELY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,16 @@ class Heard:
     speakers_told_apart: bool
     written: Written = field(default=NOTHING_WRITTEN, repr=False)
     known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was said of names, as it was understood, where that is more likely than not."""
+        said = (
+            " ".join(word.text for word in self.utterances[one.utterance].words[one.first : one.last])
+            for one in self.findings
+            if one.entity_type is EntityType.PERSON and one.score >= _LIKELY
+        )
+        return tuple(dict.fromkeys(said))
 
 
 @dataclass(frozen=True, slots=True)
