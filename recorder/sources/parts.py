@@ -9,8 +9,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar, cast
 
-from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
+from recorder.sources.contract import Source, SourceInfo, TrackInfo, TrackKind
 from recorder.sources.file import FileSource
+from recorder.sources.joined import JoinedSource
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame
 
@@ -22,7 +23,7 @@ _Item = TypeVar("_Item", VideoFrame, AudioBlock)
 @dataclass(frozen=True, slots=True)
 class _Track:
     info: TrackInfo
-    source: FileSource
+    source: Source
     inner: str
 
 
@@ -35,22 +36,22 @@ class PartsSource:
 
     def __init__(
         self,
-        views: Sequence[Path],
+        views: Sequence[Path | Sequence[Path]],
         *,
-        mix: Sequence[Path] = (),
+        mix: Sequence[Path | Sequence[Path]] = (),
         voices: Sequence[Path] = (),
         threads: int = 2,
     ) -> None:
         """Name the files; nothing is opened yet.
 
         Args:
-            views: files with pictures, the main one first.
-            mix: files with everybody's sound.
+            views: files with pictures, the main one first; several in place of one were recorded one after the other.
+            mix: files with everybody's sound, likewise.
             voices: files with one participant's sound each.
             threads: of each picture track's decoder.
         """
-        self._views = [FileSource(path, threads=threads) for path in views]
-        self._mix = [FileSource(path) for path in mix]
+        self._views = [_source(one, threads=threads) for one in views]
+        self._mix = [_source(one, threads=threads) for one in mix]
         self._voices = [FileSource(path) for path in voices]
         self._tracks: tuple[_Track, ...] = ()
         self._info: SourceInfo | None = None
@@ -117,7 +118,7 @@ class PartsSource:
         )
         return tuple(numbered), info
 
-    def _sounds(self) -> list[tuple[FileSource, TrackInfo]]:
+    def _sounds(self) -> list[tuple[Source, TrackInfo]]:
         if self._voices:
             return [(source, track) for source in self._voices for track in source.info().audio]
         for source in (*self._views, *self._mix):
@@ -131,6 +132,12 @@ class PartsSource:
             if track.info.id == track_id and track.info.kind is kind:
                 return track
         raise UsageError(f"The source has no {kind.value} track of that id.")
+
+
+def _source(files: Path | Sequence[Path], *, threads: int) -> Source:
+    if isinstance(files, Path):
+        return FileSource(files, threads=threads)
+    return JoinedSource(files, threads=threads)
 
 
 def _renamed(items: Iterator[_Item | Gap], track_id: str) -> Iterator[_Item | Gap]:

@@ -52,6 +52,7 @@ class Recording:
         companions: other files of the recording that are not read.
         strangers: number of files in its folder that do not belong to it.
         starts: seconds on the chat's clock at the start of the recording; None where nothing tells.
+        joined: the views, or where there are none the mixes, were recorded one after the other, in this order.
         problem: why it cannot be read, empty where it can.
     """
 
@@ -69,6 +70,7 @@ class Recording:
     companions: tuple[Path, ...] = field(default=(), repr=False)
     strangers: int = 0
     starts: float | None = None
+    joined: bool = False
     problem: str = ""
 
     @property
@@ -112,10 +114,15 @@ class Recording:
             UnreadableInput: something cannot be read or understood.
         """
         self.check()
-        source = PartsSource(self.views, mix=self.mix, voices=self.voices)
+        source = self._source()
         duration = source.info().duration
         named = dict(zip(source.voice_tracks, self.voice_names, strict=False))
         return Opened(source, self._beside(duration, named))
+
+    def _source(self) -> PartsSource:
+        if not self.joined:
+            return PartsSource(self.views, mix=self.mix, voices=self.voices)
+        return PartsSource([self.views]) if self.views else PartsSource([], mix=[self.mix])
 
     def _beside(self, duration: float, voices: dict[str, str]) -> Beside:
         messages = [message for path in self.chats for message in parse_chat(read_text(path, what="chat"))]

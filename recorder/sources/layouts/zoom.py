@@ -22,6 +22,15 @@ _EXPECTED: Final = (
     "A Zoom folder must hold one recording: zoom_0.mp4 or video*.mp4, or audio_only.m4a, or the participants' "
     "sound in 'Audio Record'."
 )
+_PARTS: Final = (
+    "A Zoom folder holds several parts of a call, and their names do not tell their order, or one is missing; "
+    "put each part into a folder of its own."
+)
+_PART: Final = re.compile(
+    r"(?:zoom_(\d{1,3})|video_?(\d*)).{0,60}\.mp4|(?:audio_only(?:_(\d{1,3}))?|audio(\d{5,})|zoom_(\d{1,3}))\.m4a",
+    re.IGNORECASE,
+)
+_COUNTED: Final = 3
 _SURE: Final = re.compile(
     r"zoom_\d{1,3}\.(mp4|m4a)|audio_only(_\d{1,3})?\.m4a|double_click_to_convert.{0,40}\.zoom"
     r"|meeting_saved_closed_caption\.txt|closed_caption\.(txt|vtt)",
@@ -79,7 +88,11 @@ def local_recording(listing: Listing) -> Recording | None:
     companions = [path for path in here if path not in captions and _COMPANION.fullmatch(path.name)]
     known = {*views, *mix, *voices, *chats, *captions, *companions}
     strangers = [path for path in listing.files if path not in known]
+    order = _order(views) or ([] if views else _order(mix))
     problem = _problem(views, mix, voices, strangers)
+    parts = len(order) or 1
+    if not problem and (len(_numbers(views)) > parts or len(_numbers(mix)) > parts):
+        problem = _PARTS
     folder = _FOLDER.fullmatch(listing.folder.name)
     starts = None
     people: list[str] = []
@@ -88,6 +101,21 @@ def local_recording(listing: Listing) -> Recording | None:
         starts = float(int(hours) * 3600 + int(minutes) * 60 + int(seconds))
         owner = _OWNER.match(title)
         people = [owner.group(1)] if owner else []
+    if order:
+        # Nothing tells which part a participant's file belongs to; the parts hold everybody's sound.
+        people += [name for name in map(_voice_name, voices) if name]
+        return Recording(
+            "zoom",
+            views=tuple(order) if views else (),
+            mix=() if views else tuple(order),
+            names=tuple(people),
+            chats=tuple(chats),
+            captions=tuple(captions),
+            companions=(*companions, *voices, *(mix if views else ())),
+            strangers=len(strangers),
+            joined=True,
+            problem=problem,
+        )
     return Recording(
         "zoom",
         views=tuple(views),
@@ -111,13 +139,34 @@ def _problem(
         return f"A folder looks like a recording of Zoom and has no media. {_EXPECTED}"
     if any(path.suffix.lower() in MEDIA_SUFFIXES for path in strangers):
         return f"A folder of a Zoom recording holds media of another kind. {_EXPECTED}"
-    segments = {found.group(1) or found.group(2) for path in views if (found := _VIEW.fullmatch(path.name))}
-    if len(segments - {""}) > 1:
-        return (
-            "A Zoom folder holds several parts of a call, recorded one after the other; "
-            "put each part into a folder of its own."
-        )
     return ""
+
+
+def _number(path: Path) -> str:
+    """Return the number by which a part of a call is told from the others, empty where the name has none."""
+    found = _PART.fullmatch(path.name)
+    return next((number for number in found.groups() if number), "") if found else ""
+
+
+def _numbers(paths: Sequence[Path]) -> set[str]:
+    return {_number(path) for path in paths} - {""}
+
+
+def _order(paths: Sequence[Path]) -> list[Path]:
+    """Return the parts of a call in their order, none where there is one part or the names do not tell.
+
+    Parts are counted, `zoom_0.mp4` and `zoom_1.mp4`, or are numbers alike in length that rise, `video1...` and
+    `video2...`, and each is one file.
+    """
+    numbers = [_number(path) or "0" for path in paths]
+    counted = all(len(number) <= _COUNTED for number in numbers)
+    if len(paths) < 2 or len(set(map(int, numbers))) < len(paths):
+        return []
+    if not counted and len(set(map(len, numbers))) > 1:
+        return []
+    order = sorted(zip(map(int, numbers), paths, strict=True))
+    whole = [number for number, _ in order] == list(range(order[0][0], order[0][0] + len(order)))
+    return [path for _, path in order] if (whole and order[0][0] <= 1) or not counted else []
 
 
 def _voice_name(path: Path) -> str:

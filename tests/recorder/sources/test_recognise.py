@@ -76,7 +76,10 @@ def test_zoom_s_newer_names(tmp_path: Path) -> None:
         (["audio_only.txt", "closed_caption.txt"], "no media"),
         (["Audio Record/nothing.txt"], "no media"),
         (["double_click_to_convert_01.zoom", "chat.txt"], "double_click_to_convert"),
-        (["zoom_0.mp4", "zoom_1.mp4"], "several parts"),
+        (["zoom_0.mp4", "zoom_2.mp4"], "several parts"),
+        (["zoom_1.mp4", "zoom_1_x.mp4", "zoom_0.mp4"], "several parts"),
+        (["zoom_0.mp4", "audio_only_0.m4a", "audio_only_1.m4a"], "several parts"),
+        (["video12345.mp4", "video123456.mp4", "audio12345.m4a"], "several parts"),
         (["zoom_0.mp4", "holiday.mov"], "another kind"),
         (["metadata.json"], "one MP4 was expected"),
         (["metadata.json", "a.mp4", "b.mp4"], "one MP4 was expected"),
@@ -93,6 +96,25 @@ def test_what_is_lacking_is_said(tmp_path: Path, names: list[str], sentence: str
     with pytest.raises(UnreadableInput, match=sentence) as caught:
         found.open()
     assert "Adaeze" not in str(caught.value)
+
+
+def test_zoom_s_parts_stand_in_order(tmp_path: Path) -> None:
+    """Parts of a call are joined in the order of their numbers; whose voice a file holds is known, its part is not."""
+    _made(tmp_path / "a", "zoom_10.mp4", *(f"zoom_{number}.mp4" for number in range(10)), "audio_only.m4a")
+    _made(tmp_path / "a" / "Audio Record", "audioAdaezeOkonkwo11234567890.m4a")
+    _made(tmp_path / "b", "audio_only.m4a", "audio_only_1.m4a")
+    _made(tmp_path / "c", "video2123456789.mp4", "video1123456789.mp4", "audio1123456789.m4a")
+    first, second, third = recordings_in(tmp_path)
+    assert all(found.joined and not found.problem for found in (first, second, third))
+    assert [path.name for path in first.views] == [f"zoom_{number}.mp4" for number in range(11)]
+    assert (first.voices, first.mix, first.names) == ((), (), ("Adaeze Okonkwo",))
+    assert {path.name for path in first.files} == {
+        *(f"zoom_{number}.mp4" for number in range(11)),
+        "audio_only.m4a",
+        "audioAdaezeOkonkwo11234567890.m4a",
+    }
+    assert [path.name for path in second.mix] == ["audio_only.m4a", "audio_only_1.m4a"]
+    assert [path.name for path in third.views] == ["video1123456789.mp4", "video2123456789.mp4"]
 
 
 def test_zoom_s_cloud(tmp_path: Path) -> None:
