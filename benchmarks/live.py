@@ -3,20 +3,24 @@
     python -m benchmarks.live [--seconds N] [--minutes N]
 
 Synthetic participants send faces that move (letterboxed clips, VP8 at 30 pictures a second, decoded in real time as a
-call's source would) and speech. Every row is a process of its own. `decode` is the floor: the pictures are decoded and
-thrown away. `plain` encodes them to memory with the same encoder and settings, unredacted. `live` is the live engine
-with its journal on the disk. CPU is in percent of one core, over the whole process. `cost` is the live engine fed as
-fast as it takes pictures, at full level: CPU then is per second of each participant's call, whatever else the machine
-does, so that cores over it are the participants that one machine records. `--minutes` adds a soak with its
-memory, every half minute. Needs the shared data folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models.
+call's source would) and speech. Every row is a process of its own. `aiortc` is the floor: aiortc alone receives and
+decodes the same clips, and Opus, over WebRTC on loopback from another process, whose CPU does not count. `decode` only
+decodes the pictures and throws them away. `plain` encodes them to memory with the same encoder and settings,
+unredacted. `live` is the live engine with its journal on the disk; `level` is the worst that was spared. CPU is in
+percent of one core, over the whole process. `cost` is the live engine fed as fast as it takes pictures, at full level:
+CPU then is per second of each participant's call, whatever else the machine does, so that cores over it are the
+participants that one machine records. `--minutes` adds a soak with its memory, every half minute. Needs the shared data
+folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -26,6 +30,7 @@ import time
 import wave
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -37,6 +42,7 @@ import av
 import numpy as np
 
 from benchmarks.faces import DATA
+from benchmarks.rtc import by_aiortc, on_loopback, senders
 from recorder.call.contract import LiveKind, TimedPicture, TimedSound
 from recorder.live.contract import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.live.engine import LiveEngine
@@ -53,6 +59,7 @@ CLIPS = ("d3", "d6", "d12")
 VOICES = ("standup.host", "standup.dev1", "standup.dev2", "standup.pm")
 RATE = 30
 BLOCK_S = 0.02
+_MADE = "OFFRECORD_BENCHMARK_CLIPS"
 
 
 @dataclass
@@ -89,22 +96,24 @@ def main() -> None:
         f"{'what':7} {'size':5} {'people':>6} {'CPU %':>6} {'sent':>6} {'stored':>6} {'dropped':>7} {'level':>8} "
         f"{'lag s':>6} {'memory MB':>9}"
     )
-    for size, most in (("360p", 4), ("720p", 2)):
-        for kind in ("decode", "plain"):
-            show(run_row(kind, size, most, given.seconds))
-        show(run_row("cost", size, 2, given.seconds / 2))
-        for people in sorted({1, max(1, most // 2), most, 2 * most}):
-            show(run_row("live", size, people, given.seconds))
-    if given.minutes:
-        row = run_row("live", "360p", 2, given.minutes * 60)
-        show(row)
-        print("memory MB:", *row.memory)
+    with tempfile.TemporaryDirectory() as made:
+        for size, most in (("360p", 4), ("720p", 2)):
+            for kind in ("aiortc", "decode", "plain"):
+                show(run_row(kind, size, most, given.seconds, made))
+            show(run_row("cost", size, 2, given.seconds / 2, made))
+            for people in sorted({1, max(1, most // 2), most, 2 * most}):
+                show(run_row("live", size, people, given.seconds, made))
+        if given.minutes:
+            row = run_row("live", "360p", 2, given.minutes * 60, made)
+            show(row)
+            print("memory MB:", *row.memory)
 
 
-def run_row(kind: str, size: str, people: int, seconds: float) -> Row:
-    """Measure in a process of its own."""
+def run_row(kind: str, size: str, people: int, seconds: float, made: str) -> Row:
+    """Measure in a process of its own; what is sent is kept in a folder from row to row."""
     program = [sys.executable, "-m", "benchmarks.live", "--row", kind, size, str(people), str(seconds)]
-    done = subprocess.run(program, check=True, capture_output=True, text=True)
+    given = {**os.environ, _MADE: made}
+    done = subprocess.run(program, check=True, stdout=subprocess.PIPE, text=True, env=given)
     return Row(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -170,6 +179,9 @@ def measured(kind: str, size: str, people: int, seconds: float) -> Row:
     """Run one row."""
     row = Row(kind, size, people)
     clips = [vp8(name, SIZES[size]) for name in CLIPS]
+    if kind == "aiortc":
+        asyncio.run(floor(row, clips, seconds))
+        return row
     voices = [voice(name) for name in VOICES]
     with consumers(kind, size, people) as (makes, watch, finished, full):
         cpu, began = time.process_time(), time.monotonic() + 0.2
@@ -207,6 +219,26 @@ def measured(kind: str, size: str, people: int, seconds: float) -> Row:
         if kind != "cost":
             finished(row)
     return row
+
+
+async def floor(row: Row, clips: list[list[bytes]], seconds: float) -> None:
+    """Receive and decode with aiortc alone."""
+    on_loopback()
+    processes = multiprocessing.get_context("spawn")
+    mine, other = processes.Pipe()
+    process = processes.Process(target=senders, args=(other, row.people, clips))
+    process.start()
+    async with AsyncExitStack() as stack:
+        counts = await by_aiortc(mine, row.people, stack)
+        await asyncio.sleep(3)
+        had, cpu, began = counts[0], time.process_time(), time.monotonic()
+        await asyncio.sleep(seconds)
+        row.cpu = round(100 * (time.process_time() - cpu) / (time.monotonic() - began), 1)
+        row.taken = counts[0] - had
+        row.sent = round(seconds * RATE * row.people)
+        row.memory = (resident_mb(),)
+    mine.send("end")
+    await asyncio.to_thread(process.join)
 
 
 Makes = list[tuple[Callable[[TimedPicture], None], Callable[[TimedSound], None]]]
@@ -326,8 +358,11 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
 
 
 def vp8(name: str, size: tuple[int, int]) -> list[bytes]:
-    """Return a clip, letterboxed, as VP8 packets forth and back; the first one is a key frame."""
+    """Return a clip, letterboxed, as VP8 packets forth and back, made once a run; the first one is a key frame."""
     width, height = size
+    made = Path(os.environ.get(_MADE, tempfile.gettempdir())) / f"{name}-{height}.packets"
+    if _MADE in os.environ and made.is_file():
+        return [bytes.fromhex(line) for line in made.read_text().splitlines()]
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
@@ -346,7 +381,10 @@ def vp8(name: str, size: tuple[int, int]) -> list[bytes]:
         picture = av.VideoFrame.from_ndarray(packed, "yuv420p")
         picture.pts = index
         packets += [bytes(packet) for packet in encoder.encode(picture)]
-    return packets + [bytes(packet) for packet in encoder.encode(None)]
+    packets += [bytes(packet) for packet in encoder.encode(None)]
+    if _MADE in os.environ:
+        made.write_text("\n".join(packet.hex() for packet in packets))
+    return packets
 
 
 def voice(name: str) -> tuple[Samples, int]:

@@ -20,6 +20,7 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from multiprocessing.connection import Connection
@@ -169,8 +170,8 @@ async def sync() -> None:
     )
 
 
-def senders(pipe: Connection, people: int) -> None:
-    """Send as several people, in a process of its own."""
+def senders(pipe: Connection, people: int, clips: Sequence[Sequence[bytes]] = ()) -> None:
+    """Send as several people, in a process of its own: clips of VP8 packets in turn, or a plain picture at 360p."""
     on_loopback()
 
     async def go() -> None:
@@ -180,6 +181,8 @@ def senders(pipe: Connection, people: int) -> None:
                 RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
             )
             coded = coded_pictures((60 + number, 90, 120), width=640, height=360)
+            if clips:
+                coded = tuple((packet, 0) for packet in clips[number % len(clips)])
             for track in (CodedTrack("audio", coded_tone(400)), CodedTrack("video", coded)):
                 connection.addTransceiver(track, direction="sendonly")
             await connection.setLocalDescription(await connection.createOffer())

@@ -45,6 +45,7 @@ FRAME_STEPS: Final = {
 """Least time between two pictures that are taken, in seconds."""
 
 _JITTER_S: Final = 0.01
+_LESS: Final = 0.9
 
 
 def spares(level: Level, *, since: float) -> bool:
@@ -70,8 +71,10 @@ class Governor:
 
     Args:
         raise_lag_s: pictures that wait longer raise the level.
+        early_lag_s: the same for the first step, which costs no picture.
         lower_lag_s: while all wait less, it may go down.
-        raise_every_s: least time between two rises, so that each shows its effect.
+        raise_every_s: least time between two rises, so that each shows its effect; as long as it does, and what
+            waits gets less by a tenth in that time, there is no other.
         lower_after_s: calm for so long lowers it; doubled, up to `lower_at_most_s`, when it had to rise again at once.
     """
 
@@ -79,6 +82,7 @@ class Governor:
         self,
         *,
         raise_lag_s: float = 0.8,
+        early_lag_s: float = 0.4,
         lower_lag_s: float = 0.25,
         raise_every_s: float = 1.0,
         lower_after_s: float = 5.0,
@@ -86,6 +90,8 @@ class Governor:
     ) -> None:
         self.level = Level.FULL
         self._raise_lag_s = raise_lag_s
+        self._early_lag_s = early_lag_s
+        self._before = Load(0.0, 0.0)  # when the level rose, or was last found to suffice
         self._lower_lag_s = lower_lag_s
         self._raise_every_s = raise_every_s
         self._lower_after_s = self._patience_s = lower_after_s
@@ -96,13 +102,16 @@ class Governor:
 
     def observe(self, load: Load, *, now: float) -> Level:
         """Take up how the worker stands at a time in seconds, and return the level from now on."""
-        strained = load.lag_s > self._raise_lag_s or load.fill > 0.5
+        bound = self._early_lag_s if self.level is Level.FULL else self._raise_lag_s
+        strained = load.lag_s > bound or load.fill > 0.5
         urgent = load.lag_s > 2 * self._raise_lag_s or load.fill > 0.8
         if strained:
             self._calm = None
             pause = self._raise_every_s / 2 if urgent else self._raise_every_s
             if self.level < Level.COVERED and now - self._raised >= pause:
-                self._rise(now)
+                if self.level is Level.FULL or not self._catches_up(load):
+                    self._rise(now)
+                self._before, self._raised = load, now
         elif load.lag_s > self._lower_lag_s:
             self._calm = None
         else:
@@ -114,8 +123,10 @@ class Governor:
             self._patience_s = self._lower_after_s
         return self.level
 
+    def _catches_up(self, load: Load) -> bool:
+        return load.lag_s < _LESS * self._before.lag_s and load.fill < max(0.5, _LESS * self._before.fill)
+
     def _rise(self, now: float) -> None:
         if now - self._lowered < 2 * self._patience_s:
             self._patience_s = min(2 * self._patience_s, self._lower_at_most_s)
         self.level = Level(self.level + 1)
-        self._raised = now

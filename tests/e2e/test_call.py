@@ -99,10 +99,12 @@ class Recorder:
 
 
 @asynccontextmanager
-async def recording(out: Path, *flags: str, before: Iterable[str] = ()) -> AsyncIterator[Recorder]:
+async def recording(
+    out: Path, *flags: str, before: Iterable[str] = (), port: int = 0
+) -> AsyncIterator[Recorder]:
     """Start `offrecord join` on the built-in room."""
     process = await asyncio.create_subprocess_exec(
-        *before, COMMAND, "join", "room://127.0.0.1:0", "-o", str(out), "--json", *flags,
+        *before, COMMAND, "join", f"room://127.0.0.1:{port}", "-o", str(out), "--json", *flags,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONUTF8": "1"},
     )  # fmt: skip
@@ -348,6 +350,37 @@ def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: P
         assert _search(written, YuNet(), erased=f"/{erased}/")["media"] >= 4
         allowed = (str(out), "/dev/", "/proc/self/", "/tmp/.org.chromium")
         assert not [name for name in written if not name.startswith(allowed)]
+
+
+def test_a_bot_that_was_killed_is_started_again(speaker: SampleParticipant, tmp_path: Path) -> None:
+    """After kill -9 a new bot takes the same place and folder, asks everybody anew, and both halves end as bundles."""
+    out = tmp_path / "out"
+
+    async def call() -> int:
+        async with recording(out, "--alone", "2s") as first:
+            port = int(first.url.rstrip("/").rpartition(":")[2])
+            async with guests(first.url, speaker):
+                await asyncio.sleep(8)
+                first.process.send_signal(signal.SIGKILL)
+                await first.process.wait()
+        async with recording(out, "--alone", "2s", port=port) as second:
+            async with Guest(
+                second.url, NAMES[1], video=_pattern(), audio=_planted_sound(None, REFUSED_HZ)
+            ) as other:
+                await other.send()
+                async with guests(second.url, speaker):
+                    await asyncio.sleep(8)
+                assert not other.recorded
+            return await second.ended()
+
+    assert asyncio.run(call()) == 0
+    (partial,) = out.glob("*.partial")
+    assert run_offrecord(["recover", str(partial)]).returncode in (0, 4)
+    bundles = list(out.glob("*.offrecord"))
+    assert bundles
+    for bundle in bundles:
+        assert run_offrecord(["verify", str(bundle)]).returncode == 0
+    _search(_on_disk(out), YuNet())
 
 
 MOMENTS = int(os.environ.get("OFFRECORD_KILLS", "3"))

@@ -27,6 +27,24 @@ def test_strain_raises_step_by_step_to_covers() -> None:
     assert levels[-1] is Level.COVERED
 
 
+def test_the_step_that_costs_no_picture_comes_first_and_early() -> None:
+    """Four tenths of a second make looks sparser; nothing more happens before it is twice that."""
+    governor = Governor()
+    assert {governor.observe(Load(0.5, 0.1), now=tick / 10) for tick in range(600)} == {Level.SPARSE}
+    assert governor.observe(Load(0.9, 0.1), now=60.0) is Level.HALF
+
+
+def test_a_step_that_helps_is_given_time() -> None:
+    """While what waits gets less the level stays, however much it still is; once it does not it rises."""
+    governor = Governor()
+    levels = {governor.observe(Load(4.0 * 0.97**tick, 0.4), now=tick / 10) for tick in range(50)}
+    assert levels == {Level.SPARSE}
+    stuck = 4.0 * 0.97**49
+    assert stuck > 0.8
+    later = [governor.observe(Load(stuck, 0.4), now=5 + tick / 10) for tick in range(25)]
+    assert later[-1] > Level.SPARSE
+
+
 def test_a_full_queue_raises_without_a_lag() -> None:
     """A queue that fills up counts like pictures that wait."""
     assert Governor().observe(Load(0.0, 0.7), now=0.0) is Level.SPARSE
