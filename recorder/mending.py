@@ -43,6 +43,7 @@ __all__ = [
 _ROUNDS: Final = 3
 _REACH_S: Final = 1.1
 _GROWTH: Final = 0.5
+_ALIKE: Final = 0.3
 _SOUND_ROUNDS: Final = 2
 _VOICE_ROUNDS: Final = 4
 _SHORTEST_WORD: Final = 4
@@ -172,7 +173,7 @@ def covered_again(
 
 
 def _boxes_at(_: int, frame: VideoFrame, *, suspects: Iterable[Suspect], whole: bool) -> list[Box]:
-    near = [item for item in suspects if abs(item.time - frame.time) <= _REACH_S]
+    near = [item for item in suspects if abs(item.time - frame.time) <= _REACH_S or _stands(item, frame)]
     if near and whole:
         return [Box(0, 0, frame.width, frame.height)]
     return [
@@ -184,6 +185,18 @@ def _boxes_at(_: int, frame: VideoFrame, *, suspects: Iterable[Suspect], whole: 
         ).clipped(frame.width, frame.height)
         for item in near
     ]
+
+
+def _stands(suspect: Suspect, frame: VideoFrame) -> bool:
+    """Tell whether text that was found stands in the same place of a frame: it is looked for only now and then."""
+    box = suspect.box
+    if suspect.look is None or box.x2 > frame.width or box.y2 > frame.height:
+        return False
+    first = suspect.look.astype(np.float32)
+    second = frame.y[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
+    first, second = first - first.mean(), second - second.mean()
+    scale = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return scale >= 1.0 and float((first * second).sum()) / scale >= _ALIKE
 
 
 def _filled(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:

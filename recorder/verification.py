@@ -15,12 +15,13 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from recorder.bundle.manifest import Check
 from recorder.flow import Cancellation, prefetched
@@ -56,12 +57,17 @@ _ALLOWED_VALUES: Final = frozenset({"", "und", "VideoHandler", "SoundHandler", "
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Something like a face, or personal text, in the stored picture, outside what is covered."""
+    """Something like a face, or personal text, in the stored picture, outside what is covered.
+
+    Attributes:
+        look: what stands in the box, uint8 (h, w) luma, of text and codes; None of a face, which moves.
+    """
 
     frame: int
     time: float
     box: Box
     score: float
+    look: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +191,13 @@ def _suspects(
 ) -> list[Suspect]:
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
     found = [
-        (Box.outward(*rect).clipped(frame.width, frame.height), score) for rect, score in look.search(frame)
+        Suspect(index, frame.time, Box.outward(*rect).clipped(frame.width, frame.height), score)
+        for rect, score in look.search(frame)
     ]
-    if search is not None:
-        found += [(box.clipped(frame.width, frame.height), 1.0) for box in search.search(frame)]
-    return [
-        Suspect(index, frame.time, box, score)
-        for box, score in found
-        if box.area and not _mostly_covered(box, covers)
-    ]
+    for line in search.search(frame) if search is not None else ():
+        box = line.clipped(frame.width, frame.height)
+        found.append(Suspect(index, frame.time, box, 1.0, frame.y[box.y1 : box.y2, box.x1 : box.x2].copy()))
+    return [one for one in found if one.box.area and not _mostly_covered(one.box, covers)]
 
 
 def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:

@@ -44,6 +44,9 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.video.cover import FILL
 from redaction.video.redact import VideoSummary
+from redaction.video.screen.decide import Judge
+from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.read import Reading
 from redaction.video.secondlook import SecondLook, Sighting
 from tests.media import frames_of, make_clip, samples_of, tone
 
@@ -529,3 +532,59 @@ def test_sound_that_should_be_silent_and_is_not_ends_the_run(tmp_path: Path) -> 
         call.verified(FakeTranscriber({}))
     call.render([Span(0, 6)])
     assert [check.name for check in call.verified(FakeTranscriber({})).checks] == ["silent"]
+
+
+class FakeBrightReader:
+    """Takes whatever is bright in a picture for one line of text."""
+
+    def find(self, picture: np.ndarray) -> list[Box]:
+        """Return the box around the bright pixels, if there are any."""
+        rows, columns = np.nonzero(picture.min(axis=2) > 200)
+        if len(rows) < 8:
+            return []
+        return [Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)]
+
+    def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
+        """Return that each is a name."""
+        return [Reading("Siobhan Kelly", 1.0) for _ in lines]
+
+
+class FakeTellingJudge(Judge):
+    """Holds every line personal."""
+
+    def __init__(self) -> None:
+        self._text = "personal"
+
+    def telling(self, readings: Sequence[Reading]) -> list[bool]:
+        """All are."""
+        return [True for _ in readings]
+
+
+def test_text_is_covered_for_as_long_as_it_stands(tmp_path: Path) -> None:
+    """Text that the second look finds is covered on frames that it did not look at, and nowhere else."""
+    track = TrackInfo("V1", TrackKind.VIDEO, WIDTH, HEIGHT, Fraction(FPS), Fraction(1, FPS), 0, 0)
+    base = stored(tmp_path / "made.mp4", proofs=bare)
+    made: list[FrameProof] = []
+    with VideoWriter.of_track(tmp_path / "text.mp4", track, Policy().output) as writer:
+        for number in range(FPS * 9):
+            y = np.full((HEIGHT, WIDTH), DARK, np.uint8)
+            if number < FPS * 7:
+                y[FACE.y1 : FACE.y2, FACE.x1 : FACE.x2 : 4] = BRIGHT
+                y[FACE.y1 : FACE.y2, FACE.x1 + 1 : FACE.x2 : 4] = BRIGHT
+            chroma = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+            frame = VideoFrame(y, chroma, chroma, number, Fraction(1, FPS))
+            made.append(bare(frame))
+            writer.write(frame)
+    verdict = verified_picture(
+        replace(base, path=tmp_path / "text.mp4", proofs=tuple(made)),
+        policy=Policy(),
+        look=FakeBrightLook(least=10**6),
+        progress=Silent(),
+        cancellation=Cancellation(),
+        screen=ScreenReader(FakeBrightReader(), FakeTellingJudge(), None),
+    )
+    frames = frames_of(list(FileSource(verdict.picture.path).video("V1")))
+    assert len(frames) == FPS * 9
+    assert all(int(frame.y.max()) < 150 for frame in frames)
+    assert any(event.kind is EventKind.MENDED for event in verdict.events)
+    assert not len(verdict.picture.proofs[-1].boxes)
