@@ -13,7 +13,7 @@ from aiohttp import web
 from recorder.call.chat import clean_name
 from recorder.call.clock import CallClock
 from recorder.call.contract import Answer, CallObserver, Ended, Via
-from recorder.call.listening import LARGEST_BODY, Address, listening, refusal
+from recorder.call.listening import LARGEST_BODY, Address, Server, refusal
 from recorder.call.peer import Peer
 from recorder.call.tokens import Grant, Tokens, bearer
 from recorder.call.tracks import TrackNumbers
@@ -56,7 +56,7 @@ class WhipSource:
         self._linger_s = linger_s
         self._left_at: float | None = None
         self._tokens = tokens
-        self._address = address
+        self._server = Server(address)
         self._host_addresses = host_addresses
         self._endpoint = WhipEndpoint(self, limits=limits, origins=origins)
         self._clock = CallClock()
@@ -65,13 +65,10 @@ class WhipSource:
         self._open: dict[str, Pushed] = {}
         self._ended: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._over = asyncio.Event()
-        self._bound = asyncio.Event()
-        self._url = ""
 
     async def url(self) -> str:
         """Return the address to push to, once it is listened on."""
-        await self._bound.wait()
-        return self._url + "/whip"
+        return await self._server.url() + "/whip"
 
     async def run(self, observer: CallObserver) -> Ended:
         """Take pushes until closed or cancelled; see `CallSource.run`.
@@ -86,8 +83,7 @@ class WhipSource:
         application.router.add_post("/session/{id}/consent", self._consent)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
-            async with listening(application, self._address) as self._url:
-                self._bound.set()
+            async with self._server.serving(application):
                 observer.can_ask(self._tokens.vouching, self._clock.now())
                 try:
                     await self._until_over()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import ssl
@@ -16,7 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from redaction.errors import UnreadableInput, UsageError
 
-__all__ = ["LARGEST_BODY", "Address", "known_hosts", "listening", "refusal"]
+__all__ = ["LARGEST_BODY", "Address", "Server", "known_hosts", "listening", "refusal"]
 
 LARGEST_BODY: Final = 64 * 1024
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -160,6 +161,27 @@ async def listening(application: web.Application, address: Address) -> AsyncIter
         yield f"{'https' if context else 'http'}://{host}:{port}"
     finally:
         await runner.cleanup()
+
+
+class Server:
+    """A web server whose address can be waited for, since its port may be any free one."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._bound = asyncio.Event()
+        self._url = ""
+
+    async def url(self) -> str:
+        """Return the base URL, once it is listened on."""
+        await self._bound.wait()
+        return self._url
+
+    @asynccontextmanager
+    async def serving(self, application: web.Application) -> AsyncIterator[None]:
+        """Serve while the block runs; see `listening`."""
+        async with listening(application, self.address) as self._url:
+            self._bound.set()
+            yield
 
 
 async def _harden(_request: web.Request, response: web.StreamResponse) -> None:

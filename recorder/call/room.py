@@ -22,7 +22,7 @@ from recorder.call.chat import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.clock import CallClock
 from recorder.call.contract import Answer, CallObserver, Ended
 from recorder.call.limits import Allowance
-from recorder.call.listening import LARGEST_BODY, Address, known_hosts, listening, refusal
+from recorder.call.listening import LARGEST_BODY, Address, Server, known_hosts, refusal
 from recorder.call.notice import NoticeTexts
 from recorder.call.peer import Peer
 from recorder.call.tokens import Grant
@@ -120,10 +120,10 @@ class RoomSource:
     ) -> None:
         self._spoken = as_wav(spoken) if spoken is not None else b""
         self._texts = texts
-        self._address = address or Address()
+        self._server = Server(address or Address())
         self._name = name
         self._limits = limits or RoomLimits()
-        if host_addresses is None and self._address.loopback and not self._address.tls_in_front:
+        if host_addresses is None and self._server.address.loopback and not self._server.address.tls_in_front:
             host_addresses = ("127.0.0.1",)
         self._host_addresses = host_addresses
         self._endpoint = WhipEndpoint(self, limits=WhipLimits(sessions=self._limits.people))
@@ -135,13 +135,10 @@ class RoomSource:
         self._by_digest: dict[bytes, _Person] = {}
         self._waiting = 0
         self._over = asyncio.Event()
-        self._bound = asyncio.Event()
-        self._url = ""
 
     async def url(self) -> str:
         """Return the page's address, once it is listened on."""
-        await self._bound.wait()
-        return self._url + "/"
+        return await self._server.url() + "/"
 
     async def run(self, observer: CallObserver) -> Ended:
         """Hold the room until closed or cancelled; see `CallSource.run`.
@@ -152,7 +149,9 @@ class RoomSource:
         """
         self._observer = observer
         self._clock = CallClock()
-        application = web.Application(client_max_size=LARGEST_BODY, middlewares=[known_hosts(self._address)])
+        application = web.Application(
+            client_max_size=LARGEST_BODY, middlewares=[known_hosts(self._server.address)]
+        )
         for path in _PAGE:
             application.router.add_get(path, self._page)
         application.router.add_get("/favicon.ico", self._icon)
@@ -161,8 +160,7 @@ class RoomSource:
         application.router.add_get("/signals", self._signals)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
-            async with listening(application, self._address) as self._url:
-                self._bound.set()
+            async with self._server.serving(application):
                 observer.can_ask(True, self._clock.now())
                 try:
                     await self._over.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.call.consent import ConsentBook, ConsentState
+from recorder.call.consent import ConsentBook, ConsentHistory, ConsentState
 from recorder.call.contract import (
     Answer,
     CallObserver,
@@ -128,6 +128,21 @@ def sound(time: float) -> TimedSound:
     return TimedSound(np.zeros(960, np.float32), 48_000, time)
 
 
+async def agreed(to: CallObserver, *, name: str = "Rosa") -> None:
+    """Let the first participant join, be asked, and agree."""
+    to.can_ask(True, 0)
+    to.joined("a", name, 0.1)
+    to.answered("a", Answer.YES, 0.2)
+    await settle()
+
+
+def failing(folder: Path, script: Script) -> Stage:
+    """Return a session that cannot erase what it stored."""
+    played = stage(folder, script)
+    played.recording.failing = StorageFailed("The output could not be stored.")
+    return played
+
+
 def test_media_of_somebody_silent_goes_nowhere(tmp_path: Path) -> None:
     """Who never answered is not received, and what a source sends all the same is dropped."""
 
@@ -211,10 +226,7 @@ def test_a_minor_is_removed_for_good(tmp_path: Path) -> None:
     """Once the engine says minor, what was stored is erased and no yes brings the participant back."""
 
     async def script(source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Kim", 0.1)
-        to.answered("a", Answer.YES, 0.2)
-        await settle()
+        await agreed(to, name="Kim")
         (folder,) = (tmp_path / "live" / "people").iterdir()
         to.track_started(camera("a"), 0.3)
         played.session.minor_found(folder.name)
@@ -297,19 +309,56 @@ def test_a_failed_erasure_ends_the_call_with_its_error(tmp_path: Path) -> None:
     """When what was stored cannot be erased the session fails with the status of storage, never silently."""
 
     async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Rosa", 0.1)
-        to.answered("a", Answer.YES, 0.2)
-        await settle()
+        await agreed(to)
         to.answered("a", Answer.ERASE, 0.3)
         await asyncio.sleep(30)
         return Ended.OVER
 
-    played = stage(tmp_path, script)
-    played.recording.failing = StorageFailed("The output could not be stored.")
+    played = failing(tmp_path, script)
     with pytest.raises(StorageFailed):
         played.play()
     assert played.source.closed
+
+
+def test_every_consent_is_written_down_as_it_changes(tmp_path: Path) -> None:
+    """Who is asked, agrees, refuses or withdraws is told to whoever writes it down at once, not at the end."""
+    kept: list[list[str]] = []
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        await agreed(to)
+        to.joined("b", "Kim", 0.3)
+        to.answered("b", Answer.NO, 0.4)
+        await settle()
+        assert kept[-1] == ["given", "refused"]
+        to.answered("a", Answer.ERASE, 0.5)
+        await settle()
+        assert kept[-1] == ["refused", "withdrawn"]
+        return Ended.OVER
+
+    def keep(histories: Sequence[ConsentHistory]) -> None:
+        kept.append(sorted(history.events[-1].state.value for history in histories))
+
+    played = stage(tmp_path, script)
+    played.session._keep = keep
+    played.play()
+    assert kept[0] == ["given"]
+
+
+def test_a_disk_that_is_nearly_full_ends_the_call(tmp_path: Path) -> None:
+    """Below the limit the bot leaves, all tracks are ended, and the error has the status of storage."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        await agreed(to)
+        to.track_started(camera("a"), 0.3)
+        await asyncio.sleep(30)
+        return Ended.OVER
+
+    played = stage(tmp_path, script, limits=Limits(60, 60, least_free=1))
+    with pytest.raises(StorageFailed, match="nearly full"):
+        played.play()
+    assert played.source.closed
+    assert played.recording.ended == [0]
+    assert len(played.journal.people()) == 1
 
 
 def test_an_error_of_the_engine_ends_the_call(tmp_path: Path) -> None:
@@ -361,10 +410,7 @@ def test_an_erasure_overtakes_what_waits(tmp_path: Path) -> None:
     """With many deeds waiting for the disk and the call system, a withdrawal is the next thing that is done."""
 
     async def script(source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Rosa", 0.1)
-        to.answered("a", Answer.YES, 0.2)
-        await settle()
+        await agreed(to)
         for number in range(40):
             to.joined(f"b{number}", "Somebody", 1)
             to.answered(f"b{number}", Answer.YES, 1)
@@ -383,10 +429,7 @@ def test_who_withdrew_is_erased_though_something_else_failed(tmp_path: Path) -> 
     """An erasure that waits behind a deed that fails is carried out before the error is raised."""
 
     async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Rosa", 0.1)
-        to.answered("a", Answer.YES, 0.2)
-        await settle()
+        await agreed(to)
         to.joined("b", "Kim", 0.3)
         played.journal.admit = full  # type: ignore[method-assign,assignment]
         to.answered("b", Answer.YES, 0.4)
@@ -411,15 +454,11 @@ def test_an_erasure_that_cannot_be_done_is_owned_up_to(tmp_path: Path) -> None:
     """Whoever asks after the call is told that something may lie there of somebody who withdrew."""
 
     async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Rosa", 0.1)
-        to.answered("a", Answer.YES, 0.2)
-        await settle()
+        await agreed(to)
         to.answered("a", Answer.ERASE, 0.3)
         return Ended.OVER
 
-    played = stage(tmp_path, script)
-    played.recording.failing = StorageFailed("The output could not be stored.")
+    played = failing(tmp_path, script)
     with pytest.raises(StorageFailed):
         played.play()
     assert played.session.withdrawal_failed
@@ -429,10 +468,7 @@ def test_a_minor_found_after_the_call_is_erased(tmp_path: Path) -> None:
     """Pictures that are looked at after the bot has left may still tell a minor, of whom nothing stays."""
 
     async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Kim", 0.1)
-        to.answered("a", Answer.YES, 0.2)
-        await settle()
+        await agreed(to, name="Kim")
         return Ended.OVER
 
     played = stage(tmp_path, script)
