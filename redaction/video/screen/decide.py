@@ -134,7 +134,7 @@ class Judge:
             if finding.last <= skipped:
                 continue
             self._known[text] = True
-            if finding.entity_type is EntityType.PERSON and _tag_like(text):
+            if finding.entity_type is EntityType.PERSON and _tag_like(text.partition("(")[0].strip()):
                 words = [word.text for word in utterances[finding.utterance].words[skipped:]]
                 named = words[max(0, finding.first - skipped) : finding.last - skipped]
                 if named == words or not all(is_ordinary(fold(word)) for word in named):

@@ -89,6 +89,8 @@ def test_tags_are_names_and_app_words_are_none(finder: PersonalDataFinder) -> No
     tags = ["Xq Zanthor", "Mute", "Share screen", "View", "Recording", "Zoom", "9:41 AM", "Page 3 of 9"]
     assert all(judge.personal([seen(text, cornered=True)]) for text in tags)
     assert must_mask(judge.names_seen()) == ("Xq Zanthor",)
+    judge.personal([seen("Rajesh Iyer (Host, me, she/her)")])
+    assert must_mask(judge.names_seen()) == ("Xq Zanthor", "Rajesh Iyer")
 
 
 @pytest.mark.parametrize(
