@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
+from redaction.video.boxes import joined
 from redaction.video.cuts import block_of
 from redaction.video.look import FAULTS
 from redaction.video.screen.changes import (
@@ -35,6 +36,9 @@ _RESTLESS_S: Final = 1.0
 _TYPED_S: Final = 1.5
 _SETTLED: Final = 0.1
 _ALIKE: Final = 0.3
+_PACE_S: Final = 0.2
+_REST_S: Final = 0.15
+_LEFT: Final = 0.05
 _STILL_S: Final = 0.35
 _MOVING_S: Final = 2.0
 _SHARP: Final = 50
@@ -97,6 +101,7 @@ class ScreenWatch:
         self._waiting: float | None = None
         self._unread_last = float("-inf")
         self._unsettled = float("-inf")
+        self._stirred = float("-inf")
         self.failures = 0
         self.looks = 0
         self.lines = 0
@@ -149,22 +154,28 @@ class ScreenWatch:
             return
         near = grown(differs, 2, 1)
         restless = self._restless()
-        letters = _letters(frame, near & ~restless, block)
-        self._drop_vanished(frame, differs, block)
-        unread = near & ~restless & letters
+        touched, untouched = self._parted(differs, block)
+        stirred = near & ~restless
+        letters = _letters(
+            frame, stirred | within(near.shape, [line.box for line in touched], block=block), block
+        )
+        self._lines = untouched + [
+            line
+            for line in touched
+            if line.code or letters[_inside(letters.shape, line.box, block)].mean() > _LEFT
+        ]
+        unread = stirred & letters & ~within(near.shape, [line.box for line in untouched], block=block)
         wanted, moves, settled = self._wanted(frame, near & restless, unread)
         if not wanted.any():
             sight.lines = self._covers(frame.time)
             sight.unread = unread if unread.any() else None
             return
         self._look_at(sight, wanted, strokes(frame.y, block=block), block)
+        left = self._looked < frame.time
         if not settled:
-            sight.unread = (
-                unread
-                & moves
-                & ~self._restless()
-                & within(unread.shape, [line.box for line in self._lines], block=block)
-            )
+            known = within(unread.shape, [line.box for line in self._lines], block=block)
+            left |= moves & known & ~self._restless()
+        sight.unread = unread & left
 
     def _begin(self, frame: VideoFrame, block: int) -> None:
         rows, columns = -(-frame.height // block), -(-frame.width // block)
@@ -177,6 +188,15 @@ class ScreenWatch:
     def _restless(self) -> Blocks:
         near = grown(self._barren, _AROUND, _AROUND)
         return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
+
+    def _parted(self, differs: Blocks, block: int) -> tuple[list[Line], list[Line]]:
+        """Return the lines where something changed, and those that look as they did when they were read."""
+        touched: list[Line] = []
+        untouched: list[Line] = []
+        for line in self._lines:
+            changes = differs[_inside(differs.shape, line.box, block)].any()
+            (touched if changes else untouched).append(line)
+        return touched, untouched
 
     def _block(self) -> int:
         return block_of(self._sights[-1].frame)
@@ -198,7 +218,10 @@ class ScreenWatch:
             known = unread & within(unread.shape, [line.box for line in self._lines], block=block)
             scrolls = int(known.sum()) > 0.2 * count
             patience = max(self._waiting + (_SCROLL_S if scrolls else _WAIT_S), self._unsettled + _RESTLESS_S)
-            if settled or time >= patience:
+            if not settled:
+                self._stirred = time
+            again = int((unread & (time - self._looked < _PACE_S)).sum()) > 0.5 * count
+            if (not again and time - self._stirred >= _REST_S) or time >= patience:
                 wanted |= unread
                 if not settled:
                     self._unsettled = time
@@ -220,15 +243,6 @@ class ScreenWatch:
             box for line in self._lines if line.personal or line.typed_until > time for box in line.covers
         ]
 
-    def _drop_vanished(self, frame: VideoFrame, differs: Blocks, block: int) -> None:
-        """Let go of lines where nothing like letters is left."""
-        kept: list[Line] = []
-        for line in self._lines:
-            part = _inside(differs.shape, line.box, block)
-            if line.code or not differs[part].any() or _letters(frame, part, block)[part].mean() > 0.05:
-                kept.append(line)
-        self._lines = kept
-
     def _look_whole(self, sight: _Sight, block: int) -> None:
         frame = sight.frame
         self._whole = frame.time
@@ -237,18 +251,18 @@ class ScreenWatch:
     def _look_at(self, sight: _Sight, wanted: Blocks, letters: Blocks, block: int) -> None:
         """Look at all of every line that a wanted block is part of."""
         frame = sight.frame
-        joined = grown(letters, 2, 0) | grown(wanted, 2, 1)
+        parts = grown(letters, 2, 0) | grown(wanted, 2, 1)
         for line in self._lines:
             x1, y1, x2, y2 = (
                 edge // block for edge in (line.box.x1, line.box.y1, line.box.x2 - 1, line.box.y2 - 1)
             )
-            joined[y1 : y2 + 1, x1 : x2 + 1] = True
+            parts[y1 : y2 + 1, x1 : x2 + 1] = True
         boxes: list[Box] = []
-        for box in boxes_of(joined, block=block, width=frame.width, height=frame.height):
+        for box in boxes_of(parts, block=block, width=frame.width, height=frame.height):
             x1, y1, x2, y2 = box.x1 // block, box.y1 // block, -(-box.x2 // block), -(-box.y2 // block)
             if wanted[y1:y2, x1:x2].any():
                 boxes.append(box)
-        where = _apart(
+        where = joined(
             [
                 Box(box.x1 - 3 * block, box.y1 - 2 * block, box.x2 + 3 * block, box.y2 + 2 * block).clipped(
                     frame.width, frame.height
@@ -379,20 +393,3 @@ def _typed_until(line: Line, old: Sequence[Line], time: float) -> float:
         if same >= max(1, shorter - 2):
             return time + _TYPED_S
     return float("-inf")
-
-
-def _apart(boxes: Sequence[Box]) -> list[Box]:
-    result: list[Box] = []
-    for box in boxes:
-        current = box
-        again = True
-        while again:
-            again = False
-            for other in result:
-                if other.intersection(current).area > 0:
-                    current = current.union(other)
-                    result.remove(other)
-                    again = True
-                    break
-        result.append(current)
-    return result

@@ -169,6 +169,24 @@ def _popup(index: int) -> Picture:
     return picture
 
 
+def _moving_chart(index: int) -> Picture:
+    """Return bars and a line that never stand still, over which a name and a number appear for half a second."""
+    picture = blank()
+    write(picture, "Totals by quarter", 60, 50, size=18)
+    tops = []
+    for bar in range(8):
+        tall = int(90 + 26 * bar + 28 * np.sin(index / 7 + 1.3 * bar))
+        picture[480 - tall : 480, 80 + 100 * bar : 140 + 100 * bar] = (190, 130, 60)
+        tops.append((110 + 100 * bar, 456 - tall))
+    cv2.polylines(picture, [np.array(tops, np.int32)], False, (70, 120, 230), 3, cv2.LINE_AA)
+    if 30 <= index < 38:
+        write(picture, PEOPLE[2], 200, 300, size=18)
+        write(picture, "617-555-0188", 560, 230, size=18)
+    if index >= 58:
+        write(picture, MAILS[2], 300 + index, 280, size=18)
+    return picture
+
+
 def gallery(index: int, *, names: tuple[str, ...] = PEOPLE[:4]) -> Picture:
     """Return four tiles with name tags, each with a blob that moves."""
     picture = blank(35)
@@ -188,5 +206,8 @@ SCENES: Final = {
     "dragged window": Scene(60, _dragged, (*_bare(PEOPLE[2], MAILS[1]), "6175550188"), ("totalsarerounded",)),
     "slide show": Scene(60, _slides, (*_bare(PEOPLE[1], PEOPLE[5], PEOPLE[7], MAILS[2]),), ("contacts",)),
     "typed letter by letter": Scene(75, _typed, _bare(MAILS[0]), ("newmessage",)),
+    "moving chart": Scene(
+        90, _moving_chart, (*_bare(PEOPLE[2], MAILS[2]), "6175550188"), ("totalsbyquarter",)
+    ),
     "half a second": Scene(50, _popup, (*_bare(PEOPLE[4]), "6175550188"), ("reviewboard",)),
 }

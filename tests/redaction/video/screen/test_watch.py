@@ -201,3 +201,70 @@ def test_policy_that_asks_for_text_never_runs_without_a_reader() -> None:
     policy = Policy(screen=ScreenSection(text="all"))
     with pytest.raises(ValueError, match="not loaded"):
         VideoRedactor(width=WIDTH, height=HEIGHT, policy=policy, stages=VideoStages(faces, faces), track="V1")
+
+
+def shifting(index: int) -> VideoFrame:
+    """Return a line of text, and beside it something pale with strokes that never stands still."""
+    picture = np.full((HEIGHT, WIDTH, 3), 240, np.uint8)
+    write(picture, SHORT, 10, 80, size=18)
+    for stripe in range(4):
+        x = 60 + 12 * stripe + index % 7
+        picture[92:108, x : x + 3] = 150
+    return as_frame(picture, index, 30)
+
+
+def test_what_moves_beside_a_line_costs_few_looks() -> None:
+    """A line that stays as it was is not unread for what moves beside it, and one place is not read on each frame."""
+    reader = FakeReader()
+    frames = [shifting(index) for index in range(90)]
+    covers = watched(frames, reader)
+    assert reader.finds <= 3 * 5 + 1
+    line = [box for one in covers for box in one.unread if box.intersection(Box(10, 66, 50, 80)).area > 0]
+    assert not line
+
+
+def test_text_is_looked_at_once_when_it_came_to_rest() -> None:
+    """While a picture settles after a movement it is not looked at on each frame."""
+    reader = FakeReader()
+    frames = [screen([(SHORT, 10, 30 + 4 * min(index, 20))], index) for index in range(40)]
+    watched(frames, reader)
+    assert reader.finds <= 5
+
+
+def test_secret_that_comes_while_another_place_is_looked_at_is_covered() -> None:
+    """A look at one place says nothing of another: what is unread there stays covered on that frame too."""
+
+    def drawn(index: int) -> VideoFrame:
+        picture = np.full((HEIGHT, WIDTH, 3), 240, np.uint8)
+        write(picture, SHORT, 10, 30, size=18)
+        if index >= 21 - 10:
+            write(picture, SHORT, 240, 30, size=18)
+        if 12 <= index < 19:
+            write(picture, LONG, 10, 130 + index % 2, size=18)
+        return as_frame(picture, index, 30)
+
+    for first in range(4, 12):
+        frames = [drawn(index + first - 4) for index in range(45)]
+        covers = watched(frames, FakeReader())
+        shown = [
+            one
+            for frame, one in zip(frames, covers, strict=True)
+            if not hidden(_lower(frame), _moved_up(one))
+        ]
+        assert not shown
+
+
+def _lower(frame: VideoFrame) -> VideoFrame:
+    """Return the lower half of a frame."""
+    half = HEIGHT // 2
+    return VideoFrame(frame.y[half:], frame.u[half // 2 :], frame.v[half // 2 :], frame.pts, frame.time_base)
+
+
+def _moved_up(covers: ScreenCovers) -> ScreenCovers:
+    """Return the covers of the lower half."""
+
+    def moved(boxes: Sequence[Box]) -> tuple[Box, ...]:
+        half = HEIGHT // 2
+        return tuple(Box(b.x1, max(0, b.y1 - half), b.x2, b.y2 - half) for b in boxes if b.y2 > half)
+
+    return ScreenCovers(moved(covers.lines), moved(covers.unread), covers.failed)

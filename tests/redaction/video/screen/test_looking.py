@@ -1,0 +1,86 @@
+"""Looking at a part of a frame: what counts as a line at all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from redaction.model import Box, VideoFrame
+from redaction.video.screen.decide import Judge, Seen
+from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.read import Reading
+from tests.redaction.video.screen.made import as_frame
+
+WIDTH, HEIGHT = 1280, 720
+TALL = HEIGHT // 10
+
+
+class OneLine:
+    """Finds one box, and reads the same in it always."""
+
+    def __init__(self, box: Box, reading: Reading) -> None:
+        self._box = box
+        self._reading = reading
+
+    def find(self, picture: np.ndarray) -> list[Box]:
+        """Return the box in a picture of 0.75 of the frame's size."""
+        scale = picture.shape[1] / WIDTH
+        corners = (self._box.x1, self._box.y1, self._box.x2, self._box.y2)
+        return [Box(*(round(scale * edge) for edge in corners))]
+
+    def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
+        """Return the reading for each."""
+        return [self._reading] * len(lines)
+
+
+class AllPersonal(Judge):
+    """Takes every line for personal."""
+
+    def __init__(self, *, reads: bool = True) -> None:
+        self._text = "personal" if reads else "all"
+
+    def personal(self, lines: Sequence[Seen]) -> list[bool]:
+        """Everything is."""
+        return [True] * len(lines)
+
+
+def found(text: str, score: float, *, width: int, height: int, reads: bool = True) -> bool:
+    """Tell whether a line of that size that reads so is covered."""
+    picture = np.full((HEIGHT, WIDTH, 3), 240, np.uint8)
+    picture[200 : 200 + height : 4, 400 : 400 + width : 4] = 20
+    frame: VideoFrame = as_frame(picture, 0)
+    box = Box(400, 200, 400 + width, 200 + height)
+    reader = ScreenReader(OneLine(box, Reading(text, score)), AllPersonal(reads=reads), None)
+    lines = reader.judged(frame, reader.look(frame, Box(0, 0, WIDTH, HEIGHT)))
+    return any(line.personal for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "width", "height"),
+    [("C", 0.99, 300, 280), ("人", 0.84, 112, 2 * TALL), ("", 0.0, 600, 300), ("KC", 0.83, 250, 230)],
+)
+def test_huge_shape_is_no_line(text: str, score: float, width: int, height: int) -> None:
+    """What is read as one huge letter, or unsurely as few of them, is a picture: folds of clothes, lines of a chart."""
+    assert not found(text, score, width=width, height=height)
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "width", "height"),
+    [
+        ("C", 0.5, 30, 40),  # an initial
+        ("人", 0.7, 40, 60),
+        ("Ana", 0.95, 500, 260),  # a title
+        ("李明", 0.7, 240, 2 * TALL - 8),
+        ("Anna", 0.5, 600, 300),
+        ("C", 0.4, 50, 400),  # upright
+        ("x", 0.4, 700, 50),  # a long line that could not be read
+    ],
+)
+def test_what_may_be_a_name_is_a_line(text: str, score: float, width: int, height: int) -> None:
+    """Small signs, several signs, sure ones, and long lines in either direction stay lines, however they are read."""
+    assert found(text, score, width=width, height=height)
+
+
+def test_all_text_means_all_that_is_found() -> None:
+    """Where every line is to be covered, size decides nothing."""
+    assert found("C", 0.99, width=300, height=280, reads=False)
