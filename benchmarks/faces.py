@@ -2,9 +2,10 @@
 
 Run from the repository's root: `.venv/bin/python -m benchmarks.faces [clips|photos|made|empty|film|speed ...]
 [pictures=DIR]`. Needs the shared data folder, `../shared/data` or `OFFRECORD_SHARED_DATA`. `pictures` adds pictures
-without faces of your own to `empty` and makes the `film` of slow pans over 24 of them. These two run under the default
-policy: what is taken for a face may be taken for a minor too, and then more is covered. Their last row gives the mean
-area, how many of how many have less than 1 % covered, and under `worst` the largest share.
+without faces of your own to `empty` and makes the `film` of slow pans over 24 of them. These two judge ages, as the
+default policy does: what is taken for a face may be taken for a minor too, and then more is covered. Text on screens is
+left alone. Their last row gives the mean area, how many of how many have less than 1 % covered, and under `worst` the
+largest share.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Review:
     Source: own measurements; `python -m benchmarks.faces photos empty pictures=DIR` repeats what follows from it.
 
     Args:
-        panel: the detectors that look again; they should return what they hardly see, see `FLOOR`.
+        panel: the detectors that look again, the quickest first; they should return what they hardly see, see `FLOOR`.
         sizes: px that the longer side of a face is brought to.
     """
 
@@ -55,24 +55,30 @@ class Review:
         self._panel = tuple(panel)
         self._sizes = tuple(sizes)
 
-    def judged(self, picture: Picture, face: Detection, *, believed: bool = False) -> Detection:
+    def judged(
+        self, picture: Picture, face: Detection, *, believed: bool = False, brief: bool = False
+    ) -> Detection:
         """Return a face of a picture, uint8 (H, W, 3) BGR, as it is after the closer look.
 
-        One that is not seen again has the score `DOUBTED`, unless it is `believed`.
+        One that is not seen again has the score `DOUBTED`, unless it is `believed`. A `brief` look asks no further
+        detector once the face stands, though that may leave the doubt unsettled.
         """
         side = _side(face.box)
         needed = _LARGE_SCORE if side >= _LARGE_PX else _SMALL_SCORE if side >= _TINY_PX else _TINY_SCORE
         stands, unseen = believed, 1.0
-        for size in self._sizes:
-            crop, box = _cut(picture, face.box, size=size)
-            missed = 1.0
-            for detector in self._panel:
+        crops = [_cut(picture, face.box, size=size) for size in self._sizes]
+        missed = [1.0] * len(crops)
+        for detector in self._panel:
+            for index, (crop, box) in enumerate(crops):
                 seen = [item.score for item in detector.detect(crop) if overlap(item.box, box)[0] > _SAME]
-                missed *= 1 - max(seen, default=0.0)
-                stands = stands or 1 - missed >= needed
-                if stands and 1 - unseen * missed >= _FIRM:
+                lost = 1 - max(seen, default=0.0)
+                missed[index] *= lost
+                unseen *= lost
+                stands = stands or 1 - missed[index] >= needed
+                if stands and 1 - unseen >= _FIRM:
                     return replace(face, trust=SETTLED)
-            unseen *= missed
+            if stands and brief:
+                break
         return replace(face, trust=0.0) if stands else replace(face, score=DOUBTED, trust=0.0)
 
 
@@ -90,7 +96,9 @@ class ReviewedDetector:
     def _told(self, picture: Picture, face: Detection) -> Detection:
         if face.score >= _SURE:
             return face
-        return self._review.judged(picture, face) if face.score >= BIRTH else replace(face, trust=None)
+        if face.score < BIRTH:
+            return replace(face, trust=None)
+        return self._review.judged(picture, face, brief=True)
 
 
 class ReviewedPair:

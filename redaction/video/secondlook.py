@@ -85,7 +85,7 @@ class SecondLook:
         ]
 
     def _stands(self, picture: Picture, item: Sighting) -> bool:
-        return self._review.judged(picture, Detection(*item)).score > DOUBTED
+        return self._review.judged(picture, Detection(*item), brief=True).score > DOUBTED
 
     def _blazes(self, rgb: Picture, tile: Box) -> list[Sighting]:
         part = np.ascontiguousarray(rgb[tile.y1 : tile.y2, tile.x1 : tile.x2])
