@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from recorder import __version__
 from recorder.bundle.chat import CHAT, write_chat
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import (
-    AudioCoverage,
     Check,
     Coverage,
     Manifest,
     State,
-    TrackEntry,
-    VideoCoverage,
     VoiceEntry,
 )
 from recorder.bundle.media import mux
@@ -30,8 +25,11 @@ from recorder.bundle.report import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
 from recorder.crossing import cover_known
+from recorder.engine import Engine
+from recorder.figures import audio_coverage, counts_by_kind, track_entry, video_coverage
 from recorder.flow import Cancellation
 from recorder.mending import verified_picture, verified_sound
+from recorder.opened import bundle_name, open_source, refuse_unknown
 from recorder.picture import PictureResult, redact_picture
 from recorder.progress import Progress
 from recorder.publication import (
@@ -55,9 +53,7 @@ from recorder.sound import (
     render,
 )
 from recorder.sources.beside import NOTHING, Beside
-from recorder.sources.contract import Source, SourceInfo, TrackInfo
-from recorder.sources.file import FileSource
-from recorder.sources.stream import Input, open_stream
+from recorder.sources.contract import Source
 from recorder.verification import Still, check_container, check_sound_length
 from recorder.written import (
     NOTHING_WRITTEN,
@@ -67,146 +63,16 @@ from recorder.written import (
     stored,
     understand,
 )
-from redaction.errors import RedactionIncomplete, UnreadableInput
+from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, RedactedUtterance, Span
-from redaction.policy import Policy
 from redaction.text.memory import Memory
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known import must_mask, reader_of_known
-from redaction.video.secondlook import SecondLook
 
 __all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
 
-_CHUNK: Final = 1 << 20
 _EDGE_S: Final = 0.5
 """How far around a view of minors alone their voices are dropped too, in seconds."""
-
-
-class Engine:
-    """The models, loaded when the first recording needs them and shared by the recordings of a run.
-
-    Args:
-        policy: what to redact and how.
-        threads: of the picture's detectors.
-    """
-
-    def __init__(self, policy: Policy, *, threads: int = 2) -> None:
-        self.policy = policy
-        self._threads = threads
-        self._video: VideoStages | None = None
-        self._look: SecondLook | None = None
-        self._sound: SoundStages | None = None
-
-    @property
-    def video(self) -> VideoStages:
-        """The picture's stages.
-
-        Raises:
-            ModelUnavailable: a model file is missing or altered.
-        """
-        if self._video is None:
-            self._video = VideoStages.load(self.policy, threads=self._threads)
-        return self._video
-
-    @property
-    def look(self) -> SecondLook:
-        """The detectors of the second look.
-
-        Raises:
-            ModelUnavailable: a model file is missing or altered.
-        """
-        if self._look is None:
-            self._look = SecondLook(threads=self._threads)
-        return self._look
-
-    @property
-    def sound(self) -> SoundStages:
-        """The sound's stages.
-
-        Raises:
-            ModelUnavailable: a model file is missing or altered.
-        """
-        if self._sound is None:
-            self._sound = SoundStages.load(self.policy)
-        return self._sound
-
-    def prepare(self, info: SourceInfo) -> None:
-        """Load what a recording needs before anything of it is decoded."""
-        if info.video:
-            _ = self.video, self.look
-        if info.audio:
-            _ = self.sound
-
-    def close(self) -> None:
-        """Free what must be freed before the interpreter ends."""
-        if self._look is not None:
-            self._look.close()
-        if self._video is not None:
-            self._video.close()
-
-
-def open_source(untrusted: Input) -> FileSource:
-    """Open a recording and look at its tracks.
-
-    Raises:
-        UnreadableInput: it is no recording, or a track of it cannot be decoded.
-        StorageFailed: its store failed.
-    """
-    source = FileSource(untrusted)
-    refuse_unknown(source)
-    return source
-
-
-def refuse_unknown(source: Source) -> None:
-    """Raise where a recording has a track that no decoder here can read.
-
-    Raises:
-        UnreadableInput: there is one, or nothing can be read at all.
-    """
-    if left_out := source.info().left_out:
-        raise UnreadableInput(
-            f"{left_out} track(s) of the input cannot be decoded, so what is in them is unknown; "
-            "convert the recording to MP4 with H.264 and AAC first."
-        )
-
-
-def bundle_name(*untrusted: Input) -> str:
-    """Derive a bundle's name from the content of all files of the source, so that no file name goes anywhere.
-
-    Raises:
-        UnreadableInput: a file cannot be read.
-        StorageFailed: its store failed.
-    """
-    if len(untrusted) != 1:
-        names = sorted(bundle_name(part) for part in untrusted)
-        return f"recording-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
-    return _name_of(untrusted[0])
-
-
-def _name_of(untrusted: Input) -> str:
-    digest = hashlib.sha256(b"offrecord bundle name")
-    if isinstance(untrusted, Path):
-        _digest_path(untrusted, digest)
-    else:
-        handle, latched = open_stream(untrusted)
-        with closing(handle):
-            while chunk := latched.read(_CHUNK):
-                digest.update(chunk)
-            latched.check()
-    return f"recording-{digest.hexdigest()[:12]}"
-
-
-def _digest_path(path: Path, digest: hashlib._Hash) -> None:
-    if not path.is_file():
-        raise UnreadableInput("The input is not a file; name a recording or a folder of recordings.")
-    try:
-        with path.open("rb") as data:
-            while chunk := data.read(_CHUNK):
-                digest.update(chunk)
-    except OSError:
-        raise UnreadableInput(
-            "The input cannot be read; check that it exists and that you may read it."
-        ) from None
 
 
 def redact_file(
@@ -594,10 +460,10 @@ class _Run:
                 written=self.written is not NOTHING_WRITTEN,
             ),
             duration=round(self._duration(pictures, heard), 3),
-            tracks=tuple(_track_entry(track) for track in self.info.tracks),
+            tracks=tuple(track_entry(track) for track in self.info.tracks),
             gaps=tuple(gap_entry(gap) for gap in gaps),
-            coverage=Coverage(video=_video_coverage(pictures), audio=_audio_coverage(heard, sound)),
-            redacted=_counts(pictures, heard, self.written),
+            coverage=Coverage(video=video_coverage(pictures), audio=audio_coverage(heard, sound)),
+            redacted=counts_by_kind(pictures, heard, self.written),
             voice=VoiceEntry(
                 method=self.policy.voice.method if sound else "none",
                 note=voice_note(self.policy.voice.method) if sound else "",
@@ -627,60 +493,3 @@ def _refuse_incomplete(pictures: Sequence[PictureResult]) -> None:
                 f"A detector failed on {failed} frame(s) of {picture.track.id}. Nothing was published; "
                 "run `offrecord doctor`, then try again."
             )
-
-
-def _track_entry(track: TrackInfo) -> TrackEntry:
-    return TrackEntry(
-        id=track.id,
-        kind="video" if track.width else "audio",
-        width=track.width or None,
-        height=track.height or None,
-        sample_rate=track.sample_rate or None,
-        channels=track.channels or None,
-    )
-
-
-def _video_coverage(pictures: Sequence[PictureResult]) -> VideoCoverage:
-    if not pictures:
-        return VideoCoverage()
-    return VideoCoverage(
-        frames=sum(item.summary.frames for item in pictures),
-        detected=sum(item.summary.detected for item in pictures),
-        bridged=sum(item.summary.bridged for item in pictures),
-        covered_whole=sum(item.summary.covered_whole for item in pictures),
-        failed_detections=sum(item.summary.failed_detections for item in pictures),
-        tracklets=sum(len(item.summary.tracklets) for item in pictures),
-        minors=sum(item.summary.minors for item in pictures),
-        share_of_area_covered=round(sum(item.area_covered for item in pictures) / len(pictures), 4),
-    )
-
-
-def _audio_coverage(heard: Heard | None, sound: SoundResult | None) -> AudioCoverage:
-    if heard is None or sound is None:
-        return AudioCoverage()
-    return AudioCoverage(
-        seconds=round(sound.seconds, 3),
-        speech=round(heard.speech_seconds, 3),
-        speech_without_words=round(_total(heard.uncovered), 3),
-        failed=round(_total(heard.failures), 3),
-        silenced=round(sound.silenced, 3),
-        words=sum(len(item.words) for item in heard.utterances),
-        speakers=len({item.speaker for item in heard.utterances}),
-    )
-
-
-def _total(spans: dict[str, tuple[Span, ...]]) -> float:
-    return sum(span.duration for part in spans.values() for span in part)
-
-
-def _counts(pictures: Sequence[PictureResult], heard: Heard | None, written: Written) -> dict[str, int]:
-    counts = {
-        "faces": sum(len(item.summary.tracklets) - item.summary.minors for item in pictures),
-        "minors": sum(item.summary.minors for item in pictures),
-        "screen": sum(item.summary.screen_texts for item in pictures),
-    }
-    for finding in heard.findings if heard else ():
-        counts[str(finding.entity_type)] = counts.get(str(finding.entity_type), 0) + 1
-    for kind, count in written.counts.items():
-        counts[kind] = counts.get(kind, 0) + count
-    return {key: value for key, value in counts.items() if value}

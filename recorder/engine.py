@@ -1,0 +1,74 @@
+"""The models, loaded when they are needed and shared by the recordings of a run."""
+
+from __future__ import annotations
+
+from recorder.sound import SoundStages
+from recorder.sources.contract import SourceInfo
+from redaction.policy import Policy
+from redaction.video.redact import VideoStages
+from redaction.video.secondlook import SecondLook
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """The models, loaded when the first recording needs them and shared by the recordings of a run.
+
+    Args:
+        policy: what to redact and how.
+        threads: of the picture's detectors.
+    """
+
+    def __init__(self, policy: Policy, *, threads: int = 2) -> None:
+        self.policy = policy
+        self._threads = threads
+        self._video: VideoStages | None = None
+        self._look: SecondLook | None = None
+        self._sound: SoundStages | None = None
+
+    @property
+    def video(self) -> VideoStages:
+        """The picture's stages.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        if self._video is None:
+            self._video = VideoStages.load(self.policy, threads=self._threads)
+        return self._video
+
+    @property
+    def look(self) -> SecondLook:
+        """The detectors of the second look.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        if self._look is None:
+            self._look = SecondLook(threads=self._threads)
+        return self._look
+
+    @property
+    def sound(self) -> SoundStages:
+        """The sound's stages.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        if self._sound is None:
+            self._sound = SoundStages.load(self.policy)
+        return self._sound
+
+    def prepare(self, info: SourceInfo) -> None:
+        """Load what a recording needs before anything of it is decoded."""
+        if info.video:
+            _ = self.video, self.look
+        if info.audio:
+            _ = self.sound
+
+    def close(self) -> None:
+        """Free what must be freed before the interpreter ends."""
+        if self._look is not None:
+            self._look.close()
+        if self._video is not None:
+            self._video.close()
