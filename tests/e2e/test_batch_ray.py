@@ -26,7 +26,7 @@ from tests.recorder.batch.mixed import BROKEN, make_mixed
 from tests.recorder.batch.ray_cluster import TwoNodes, two_nodes
 
 _RECORDINGS = int(os.environ.get("OFFRECORD_RECORDINGS", "13"))
-"""How many are compared, six of them broken; 60 take half an hour of two cores."""
+"""How many are compared, six of them broken; 60 take six minutes of two cores that others use too."""
 _PATIENCE_S = max(400, 30 * _RECORDINGS)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(max(900, 80 * _RECORDINGS))]
