@@ -31,7 +31,7 @@ from aiortc.codecs import is_rtx
 from aiortc.exceptions import InternalError as AiortcError
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rate import RemoteBitrateEstimator
-from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpRouter
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtp import (
     RTCP_PSFB_APP,
@@ -80,6 +80,7 @@ _HOOKS: Final[tuple[tuple[type, tuple[str, ...]], ...]] = (
             "stop",
         ),
     ),
+    (RTCCertificate, ("_create_ssl_context",)),
     (RTCRtpTransceiver, ("setCodecPreferences", "receiver")),
     (RtpRouter, ("route_rtp", "route_rtcp", "register_receiver", "unregister_receiver")),
     (IceConnection, ("get_component_candidates", "build_request")),
@@ -103,6 +104,12 @@ REFUSALS: Final = (
 MAX_SOURCES: Final = 32
 """SSRCs remembered for one connection; the oldest are forgotten first."""
 ROUND_TRIP_EVERY: Final = 1.0
+CIPHERS: Final = b":".join(
+    b"ECDHE-%s-%s" % (key, cipher)
+    for key in (b"ECDSA", b"RSA")
+    for cipher in (b"AES128-GCM-SHA256", b"CHACHA20-POLY1305", b"AES128-SHA", b"AES256-SHA")
+)
+"""aiortc's own, and the same for those whose certificate is of the other kind, as GStreamer's is."""
 SOURCE_SILENT: Final = 0.3
 """Seconds after which packets of another SSRC may take a silent one's place."""
 
@@ -357,6 +364,9 @@ class MediaConnection(RTCPeerConnection):
         self.round_trip_s: float | None = None
         # no STUN server: aiortc's default one would tell a third party about every call
         super().__init__(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        own: Any = self
+        for certificate in own._RTCPeerConnection__certificates:
+            certificate._create_ssl_context = _with_all_ciphers(certificate._create_ssl_context)
 
     async def close(self) -> None:
         """End the connection; who is cancelled while waiting for that leaves it to end by itself."""
@@ -432,6 +442,17 @@ class MediaConnection(RTCPeerConnection):
 
             ice.get_component_candidates = ours
         return transport
+
+
+def _with_all_ciphers(make: Any) -> Any:
+    """Let the other side's certificate be of any kind: its fingerprint is what it is known by."""
+
+    def made(**profiles: Any) -> Any:
+        context = make(**profiles)
+        context.set_cipher_list(CIPHERS)
+        return context
+
+    return made
 
 
 def _guarded(handle: Any) -> Any:

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aioice.ice
 import aiortc
@@ -16,8 +18,11 @@ import av
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtcdtlstransport import RtpRouter
+from aiortc.rtcdtlstransport import RTCCertificate, RtpRouter
 from aiortc.rtp import RtpPacket
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from recorder.call import connection as hooks
 from recorder.call import tracks as pipeline
@@ -373,6 +378,55 @@ async def pulled(told: Told, kinds: tuple[LiveKind, ...], answering: Callable[[s
     await other.setLocalDescription(await other.createAnswer())
     await peer.accept(answering(other.localDescription.sdp))
     return peer
+
+
+def test_a_sender_with_an_rsa_certificate_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no elliptic key, as GStreamer, is connected with all the same."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sender")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    theirs: Any = RTCCertificate(key=key, cert=certificate)  # type: ignore[arg-type] # aiortc's own are elliptic
+    make = theirs._create_ssl_context
+
+    def without_elliptic_keys(**profiles: Any) -> Any:
+        context = make(**profiles)
+        context.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256")
+        return context
+
+    monkeypatch.setattr(theirs, "_create_ssl_context", without_elliptic_keys)
+    monkeypatch.setattr(
+        RTCPeerConnection,
+        "__init__",
+        _certified(theirs, RTCPeerConnection.__init__),
+    )
+
+    async def go() -> None:
+        async with line() as here:
+            here.receive(True)
+            await until(lambda: here.told.pictures.get(CAMERA) and here.told.sounds.get(MICROPHONE))
+
+    run(go)
+
+
+def _certified(certificate: Any, init: Callable[..., None]) -> Callable[..., None]:
+    """Give connections, but those of the recorder, another certificate."""
+
+    def made(self: Any, *arguments: Any, **named: Any) -> None:
+        init(self, *arguments, **named)
+        if not isinstance(self, hooks.MediaConnection):
+            self._RTCPeerConnection__certificates = [certificate]
+
+    return made
 
 
 def test_a_peer_can_offer() -> None:
