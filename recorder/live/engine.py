@@ -27,6 +27,7 @@ from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.video.look import FAULTS
 from redaction.video.redact import VideoStages
+from redaction.video.screen.known import MOST_SEEN, must_mask
 
 __all__ = ["LaneState", "LiveEngine", "LoadSnapshot", "PersonLoad"]
 
@@ -133,6 +134,7 @@ class LiveEngine:
         self._lanes: dict[int, str] = {}
         self._numbers = count(1)
         self._forgotten: set[str] = set()
+        self._seen: set[str] = set()  # names read on pictures, which were handed to the search of the words
         self._now = 0.0
         self.broken = False
         self._lock = threading.Lock()
@@ -163,6 +165,19 @@ class LiveEngine:
         for stages in list(self._stages.values()):
             if stages is not None and stages.screen is not None:
                 stages.screen.know_names(new)
+
+    def _cross_names(self) -> None:
+        """Mask in speech the names that were read on anybody's pictures since the last time."""
+        if self._sound is None:
+            return
+        for stages in list(self._stages.values()):
+            if stages is None or stages.screen is None:
+                continue
+            seen = self._seen
+            new = [name for name in must_mask(stages.screen.names_seen()) if name not in seen]
+            new = new[: MOST_SEEN - len(seen)]
+            seen.update(new)
+            self._sound.book.know_names(new)
 
     def open(self, token: str, kind: LiveKind, *, time: float) -> int:
         """Begin a track of a participant who is recorded; return its lane."""
@@ -406,6 +421,7 @@ class LiveEngine:
                 self._tell_minors()
                 self._sweep()
                 self._look_for_hangs(time.monotonic())
+                self._cross_names()
             except Exception as error:  # noqa: BLE001 - whatever it is, minors are to be told of next time too
                 self._on_error(error)
 

@@ -33,6 +33,7 @@ from redaction.policy import Policy
 from redaction.video.detect import Detection
 from redaction.video.picture import Picture
 from redaction.video.redact import VideoStages
+from redaction.video.screen.looking import ScreenReader
 from tests.recorder.live.scene import (
     ADA,
     BOB,
@@ -79,6 +80,7 @@ class Call:
         names: tuple[str, ...] = (),
         cores: int = 2,
         real: bool = False,
+        screen: ScreenReader | None = None,
     ) -> None:
         self.folder = folder
         self.journal = journal_of(folder, *tokens)
@@ -90,7 +92,7 @@ class Call:
 
         def models() -> VideoStages:
             eyes = detector()
-            return VideoStages(eyes, eyes)
+            return VideoStages(eyes, eyes, screen=screen)
 
         self.live = LiveEngine(
             engine=engine,
@@ -401,6 +403,32 @@ def test_markers_are_never_on_the_disk(tmp_path: Path) -> None:
     )
     assert "PERSON 1" in texts
     assert "that it works" in texts
+
+
+class FakeScreen(ScreenReader):
+    """Finds no line, and says that it read a name."""
+
+    def names_seen(self) -> tuple[str, ...]:
+        """Return what stands on a name tag."""
+        return ("Paprika Quintal (Host)",)
+
+
+def test_a_name_on_a_picture_is_masked_in_speech(tmp_path: Path) -> None:
+    """A name that the search of the words would leave is masked once it was read on anybody's picture."""
+    for screen, left in ((None, True), (FakeScreen(None, None, None), False)):
+        call = Call(tmp_path / str(left), script=["then paprika that it works"], screen=screen)
+        mic = call.live.open(ADA, LiveKind.MICROPHONE, time=0.0)
+        deadline = time.monotonic() + 20
+        while screen is not None and not call.live._seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for block in blocks(call_sound(2.0, seconds=10.0)):
+            call.live.sound(mic, block)
+        call.finish()
+        said = " ".join(
+            word["text"] for line in lines(call.journal.folder(ADA) / "words.jsonl") for word in line["words"]
+        )
+        assert "that it works" in said
+        assert ("paprika" in said) is left
 
 
 @pytest.mark.parametrize("after", [0.3, 1.0])
