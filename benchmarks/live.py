@@ -353,7 +353,7 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
 
         if paced:
             for worker in engine._workers:
-                worker.governor = Governor(raise_lag_s=1e9)
+                worker.governor = Governor(raise_lag_s=1e9, early_lag_s=1e9)
         yield makes, watch, finished, full if paced else None
 
 
