@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -20,6 +21,7 @@ from recorder.live.people import Adulthood, PersonAge
 from recorder.live.pictures import PictureTrack, TrackOwner
 from recorder.live.pieces import TIME_BASE
 from recorder.live.sounds import SoundWorker
+from recorder.process import step_back
 from recorder.progress import Progress
 from recorder.session import Engine
 from recorder.sources.upright import black
@@ -151,9 +153,11 @@ class LiveEngine:
             stages = self._video()
             _warm(stages)
             self._add_worker(f"redact-{number + 1}", stages)
-        self._sound = SoundWorker(
-            self._engine.sound, policy=self._policy, journal=self._journal, on_error=self._on_error
-        )
+        with ThreadPoolExecutor(
+            1, initializer=step_back
+        ) as loading:  # the models' own threads step back with it
+            sound = loading.submit(lambda: self._engine.sound).result()
+        self._sound = SoundWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
         self._sound.start()
         self._watch.start()
 

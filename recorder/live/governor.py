@@ -81,8 +81,8 @@ class Governor:
     def __init__(
         self,
         *,
-        raise_lag_s: float = 0.8,
-        early_lag_s: float = 0.4,
+        raise_lag_s: float = 2.0,
+        early_lag_s: float = 0.5,
         lower_lag_s: float = 0.25,
         raise_every_s: float = 1.0,
         lower_after_s: float = 5.0,

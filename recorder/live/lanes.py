@@ -18,9 +18,9 @@ __all__ = ["Dropped", "Inbox", "Lane", "Lost", "PictureWorker"]
 
 T = TypeVar("T")
 
-MOST_PICTURES: Final = 90
+MOST_PICTURES: Final = 150
 MOST_BYTES: Final = 96 * 2**20
-"""What may wait of one track: three seconds of 360p, two of 720p at 30 pictures a second."""
+"""What may wait of one track: five seconds of 360p, two of 720p at 30 pictures a second."""
 _POLL_S: Final = 0.25
 _REST_AFTER_S: Final = 2.0
 """A track of which nothing comes for so long has what is held stored, and its reckoning closed for now."""

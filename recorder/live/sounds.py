@@ -18,6 +18,7 @@ from recorder.live.people import Adulthood, PersonAge
 from recorder.live.pieces import SoundPiece, mute_piece
 from recorder.live.voices import Voices
 from recorder.live.words import Late, Spoken, WordBook
+from recorder.process import step_back
 from recorder.sound import SPEAKING_HZ, SoundStages
 from redaction.audio.listen import Listener
 from redaction.errors import OffrecordError, StorageFailed
@@ -145,6 +146,7 @@ class SoundWorker:
         return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
 
     def _run(self) -> None:
+        step_back()  # sound may be stored later than pictures, which cannot wait
         while not self.dead:
             self.busy_since = time.monotonic()
             try:

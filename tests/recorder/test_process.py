@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+
+import pytest
+
+from recorder.process import step_back
 
 _SPEAKING = """
 import asyncio, logging, threading
@@ -38,3 +44,27 @@ def test_what_libraries_and_threads_say_carries_no_content() -> None:
     assert "asyncio reports ValueError" in ran.stderr
     assert "aiortc reports a problem" in ran.stderr
     assert "a thread ended (ValueError" in ran.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a nice value is the process's")
+def test_a_thread_steps_back_with_those_that_it_starts_and_no_other() -> None:
+    """The thread and what it starts give way; the one that started it does not."""
+    told: list[int] = []
+
+    def tell() -> None:
+        told.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    def back() -> None:
+        step_back()
+        tell()
+        later = threading.Thread(target=tell)
+        later.start()
+        later.join()
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(target=back)
+    thread.start()
+    thread.join()
+    tell()
+    assert told[2] == before
+    assert told[0] == told[1] == min(19, max(before, 5))

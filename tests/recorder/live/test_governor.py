@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recorder.live.governor import CADENCES, FRAME_STEPS, Governor, Level, Load, spares
 from redaction.video.link import Reach
 
-CALM, BUSY = Load(0.05, 0.1), Load(1.2, 0.4)
+CALM, BUSY = Load(0.05, 0.1), Load(2.2, 0.4)
 
 
 def test_nothing_is_spared_without_need() -> None:
@@ -28,19 +28,19 @@ def test_strain_raises_step_by_step_to_covers() -> None:
 
 
 def test_the_step_that_costs_no_picture_comes_first_and_early() -> None:
-    """Four tenths of a second make looks sparser; nothing more happens before it is twice that."""
+    """Half a second makes looks sparser; nothing more happens before two seconds wait."""
     governor = Governor()
-    assert {governor.observe(Load(0.5, 0.1), now=tick / 10) for tick in range(600)} == {Level.SPARSE}
-    assert governor.observe(Load(0.9, 0.1), now=60.0) is Level.HALF
+    assert {governor.observe(Load(1.9, 0.1), now=tick / 10) for tick in range(600)} == {Level.SPARSE}
+    assert governor.observe(Load(2.1, 0.1), now=60.0) is Level.HALF
 
 
 def test_a_step_that_helps_is_given_time() -> None:
     """While what waits gets less the level stays, however much it still is; once it does not it rises."""
     governor = Governor()
-    levels = {governor.observe(Load(4.0 * 0.97**tick, 0.4), now=tick / 10) for tick in range(50)}
+    levels = {governor.observe(Load(10.0 * 0.97**tick, 0.4), now=tick / 10) for tick in range(50)}
     assert levels == {Level.SPARSE}
-    stuck = 4.0 * 0.97**49
-    assert stuck > 0.8
+    stuck = 10.0 * 0.97**49
+    assert stuck > 2.0
     later = [governor.observe(Load(stuck, 0.4), now=5 + tick / 10) for tick in range(25)]
     assert later[-1] > Level.SPARSE
 
