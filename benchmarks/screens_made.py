@@ -88,7 +88,7 @@ def main() -> None:
             if last is None or np.abs(item.frame.y.astype(np.int16) - last).max() > 12:
                 view = View.of(item.frame, scale=1.0)
                 picture = view.picture(item.frame)
-                boxes = reader.find(picture)
+                boxes = [place.box for place in reader.find(picture)]
                 text = " ".join(
                     reading.text
                     for reading in reader.read([picture[b.y1 : b.y2, b.x1 : b.x2] for b in boxes])

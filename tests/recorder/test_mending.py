@@ -46,7 +46,7 @@ from redaction.video.cover import FILL
 from redaction.video.redact import VideoSummary
 from redaction.video.screen.decide import Judge
 from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Reading
+from redaction.video.screen.read import Place, Reading
 from redaction.video.secondlook import SecondLook, Sighting
 from tests.media import frames_of, make_clip, samples_of, tone
 
@@ -537,12 +537,13 @@ def test_sound_that_should_be_silent_and_is_not_ends_the_run(tmp_path: Path) -> 
 class FakeBrightReader:
     """Takes whatever is bright in a picture for one line of text."""
 
-    def find(self, picture: np.ndarray) -> list[Box]:
+    def find(self, picture: np.ndarray) -> list[Place]:
         """Return the box around the bright pixels, if there are any."""
         rows, columns = np.nonzero(picture.min(axis=2) > 200)
         if len(rows) < 8:
             return []
-        return [Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)]
+        box = Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+        return [Place(box, box.height)]
 
     def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
         """Return that each is a name."""

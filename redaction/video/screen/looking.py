@@ -14,7 +14,7 @@ from redaction.video.picture import Picture, View
 from redaction.video.screen.codes import CodeFinder
 from redaction.video.screen.decide import Judge, Seen
 from redaction.video.screen.layout import at_corner, avatar
-from redaction.video.screen.read import OnnxReader, Reading, TextReader
+from redaction.video.screen.read import OnnxReader, Place, Reading, TextReader
 from redaction.video.screen.recall import Left, Recall, look_of
 
 __all__ = ["Line", "ScreenReader"]
@@ -24,13 +24,19 @@ _LEAST_SCALE: Final = 0.75
 _MOST_SCALE: Final = 1.5
 _CLOSE_AREA: Final = 200_000
 _UNREAD: Final = Reading("", 0.0)
+_LARGE_PX: Final = 36
+_LARGE: Final = 0.05
 _HUGE: Final = 0.1
 _HUGER: Final = 0.2
-_FEW: Final = 3
+_UNSURE: Final = 0.6
 _SURE: Final = 0.9
-"""Lines of charts and folds of clothes are read as huge letters. Sizes are shares of the shorter side of a frame.
+"""Lines of charts, folds of clothes and textures are read as large letters. Sizes are shares of a frame's shorter side.
 
-Source: measured on the sample call, where they are 77 to 355 px of 720, and two letters at most 0.83 sure."""
+Source: measured. On the sample call a chart and a suit are letters of 77 to 355 px of 720, at most 0.83 sure. In 342
+pictures without people nearly all that is taken for text and is thicker than 36 px is under 0.6 sure, while of 86
+lines of meeting windows that were drawn so large and blurred, up to a tenth of their size, one was."""
+_AVATAR: Final = 0.08
+"""A line that is thicker, as a share of the shorter side of a frame, is no name tag with a picture before it."""
 
 
 @dataclass(slots=True)
@@ -118,11 +124,14 @@ class ScreenReader:
         """Find the lines and codes of a region, and read the lines."""
         lines: list[Line] = []
         if self._reader is not None:
-            boxes = self._found(frame, region)
-            pictures = [View.of(frame, region=box, scale=1.0).picture(frame) for box in boxes]
-            readings = self._readings(pictures)
-            found = [Line(box, reading) for box, reading in zip(boxes, readings, strict=True)]
-            lines += [line for line in found if not self._is_shape(line, frame)]
+            places = self._found(frame, region)
+            pictures = [View.of(frame, region=place.box, scale=1.0).picture(frame) for place in places]
+            found = zip(places, self._readings(pictures), strict=True)
+            lines += [
+                Line(place.box, reading)
+                for place, reading in found
+                if not self._is_shape(place, reading, frame)
+            ]
         if self._codes is not None:
             part = frame.y[region.y1 : region.y2, region.x1 : region.x2]
             for box in self._codes.find(part):
@@ -143,7 +152,8 @@ class ScreenReader:
                 line.box.x1 - edge, line.box.y1 - edge // 2, line.box.x2 + edge, line.box.y2 + edge // 2
             )
             covers = [box.clipped(frame.width, frame.height)]
-            if personal and line.box.width < 24 * line.box.height:
+            small = line.box.height <= max(_LARGE_PX, _AVATAR * min(frame.width, frame.height))
+            if personal and small and line.box.width < 24 * line.box.height:
                 disc = avatar(frame.y, line.box)
                 covers += [] if disc is None else [disc]
             if not personal:
@@ -161,18 +171,18 @@ class ScreenReader:
             line for line, personal in zip(texts, verdicts, strict=True) if personal
         ]
 
-    def _is_shape(self, line: Line, frame: VideoFrame) -> bool:
-        """Tell whether what was found is one huge sign, or a few that are huge and unsure: a picture, no name."""
+    def _is_shape(self, place: Place, reading: Reading, frame: VideoFrame) -> bool:
+        """Tell whether what was found is one huge sign, or several that are large and unsure: a picture, no name."""
         if self._judge is None or not self._judge.reads:
             return False
-        size = min(line.box.width, line.box.height) / min(frame.width, frame.height)
-        signs = len("".join(line.reading.text.split()))
-        if signs <= 1:
-            return size >= _HUGE
-        return signs <= _FEW and size >= _HUGER and line.reading.score < _SURE
+        side = min(frame.width, frame.height)
+        if len("".join(reading.text.split())) <= 1:
+            return min(place.box.width, place.box.height) >= _HUGE * side
+        large = place.thick >= max(_LARGE_PX, _LARGE * side)
+        return (large and reading.score < _UNSURE) or (place.thick >= _HUGER * side and reading.score < _SURE)
 
-    def _found(self, frame: VideoFrame, region: Box) -> list[Box]:
-        """Find lines in a region; boxes in frame pixels."""
+    def _found(self, frame: VideoFrame, region: Box) -> list[Place]:
+        """Find lines in a region; places in frame pixels."""
         if self._reader is None:
             return []
         side = max(frame.width, frame.height)
@@ -180,15 +190,16 @@ class ScreenReader:
         scale = min(max(1.0, scale), max(scale, (_CLOSE_AREA / max(1, region.area)) ** 0.5))
         view = View.of(frame, region=region, scale=scale)
         across, down = view.region.width / view.width, view.region.height / view.height
-        return [
-            Box.outward(
-                view.region.x1 + box.x1 * across,
-                view.region.y1 + box.y1 * down,
-                view.region.x1 + box.x2 * across,
-                view.region.y1 + box.y2 * down,
+        places: list[Place] = []
+        for place in self._reader.find(view.picture(frame)):
+            box = Box.outward(
+                view.region.x1 + place.box.x1 * across,
+                view.region.y1 + place.box.y1 * down,
+                view.region.x1 + place.box.x2 * across,
+                view.region.y1 + place.box.y2 * down,
             ).clipped(frame.width, frame.height)
-            for box in self._reader.find(view.picture(frame))
-        ]
+            places.append(Place(box, place.thick * min(across, down)))
+        return places
 
     def _readings(self, pictures: Sequence[Picture]) -> list[Reading]:
         """Read lines, those that looked the same before from memory."""

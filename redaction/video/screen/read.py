@@ -14,7 +14,7 @@ from redaction.model import Box
 from redaction.video.picture import Picture
 from redaction.weights import Session, open_session
 
-__all__ = ["OnnxReader", "Reading", "TextReader"]
+__all__ = ["OnnxReader", "Place", "Reading", "TextReader"]
 
 _THRESHOLD: Final = 0.3
 _BOX_THRESHOLD: Final = 0.5
@@ -36,11 +36,19 @@ class Reading:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line of text stands, in pixels of a picture; `thick` is its height across its letters, however turned."""
+
+    box: Box
+    thick: float
+
+
 class TextReader(Protocol):
     """Finds and reads text."""
 
-    def find(self, picture: Picture) -> list[Box]:
-        """Return boxes of lines of text, in pixels of a picture, uint8 (H, W, 3) BGR."""
+    def find(self, picture: Picture) -> list[Place]:
+        """Return the places of lines of text in a picture, uint8 (H, W, 3) BGR."""
 
     def read(self, lines: Sequence[Picture]) -> list[Reading]:
         """Read pictures of one line each, uint8 (h, w, 3) BGR, in their order."""
@@ -71,8 +79,8 @@ class OnnxReader:
             open_session("screen.text_recognition", threads=threads),
         )
 
-    def find(self, picture: Picture) -> list[Box]:
-        """Return boxes of lines of text, rounded outward."""
+    def find(self, picture: Picture) -> list[Place]:
+        """Return the places of lines of text, their boxes rounded outward."""
         height, width = picture.shape[:2]
         rows, columns = -(-height // _STEP) * _STEP, -(-width // _STEP) * _STEP
         padded = cv2.copyMakeBorder(picture, 0, rows - height, 0, columns - width, cv2.BORDER_REPLICATE)
@@ -81,7 +89,7 @@ class OnnxReader:
         likely = self._detection.run(None, {name: values})[0][0, 0]
         inked = cv2.dilate((likely > _THRESHOLD).astype(np.uint8), np.ones((2, 2), np.uint8))
         outlines, _ = cv2.findContours(inked, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-        boxes: list[Box] = []
+        places: list[Place] = []
         for outline in outlines:
             (_, _), (long, short), _ = cv2.minAreaRect(outline)
             if min(long, short) < _SMALLEST_PX:
@@ -94,8 +102,8 @@ class OnnxReader:
             grow = long * short * _UNCLIP / (2 * (long + short))
             box = Box.outward(x - grow, y - grow, x + w + grow, y + h + grow).clipped(width, height)
             if min(box.width, box.height) > _SMALLEST_PX:
-                boxes.append(box)
-        return boxes
+                places.append(Place(box, min(long, short) + 2 * grow))
+        return places
 
     def read(self, lines: Sequence[Picture]) -> list[Reading]:
         """Read lines; those that stand upright are turned first."""

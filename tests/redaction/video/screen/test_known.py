@@ -12,7 +12,7 @@ from redaction.text.memory import Memory
 from redaction.video.screen.decide import Judge, Seen
 from redaction.video.screen.known import MOST_SEEN, KnownJudge, must_mask, reader_of_known
 from redaction.video.screen.looking import Line, ScreenReader
-from redaction.video.screen.read import Reading
+from redaction.video.screen.read import Place, Reading
 from redaction.video.screen.recall import Left
 from tests.redaction.video.screen.made import as_frame
 
@@ -139,7 +139,7 @@ def test_reader_of_known_is_only_made_where_it_is_needed(finder: PersonalDataFin
 class FakeNoReader:
     """Finds nothing."""
 
-    def find(self, picture: np.ndarray) -> list[Box]:
+    def find(self, picture: np.ndarray) -> list[Place]:
         """Return no box."""
         return []
 

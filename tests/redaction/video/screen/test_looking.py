@@ -8,7 +8,7 @@ import pytest
 from redaction.model import Box, VideoFrame
 from redaction.video.screen.decide import Judge, Seen
 from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Reading
+from redaction.video.screen.read import Place, Reading
 from tests.redaction.video.screen.made import as_frame
 
 WIDTH, HEIGHT = 1280, 720
@@ -22,11 +22,12 @@ class OneLine:
         self._box = box
         self._reading = reading
 
-    def find(self, picture: np.ndarray) -> list[Box]:
+    def find(self, picture: np.ndarray) -> list[Place]:
         """Return the box in a picture of 0.75 of the frame's size."""
         scale = picture.shape[1] / WIDTH
         corners = (self._box.x1, self._box.y1, self._box.x2, self._box.y2)
-        return [Box(*(round(scale * edge) for edge in corners))]
+        box = Box(*(round(scale * edge) for edge in corners))
+        return [Place(box, min(box.width, box.height))]
 
     def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
         """Return the reading for each."""
@@ -57,7 +58,15 @@ def found(text: str, score: float, *, width: int, height: int, reads: bool = Tru
 
 @pytest.mark.parametrize(
     ("text", "score", "width", "height"),
-    [("C", 0.99, 300, 280), ("人", 0.84, 112, 2 * TALL), ("", 0.0, 600, 300), ("KC", 0.83, 250, 230)],
+    [
+        ("C", 0.99, 300, 280),
+        ("人", 0.84, 112, 2 * TALL),
+        ("", 0.0, 600, 300),
+        ("KC", 0.83, 250, 230),
+        ("ttiad", 0.3, 500, 400),
+        ("9iis", 0.85, 500, 200),
+        ("WHIT", 0.5, 300, 50),
+    ],
 )
 def test_huge_shape_is_no_line(text: str, score: float, width: int, height: int) -> None:
     """What is read as one huge letter, or unsurely as few of them, is a picture: folds of clothes, lines of a chart."""
@@ -71,7 +80,8 @@ def test_huge_shape_is_no_line(text: str, score: float, width: int, height: int)
         ("人", 0.7, 40, 60),
         ("Ana", 0.95, 500, 260),  # a title
         ("李明", 0.7, 240, 2 * TALL - 8),
-        ("Anna", 0.5, 600, 300),
+        ("Anna", 0.65, 600, 130),
+        ("Anna", 0.3, 200, 34),
         ("C", 0.4, 50, 400),  # upright
         ("x", 0.4, 700, 50),  # a long line that could not be read
     ],

@@ -1,6 +1,8 @@
 """Lines of text are found and read by the real models."""
 
+import cv2
 import numpy as np
+import pytest
 
 from redaction.video.screen.read import OnnxReader
 from tests.redaction.video.screen.made import PEOPLE, write
@@ -13,7 +15,9 @@ def test_lines_are_found_and_read() -> None:
     for row, text in enumerate(texts):
         write(picture, text, 20, 40 + 45 * row, size=18)
     reader = OnnxReader.load()
-    boxes = sorted(reader.find(picture), key=lambda box: box.y1)
+    places = reader.find(picture)
+    assert all(0.8 * place.box.height < place.thick <= place.box.height + 2 for place in places)
+    boxes = sorted((place.box for place in places), key=lambda box: box.y1)
     assert len(boxes) == 3
     left = picture.copy()
     for box in boxes:
@@ -29,3 +33,16 @@ def test_empty_picture_has_no_text() -> None:
     reader = OnnxReader.load()
     assert reader.find(np.full((33, 47, 3), 128, np.uint8)) == []
     assert reader.read([]) == []
+
+
+def test_a_turned_line_is_as_thick_as_its_letters() -> None:
+    """The box around a line that stands askew grows; how thick the line is does not."""
+    picture = np.full((400, 480, 3), 245, np.uint8)
+    write(picture, "call 617-555-0188 for totals", 60, 200, size=20)
+    reader = OnnxReader.load()
+    (level,) = reader.find(picture)
+    turn = cv2.getRotationMatrix2D((240, 200), 20, 1.0)
+    turned = np.asarray(cv2.warpAffine(picture, turn, (480, 400), borderValue=(245, 245, 245)), np.uint8)
+    (askew,) = reader.find(turned)
+    assert askew.box.height > 3 * level.box.height
+    assert askew.thick == pytest.approx(level.thick, rel=0.25)

@@ -10,7 +10,7 @@ from redaction.policy import Policy, ScreenSection
 from redaction.video.redact import VideoRedactor, VideoStages
 from redaction.video.screen.decide import Judge
 from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Reading
+from redaction.video.screen.read import Place, Reading
 from redaction.video.screen.watch import ScreenCovers, ScreenWatch
 from tests.redaction.video.scene import FakeDetector
 from tests.redaction.video.screen.made import as_frame, write
@@ -28,7 +28,7 @@ class FakeReader:
         self.reads = 0
         self._raising = raising
 
-    def find(self, picture: np.ndarray) -> list[Box]:
+    def find(self, picture: np.ndarray) -> list[Place]:
         """Return one box around all ink of each 40 rows."""
         self.finds += 1
         if self.finds - 1 in self._raising:
@@ -43,7 +43,7 @@ class FakeReader:
             if boxes and box.y1 - boxes[-1].y2 < 8:
                 box = box.union(boxes.pop())
             boxes.append(box)
-        return boxes
+        return [Place(box, box.height) for box in boxes]
 
     def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
         """Long lines are secrets."""
