@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from recorder.commands.callview import call_view
-from recorder.commands.redact import load_policy, output_folder
+from recorder.commands.redact import load_policy, output_option
 from recorder.commands.watch import ProgressMode, watched
 from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recorder.live.record import Recorded
     from redaction.model import Samples
 
-__all__ = ["duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
+__all__ = ["duration", "given_duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
 
 _DURATION: Final = re.compile(r"^(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s?)?$")
 _MOST_LINES: Final = 5
@@ -49,26 +49,21 @@ def duration(text: str) -> float:
     return float(seconds)
 
 
-def _duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+def given_duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """Read an option that is a duration, for click."""
     return None if value is None else duration(value)
 
 
 @click.command("join")
 @click.argument("url")
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    metavar="PATH",
-    callback=output_folder,
-    help="Folder for the bundle.",
-)
+@output_option
 @click.option("--name", help="What participants see; say in it that the call is recorded.")
 @click.option(
-    "--for", "at_most_s", callback=_duration, help="Leave after this time, such as 90s, 15m or 1h30m."
+    "--for", "at_most_s", callback=given_duration, help="Leave after this time, such as 90s, 15m or 1h30m."
 )
-@click.option("--alone", "alone_s", callback=_duration, help="Leave when nobody else was there for so long.")
+@click.option(
+    "--alone", "alone_s", callback=given_duration, help="Leave when nobody else was there for so long."
+)
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
 )

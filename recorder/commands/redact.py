@@ -23,7 +23,7 @@ from redaction.policy import Policy
 if TYPE_CHECKING:
     from recorder.session import Engine
 
-__all__ = ["load_policy", "output_folder", "redact", "redact_all"]
+__all__ = ["load_policy", "output_option", "redact", "redact_all"]
 
 _LARGEST_POLICY: Final = 1 << 20
 
@@ -45,24 +45,27 @@ def _paths(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     return tuple(Path(value) for value in values)
 
 
-def output_folder(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
+def _output(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
     """Refuse an empty output: it would mean the current folder."""
     if not value.strip():
         raise UsageError("The output is empty; name a folder for the bundles.")
     return Path(value)
 
 
-@click.command("redact")
-@click.argument("inputs", nargs=-1, required=True, callback=_paths)
-@click.option(
+output_option = click.option(
     "-o",
     "--output",
     "folder",
     required=True,
     metavar="PATH",
-    callback=output_folder,
+    callback=_output,
     help="Folder for the bundles.",
 )
+
+
+@click.command("redact")
+@click.argument("inputs", nargs=-1, required=True, callback=_paths)
+@output_option
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
 )

@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from recorder.commands.join import duration, run_call
-from recorder.commands.redact import load_policy, output_folder
+from recorder.commands.join import given_duration, run_call
+from recorder.commands.redact import load_policy, output_option
 from recorder.commands.watch import ProgressMode
 from redaction.errors import UsageError
 from redaction.policy import CallSection, Policy
@@ -18,20 +18,8 @@ __all__ = ["serve"]
 _ANY_S: Final = 86_400.0
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
-    return None if value is None else duration(value)
-
-
 @click.command("serve")
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    metavar="PATH",
-    callback=output_folder,
-    help="Folder for the bundle.",
-)
+@output_option
 @click.option(
     "--tokens",
     "token_file",
@@ -57,13 +45,13 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option(
     "--linger",
     "linger_s",
-    callback=_seconds,
+    callback=given_duration,
     default="30s",
     show_default=True,
     help="Finish when nobody has pushed for so long; the first push is waited for.",
 )
 @click.option(
-    "--for", "at_most_s", callback=_seconds, help="Finish after this time, such as 90s, 15m or 1h30m."
+    "--for", "at_most_s", callback=given_duration, help="Finish after this time, such as 90s, 15m or 1h30m."
 )
 @click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), help="Policy file (TOML); see docs/policy.md."
