@@ -13,6 +13,7 @@ __all__ = ["at_corner", "avatar"]
 
 _EDGE: Final = 10
 _ALONG: Final = 0.85
+_GROUND: Final = 0.25
 
 Luma = NDArray[np.uint8]
 
@@ -62,6 +63,8 @@ def avatar(luma: Luma, box: Box) -> Box | None:
         return None
     part = luma[area.y1 : area.y2, area.x1 : area.x2].astype(np.int16)
     other = np.abs(part - int(np.median(part[:, -3:]))) > 12
+    if other[:, -3:].mean() > _GROUND:
+        return None  # no ground between it and the line: a texture, or the picture that a tag lies on
     rows, columns = np.nonzero(other.any(axis=1))[0], np.nonzero(other.any(axis=0))[0]
     if not len(rows) or not len(columns):
         return None

@@ -37,3 +37,15 @@ def test_picture_before_a_name() -> None:
     assert box.x2 >= 52
     assert box.y1 <= 38
     assert box.y2 >= 62
+
+
+def test_a_texture_is_no_picture_before_a_name() -> None:
+    """What runs on up to the line is its ground; noise around a disc, as JPEG leaves it, does not make it one."""
+    random = np.random.default_rng(4)
+    name = Box(60, 44, 150, 56)
+    assert avatar(random.integers(20, 220, (100, 300)).astype(np.uint8), name) is None
+    luma = np.full((100, 300), 40, np.uint8)
+    cv2.circle(luma, (40, 50), 12, 150, -1)
+    specks = random.random((100, 300)) < 0.08
+    luma[specks] += 20
+    assert avatar(luma, name) is not None
