@@ -64,7 +64,7 @@ class VideoStages:
         thorough = ReviewedPair(yunet, centerface, review)
         judge = None if policy.minors.all_declared_adult else AgeJudge(policy.minors, threads=threads)
         removes = judge is not None or policy.faces.method == "remove"
-        screen = ScreenReader.load(policy)
+        screen = ScreenReader.load(policy, threads=threads)
         return cls(quick, thorough, judge, Silhouette() if removes else None, screen=screen)
 
     def close(self) -> None:
