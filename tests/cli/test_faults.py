@@ -266,7 +266,7 @@ def test_corrupt_packets_in_the_middle(place: Place, tmp_path: Path) -> None:
 
 def test_eight_k_frame(place: Place, tmp_path: Path) -> None:
     """An 8K recording is redacted like any other."""
-    clip = make_clip(tmp_path / "a.mp4", seconds=0.2, size=(7680, 4320), audio=None).path
+    clip = make_clip(tmp_path / "a.mp4", seconds=0.1, size=(7680, 4320), audio=None).path
     ran = run(["redact", clip, "-o", place.out], place)
     assert ran.status == 0, ran.err
 

@@ -25,7 +25,7 @@ from tests.media import make_clip
 from tests.recorder.batch.mixed import BROKEN, make_mixed
 from tests.recorder.batch.ray_cluster import TwoNodes, two_nodes
 
-_RECORDINGS = int(os.environ.get("OFFRECORD_RECORDINGS", "13"))
+_RECORDINGS = int(os.environ.get("OFFRECORD_RECORDINGS", "9"))
 """How many are compared, six of them broken; 60 take six minutes of two cores that others use too."""
 _PATIENCE_S = max(400, 30 * _RECORDINGS)
 

@@ -383,7 +383,7 @@ def test_a_bot_that_was_killed_is_started_again(speaker: SampleParticipant, tmp_
     _search(_on_disk(out), YuNet())
 
 
-MOMENTS = int(os.environ.get("OFFRECORD_KILLS", "3"))
+MOMENTS = int(os.environ.get("OFFRECORD_KILLS", "2"))
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))
