@@ -136,6 +136,7 @@ class LiveEngine:
         self._lanes: dict[int, str] = {}
         self._numbers = count(1)
         self._forgotten: set[str] = set()
+        self._read: dict[int, tuple[str, ...]] = {}  # what each set of models had read when it was last asked
         self._seen: set[str] = set()  # names read on pictures, which were handed to the search of the words
         self._now = 0.0
         self.broken = False
@@ -174,11 +175,13 @@ class LiveEngine:
         """Mask in speech the names that were read on anybody's pictures since the last time."""
         if self._sound is None:
             return
-        for stages in list(self._stages.values()):
-            if stages is None or stages.screen is None:
+        seen = self._seen
+        for number, stages in list(self._stages.items()):
+            names = () if stages is None or stages.screen is None else stages.screen.names_seen()
+            if names == self._read.get(number, ()):
                 continue
-            seen = self._seen
-            new = [name for name in must_mask(stages.screen.names_seen()) if name not in seen]
+            self._read[number] = names
+            new = [name for name in must_mask(names) if name not in seen]
             new = new[: MOST_SEEN - len(seen)]
             seen.update(new)
             self._sound.book.know_names(new)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from recorder.flow import Cancellation
 from recorder.progress import Silent
 from recorder.session import Engine, Published, open_source, redact_file
 from recorder.sources.file import FileSource
-from redaction.errors import ModelUnavailable
 from redaction.model import Box, Gap
-from redaction.policy import Policy
 from redaction.video.screen.looking import ScreenReader
 from samples.speech import RATE, Line, speak_call
 from tests.redaction.video.screen.made import write
@@ -32,18 +29,6 @@ SCRIPT = (
     Line(0, "I think the {Paprika} build is green today."),
     Line(1, "Thanks. My name is {Topaz}, and I press the export button."),
 )
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """The real models."""
-    made = Engine(Policy())
-    try:
-        _ = made.video, made.look, made.sound
-    except ModelUnavailable:
-        pytest.skip("the models are not in the cache: offrecord models fetch")
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
 from recorder.progress import Silent
 from recorder.session import Engine, Published, open_source, redact_file
-from redaction.errors import ExitCode, ModelUnavailable, OffrecordError
+from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
 from redaction.video.detect import Detection
 from tests.media import make_clip
@@ -34,18 +33,6 @@ class FakeRaisingDetector:
         if self.looks == 4:
             raise RuntimeError("a secret word")
         return []
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """The real models."""
-    made = Engine(Policy())
-    try:
-        _ = made.video, made.look, made.sound
-    except ModelUnavailable:
-        pytest.skip("the models are not in the cache: offrecord models fetch")
-    yield made
-    made.close()
 
 
 def redacted(path: Path, out: Path, engine: Engine) -> Published:
