@@ -225,17 +225,22 @@ def _search(files: dict[str, bytes], look: YuNet, *, erased: str = "none") -> di
     """Hold everything that was written against what was planted; return how much was searched.
 
     Files whose name has `erased` in it may show the pattern: redaction covers faces, and its owner had agreed then.
+    Media that was searched before under another name is not decoded again.
     """
     searched = {"files": 0, "media": 0, "pictures": 0, "seconds": 0}
+    known: set[tuple[bool, bytes]] = set()
     for name, data in files.items():
         searched["files"] += 1
         low = bytes(data).lower()
         for word in [*SPOKEN, *" ".join(NAMES).lower().split()]:
             for form in (word.encode(), word.encode("utf-16-le"), word.encode().hex().encode()):
                 assert form not in low or len(form) < 5, f"{word!r} in {name}"
+        patterned = erased in name
         if _is_media(data):
             searched["media"] += 1
-            _search_media(name, data, look, searched, patterned=erased in name)
+            if (patterned, data) not in known:
+                _search_media(name, data, look, searched, patterned=patterned)
+            known.add((patterned, data))
     return searched
 
 
@@ -249,7 +254,7 @@ def _search_media(name: str, data: bytes, look: YuNet, searched: dict[str, int],
             continue
         picture = frame.to_ndarray(format="bgr24")
         searched["pictures"] += 1
-        blue, green, red = (float(picture[:, :, part].std()) for part in range(3))
+        blue, green, red = (float(picture[::4, ::4, part].std()) for part in range(3))
         striped = (
             green > 90
             and blue > 90
@@ -334,22 +339,25 @@ def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: P
     recorder = asyncio.run(call())
     (bundle,) = out.glob("*.offrecord")
     stored = _on_disk(out)
-    searched = _search({**stored, "what it said": "".join(recorder.said).encode()}, YuNet())
-    assert searched["media"] >= 3, sorted(stored)
-    assert searched["pictures"] > 20
-    assert searched["seconds"] > 5
-    document = json.loads((bundle / "manifest.json").read_text())
-    assert {track["id"] for track in document["tracks"]} == {"P01-camera", "P01-microphone"}
-    assert run_offrecord(["verify", str(bundle)]).returncode == 0
+    written: dict[str, bytes] = {}
+    erased = "none"
     if before:
         written = {name: bytes(data) for name, data in _written(trace).items()}
         assert any("camera-0001.mp4" in name for name in written), sorted(written)
         tokens = {token for name in written for token in re.findall(r"/people/([0-9a-f]{16})/camera", name)}
         (kept,) = {name.split("/")[-2] for name in written if name.endswith("/microphone-0001.mp4")}
         (erased,) = tokens - {kept}
-        assert _search(written, YuNet(), erased=f"/{erased}/")["media"] >= 4
+        assert sum(_is_media(data) for data in written.values()) >= 4
         allowed = (str(out), "/dev/", "/proc/self/", "/tmp/.org.chromium")
         assert not [name for name in written if not name.startswith(allowed)]
+    said = {"what it said": "".join(recorder.said).encode()}
+    searched = _search({**stored, **said, **written}, YuNet(), erased=f"/{erased}/")
+    assert searched["media"] >= 3, sorted(stored)
+    assert searched["pictures"] > 20
+    assert searched["seconds"] > 5
+    document = json.loads((bundle / "manifest.json").read_text())
+    assert {track["id"] for track in document["tracks"]} == {"P01-camera", "P01-microphone"}
+    assert run_offrecord(["verify", str(bundle)]).returncode == 0
 
 
 def test_a_bot_that_was_killed_is_started_again(speaker: SampleParticipant, tmp_path: Path) -> None:
