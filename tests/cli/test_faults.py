@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a short sound call recording with a person's name in its file name."""
-    return make_clip(tmp_path_factory.mktemp("clip") / f"{NAME}.mp4", seconds=3, size=(320, 240)).path
+    return make_clip(tmp_path_factory.mktemp("clip") / f"{NAME}.mp4", seconds=1.5, size=(320, 240)).path
 
 
 def refused(ran: Ran, place: Place, status: int) -> None:
@@ -187,11 +187,11 @@ def test_model_altered(name: str, clip: Path, place: Place, tmp_path: Path) -> N
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a disk of 64 KiB, where the system lets us mount one."""
+    """Return a folder on a disk of 32 KiB, where the system lets us mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False, capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(folder)], check=False, capture_output=True
     )
     if done.returncode:
         pytest.skip("no small disk can be mounted here")
@@ -201,7 +201,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_disk_full(place: Place, small_disk: Path, tmp_path: Path) -> None:
     """A full disk is status 7 and leaves nothing on it."""
-    clip = make_clip(tmp_path / "a.mp4", seconds=12, size=(640, 480)).path
+    clip = make_clip(tmp_path / "a.mp4", seconds=5, size=(320, 240)).path
     ran = run(["redact", clip, "-o", small_disk / "out"], place)
     refused(ran, place, 7)
     assert "disk is full" in ran.err
@@ -266,7 +266,7 @@ def test_corrupt_packets_in_the_middle(place: Place, tmp_path: Path) -> None:
 
 def test_eight_k_frame(place: Place, tmp_path: Path) -> None:
     """An 8K recording is redacted like any other."""
-    clip = make_clip(tmp_path / "a.mp4", seconds=0.1, size=(7680, 4320), audio=None).path
+    clip = make_clip(tmp_path / "a.mp4", seconds=0.04, size=(7680, 4320), audio=None).path
     ran = run(["redact", clip, "-o", place.out], place)
     assert ran.status == 0, ran.err
 
@@ -294,7 +294,7 @@ def test_names_go_nowhere(name: str, clip: Path, place: Place, tmp_path: Path) -
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop(number: signal.Signals, place: Place, tmp_path: Path) -> None:
     """SIGTERM and Ctrl-C end the run with status 130 and leave nothing."""
-    clip = make_clip(tmp_path / f"{NAME}.mp4", seconds=60, size=(640, 480)).path
+    clip = make_clip(tmp_path / f"{NAME}.mp4", seconds=60, fps=10, size=(320, 240)).path
     process = start(["redact", clip, "-o", place.out], place)
     deadline = time.monotonic() + 60
     while not list(place.out.glob("*.partial/V1*")) and time.monotonic() < deadline:
@@ -306,7 +306,7 @@ def test_asked_to_stop(number: signal.Signals, place: Place, tmp_path: Path) -> 
 
 def test_killed_at_random_moments(place: Place, tmp_path: Path) -> None:
     """Kill -9 at ten moments publishes nothing, leaves only redacted parts, and the rerun succeeds."""
-    clip = make_clip(tmp_path / f"{NAME}.mp4", seconds=8, size=(320, 240)).path
+    clip = make_clip(tmp_path / f"{NAME}.mp4", seconds=4, size=(320, 240)).path
     moments = random.Random(7)
     started = time.monotonic()
     assert run(["redact", clip, "-o", place.out], place).status == 0

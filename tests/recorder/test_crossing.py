@@ -21,7 +21,7 @@ from redaction.video.screen.looking import ScreenReader
 from samples.speech import RATE, Line, speak_call
 from tests.redaction.video.screen.made import write
 
-WIDTH, HEIGHT, FPS = 640, 360, 10
+WIDTH, HEIGHT, FPS = 640, 360, 5
 SEEN, SAID = "Paprika Quintal", "topaz"
 KEPT = "the file is on the drive"
 LINE = f"the {SAID} build is green"
