@@ -25,6 +25,7 @@ from scipy.optimize import linear_sum_assignment
 from redaction.audio.speakers import (
     SAME_SPEAKER_COSINE,
     Embedder,
+    SpeakerModels,
     SpeakerSplitter,
     Turn,
     assign_speakers,
@@ -44,7 +45,7 @@ def main() -> int:
     if not DATA.is_dir():
         print("The shared data folder is not here; nothing was measured.", file=sys.stderr)
         return 1
-    if not SpeakerSplitter.available():
+    if not SpeakerModels.available():
         print("The models are not here; run `offrecord models fetch speakers`.", file=sys.stderr)
         return 1
     rows = [json.loads(line) for line in (DATA / "voices" / "manifest.jsonl").read_text().splitlines()]
@@ -131,9 +132,10 @@ def print_diarization(rows: Sequence[dict[str, Any]], sounds: dict[str, Samples]
     print(
         "  conversation    |    s | speakers true/found | error % = missed + false + confused | CPU s/s | words"
     )
+    models = SpeakerModels.load()
     figures, spent, seconds = [], 0.0, 0.0
     for name, sound, truth, words in [*calls(), *conversations(rows, sounds)]:
-        turns, cost = split(sound)
+        turns, cost = split(models, sound)
         spent, seconds = spent + cost, seconds + len(sound) / RATE
         parts = errors(truth, turns, len(sound) / RATE)
         figures.append(parts)
@@ -198,10 +200,10 @@ def conversations(
     return made
 
 
-def split(sound: Samples) -> tuple[list[Turn], float]:
+def split(models: SpeakerModels, sound: Samples) -> tuple[list[Turn], float]:
     """Return the turns found in a sound, and the CPU seconds spent."""
     began = time.process_time()
-    with SpeakerSplitter() as splitter:
+    with SpeakerSplitter(models) as splitter:
         for start in range(0, len(sound), BLOCK):
             splitter.push(AudioBlock(sound[start : start + BLOCK], start, RATE))
         turns = splitter.finish()

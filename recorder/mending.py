@@ -22,7 +22,7 @@ from recorder.sources.contract import Source, TrackInfo
 from recorder.sources.file import FileSource
 from recorder.verification import Still, Suspect, check_picture, stored_frames
 from redaction.audio.listen import Listener
-from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerSplitter
+from redaction.audio.speakers import SAME_SPEAKER_COSINE, Embedder
 from redaction.audio.voicecheck import VoiceCheck
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
@@ -239,7 +239,7 @@ def verified_sound(
     if sound.method == "mute":
         return VerifiedSound(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
     wanted = personal_words(heard)
-    compared = SpeakerSplitter.available()
+    speakers = stages.speakers
     events: list[Event] = []
     silent: list[Span] = []
     silenced = redrawn = 0
@@ -256,14 +256,15 @@ def verified_sound(
             silent += [span.padded(0.3, 0.3) for span in hits]
             sound = rerender(silent)
             continue
-        highest = _voice_check(sound, heard, source, tracks, cancellation) if compared else -1.0
+        if speakers is not None:
+            highest = _voice_check(sound, heard, source, tracks, speakers.embedder, cancellation)
         if highest < SAME_SPEAKER_COSINE or sound.method != "resynthesize" or redrawn == _VOICE_ROUNDS:
             break
         redrawn += 1
         events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
         sound = rerender(silent)  # which draws new voices, so what they say is heard again
     checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
-    if not compared:
+    if speakers is None:
         return VerifiedSound(sound, tuple(checks), tuple(events), ("voices-not-compared",))
     passed = highest < SAME_SPEAKER_COSINE
     if not passed and sound.method == "resynthesize":
@@ -354,11 +355,12 @@ def _voice_check(
     heard: Heard,
     source: Source,
     tracks: Sequence[TrackInfo],
+    embedder: Embedder,
     cancellation: Cancellation,
 ) -> float:
     """Return the highest cosine between a stored voice and the voice that spoke in its place."""
     highest = -1.0
-    check = VoiceCheck()
+    check = VoiceCheck(embedder)
     for track in tracks:
         speech: dict[str, list[Span]] = {}
         for utterance in heard.utterances:

@@ -23,7 +23,7 @@ from redaction.audio.listen import Listener
 from redaction.audio.mute import mute_spans
 from redaction.audio.resynthesize import Resynthesizer
 from redaction.audio.speak import HibariSynthesizer
-from redaction.audio.speakers import SpeakerSplitter, assign_speakers
+from redaction.audio.speakers import SpeakerModels, SpeakerSplitter, assign_speakers
 from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import (
     AudioBlock,
@@ -62,12 +62,17 @@ _LIKELY: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class SoundStages:
-    """The models of the sound, loaded once."""
+    """The models of the sound, loaded once.
+
+    Attributes:
+        speakers: tell voices apart and compare them; None where the optional group `speakers` was not fetched.
+    """
 
     transcriber: WhisperTranscriber
     aligner: PocketsphinxAligner
     finder: PersonalDataFinder
     synthesizer: HibariSynthesizer | None
+    speakers: SpeakerModels | None = None
 
     @classmethod
     def load(cls, policy: Policy, *, threads: int = 1) -> SoundStages:
@@ -82,6 +87,7 @@ class SoundStages:
             aligner=PocketsphinxAligner(),
             finder=PersonalDataFinder(speech),
             synthesizer=HibariSynthesizer() if policy.voice.method == "resynthesize" else None,
+            speakers=SpeakerModels.load(threads=threads) if SpeakerModels.available() else None,
         )
 
 
@@ -166,8 +172,8 @@ def listen(
         listener = Listener(
             track=track.id, speaker=f"S{number}", transcriber=stages.transcriber, aligner=stages.aligner
         )
-        apart = len(tracks) == 1 and SpeakerSplitter.available()
-        with SpeakerSplitter() if apart else nullcontext() as splitter:
+        speakers = stages.speakers if len(tracks) == 1 else None
+        with nullcontext() if speakers is None else SpeakerSplitter(speakers) as splitter:
             heard, end = _listen_to_track(
                 source, track, listener, splitter, gaps=gaps, progress=progress, cancellation=cancellation
             )

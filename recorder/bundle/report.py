@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import speaker_names
@@ -115,10 +116,15 @@ def write_report(
 
 def report_page(**parts: object) -> str:
     """Render the page; every text in it is escaped."""
+    return _template().render(**parts)
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("recorder.bundle", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    return environment.get_template("report.html.j2").render(**parts)
+    return environment.get_template("report.html.j2")
 
 
 def attention(manifest: Manifest, pictures: Sequence[PictureResult] = ()) -> list[str]:

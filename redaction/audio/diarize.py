@@ -17,9 +17,9 @@ from redaction.audio.fbank import SAMPLE_RATE, STEP, WINDOW, mel_energies
 from redaction.audio.turns import Turn
 from redaction.errors import InternalError, ModelMissing
 from redaction.model import AudioBlock, Samples, Span
-from redaction.weights import locate, open_session
+from redaction.weights import Session, locate, open_session
 
-__all__ = ["SpeakerSplitter"]
+__all__ = ["SpeakerModels", "SpeakerSplitter"]
 
 _Runs = list[tuple[int, int]]
 
@@ -60,27 +60,27 @@ class _Stretch:
     voice: int
 
 
-class SpeakerSplitter:
-    """Labels the speech of one track while its samples arrive; holds ten seconds of them and small vectors.
+@dataclass(frozen=True, slots=True)
+class SpeakerModels:
+    """The models that tell speakers apart; they keep nothing of what they hear, so recordings share them.
 
-    Use it as a context manager, or call `close`, so that the vectors are zeroed whatever happens.
+    Attributes:
+        segmenter: tells how many voices speak when within ten seconds.
+        embedder: makes speaker vectors.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
+    segmenter: Session
+    embedder: Embedder
+
+    @classmethod
+    def load(cls, *, threads: int = 1) -> Self:
         """Load both models.
 
         Raises:
             ModelMissing: the optional group `speakers` was not fetched.
             ModelAltered: a file has not the pinned sha256.
         """
-        self._segmenter = open_session(_SEGMENTATION, threads=threads)
-        self._embedder = Embedder(threads=threads)
-        self._held = np.zeros(_WINDOW, np.float32)
-        self._filled = 0
-        self._start: int | None = None
-        self._settled = 0
-        self._voices: list[Voice] = []
-        self._stretches: list[_Stretch] = []
+        return cls(open_session(_SEGMENTATION, threads=threads), Embedder(threads=threads))
 
     @staticmethod
     def available() -> bool:
@@ -95,6 +95,23 @@ class SpeakerSplitter:
         except ModelMissing:
             return False
         return True
+
+
+class SpeakerSplitter:
+    """Labels the speech of one track while its samples arrive; holds ten seconds of them and small vectors.
+
+    Use it as a context manager, or call `close`, so that the vectors are zeroed whatever happens.
+    """
+
+    def __init__(self, models: SpeakerModels) -> None:
+        self._segmenter = models.segmenter
+        self._embedder = models.embedder
+        self._held = np.zeros(_WINDOW, np.float32)
+        self._filled = 0
+        self._start: int | None = None
+        self._settled = 0
+        self._voices: list[Voice] = []
+        self._stretches: list[_Stretch] = []
 
     def __enter__(self) -> Self:
         return self

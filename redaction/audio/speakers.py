@@ -3,7 +3,7 @@
 The vectors behind it are biometric: they live in memory while a run needs them and are zeroed after.
 """
 
-from redaction.audio.diarize import SpeakerSplitter
+from redaction.audio.diarize import SpeakerModels, SpeakerSplitter
 from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
 from redaction.audio.turns import ONLY_SPEAKER, Turn, assign_speakers
 
@@ -12,6 +12,7 @@ __all__ = [
     "SAME_SPEAKER_COSINE",
     "Embedder",
     "Embedding",
+    "SpeakerModels",
     "SpeakerSplitter",
     "Turn",
     "assign_speakers",

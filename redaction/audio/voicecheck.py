@@ -28,8 +28,8 @@ class VoiceCheck:
         embedder: makes speaker vectors; they and all that is made of them are zeroed before the answer is given.
     """
 
-    def __init__(self, embedder: Embedder | None = None) -> None:
-        self._embedder = embedder or Embedder()
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
 
     def cosines(
         self,

@@ -24,7 +24,7 @@ from recorder.sound import Heard, SoundResult, SoundStages
 from recorder.sources.contract import TrackInfo, TrackKind
 from recorder.sources.file import FileSource
 from redaction.audio.segment import RATE, Piece
-from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerSplitter
+from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.audio.transcribe import Transcript
 from redaction.errors import ExitCode, ModelUnavailable, RedactionIncomplete
 from redaction.model import (
@@ -324,7 +324,7 @@ class FakeVoiceCheck:
         self.left = list(cosines)
         self.asked = 0
 
-    def __call__(self) -> FakeVoiceCheck:
+    def __call__(self, embedder: object) -> FakeVoiceCheck:
         """Stand in for the class too."""
         return self
 
@@ -339,6 +339,8 @@ class FakeVoiceCheck:
 
 class Call:
     """A stored sound of six seconds that is rendered anew when asked, and what was heard in its source."""
+
+    speakers: SpeakerModels | None = None
 
     def __init__(self, path: Path, *, method: str = "resynthesize") -> None:
         self.path = path
@@ -376,7 +378,7 @@ class Call:
 
     def verified(self, transcriber: FakeTranscriber) -> VerifiedSound:
         """Verify and mend."""
-        stages = SoundStages(transcriber, None, None, None)  # type: ignore[arg-type]
+        stages = SoundStages(transcriber, None, None, None, self.speakers)  # type: ignore[arg-type]
         return verified_sound(
             self.sound,
             self.heard,
@@ -407,7 +409,7 @@ def voices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeVoiceCheck]:
     def give(*cosines: float) -> FakeVoiceCheck:
         check = FakeVoiceCheck(cosines)
         monkeypatch.setattr(mending, "VoiceCheck", check)
-        monkeypatch.setattr(SpeakerSplitter, "available", staticmethod(lambda: True))
+        monkeypatch.setattr(Call, "speakers", SpeakerModels(None, None))  # type: ignore[arg-type]
         return check
 
     return give
@@ -517,9 +519,8 @@ def test_a_disguised_voice_that_is_near_is_said_to_be(tmp_path: Path, voices: Vo
     assert (result.checks[-1].passed, result.checks[-1].limit) == (False, SAME_SPEAKER_COSINE)
 
 
-def test_without_the_speaker_models_a_note_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_speaker_models_a_note_says_so(tmp_path: Path) -> None:
     """Voices that could not be compared are told of, and no check claims otherwise."""
-    monkeypatch.setattr(SpeakerSplitter, "available", staticmethod(lambda: False))
     result = Call(tmp_path / "s.m4a").verified(FakeTranscriber({SAID[0]: "hello"}))
     assert result.notes == ("voices-not-compared",)
     assert [check.name for check in result.checks] == ["no-personal-word-heard"]

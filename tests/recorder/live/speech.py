@@ -13,6 +13,7 @@ from recorder.sound import SoundStages
 from redaction.audio.align import PocketsphinxAligner
 from redaction.audio.segment import Piece
 from redaction.audio.speak import HibariSynthesizer
+from redaction.audio.speakers import SpeakerModels
 from redaction.audio.transcribe import Transcript, WhisperTranscriber
 from redaction.model import Samples, Word
 from redaction.policy import Policy
@@ -75,4 +76,5 @@ def stages_of(
         aligner=cast(PocketsphinxAligner, Believing()),
         finder=PersonalDataFinder(speech, model=TellingReader(*names)),
         synthesizer=HibariSynthesizer(),
+        speakers=SpeakerModels.load() if SpeakerModels.available() else None,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from redaction.audio import diarize
-from redaction.audio.diarize import SpeakerSplitter
+from redaction.audio.diarize import SpeakerModels, SpeakerSplitter
 from redaction.audio.turns import Turn
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Samples, Span
@@ -30,20 +30,22 @@ LOW = (
 
 
 @pytest.fixture(scope="module")
-def _models() -> None:
-    if not SpeakerSplitter.available():
+def models() -> SpeakerModels:
+    """The real models."""
+    if not SpeakerModels.available():
         pytest.skip("the speaker models are not in the cache; run `offrecord models fetch speakers`")
+    return SpeakerModels.load()
 
 
 @pytest.fixture
-def splitter(_models: None) -> Iterator[SpeakerSplitter]:
+def splitter(models: SpeakerModels) -> Iterator[SpeakerSplitter]:
     """A splitter with the real models."""
-    with SpeakerSplitter() as made:
+    with SpeakerSplitter(models) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def call(_models: None, say: Say) -> tuple[Samples, list[Turn]]:
+def call(models: SpeakerModels, say: Say) -> tuple[Samples, list[Turn]]:
     """Two voices in turn, and who spoke when."""
     spoken = [sound for pair in zip(HIGH, LOW, strict=False) for sound in (say(pair[0]), lower(say(pair[1])))]
     spoken.append(say(HIGH[2]))
@@ -82,13 +84,13 @@ def test_two_voices_are_kept_apart(splitter: SpeakerSplitter, call: tuple[Sample
 
 
 def test_turns_do_not_depend_on_block_sizes_and_follow_the_clock(
-    splitter: SpeakerSplitter, call: tuple[Samples, list[Turn]]
+    models: SpeakerModels, splitter: SpeakerSplitter, call: tuple[Samples, list[Turn]]
 ) -> None:
     """The same sound in other blocks, an hour later on the clock, gives the same turns an hour later."""
     sound, _ = call
     pushed(splitter, sound)
     turns = splitter.finish()
-    with SpeakerSplitter() as other:
+    with SpeakerSplitter(models) as other:
         pushed(other, sound, start=3600 * RATE, size=47_001)
         later = other.finish()
     assert [label for _, label in later] == [label for _, label in turns]
@@ -183,4 +185,4 @@ def test_another_rate_or_order_is_refused(splitter: SpeakerSplitter) -> None:
 def test_without_the_models_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where the optional group was not fetched, `available` is False."""
     monkeypatch.setenv("OFFRECORD_MODELS", str(tmp_path))
-    assert SpeakerSplitter.available() is False
+    assert SpeakerModels.available() is False
