@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,10 +41,19 @@ __all__ = [
     "verified_sound",
 ]
 
-_ROUNDS: Final = 3
+_ROUNDS: Final = 5
+_BOX_ROUNDS: Final = 3
+"""Rounds at most, and those in which boxes are covered; after them whole frames are."""
+
 _REACH_S: Final = 1.1
+_STANDS_S: Final = 10.0
+"""Seconds around a look in which what was found is covered in any case, and if it is a face that still stands there."""
+
 _GROWTH: Final = 0.5
 _ALIKE: Final = 0.3
+_SAME: Final = 0.6
+"""Correlation from which text, and a face, stands where it stood."""
+
 _SOUND_ROUNDS: Final = 2
 _VOICE_ROUNDS: Final = 4
 _SHORTEST_WORD: Final = 4
@@ -81,14 +91,18 @@ def verified_picture(
     cancellation: Cancellation,
     screen: ScreenReader | None = None,
 ) -> VerifiedPicture:
-    """Look at a stored picture, cover what is found, and look again.
+    """Look at a stored picture, cover what is found, and look again at every frame that was covered anew.
+
+    Frames that passed and are encoded anew with the others are compared, but not searched again: a face does not come
+    from encoding, while each new chance of a detector to err would be one more place to cover, without end.
 
     Raises:
         RedactionIncomplete: after the last round something like a face or personal text is still there, or the file is
             not what was redacted.
     """
     events: list[Event] = []
-    found = 0
+    found = searched = 0
+    covers: _Covers | None = None
     for number in range(_ROUNDS + 1):
         stage = (
             f"second look {picture.track.id}" if not number else f"mending {picture.track.id}, round {number}"
@@ -102,13 +116,16 @@ def verified_picture(
             cancellation=cancellation,
             reach=partial(progress.reach, stage),
             screen=screen,
+            only=covers.touched if covers else None,
+            surely=covers.seeds if covers else (),
         )
         progress.end(stage)
+        searched = searched or verdict.looked
         if not verdict.suspects:
             checks = (
                 Check(name="picture-as-redacted", passed=True, figure=verdict.frames, note="frames"),
                 Check(name="covered-pixels", passed=True, figure=verdict.probes, note="pixels"),
-                Check(name="no-face-left", passed=True, figure=verdict.looked, note="frames searched"),
+                Check(name="no-face-left", passed=True, figure=searched, note="frames searched"),
             )
             if found:
                 events.append(
@@ -123,12 +140,8 @@ def verified_picture(
             Event(EventKind.VERIFY, picture.track.id, Span(item.time, item.time), {"score": item.score})
             for item in verdict.suspects
         ]
-        picture = covered_again(
-            picture,
-            partial(_boxes_at, suspects=verdict.suspects, whole=number == _ROUNDS - 1),
-            policy=policy,
-            cancellation=cancellation,
-        )
+        covers = _Covers(verdict.suspects, whole=number >= _BOX_ROUNDS)
+        picture = covered_again(picture, covers, policy=policy, cancellation=cancellation)
     raise RedactionIncomplete("The second look still finds a face or personal text in the stored picture.")
 
 
@@ -172,31 +185,65 @@ def covered_again(
     return replace(picture, proofs=tuple(proofs))
 
 
-def _boxes_at(_: int, frame: VideoFrame, *, suspects: Iterable[Suspect], whole: bool) -> list[Box]:
-    near = [item for item in suspects if abs(item.time - frame.time) <= _REACH_S or _stands(item, frame)]
-    if near and whole:
-        return [Box(0, 0, frame.width, frame.height)]
-    return [
-        Box.outward(
-            item.box.x1 - _GROWTH * item.box.width,
-            item.box.y1 - _GROWTH * item.box.height,
-            item.box.x2 + _GROWTH * item.box.width,
-            item.box.y2 + _GROWTH * item.box.height,
-        ).clipped(frame.width, frame.height)
-        for item in near
-    ]
+class _Covers:
+    """Says what to cover of a frame because of what was found near it, or where what was found still stands.
+
+    Attributes:
+        seeds: the frames in which something was found.
+        touched: the frames of which something was covered.
+    """
+
+    def __init__(self, suspects: Iterable[Suspect], *, whole: bool) -> None:
+        self._suspects = sorted(suspects, key=lambda item: item.time)
+        self._times = [item.time for item in self._suspects]
+        self._texts = [item for item in self._suspects if item.text]
+        self._whole = whole
+        self.seeds = {item.frame for item in self._suspects}
+        self.touched: set[int] = set()
+
+    def __call__(self, index: int, frame: VideoFrame) -> list[Box]:
+        """Return boxes in frame pixels."""
+        boxes = self._boxes(frame)
+        if boxes:
+            self.touched.add(index)
+        return boxes
+
+    def _boxes(self, frame: VideoFrame) -> list[Box]:
+        found = [item for item in self._within(frame.time, _REACH_S) if _fits(item, frame)]
+        if found and self._whole:
+            return [Box(0, 0, frame.width, frame.height)]
+        faces = [item for item in self._within(frame.time, _STANDS_S) if not item.text]
+        found += [item for item in (*faces, *self._texts) if item not in found and _stands(item, frame)]
+        return [
+            Box.outward(
+                item.box.x1 - _GROWTH * item.box.width,
+                item.box.y1 - _GROWTH * item.box.height,
+                item.box.x2 + _GROWTH * item.box.width,
+                item.box.y2 + _GROWTH * item.box.height,
+            ).clipped(frame.width, frame.height)
+            for item in found
+        ]
+
+    def _within(self, time: float, reach: float) -> list[Suspect]:
+        return self._suspects[
+            bisect_left(self._times, time - reach) : bisect_right(self._times, time + reach)
+        ]
+
+
+def _fits(suspect: Suspect, frame: VideoFrame) -> bool:
+    return suspect.box.x2 <= frame.width and suspect.box.y2 <= frame.height
 
 
 def _stands(suspect: Suspect, frame: VideoFrame) -> bool:
-    """Tell whether text that was found stands in the same place of a frame: it is looked for only now and then."""
+    """Tell whether what was found stands in the same place of a frame: it is looked for only now and then."""
     box = suspect.box
-    if suspect.look is None or box.x2 > frame.width or box.y2 > frame.height:
+    if not _fits(suspect, frame):
         return False
     first = suspect.look.astype(np.float32)
     second = frame.y[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
     first, second = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return scale >= 1.0 and float((first * second).sum()) / scale >= _ALIKE
+    return scale >= 1.0 and float((first * second).sum()) / scale >= (_ALIKE if suspect.text else _SAME)
 
 
 def _filled(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:

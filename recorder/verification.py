@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,14 +60,16 @@ class Suspect:
     """Something like a face, or personal text, in the stored picture, outside what is covered.
 
     Attributes:
-        look: what stands in the box, uint8 (h, w) luma, of text and codes; None of a face, which moves.
+        look: what stands in the box, uint8 (h, w) luma.
+        text: whether it is text or a code, which stay where they are; a face may move.
     """
 
     frame: int
     time: float
     box: Box
     score: float
-    look: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    look: NDArray[np.uint8] = field(repr=False, compare=False)
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def check_picture(
     cancellation: Cancellation,
     reach: Callable[[float], None],
     screen: ScreenReader | None = None,
+    only: Container[int] | None = None,
+    surely: Container[int] = (),
 ) -> PictureVerdict:
     """Decode the stored picture and compare every frame with its proof (steps 1 and 2).
 
@@ -117,6 +121,8 @@ def check_picture(
         cancellation: ends the search.
         reach: told of progress.
         screen: searches for text and codes; None when the policy leaves them alone.
+        only: indices of frames that may be searched; None for all.
+        surely: indices of frames that are searched in any case.
 
     Raises:
         RedactionIncomplete: a frame is missing, at another time, or shows something else where it was covered.
@@ -137,7 +143,8 @@ def check_picture(
                 raise RedactionIncomplete(f"Frame {index} of the stored picture is not at its time.")
             probes += _compare(frame, proof, index)
             highlighted = bool(wanted) and frame.time >= wanted[0].time - TIME_TOLERANCE_S
-            if frame.time >= next_look or highlighted:
+            due = (frame.time >= next_look or highlighted) and (only is None or index in only)
+            if due or index in surely:
                 next_look = frame.time + LOOK_EVERY_S
                 looked += 1
                 looking.append(looker.submit(_suspects, look, search, frame, proof, index))
@@ -190,14 +197,15 @@ def _suspects(
     look: SecondLook, search: ScreenSearch | None, frame: VideoFrame, proof: FrameProof, index: int
 ) -> list[Suspect]:
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
-    found = [
-        Suspect(index, frame.time, Box.outward(*rect).clipped(frame.width, frame.height), score)
-        for rect, score in look.search(frame)
-    ]
-    for line in search.search(frame) if search is not None else ():
-        box = line.clipped(frame.width, frame.height)
-        found.append(Suspect(index, frame.time, box, 1.0, frame.y[box.y1 : box.y2, box.x1 : box.x2].copy()))
-    return [one for one in found if one.box.area and not _mostly_covered(one.box, covers)]
+    found = [(Box.outward(*rect), score, False) for rect, score in look.search(frame)]
+    found += [(line, 1.0, True) for line in (search.search(frame) if search is not None else ())]
+    suspects: list[Suspect] = []
+    for box, score, text in found:
+        box = box.clipped(frame.width, frame.height)
+        if box.area and not _mostly_covered(box, covers):
+            shown = frame.y[box.y1 : box.y2, box.x1 : box.x2].copy()
+            suspects.append(Suspect(index, frame.time, box, score, shown, text))
+    return suspects
 
 
 def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:

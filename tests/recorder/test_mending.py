@@ -83,36 +83,48 @@ class FakeCornerLook(FakeBrightLook):
         if frame.time < 1.9 or frame.y.std() < 3:
             return []
         self.looks += 1
-        at = 26.0 * (self.looks % 6)
-        return [((at, 20, at + 12, 32), 0.6)]
+        across, down = 26.0 * (self.looks % 6), 16.0 * (self.looks // 6 % 7)
+        return [((across, down, across + 12, down + 12), 0.6)]
 
 
-class FakeRestlessLook(FakeBrightLook):
-    """Finds something in every round: three times at the beginning, then at the end."""
+class FakeFickleLook(FakeBrightLook):
+    """Finds something in the first frame, and elsewhere in every frame that it is shown a second time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rounds = 0
+        self.times: list[int] = []
 
     def search(self, frame: VideoFrame) -> list[Sighting]:
-        """Return a box in the first frame of the first three rounds, and late in the fourth."""
-        self.rounds += frame.time == 0
-        late = self.rounds == 4 and frame.time >= 2.5
-        if not late and (self.rounds == 4 or frame.time > 0):
-            return []
-        at = 35.0 * (self.rounds - 1)
-        return [((at, 80, at + 12, 92), 0.6)]
+        """Return a box by how often this frame was shown."""
+        time = round(frame.time * FPS)
+        self.times.append(time)
+        if self.times.count(time) > 1:
+            return [((90, 80, 102, 92), 0.6)]
+        return [] if time else [((20, 80, 32, 92), 0.6)]
 
 
-def stored(path: Path, *, proofs: Callable[[VideoFrame], FrameProof]) -> PictureResult:
-    """Store a dark picture in which a bright square stands from 1.5 s to 2.5 s."""
+class FakeOnceLook(FakeBrightLook):
+    """Finds the bright pixels once, with what is around them, and never again."""
+
+    def search(self, frame: VideoFrame) -> list[Sighting]:
+        """Return their box the first time there is one."""
+        found = super().search(frame) if self.least else []
+        if found:
+            self.least = 0
+        return [((x1 - 4, y1 - 4, x2 + 4, y2 + 4), score) for (x1, y1, x2, y2), score in found]
+
+
+def stored(
+    path: Path, *, proofs: Callable[[VideoFrame], FrameProof], bright: tuple[float, float] = (1.5, 2.5)
+) -> PictureResult:
+    """Store a dark picture in which a bright square stands for a time, from 1.5 s to 2.5 s if not told otherwise."""
     track = TrackInfo("V1", TrackKind.VIDEO, WIDTH, HEIGHT, Fraction(FPS), Fraction(1, FPS), 0, 0)
     made: list[FrameProof] = []
     with VideoWriter.of_track(path, track, Policy().output) as writer:
         for number in range(FPS * SECONDS):
             y = np.full((HEIGHT, WIDTH), DARK, np.uint8)
             y[:, : WIDTH // 4] = 150
-            if 1.5 <= number / FPS < 2.5:
+            if bright[0] <= number / FPS < bright[1]:
                 y[FACE.y1 : FACE.y2, FACE.x1 : FACE.x2] = BRIGHT
             chroma = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
             frame = VideoFrame(y, chroma, chroma, number, Fraction(1, FPS))
@@ -223,14 +235,33 @@ def test_the_last_round_covers_whole_frames(tmp_path: Path) -> None:
         elif frame.time < 0.8:
             assert frame.y.std() > 20
     assert verdict.events[-1].kind is EventKind.MENDED
-    assert verdict.events[-1].detail["round"] == 3
+    assert verdict.events[-1].detail["round"] == 4
 
 
-def test_a_suspect_that_stays_ends_the_run(tmp_path: Path) -> None:
-    """After three rounds of mending a suspect is exit status 3."""
+def test_what_passed_is_not_searched_again_because_it_was_encoded_again(tmp_path: Path) -> None:
+    """Only frames that were covered anew are searched a second time: a detector that errs at random comes to an end."""
+    picture = stored(tmp_path / "v.mp4", proofs=bare)
+    look = FakeFickleLook()
+    verdict = mended(picture, look)
+    assert verdict.events[-1].kind is EventKind.MENDED
+    assert [look.times.count(time) for time in (0, 10, 20, 30)] == [3, 3, 2, 1]
+
+
+def test_what_stands_still_is_covered_between_looks(tmp_path: Path) -> None:
+    """What looks like a face in one frame only is covered in all in which it stands there, however near or far."""
+    picture = stored(tmp_path / "v.mp4", proofs=bare, bright=(0.5, 3.8))
+    mended(picture, FakeOnceLook())
+    for frame in frames(picture.path):
+        assert not (frame.y > 200).any(), frame.time
+        assert abs(float(frame.y[10:110, 120:].mean()) - DARK) < 6
+
+
+def test_a_suspect_that_stays_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suspect that is left after the last round is exit status 3."""
+    monkeypatch.setattr(mending, "_ROUNDS", 2)
     picture = stored(tmp_path / "v.mp4", proofs=bare)
     with pytest.raises(RedactionIncomplete, match="still finds a face") as error:
-        mended(picture, FakeRestlessLook())
+        mended(picture, FakeCornerLook())
     assert error.value.exit_code is ExitCode.INCOMPLETE
 
 
@@ -276,10 +307,13 @@ def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, engine: En
     assert f"The second look covered {count} more places." in (bundle / "report.html").read_text("utf-8")
 
 
-def test_nothing_is_published_when_a_suspect_stays(tmp_path: Path, engine: Engine) -> None:
+def test_nothing_is_published_when_a_suspect_stays(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A whole run whose second look is never content leaves neither a bundle nor a part of one."""
+    monkeypatch.setattr(mending, "_ROUNDS", 2)
     with pytest.raises(RedactionIncomplete):
-        published(tmp_path, engine, FakeRestlessLook())
+        published(tmp_path, engine, FakeCornerLook())
     assert list((tmp_path / "out").iterdir()) == []
 
 

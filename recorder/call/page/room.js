@@ -157,25 +157,26 @@ function gathered(connection) {
   });
 }
 
-function hangUp(session) {
-  if (session && me) {
-    fetch(session, { method: "DELETE", headers: { "Authorization": "Bearer " + me.secret } }).catch(() => undefined);
-  }
+async function hangUp(session) {
+  if (!session || !me) return;
+  const headers = { "Authorization": "Bearer " + me.secret };
+  await fetch(session, { method: "DELETE", headers, signal: AbortSignal.timeout(2000) }).catch(() => undefined);
 }
 
-function stop() {
+async function stop() {
   turn += 1;
   if (!media) return;
-  hangUp(media.session);
-  media.connection.close();
-  media.stream.getTracks().forEach((track) => track.stop());
-  part("self").srcObject = null;
+  const { stream, connection, session } = media;
   media = null;
+  stream.getTracks().forEach((track) => track.stop());
+  part("self").srcObject = null;
+  await hangUp(session);  // before the connection goes, or the recorder knows of no session any more
+  connection.close();
 }
 
 part("door").addEventListener("submit", (event) => { event.preventDefault(); if (!socket) join(); });
 part("rename").addEventListener("click", () => tell({ type: "rename", name: part("name").value }));
-part("leave").addEventListener("click", () => { tell({ type: "leave" }); stop(); });
+part("leave").addEventListener("click", () => stop().finally(() => tell({ type: "leave" })));
 part("yes").addEventListener("click", yes);
 part("no").addEventListener("click", () => refuse("no"));
 part("erase").addEventListener("click", () => refuse("erase"));
