@@ -11,6 +11,8 @@ from recorder.commands.serve import serve
 from redaction.errors import UsageError
 from tests.cli.running import place_in, run
 
+pytestmark = pytest.mark.waits
+
 SECRET = "marker-secret-of-a-token"
 GOOD = f'[[token]]\nsecret = "{SECRET}"\n'
 
