@@ -11,8 +11,6 @@ from recorder.commands.serve import serve
 from redaction.errors import UsageError
 from tests.cli.running import place_in, run
 
-pytestmark = pytest.mark.waits
-
 SECRET = "marker-secret-of-a-token"
 GOOD = f'[[token]]\nsecret = "{SECRET}"\n'
 

@@ -23,7 +23,6 @@ from tests.recorder.call.senders import middle_colour, pitch
 from tests.recorder.call.told import Told, until
 
 pytestmark = [
-    pytest.mark.waits,
     pytest.mark.slow,
     pytest.mark.skipif(bool(unreachable()), reason=unreachable() or "-"),
 ]

@@ -25,7 +25,7 @@ from redaction.policy import Policy
 from tests.recorder.batch import pretend_worker
 from tests.recorder.batch.ray_cluster import TwoNodes, two_nodes
 
-pytestmark = [pytest.mark.waits, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _PLACEMENT = Placement(cpus=1, memory_bytes=1 << 30, start_s=60)
 

@@ -29,8 +29,6 @@ from tests.media import frame_number, frames_of, make_clip
 from tests.recorder.batch.faulty_s3 import BUCKET, Fault, FaultyS3, faulty_s3
 from tests.recorder.batch.made import made_bundle
 
-pytestmark = pytest.mark.waits
-
 _LEASE_S = 1.0
 
 

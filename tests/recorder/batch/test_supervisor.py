@@ -16,8 +16,6 @@ from recorder.batch.contract import OutcomeState, Step
 from recorder.batch.supervisor import Supervisor
 from tests.recorder.batch.fakes import ROOT, item_named, job_in
 
-pytestmark = pytest.mark.waits
-
 FAKE = "tests.recorder.batch.fakeworker"
 TIGHT = {"stall_s": 2.0, "opening_s": 20.0, "least_s": 4.0, "memory_bytes": 300 << 20}
 

@@ -25,8 +25,6 @@ from tests.recorder.call.killed import in_process, pushing
 from tests.recorder.call.observing import Watcher, running, sounds_like, tone
 from tests.recorder.call.pushing import pushed_call
 
-pytestmark = pytest.mark.waits
-
 ADA, BOB, EVE = "secret-of-ada-0001", "secret-of-bob-0002", "secret-of-eve-0003"
 TOKENS = Tokens(
     [(ADA, Grant("a", "Ada", True)), (BOB, Grant("b", "", False, 2)), (EVE, Grant("e", "Eve", True))]

@@ -40,8 +40,6 @@ from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus
 from tests.recorder.call.senders import LOOPBACK
 from tests.recorder.call.told import Told, until
 
-pytestmark = pytest.mark.waits
-
 
 @pytest.fixture(autouse=True)
 def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,6 @@ from tests.recorder.call.network import Network
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, middle_colour, pitch, sending
 from tests.recorder.call.told import Told, until
 
-pytestmark = pytest.mark.waits
-
 CAMERA = TrackKey("p", LiveKind.CAMERA)
 MICROPHONE = TrackKey("p", LiveKind.MICROPHONE)
 

@@ -30,8 +30,6 @@ from tests.recorder.call.killed import in_process, in_room
 from tests.recorder.call.observing import Obedient, running, sounds_like, tone
 from tests.recorder.call.pushing import room_call
 
-pytestmark = pytest.mark.waits
-
 TEXTS = NoticeTexts.of(Policy())
 VOICES = {"Ada": (440.0, 60), "Bob": (700.0, 120), "Cleo": (1000.0, 200)}
 

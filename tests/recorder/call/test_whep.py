@@ -19,8 +19,6 @@ from tests.recorder.call.contract import CallSourceContract, Colour, received, r
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, coded_tone
 from tests.recorder.call.told import Told, until
 
-pytestmark = pytest.mark.waits
-
 
 @pytest.fixture(autouse=True)
 def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:

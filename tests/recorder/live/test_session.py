@@ -32,8 +32,6 @@ from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete,
 from redaction.policy import ConsentSection, Policy
 from tests.recorder.live.fakes import FakeSource, FakeView, Script, settle
 
-pytestmark = pytest.mark.waits
-
 
 @dataclass
 class FakeRecording:
