@@ -68,16 +68,22 @@ def test_planted_words_are_in_no_file(done: Done, layout: str) -> None:
 
 @pytest.mark.parametrize("layout", NAMES)
 def test_planted_words_are_not_heard(done: Done, layout: str) -> None:
-    """Another transcription of the stored sound holds no name, and does hold what was kept."""
+    """Another transcription of the stored sound holds no name, and does hold what was kept.
+
+    It is heard twice, the second time without its beginning: at a tone the small recogniser sometimes stops listening.
+    """
     source = FileSource(done.bundles[layout] / "recording.mp4")
     transcriber = WhisperTranscriber("speech.whisper_tiny_en", language="en", threads=2)
-    listener = Listener(track="A1", speaker="S1", transcriber=transcriber, aligner=None)
-    heard = []
-    for item in source.audio("A1", 16_000):
-        assert not isinstance(item, Gap)
-        heard += listener.push(item)
-    text = " ".join(one.text for one in (*heard, *listener.flush())).lower()
-    assert "export" in text
+    text = ""
+    for start in (0, 5 * 16_000):
+        listener = Listener(track="A1", speaker="S1", transcriber=transcriber, aligner=None)
+        heard = []
+        for item in source.audio("A1", 16_000):
+            assert not isinstance(item, Gap)
+            if item.start >= start:
+                heard += listener.push(item)
+        text += " ".join(one.text for one in (*heard, *listener.flush())).lower() + "\n"
+    assert "nothing happens" in text
     assert not [word for word in PLANTED if word in text]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 SECONDS = float(os.environ.get("OFFRECORD_FUZZ_SECONDS", "100"))
-FILES = int(os.environ.get("OFFRECORD_FUZZ_FILES", "240"))
+FILES = int(os.environ.get("OFFRECORD_FUZZ_FILES", "200"))
 PATIENCE_S = 60.0
 DOCUMENTED = {"0", "3", "5"}
 
