@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -142,11 +143,16 @@ def test_no_node_is_large_enough(engines: Callable[..., RayEngine], placement: P
 
 def test_an_actor_without_a_place(engines: Callable[..., RayEngine]) -> None:
     """With more jobs than room, an actor that finds no place in time gives up its item; the others go on."""
-    engine = engines(jobs=3, placement=Placement(cpus=1, memory_bytes=1 << 30, start_s=6))
+    engine = engines(jobs=3)
     outcomes = _drive(engine, _items("slow", "slow", "published")[2:] + _items("published"), seconds=60)
     assert {outcome.state for outcome in outcomes.values()} == {OutcomeState.PUBLISHED}
     for item in _items("slow", "slow", "slow"):
         engine.submit(item)
+    until = time.monotonic() + 60
+    while sum(seat.begun for seat in engine._seats) < 2:
+        assert time.monotonic() < until, "two actors did not begin"
+        assert not [one for one in engine.poll(0.5) if isinstance(one, Outcome)]
+    engine._placement = replace(engine._placement, start_s=1)  # only now: a busy machine starts actors slowly
     lost = _outcomes(engine)
     assert [item.reason for item in lost] == ["No machine of the cluster had room for its worker in time."]
 
