@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 
 from recorder.bundle.manifest import Check
@@ -241,6 +242,10 @@ def _stands(suspect: Suspect, frame: VideoFrame) -> bool:
         return False
     first = suspect.look.astype(np.float32)
     second = frame.y[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
+    if second.shape != first.shape:
+        second = np.asarray(
+            cv2.resize(second, first.shape[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32
+        )
     first, second = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((first**2).sum() * (second**2).sum()))
     return scale >= 1.0 and float((first * second).sum()) / scale >= (_ALIKE if suspect.text else _SAME)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 LOOK_EVERY_S: Final = 1.0
+_FACE_LOOK_PX: Final = 32
+"""Longest side that is kept of what looks like a face: 1 KB each, however large it is and however often found."""
+
 LUMA_TOLERANCE: Final = 40
 TIME_TOLERANCE_S: Final = 0.002
 LENGTH_TOLERANCE_S: Final = 0.1
@@ -60,7 +64,7 @@ class Suspect:
     """Something like a face, or personal text, in the stored picture, outside what is covered.
 
     Attributes:
-        look: what stands in the box, uint8 (h, w) luma.
+        look: what stands in the box, uint8 (h, w) luma; of a face made small, as there may be one for every look.
         text: whether it is text or a code, which stay where they are; a face may move.
     """
 
@@ -203,9 +207,15 @@ def _suspects(
     for box, score, text in found:
         box = box.clipped(frame.width, frame.height)
         if box.area and not _mostly_covered(box, covers):
-            shown = frame.y[box.y1 : box.y2, box.x1 : box.x2].copy()
-            suspects.append(Suspect(index, frame.time, box, score, shown, text))
+            shown = frame.y[box.y1 : box.y2, box.x1 : box.x2]
+            kept = shown.copy() if text else _small(shown)
+            suspects.append(Suspect(index, frame.time, box, score, kept, text))
     return suspects
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = (min(side, _FACE_LOOK_PX) for side in picture.shape)
+    return np.array(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:
