@@ -75,7 +75,7 @@ def test_planted_words_are_not_heard(done: Done, layout: str) -> None:
     source = FileSource(done.bundles[layout] / "recording.mp4")
     transcriber = WhisperTranscriber("speech.whisper_tiny_en", language="en", threads=2)
     text = ""
-    for start in (0, 5 * 16_000):
+    for start in (0, 2 * 16_000):
         listener = Listener(track="A1", speaker="S1", transcriber=transcriber, aligner=None)
         heard = []
         for item in source.audio("A1", 16_000):
@@ -83,7 +83,7 @@ def test_planted_words_are_not_heard(done: Done, layout: str) -> None:
             if item.start >= start:
                 heard += listener.push(item)
         text += " ".join(one.text for one in (*heard, *listener.flush())).lower() + "\n"
-    assert "nothing happens" in text
+    assert "export" in text
     assert not [word for word in PLANTED if word in text]
 
 

@@ -248,7 +248,7 @@ def test_what_passed_is_not_searched_again_because_it_was_encoded_again(tmp_path
 
 
 def test_what_stands_still_is_covered_between_looks(tmp_path: Path) -> None:
-    """What looks like a face in one frame only is covered in all in which it stands there, however near or far."""
+    """What looks like a face in one frame only is covered in all near it in which it stands there."""
     picture = stored(tmp_path / "v.mp4", proofs=bare, bright=(0.5, 3.8))
     mended(picture, FakeOnceLook())
     for frame in frames(picture.path):
