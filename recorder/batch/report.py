@@ -16,8 +16,8 @@ from typing import Final
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from recorder import __version__
-from recorder.batch.figures import worth_a_look
 from recorder.batch.store import Record, RecordState, Store
+from recorder.batch.summary import worth_a_look
 from recorder.bundle.writer import storage_errors
 
 __all__ = ["REPORT", "TABLE", "write_report", "write_table"]

@@ -33,8 +33,8 @@ from recorder.batch.contract import (  # noqa: E402
     Step,
     WorkItem,
 )
-from recorder.batch.figures import figures_of  # noqa: E402
 from recorder.batch.storage import open_destination, open_sources  # noqa: E402
+from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.flow import Cancellation  # noqa: E402
 from recorder.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402

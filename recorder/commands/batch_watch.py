@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorder.batch.contract import Outcome, Step
-from recorder.batch.run import Watcher
+from recorder.batch.driver import Watcher
 from recorder.batch.store import Counts, Planned, Record, RecordState
 from recorder.commands.watch import ProgressMode
 

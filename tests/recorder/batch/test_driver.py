@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from recorder.batch.contract import Outcome, OutcomeState, WorkItem
+from recorder.batch.driver import Driver
 from recorder.batch.folder_sources import FolderSources
 from recorder.batch.folders import FolderDestination
-from recorder.batch.run import Driver
 from recorder.batch.store import Counts, RecordState, Store
 from recorder.bundle.log import check_chain
 from recorder.flow import Cancellation
