@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.contract import JobSpec, Outcome, OutcomeState, WorkItem
+from recorder.batch.engines.local import Size
+from recorder.batch.engines.supervisor import Supervisor
 from recorder.batch.folders import FolderDestination
 from recorder.batch.job import Options, size_and_spec
-from recorder.batch.local import Size
 from recorder.batch.plan import job_digest, models_of
 from recorder.batch.storage import open_destination, open_sources
 from recorder.batch.store import Planned, Store
-from recorder.batch.supervisor import Supervisor
 
 __all__ = ["Estimate", "estimate"]
 

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 from recorder.batch.contract import DestinationStore, Engine, JobSpec, Limits
 from recorder.batch.driver import Driver, Watcher, open_log
+from recorder.batch.engines.local import LocalEngine, Size, size_up
 from recorder.batch.folders import FolderDestination
-from recorder.batch.local import LocalEngine, Size, size_up
 from recorder.batch.plan import adopt_finished, job_digest, models_of
 from recorder.batch.remote import is_url
 from recorder.batch.report import write_report
@@ -180,7 +180,7 @@ def _engine(
     if given is not None:
         return given(spec, size)
     if options.engine == "ray":
-        from recorder.batch.ray_engine import Placement, RayEngine  # takes seconds to import
+        from recorder.batch.engines.ray import Placement, RayEngine  # takes seconds to import
 
         placement = Placement(cpus=spec.threads, memory_bytes=spec.limits.memory_bytes)
         return RayEngine(spec, placement, address=options.address, jobs=options.jobs)

@@ -10,9 +10,9 @@ import pytest
 
 from recorder.batch import job as module
 from recorder.batch.contract import JobSpec, Outcome, WorkItem
+from recorder.batch.engines.local import Size
 from recorder.batch.folders import FolderDestination
 from recorder.batch.job import Finished, Options, expire, run_job
-from recorder.batch.local import Size
 from recorder.batch.store import RecordState, Store
 from recorder.bundle.log import check_chain
 from recorder.flow import Cancellation

@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recorder.batch import ray_engine
 from recorder.batch.contract import JobSpec, Limits, Outcome, OutcomeState, WorkItem
-from recorder.batch.ray_engine import Placement, RayEngine
+from recorder.batch.engines import ray as ray_engine
+from recorder.batch.engines.ray import Placement, RayEngine
 from redaction.errors import InternalError, UsageError
 from redaction.policy import Policy
 from tests.recorder.batch import pretend_worker
@@ -251,7 +251,7 @@ from pathlib import Path
 import psutil
 from recorder.batch import ray_engine
 from recorder.batch.contract import JobSpec, Limits, Outcome, WorkItem
-from recorder.batch.ray_engine import Placement, RayEngine
+from recorder.batch.engines.ray import Placement, RayEngine
 from redaction.policy import Policy
 
 state = Path(sys.argv[1])

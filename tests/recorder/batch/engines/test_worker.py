@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from recorder.batch import worker as module
 from recorder.batch.contract import OutcomeState, Step, WorkItem
+from recorder.batch.engines import worker as module
+from recorder.batch.engines.supervisor import Supervisor
+from recorder.batch.engines.worker import redact_item
 from recorder.batch.folder_sources import FolderSources
 from recorder.batch.folders import FolderDestination
-from recorder.batch.supervisor import Supervisor
-from recorder.batch.worker import redact_item
 from recorder.flow import Cancellation
 from recorder.session import Engine
 from recorder.sources.beside import Beside
@@ -71,8 +71,8 @@ def test_worker_is_hardened(held: Supervisor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "enters",
     [
-        "from recorder.batch.worker import serve; serve(io.BytesIO(b''))",
-        "from recorder.batch.ray_engine import _Holder\n"
+        "from recorder.batch.engines.worker import serve; serve(io.BytesIO(b''))",
+        "from recorder.batch.engines.ray import _Holder\n"
         "with contextlib.suppress(RuntimeError): _Holder('', 'other', '')",
     ],
 )

@@ -57,7 +57,7 @@ class Supervisor:
         name: str,
         tell: Callable[[Step], None],
         cores: Sequence[int] = (),
-        module: str = "recorder.batch.worker",
+        module: str = "recorder.batch.engines.worker",
     ) -> None:
         """Name the worker; it is started by the first recording.
 

@@ -31,7 +31,7 @@ from pydantic import TypeAdapter
 
 from recorder import __version__
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
-from recorder.batch.local import LocalEngine, Size
+from recorder.batch.engines.local import LocalEngine, Size
 from recorder.process import harden, hush
 from redaction.errors import ExitCode, InternalError, UsageError
 
@@ -158,7 +158,7 @@ class RayEngine:
         *,
         address: str = EMBEDDED,
         jobs: int | None = None,
-        module: str = "recorder.batch.worker",
+        module: str = "recorder.batch.engines.worker",
     ) -> None:
         if importlib.util.find_spec("ray") is None:
             raise UsageError(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder.batch import supervisor as module
 from recorder.batch.contract import OutcomeState, Step
-from recorder.batch.supervisor import Supervisor
+from recorder.batch.engines import supervisor as module
+from recorder.batch.engines.supervisor import Supervisor
 from tests.recorder.batch.fakes import ROOT, item_named, job_in
 
 FAKE = "tests.recorder.batch.fakeworker"

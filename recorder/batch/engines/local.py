@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, Step, WorkItem
-from recorder.batch.supervisor import GRACE_S, Supervisor
+from recorder.batch.engines.supervisor import GRACE_S, Supervisor
 from recorder.process import place_of
 from redaction.errors import ExitCode, InternalError, UsageError
 
@@ -121,7 +121,7 @@ def _outcome_of(supervisor: Supervisor, item: WorkItem) -> Outcome:
 class LocalEngine:
     """An `Engine` of threads that hold one worker process each."""
 
-    def __init__(self, job: JobSpec, size: Size, *, module: str = "recorder.batch.worker") -> None:
+    def __init__(self, job: JobSpec, size: Size, *, module: str = "recorder.batch.engines.worker") -> None:
         """Make ready; worker processes start with their first recording.
 
         Args:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder.batch import local
 from recorder.batch.contract import Outcome, OutcomeState
-from recorder.batch.local import LocalEngine, Size, size_up
+from recorder.batch.engines import local
+from recorder.batch.engines.local import LocalEngine, Size, size_up
 from redaction.errors import InternalError, UsageError
 from tests.recorder.batch.fakes import ROOT, item_named, job_in
 
