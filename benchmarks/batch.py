@@ -231,7 +231,7 @@ def plan(folder: Path, entries: int) -> None:
         "from pathlib import Path\n"
         "from recorder.batch.folder_sources import FolderSources\n"
         "from recorder.batch.folders import FolderDestination\n"
-        "from recorder.batch.store import Store\n"
+        "from recorder.batch.ledger.ledger import Store\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "began = time.monotonic()\n"
         "place = FolderDestination(sys.argv[2]); key = place.key()\n"

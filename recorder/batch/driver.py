@@ -18,7 +18,7 @@ from recorder.batch.contract import (
     Step,
     WorkItem,
 )
-from recorder.batch.store import Counts, Planned, Record, RecordState, Store
+from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState, Store
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation

@@ -15,9 +15,9 @@ from recorder.batch.engines.local import Size
 from recorder.batch.engines.supervisor import Supervisor
 from recorder.batch.folders import FolderDestination
 from recorder.batch.job import Options, size_and_spec
-from recorder.batch.plan import job_digest, models_of
+from recorder.batch.ledger.ledger import Planned, Store
+from recorder.batch.ledger.plan import job_digest, models_of
 from recorder.batch.storage import open_destination, open_sources
-from recorder.batch.store import Planned, Store
 
 __all__ = ["Estimate", "estimate"]
 

@@ -16,7 +16,7 @@ from typing import Final
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from recorder import __version__
-from recorder.batch.store import Record, RecordState, Store
+from recorder.batch.ledger.ledger import Record, RecordState, Store
 from recorder.batch.summary import worth_a_look
 from recorder.bundle.writer import storage_errors
 

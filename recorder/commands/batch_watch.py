@@ -19,7 +19,7 @@ from rich.text import Text
 
 from recorder.batch.contract import Outcome, Step
 from recorder.batch.driver import Watcher
-from recorder.batch.store import Counts, Planned, Record, RecordState
+from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState
 from recorder.commands.watch import ProgressMode
 
 __all__ = ["Pace", "watched_batch"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recorder.batch.contract import Happening, JobSpec, Limits, Outcome, OutcomeState, Step, WorkItem
-from recorder.batch.store import Counts, Planned, Record
+from recorder.batch.ledger.ledger import Counts, Planned, Record
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import Coverage, Manifest, Models, State, VoiceEntry
 from recorder.bundle.writer import BundleWriter

@@ -13,7 +13,7 @@ from recorder.batch.contract import JobSpec, Outcome, WorkItem
 from recorder.batch.engines.local import Size
 from recorder.batch.folders import FolderDestination
 from recorder.batch.job import Finished, Options, expire, run_job
-from recorder.batch.store import RecordState, Store
+from recorder.batch.ledger.ledger import RecordState, Store
 from recorder.bundle.log import check_chain
 from recorder.flow import Cancellation
 from redaction.errors import UnreadableInput, UsageError

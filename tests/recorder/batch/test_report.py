@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 
 from recorder.batch.contract import Found, OutcomeState
+from recorder.batch.ledger.ledger import Store
 from recorder.batch.report import REPORT, TABLE, write_report
-from recorder.batch.store import Store
 from recorder.batch.summary import worth_a_look
 from tests.recorder.batch.fakes import outcome
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from recorder.batch.job import Finished, Options
-from recorder.batch.records import Counts, Planned, RecordState
+from recorder.batch.ledger.records import Counts, Planned, RecordState
 from recorder.cli import cli
 from recorder.commands import batch as module
 from tests.recorder.batch.fakes import write_bundle

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from recorder.batch.contract import OutcomeState, Step
-from recorder.batch.records import Counts, Planned, Record, RecordState
+from recorder.batch.ledger.records import Counts, Planned, Record, RecordState
 from recorder.commands import batch_watch as module
 from recorder.commands.batch_watch import Pace, watched_batch
 from recorder.commands.watch import ProgressMode

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from recorder.batch.contract import DestinationStore, Outcome, OutcomeState
-from recorder.batch.store import Record, Store
+from recorder.batch.ledger.ledger import Record, Store
 from recorder.batch.summary import figures_of
 from recorder.bundle.manifest import Manifest
 from redaction.errors import OffrecordError

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recorder.batch.contract import Found, OutcomeState
-from recorder.batch.store import MOST_TRIES, Planned, RecordState, Store, item_id
+from recorder.batch.ledger.ledger import MOST_TRIES, Planned, RecordState, Store, item_id
 from redaction.errors import ExitCode, StorageFailed, UsageError
 from tests.recorder.batch.fakes import outcome
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from recorder.batch.contract import Found, Outcome, OutcomeState, WorkItem
-from recorder.batch.database import boot_id, change, failures, prepare, started
-from recorder.batch.records import Counts, Planned, Record, RecordState, item_id
+from recorder.batch.ledger.records import Counts, Planned, Record, RecordState, item_id
+from recorder.batch.ledger.sqlite import boot_id, change, failures, prepare, started
 from redaction.errors import ExitCode, StorageFailed, UsageError
 
 __all__ = ["MOST_TRIES", "Counts", "Planned", "Record", "RecordState", "Store", "item_id"]
