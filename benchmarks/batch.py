@@ -229,8 +229,8 @@ def plan(folder: Path, entries: int) -> None:
     script = (
         "import sys, json, resource, time\n"
         "from pathlib import Path\n"
-        "from recorder.batch.folder_sources import FolderSources\n"
-        "from recorder.batch.folders import FolderDestination\n"
+        "from recorder.batch.stores.folder_source import FolderSources\n"
+        "from recorder.batch.stores.folder_destination import FolderDestination\n"
         "from recorder.batch.ledger.ledger import Store\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "began = time.monotonic()\n"

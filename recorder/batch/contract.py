@@ -269,9 +269,9 @@ class Opener(Protocol):
 
 
 class SourceStore(Protocol):
-    """Where recordings come from: `recorder.batch.storage.open_sources(text)` picks one by the URL's scheme.
+    """Where recordings come from: `recorder.batch.stores.open.open_sources(text)` picks one by the URL's scheme.
 
-    Plain folders, globs and lists of local files are `recorder.batch.folder_sources.FolderSources`.
+    Plain folders, globs and lists of local files are `recorder.batch.stores.folder_source.FolderSources`.
     """
 
     def list(self) -> Iterator[Found]:
@@ -307,9 +307,9 @@ class SourceStore(Protocol):
 
 
 class DestinationStore(Protocol):
-    """Where bundles go: `recorder.batch.storage.open_destination(text)` picks one by the URL's scheme.
+    """Where bundles go: `recorder.batch.stores.open.open_destination(text)` picks one by the URL's scheme.
 
-    Plain folders are `recorder.batch.folders.FolderDestination`. Names are without the suffix `.offrecord`.
+    Plain folders are `recorder.batch.stores.folder_destination.FolderDestination`. Names are without the suffix `.offrecord`.
     """
 
     @property

@@ -13,11 +13,11 @@ from typing import Final
 from recorder.batch.contract import JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.engines.local import Size
 from recorder.batch.engines.supervisor import Supervisor
-from recorder.batch.folders import FolderDestination
 from recorder.batch.job import Options, size_and_spec
 from recorder.batch.ledger.ledger import Planned, Store
 from recorder.batch.ledger.plan import job_digest, models_of
-from recorder.batch.storage import open_destination, open_sources
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.open import open_destination, open_sources
 
 __all__ = ["Estimate", "estimate"]
 

@@ -12,12 +12,12 @@ from typing import Final, Literal
 from recorder.batch.contract import DestinationStore, Engine, JobSpec, Limits
 from recorder.batch.driver import Driver, Watcher, open_log
 from recorder.batch.engines.local import LocalEngine, Size, size_up
-from recorder.batch.folders import FolderDestination
 from recorder.batch.ledger.ledger import Counts, Planned, RecordState, Store
 from recorder.batch.ledger.plan import adopt_finished, job_digest, models_of
-from recorder.batch.remote import is_url
 from recorder.batch.report import write_report
-from recorder.batch.storage import open_destination, open_sources
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.open import open_destination, open_sources
+from recorder.batch.stores.remote import is_url
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation
 from redaction.errors import OffrecordError, UnreadableInput, UsageError

@@ -15,7 +15,7 @@ from recorder.batch.job import Finished, Options, run_job
 from recorder.batch.job import expire as expire_bundles
 from recorder.batch.ledger.ledger import Counts, Record, RecordState, Store
 from recorder.batch.report import REPORT
-from recorder.batch.storage import open_destination
+from recorder.batch.stores.open import open_destination
 from recorder.commands.batch_watch import watched_batch
 from recorder.commands.redact import load_policy
 from recorder.commands.watch import ProgressMode

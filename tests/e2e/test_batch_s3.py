@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from recorder.batch.remote_destination import RemoteDestination
+from recorder.batch.stores.remote_destination import RemoteDestination
 from tests.cli.running import Place, environment, place_in
 from tests.e2e.conftest import needs_models
 from tests.e2e.raw import files_with_raw_bytes

@@ -33,7 +33,7 @@ from recorder.batch.contract import (  # noqa: E402
     Step,
     WorkItem,
 )
-from recorder.batch.storage import open_destination, open_sources  # noqa: E402
+from recorder.batch.stores.open import open_destination, open_sources  # noqa: E402
 from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.flow import Cancellation  # noqa: E402

@@ -10,9 +10,9 @@ import pytest
 
 from recorder.batch.contract import Outcome, OutcomeState, WorkItem
 from recorder.batch.driver import Driver
-from recorder.batch.folder_sources import FolderSources
-from recorder.batch.folders import FolderDestination
 from recorder.batch.ledger.ledger import Counts, RecordState, Store
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.folder_source import FolderSources
 from recorder.bundle.log import check_chain
 from recorder.flow import Cancellation
 from redaction.errors import ExitCode, InternalError, ModelUnavailable, StorageFailed

@@ -11,9 +11,9 @@ import pytest
 from recorder.batch import job as module
 from recorder.batch.contract import JobSpec, Outcome, WorkItem
 from recorder.batch.engines.local import Size
-from recorder.batch.folders import FolderDestination
 from recorder.batch.job import Finished, Options, expire, run_job
 from recorder.batch.ledger.ledger import RecordState, Store
+from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.bundle.log import check_chain
 from recorder.flow import Cancellation
 from redaction.errors import UnreadableInput, UsageError

@@ -14,8 +14,8 @@ from recorder.batch.contract import OutcomeState, Step, WorkItem
 from recorder.batch.engines import worker as module
 from recorder.batch.engines.supervisor import Supervisor
 from recorder.batch.engines.worker import redact_item
-from recorder.batch.folder_sources import FolderSources
-from recorder.batch.folders import FolderDestination
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.folder_source import FolderSources
 from recorder.flow import Cancellation
 from recorder.session import Engine
 from recorder.sources.beside import Beside

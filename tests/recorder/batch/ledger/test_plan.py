@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from recorder.batch.contract import Found, WorkItem
-from recorder.batch.folders import FolderDestination
 from recorder.batch.ledger.ledger import RecordState, Store
 from recorder.batch.ledger.plan import adopt_finished, job_digest, models_of
+from recorder.batch.stores.folder_destination import FolderDestination
 from redaction.errors import ModelUnavailable
 from redaction.policy import Policy
 from tests.recorder.batch.fakes import write_bundle

@@ -14,9 +14,9 @@ from typing import Any, Final
 from fsspec.callbacks import Callback
 from pydantic import ValidationError
 
-from recorder.batch.claim import LEASE_S, Claim, claimed_name
 from recorder.batch.contract import STATE_FOLDER
-from recorder.batch.remote import AlreadyThere, Remote
+from recorder.batch.stores.lease import LEASE_S, Claim, claimed_name
+from recorder.batch.stores.remote import AlreadyThere, Remote
 from recorder.bundle.manifest import FileEntry, Manifest
 from recorder.bundle.reader import LARGEST_MANIFEST, verify_bundle
 from recorder.bundle.writer import MANIFEST, storage_errors

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.batch.folder_sources import FolderSources
-from recorder.batch.folders import FolderDestination
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.folder_source import FolderSources
 from recorder.bundle.writer import BundleWriter
 from redaction.errors import RedactionIncomplete, StorageFailed, UnreadableInput, UsageError
 from tests.recorder.batch.fakes import write_bundle

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.contract import DestinationStore, Found, Opener, SourceStore
-from recorder.batch.folder_sources import FolderSources
-from recorder.batch.folders import FolderDestination
-from recorder.batch.remote import Remote, is_url, scheme_of
-from recorder.batch.remote_destination import RemoteDestination
-from recorder.batch.remote_sources import RemoteSources
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.folder_source import FolderSources
+from recorder.batch.stores.remote import Remote, is_url, scheme_of
+from recorder.batch.stores.remote_destination import RemoteDestination
+from recorder.batch.stores.remote_source import RemoteSources
 from redaction.errors import UnreadableInput, UsageError
 
 __all__ = ["ListSources", "open_destination", "open_sources"]

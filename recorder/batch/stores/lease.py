@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from recorder.batch.remote import AlreadyThere, Remote
+from recorder.batch.stores.remote import AlreadyThere, Remote
 from redaction.errors import OffrecordError, StorageFailed, UnreadableInput
 
 __all__ = ["Claim", "claimed_name"]

@@ -14,15 +14,17 @@ from typing import Any
 
 import pytest
 
-from recorder.batch import claim, remote_destination, remote_sources
-from recorder.batch.claim import Claim
 from recorder.batch.contract import DestinationStore, Found
-from recorder.batch.folder_sources import FolderSources
-from recorder.batch.folders import FolderDestination
-from recorder.batch.remote import Remote
-from recorder.batch.remote_destination import RemoteDestination
-from recorder.batch.remote_sources import RemoteSources
-from recorder.batch.storage import ListSources, open_destination, open_sources
+from recorder.batch.stores import lease as claim
+from recorder.batch.stores import remote_destination
+from recorder.batch.stores import remote_source as remote_sources
+from recorder.batch.stores.folder_destination import FolderDestination
+from recorder.batch.stores.folder_source import FolderSources
+from recorder.batch.stores.lease import Claim
+from recorder.batch.stores.open import ListSources, open_destination, open_sources
+from recorder.batch.stores.remote import Remote
+from recorder.batch.stores.remote_destination import RemoteDestination
+from recorder.batch.stores.remote_source import RemoteSources
 from recorder.sources.file import FileSource
 from redaction.errors import OffrecordError, RedactionIncomplete, StorageFailed, UnreadableInput, UsageError
 from tests.media import frame_number, frames_of, make_clip
@@ -535,8 +537,8 @@ def test_a_claim_of_a_dead_process_here_ends_at_once(s3: FaultyS3, tmp_path: Pat
     remote, path = _remote(f"s3://{BUCKET}/out"), f"{BUCKET}/out/.offrecord-batch/claims/recording-1"
     program = (
         "import os, sys\n"
-        "from recorder.batch.claim import Claim\n"
-        "from recorder.batch.remote import Remote\n"
+        "from recorder.batch.stores.lease import Claim\n"
+        "from recorder.batch.stores.remote import Remote\n"
         "Claim(Remote(sys.argv[1]), sys.argv[2]).__enter__()\n"
         "print('held', flush=True)\n"
         "sys.stdin.read()\n"

@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, Final, Self, cast
 from fsspec.caching import BlockCache
 
 from recorder.batch.contract import Found
-from recorder.batch.remote import AlreadyThere, Remote, version_of
+from recorder.batch.stores.remote import AlreadyThere, Remote, version_of
 from recorder.bundle.writer import storage_errors
 from recorder.sources.naming import is_recording_name
 from redaction.errors import StorageFailed, UnreadableInput

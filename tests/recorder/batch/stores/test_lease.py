@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from recorder.batch.claim import Claim
-from recorder.batch.remote import AlreadyThere, Remote
+from recorder.batch.stores.lease import Claim
+from recorder.batch.stores.remote import AlreadyThere, Remote
 from redaction.errors import StorageFailed, UnreadableInput
 
 PATH = "bucket/claims/recording-1"

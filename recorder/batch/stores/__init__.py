@@ -1,0 +1,1 @@
+"""Where a batch reads recordings from and publishes bundles to."""
