@@ -352,7 +352,7 @@ class DestinationStore(Protocol):
         """
 
     def verify(self, name: str) -> Manifest:
-        """Verify a published bundle in full, like `recorder.bundle.reader.verify_bundle`.
+        """Verify a published bundle in full, like `recorder.bundle.verify_files.verify_bundle`.
 
         Raises:
             UnreadableInput: there is none.

@@ -43,7 +43,7 @@ def erase(
 
     Example: offrecord erase calls/call-20260102-100000-3f9a.offrecord --participant P02
     """
-    from recorder.live import erase as erasing  # takes seconds to import; a mistyped option is told at once
+    from recorder.bundle import erase as erasing  # takes seconds to import; a mistyped option is told at once
 
     output = load_policy(policy_file).output if policy_file is not None else None
     cancellation = Cancellation()

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorder.bundle.manifest import Manifest
-from recorder.bundle.reader import printable, read_manifest, verify_bundle
+from recorder.bundle.verify_files import printable, read_manifest, verify_bundle
 
 __all__ = ["show", "verify"]
 

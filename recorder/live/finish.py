@@ -21,21 +21,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final
 
-from recorder.bundle.log import ChainedLog
-from recorder.bundle.manifest import Check, Coverage
-from recorder.bundle.reader import check_contents, read_manifest
-from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
-from recorder.call.consent import ConsentEvent, ConsentHistory, ConsentState
-from recorder.call.contract import Via
-from recorder.call.receipts import Receipt, receipts_of
-from recorder.flow import Cancellation
-from recorder.live.assembly import TRACKS, assemble
-from recorder.live.fragments import cut_to_whole
-from recorder.live.hearing import HeardAgain, hear_again
-from recorder.live.load import CallLog, LiveCall, LivePerson, load
-from recorder.live.looking import Seen, look_again
-from recorder.live.mixing import SoundPart, write_track
-from recorder.live.parts import (
+from recorder.bundle.contents import (
     CALL_LOST,
     CUT_OFF,
     SILENCED,
@@ -46,6 +32,20 @@ from recorder.live.parts import (
     joined_checks,
     label,
 )
+from recorder.bundle.log import ChainedLog
+from recorder.bundle.manifest import Check, Coverage
+from recorder.bundle.publish import TRACKS, assemble
+from recorder.bundle.verify_files import check_contents, read_manifest
+from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
+from recorder.call.consent import ConsentEvent, ConsentHistory, ConsentState
+from recorder.call.contract import Via
+from recorder.call.receipts import Receipt, receipts_of
+from recorder.flow import Cancellation
+from recorder.live.fragments import cut_to_whole
+from recorder.live.hearing import HeardAgain, hear_again
+from recorder.live.load import CallLog, LiveCall, LivePerson, load
+from recorder.live.looking import Seen, look_again
+from recorder.live.mixing import SoundPart, write_track
 from recorder.live.tally import (
     UsableSound,
     audio_coverage,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from recorder.bundle.contents import MOST_STILLS, Still, TrackPart
 from recorder.bundle.joining import Part, join_pictures
 from recorder.bundle.manifest import Check, VideoCoverage
 from recorder.bundle.writer import storage_errors
@@ -14,7 +15,6 @@ from recorder.flow import Cancellation
 from recorder.live.contract import Kind
 from recorder.live.fragments import cut_to_whole
 from recorder.live.load import Piece, read_proofs
-from recorder.live.parts import MOST_STILLS, Still, TrackPart
 from recorder.mending import verified_picture
 from recorder.picture import Highlight, PictureResult
 from recorder.progress import Progress

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from redaction.weights import cache_root
 from tests.cli.running import Place, Ran, place_in, run, start
 from tests.media import break_bytes, make_clip

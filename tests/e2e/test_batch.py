@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from recorder.bundle.log import check_chain
-from recorder.bundle.reader import verify_bundle
+from recorder.bundle.verify_files import verify_bundle
 from redaction.weights import cache_root
 from tests.cli.running import Place, Ran, place_in, run, start
 from tests.e2e.raw import files_with_raw_bytes

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from samples.make import Sample
 from tests.cli.running import Place, environment, place_in
 from tests.e2e.conftest import needs_models

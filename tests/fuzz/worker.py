@@ -16,7 +16,7 @@ from recorder.process import harden
 
 harden()
 
-from recorder.bundle.reader import verify_bundle  # noqa: E402
+from recorder.bundle.verify_files import verify_bundle  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.flow import Cancellation  # noqa: E402
 from recorder.progress import Silent  # noqa: E402

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recorder.bundle.reader import verify_bundle
+from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
 from recorder.progress import Silent

@@ -11,7 +11,7 @@ import pytest
 
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import Coverage, Manifest, State, VoiceEntry
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from redaction.errors import InternalError, RedactionIncomplete, StorageFailed, UnreadableInput, UsageError
 from redaction.model import Event, EventKind

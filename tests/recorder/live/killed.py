@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from recorder.bundle import publish as assembly
 from recorder.bundle import writer as bundle_writer
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.flow import Cancellation
-from recorder.live import assembly, compose, finish, looking
+from recorder.live import compose, finish, looking
 from recorder.live.contract import Kind
 from recorder.live.journal import Journal
 from recorder.live.pieces import PicturePiece, SoundPiece

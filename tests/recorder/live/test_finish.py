@@ -16,7 +16,7 @@ import pytest
 
 from recorder.bundle.manifest import State
 from recorder.bundle.quality import Quality
-from recorder.bundle.reader import verify_bundle
+from recorder.bundle.verify_files import verify_bundle
 from recorder.flow import Cancellation
 from recorder.live.finish import finish
 from recorder.live.journal import Journal

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.bundle.reader import verify_bundle
+from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import LIVE
 from recorder.call.contract import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedSound, TrackKey
 from recorder.call.receipts import Receipts

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
 from recorder.live.finish import finish

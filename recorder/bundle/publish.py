@@ -12,6 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from recorder.bundle.callreport import call_attention, write_call_report
+from recorder.bundle.contents import (
+    CallParts,
+    PersonParts,
+    TrackPart,
+    joined_checks,
+    label,
+    notes_of,
+    still_entries,
+    total_coverage,
+)
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import (
     Check,
@@ -30,16 +40,6 @@ from recorder.bundle.writer import LIVE, BundleWriter, storage_errors
 from recorder.call.receipts import Receipts
 from recorder.flow import Cancellation
 from recorder.live.compose import StoredTrack, View, compose
-from recorder.live.parts import (
-    CallParts,
-    PersonParts,
-    TrackPart,
-    joined_checks,
-    label,
-    notes_of,
-    still_entries,
-    total_coverage,
-)
 from recorder.progress import Progress
 from recorder.publication import RECORDING, Published, gap_entry, voice_note
 from recorder.verification import check_container, check_sound_length

@@ -12,12 +12,12 @@ import av
 import numpy as np
 import pytest
 
+from recorder.bundle.erase import erase
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.quality import Quality
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
-from recorder.live.erase import erase
 from recorder.live.finish import finish
 from recorder.progress import Silent
 from recorder.publication import Published
@@ -296,7 +296,7 @@ def test_failure_leaves_the_old_bundle_whole(
         raise StorageFailed("The disk is full.")
 
     if step == "compose":
-        monkeypatch.setattr("recorder.live.assembly.compose", fail)
+        monkeypatch.setattr("recorder.bundle.publish.compose", fail)
     elif step == "publish":
         monkeypatch.setattr(BundleWriter, "_swap_in", fail)
     else:

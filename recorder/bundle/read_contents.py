@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from recorder.bundle.contents import CALL_LOST, CUT_OFF, CallParts, PersonParts, Still, TrackPart
 from recorder.bundle.manifest import Manifest, Participants, PersonEntry
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import SpokenToken, Transcript, TranscriptUtterance
 from recorder.call.receipts import Receipt, Receipts
 from recorder.live.contract import Kind
-from recorder.live.parts import CALL_LOST, CUT_OFF, CallParts, PersonParts, Still, TrackPart
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 

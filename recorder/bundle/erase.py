@@ -16,14 +16,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from recorder.bundle.contents import CallParts, PersonParts, label
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.reader import read_manifest, verify_bundle
+from recorder.bundle.publish import TRACKS, assemble
+from recorder.bundle.read_contents import participants_of, published_parts
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, storage_errors
 from recorder.call.receipts import Receipt, withdrawn
 from recorder.flow import Cancellation
-from recorder.live.assembly import TRACKS, assemble
-from recorder.live.parts import CallParts, PersonParts, label
-from recorder.live.published import participants_of, published_parts
 from recorder.progress import Progress
 from recorder.publication import Published
 from redaction.errors import StorageFailed, UnreadableInput, UsageError
