@@ -21,7 +21,7 @@ from recorder.bundle.manifest import (
     VoiceEntry,
 )
 from recorder.bundle.media import mux
-from recorder.bundle.report import attention, write_report
+from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
 from recorder.crossing import cover_known

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from recorder.bundle.callreport import call_attention, write_call_report
 from recorder.bundle.contents import (
     CallParts,
     PersonParts,
@@ -35,6 +34,7 @@ from recorder.bundle.manifest import (
     VoiceEntry,
 )
 from recorder.bundle.quality import write_quality
+from recorder.bundle.report.build import call_attention, write_call_report
 from recorder.bundle.transcript import write_transcript
 from recorder.bundle.writer import LIVE, BundleWriter, storage_errors
 from recorder.call.receipts import Receipts

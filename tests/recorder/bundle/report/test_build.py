@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import pytest
 
-from recorder.bundle.callreport import call_attention, write_call_report
 from recorder.bundle.manifest import (
     AudioCoverage,
     Check,
@@ -28,8 +27,9 @@ from recorder.bundle.manifest import (
     VideoCoverage,
     VoiceEntry,
 )
-from recorder.bundle.plots import HEIGHT, WIDTH, charts
 from recorder.bundle.quality import QualitySecond, write_quality
+from recorder.bundle.report.build import call_attention, write_call_report
+from recorder.bundle.report.charts import HEIGHT, WIDTH, charts
 from recorder.bundle.transcript import write_transcript
 from redaction.model import RedactedUtterance, Span, Token
 

@@ -12,9 +12,9 @@ import av.error
 
 from recorder.bundle.manifest import GapEntry, Manifest, PersonEntry, StillEntry
 from recorder.bundle.media import reopen
-from recorder.bundle.plots import HEIGHT, WIDTH, charts
 from recorder.bundle.quality import Quality
-from recorder.bundle.report import NOTES, Bar, Row, bars, clock, figures, jpeg, report_page, ticks
+from recorder.bundle.report.charts import HEIGHT, WIDTH, charts
+from recorder.bundle.report.page import NOTES, Bar, Row, bars, clock, figures, jpeg, report_page, ticks
 from recorder.bundle.scaling import planes
 from recorder.bundle.transcript import Transcript
 from redaction.model import Span, VideoFrame
