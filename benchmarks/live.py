@@ -43,7 +43,7 @@ import numpy as np
 
 from benchmarks.faces import DATA
 from benchmarks.rtc import by_aiortc, on_loopback, senders
-from recorder.call.contract import LiveKind, TimedPicture, TimedSound
+from recorder.call.source import LiveKind, TimedPicture, TimedSound
 from recorder.live.contract import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.live.engine import LiveEngine
 from recorder.live.governor import Governor, Level

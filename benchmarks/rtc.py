@@ -40,8 +40,8 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtpPacket
 
 from recorder.call.clock import CallClock
-from recorder.call.contract import LiveKind, TrackKey
 from recorder.call.peer import Peer
+from recorder.call.source import LiveKind, TrackKey
 from tests.recorder.call.network import Network
 from tests.recorder.call.senders import (
     LOOPBACK,

@@ -10,8 +10,8 @@ import asyncio
 
 from aiortc.codecs import vpx
 
-from recorder.call.contract import Answer
 from recorder.call.guest import Guest
+from recorder.call.source import Answer
 from samples.participants import make_participants
 from samples.picture import FPS
 

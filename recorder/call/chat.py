@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-from recorder.call.contract import Answer
+from recorder.call.source import Answer
 
 __all__ = ["LONGEST_NAME", "clean_line", "clean_name", "is_attempt", "mark_in_name", "parse_command"]
 

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Final
 
 from recorder.call.chat import is_attempt, mark_in_name, parse_command
-from recorder.call.contract import Answer, Via
 from recorder.call.limits import Allowance
 from recorder.call.notice import NoticeTexts
+from recorder.call.source import Answer, Via
 from redaction.policy import ConsentSection
 
 __all__ = [

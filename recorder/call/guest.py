@@ -15,8 +15,8 @@ from aiortc.mediastreams import MediaStreamTrack
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recorder.call.connection import MediaConnection
-from recorder.call.contract import Answer
 from recorder.call.playing import LoopingPicture, LoopingSound, Pictures, Sound
+from recorder.call.source import Answer
 from redaction.errors import UnreadableInput
 
 __all__ = ["Guest", "publish"]

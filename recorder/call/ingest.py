@@ -12,9 +12,9 @@ from aiohttp import web
 
 from recorder.call.chat import clean_name
 from recorder.call.clock import CallClock
-from recorder.call.contract import Answer, CallObserver, Ended, Via
 from recorder.call.listening import LARGEST_BODY, Address, Server, refusal
 from recorder.call.peer import Peer
+from recorder.call.source import Answer, CallObserver, Ended, Via
 from recorder.call.tokens import Grant, Tokens, bearer
 from recorder.call.tracks import TrackNumbers
 from recorder.call.whip import BODY_TIMEOUT_S, Pushed, WhipEndpoint, WhipLimits, unauthorised

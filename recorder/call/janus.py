@@ -17,7 +17,6 @@ from aiortc import MediaStreamTrack, RTCSessionDescription
 
 from recorder.call.clock import CallClock
 from recorder.call.connection import REFUSALS, MediaConnection, check_hooks
-from recorder.call.contract import CallObserver, Ended
 from recorder.call.janus_feeds import Feeds, FeedSetting
 from recorder.call.janus_link import JanusLink, LinkLost
 from recorder.call.janus_protocol import (
@@ -35,6 +34,7 @@ from recorder.call.janus_protocol import (
 )
 from recorder.call.janus_text import BindRule, TextChannel, TextUsers
 from recorder.call.playing import LoopingSound
+from recorder.call.source import CallObserver, Ended
 from recorder.call.tile import TileTrack
 from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput
@@ -52,7 +52,7 @@ TEXT_AGAIN: Final = 5.0
 
 
 class JanusSource:
-    """Joins a Janus VideoRoom; see `recorder.call.contract.CallSource`.
+    """Joins a Janus VideoRoom; see `recorder.call.source.CallSource`.
 
     Args:
         url: janus+ws://HOST:PORT/ROOM, or janus+wss:// with TLS.

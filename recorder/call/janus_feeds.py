@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from recorder.call.clock import CallClock
-from recorder.call.contract import CallObserver, LiveKind
 from recorder.call.description import BadDescription
 from recorder.call.janus_link import JanusLink, LinkLost
 from recorder.call.janus_protocol import Feed, Message, Stream
 from recorder.call.peer import Peer
+from recorder.call.source import CallObserver, LiveKind
 from recorder.call.tracks import TrackNumbers
 
 __all__ = ["FeedSetting", "Feeds"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from recorder.call.contract import LiveKind
+from recorder.call.source import LiveKind
 from redaction.errors import UsageError
 
 __all__ = [

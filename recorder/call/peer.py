@@ -11,8 +11,8 @@ from aiortc import RTCSessionDescription
 
 from recorder.call.clock import CallClock, SenderClock
 from recorder.call.connection import REFUSALS, MediaConnection, MediaReceiver
-from recorder.call.contract import CallObserver, LiveKind
 from recorder.call.description import BadDescription, Section, answer_with, offered, settle_answer, without
+from recorder.call.source import CallObserver, LiveKind
 from recorder.call.stats import QualityMeter
 from recorder.call.tracks import PictureTrack, SoundTrack, TrackNumbers, TrackSetting
 

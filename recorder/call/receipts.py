@@ -14,8 +14,8 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from recorder.call.consent import ENDED_STATES, ConsentEvent, ConsentHistory, ConsentState
-from recorder.call.contract import Via
 from recorder.call.notice import NoticeTexts
+from recorder.call.source import Via
 from redaction.policy import Policy
 
 __all__ = [

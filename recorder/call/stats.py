@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from recorder.call.contract import QualitySample
+from recorder.call.source import QualitySample
 
 __all__ = ["PictureFlow", "QualityMeter", "Reception"]
 

@@ -28,8 +28,8 @@ from recorder.call.codecs import (
     fits,
     picture_coding,
 )
-from recorder.call.contract import CallObserver, LiveKind, TimedPicture, TimedSound, TrackKey
 from recorder.call.jitter import Assembled, FrameAssembler, MediaPacket, PacketOrder, Wants
+from recorder.call.source import CallObserver, LiveKind, TimedPicture, TimedSound, TrackKey
 from recorder.call.stats import PictureFlow, QualityMeter
 from redaction.model import Samples
 

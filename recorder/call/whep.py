@@ -15,9 +15,9 @@ import aiohttp
 
 from recorder.call.clock import CallClock
 from recorder.call.connection import check_hooks
-from recorder.call.contract import CallObserver, Ended, LiveKind
 from recorder.call.description import MAX_DESCRIPTION, BadDescription
 from recorder.call.peer import Peer, PeerEnd
+from recorder.call.source import CallObserver, Ended, LiveKind
 from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput, UsageError
 
@@ -42,7 +42,7 @@ class _Refused(Exception):
 
 
 class WhepSource:
-    """Receives one published stream; see `recorder.call.contract.CallSource`.
+    """Receives one published stream; see `recorder.call.source.CallSource`.
 
     Args:
         url: whep+https://HOST/PATH, or whep+http:// without TLS.

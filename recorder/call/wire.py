@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from recorder.call.contract import Answer
+from recorder.call.source import Answer
 
 __all__ = [
     "LARGEST_MESSAGE",

@@ -17,8 +17,8 @@ from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
 
 if TYPE_CHECKING:
-    from recorder.call.contract import CallSource
     from recorder.call.notice import NoticeTexts
+    from recorder.call.source import CallSource
     from recorder.live.record import Recorded
     from redaction.model import Samples
 

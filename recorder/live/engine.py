@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from recorder.call.contract import LiveKind, TimedPicture, TimedSound
+from recorder.call.source import LiveKind, TimedPicture, TimedSound
 from recorder.live.governor import Governor, Level
 from recorder.live.journal import ErasureFigures, Journal
 from recorder.live.lanes import Lane, Lost, PictureWorker

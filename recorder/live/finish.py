@@ -38,8 +38,8 @@ from recorder.bundle.publish import TRACKS, assemble
 from recorder.bundle.verify_files import check_contents, read_manifest
 from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
 from recorder.call.consent import ConsentEvent, ConsentHistory, ConsentState
-from recorder.call.contract import Via
 from recorder.call.receipts import Receipt, receipts_of
+from recorder.call.source import Via
 from recorder.flow import Cancellation
 from recorder.live.fragments import cut_to_whole
 from recorder.live.hearing import HeardAgain, hear_again

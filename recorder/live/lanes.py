@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from recorder.call.contract import TimedPicture
+from recorder.call.source import TimedPicture
 from recorder.live.governor import Governor, Level, Load
 from recorder.live.pictures import PictureTrack
 from redaction.errors import StorageFailed

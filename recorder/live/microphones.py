@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from recorder.call.contract import TimedSound
+from recorder.call.source import TimedSound
 from recorder.live.lanes import Inbox, Lost
 from recorder.live.people import PersonAge
 from recorder.live.voices import RawSound

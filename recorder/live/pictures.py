@@ -10,7 +10,7 @@ from typing import Final
 import av
 import av.error
 
-from recorder.call.contract import LiveKind, TimedPicture
+from recorder.call.source import LiveKind, TimedPicture
 from recorder.live.governor import CADENCES, Level, spares
 from recorder.live.journal import Journal
 from recorder.live.people import PersonAge

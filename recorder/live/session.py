@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from recorder.bundle.quality import QualitySecond
 from recorder.call.consent import Action, ConsentBook, ConsentHistory, Decision, Notice, Outcome
-from recorder.call.contract import (
+from recorder.call.source import (
     Answer,
     CallObserver,
     CallSource,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from recorder.bundle.writer import storage_errors
-from recorder.call.contract import TimedSound
+from recorder.call.source import TimedSound
 from recorder.live.journal import Journal
 from recorder.live.lanes import Inbox, Lost
 from recorder.live.microphones import Microphone

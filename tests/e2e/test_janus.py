@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.call.contract import LiveKind, TrackKey
 from recorder.call.janus import JanusSource
+from recorder.call.source import LiveKind, TrackKey
 from redaction.errors import UnreadableInput
 from redaction.model import Samples
 from tests.e2e.browser import CHROMIUM, Page, browser, write_camera, write_microphone

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from recorder.call.consent import ConsentBook
-from recorder.call.contract import Answer, LiveKind
 from recorder.call.guest import Guest
 from recorder.call.notice import NoticeTexts
 from recorder.call.room import RoomSource
+from recorder.call.source import Answer, LiveKind
 from redaction.policy import Policy
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
 from tests.recorder.call.observing import Obedient, running, sounds_like, tone

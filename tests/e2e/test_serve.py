@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from recorder.call.contract import LiveKind
 from recorder.call.ingest import serve_source
+from recorder.call.source import LiveKind
 from recorder.call.tokens import Grant, Tokens
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
 from tests.recorder.call.observing import Watcher, running, sounds_like

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recorder.call.consent import Action, ConsentBook, Outcome
-from recorder.call.contract import Answer
 from recorder.call.notice import NoticeTexts
+from recorder.call.source import Answer
 from redaction.policy import ConsentSection, Policy
 
 __all__ = ["MARKED", "TEXTS", "Room"]

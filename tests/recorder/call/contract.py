@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from recorder.call.contract import CallSource, Ended
+from recorder.call.source import CallSource, Ended
 from tests.recorder.call.senders import middle_colour, pitch
 from tests.recorder.call.told import Told, until
 

@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 import aiohttp
 import numpy as np
 
-from recorder.call.contract import Answer
 from recorder.call.guest import Guest, publish
 from recorder.call.playing import LoopingPicture, LoopingSound
+from recorder.call.source import Answer
 from tests.recorder.call.observing import tone
 from tests.recorder.call.senders import LOOPBACK
 

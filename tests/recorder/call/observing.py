@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from recorder.call.consent import Action, ConsentBook, Outcome
-from recorder.call.contract import (
+from recorder.call.source import (
     Answer,
     CallObserver,
     CallSource,

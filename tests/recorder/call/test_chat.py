@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.call.chat import LONGEST_NAME, clean_name, is_attempt, mark_in_name, parse_command
-from recorder.call.contract import Answer
+from recorder.call.source import Answer
 
 
 @pytest.mark.parametrize(

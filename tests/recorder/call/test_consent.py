@@ -11,7 +11,7 @@ from recorder.call.consent import (
     ConsentBook,
     ConsentState,
 )
-from recorder.call.contract import Answer, Via
+from recorder.call.source import Answer, Via
 from redaction.policy import ConsentSection
 from tests.recorder.call.consenting import MARKED, TEXTS, Room
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.contract import Answer
+from recorder.call.source import Answer
 from redaction.policy import ConsentSection
 from tests.recorder.call.consenting import MARKED, Room
 

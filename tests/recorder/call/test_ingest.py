@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
 
-from recorder.call.contract import Answer, Ended, LiveKind, Via
 from recorder.call.guest import publish
 from recorder.call.ingest import WhipSource, serve_source
 from recorder.call.peer import Peer
 from recorder.call.playing import LoopingPicture, LoopingSound
+from recorder.call.source import Answer, Ended, LiveKind, Via
 from recorder.call.tokens import Grant, Tokens
 from recorder.call.whip import WhipLimits
 from tests.recorder.call.contract import CallSourceContract, Stage

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from recorder.call import janus as module
 from recorder.call.clock import CallClock
-from recorder.call.contract import Ended, LiveKind
 from recorder.call.janus import JanusSource
 from recorder.call.janus_link import JanusLink
 from recorder.call.janus_protocol import (
@@ -34,6 +33,7 @@ from recorder.call.janus_protocol import (
     read_message,
 )
 from recorder.call.janus_text import BindRule, TextChannel, TextUsers
+from recorder.call.source import Ended, LiveKind
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
 from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus

@@ -28,8 +28,8 @@ from recorder.call import connection as hooks
 from recorder.call import tracks as pipeline
 from recorder.call.clock import CallClock
 from recorder.call.codecs import PictureDecoder, SoundDecoder
-from recorder.call.contract import LiveKind, TrackKey
 from recorder.call.peer import BadDescription, Peer, PeerEnd
+from recorder.call.source import LiveKind, TrackKey
 from redaction.errors import InternalError
 from redaction.model import Samples
 from tests.recorder.call.network import Network

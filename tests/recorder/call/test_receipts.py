@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from recorder.call.consent import ConsentBook, ConsentState, Outcome
-from recorder.call.contract import Answer, Via
 from recorder.call.notice import NoticeTexts
 from recorder.call.receipts import Receipt, Receipts, receipts_of
+from recorder.call.source import Answer, Via
 from redaction.policy import Policy
 
 STARTED = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)

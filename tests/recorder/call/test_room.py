@@ -18,11 +18,11 @@ from aiohttp import WSMsgType
 
 from recorder.call import room as room_module
 from recorder.call.consent import ConsentBook
-from recorder.call.contract import Answer, Ended, LiveKind
 from recorder.call.guest import Guest, publish
 from recorder.call.notice import NoticeTexts
 from recorder.call.playing import LoopingSound
 from recorder.call.room import RoomLimits, RoomSource
+from recorder.call.source import Answer, Ended, LiveKind
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy
 from tests.recorder.call.contract import CallSourceContract, Stage

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from recorder.call import tracks
 from recorder.call.clock import CallClock, SenderClock
 from recorder.call.codecs import PictureDecoder
-from recorder.call.contract import LiveKind, TrackKey
+from recorder.call.source import LiveKind, TrackKey
 from recorder.call.stats import QualityMeter
 from recorder.call.tracks import PictureTrack, SoundPlacer, SoundTrack, TrackNumbers, TrackSetting
 from tests.recorder.call.senders import coded_pictures, coded_tone, pitch

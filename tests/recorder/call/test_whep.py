@@ -12,7 +12,7 @@ from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from recorder.call.clock import CallClock
-from recorder.call.contract import Ended
+from recorder.call.source import Ended
 from recorder.call.whep import PARTICIPANT, WhepSource
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run

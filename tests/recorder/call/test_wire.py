@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.contract import Answer
+from recorder.call.source import Answer
 from recorder.call.wire import AnswerMessage, ChatMessage, read_message, written
 
 JSON = st.recursive(

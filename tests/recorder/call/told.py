@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recorder.call.contract import Answer, LiveKind, QualitySample, TimedPicture, TimedSound, TrackKey, Via
+from recorder.call.source import Answer, LiveKind, QualitySample, TimedPicture, TimedSound, TrackKey, Via
 
 
 @dataclass

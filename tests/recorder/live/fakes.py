@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from recorder.call.contract import CallObserver, Ended
+from recorder.call.source import CallObserver, Ended
 from recorder.live.status import CallStatus
 from recorder.session import Engine
 from recorder.sound import SoundStages

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.call.contract import TimedPicture
+from recorder.call.source import TimedPicture
 from recorder.live.contract import ConsentRecord, PersonRecord, Stay
 from recorder.live.journal import Journal
 from redaction.model import Box

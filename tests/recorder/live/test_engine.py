@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from recorder.bundle.media import AudioWriter, VideoWriter
-from recorder.call.contract import LiveKind, TimedPicture, TimedSound
+from recorder.call.source import LiveKind, TimedPicture, TimedSound
 from recorder.live import engine as engine_module
 from recorder.live.engine import LiveEngine
 from recorder.live.journal import Journal

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.contract import LiveKind, TimedPicture
+from recorder.call.source import LiveKind, TimedPicture
 from recorder.live.governor import Level
 from recorder.live.journal import Journal
 from recorder.live.people import PersonAge

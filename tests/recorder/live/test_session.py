@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from recorder.call.consent import ConsentBook, ConsentHistory, ConsentState
-from recorder.call.contract import (
+from recorder.call.notice import NoticeTexts
+from recorder.call.source import (
     Answer,
     CallObserver,
     Ended,
@@ -23,7 +24,6 @@ from recorder.call.contract import (
     TimedSound,
     TrackKey,
 )
-from recorder.call.notice import NoticeTexts
 from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
 from recorder.live.session import CallSession, Limits

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.contract import TimedSound
+from recorder.call.source import TimedSound
 from recorder.live import sounds
 from recorder.live.contract import Kind
 from recorder.live.journal import Journal, PiecePaths

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recorder.call.contract import TimedSound
+from recorder.call.source import TimedSound
 from recorder.call.tracks import SoundPlacer
 from recorder.live.microphones import Ear
 from tests.recorder.call.test_clock import Sender
