@@ -19,7 +19,7 @@ from recorder.bundle.chat import Chat
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import Transcript
-from recorder.call.receipts import Receipts
+from recorder.call.consent.receipts import Receipts
 from redaction.policy import Policy
 
 DOCS: Final = Path(__file__).resolve().parent

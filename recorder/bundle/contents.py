@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Models, StillEntry, VideoCoverage
 from recorder.bundle.quality import QualitySecond
-from recorder.call.receipts import Receipt
+from recorder.call.consent.receipts import Receipt
 from recorder.live.contract import Kind
 from redaction.model import Event, RedactedUtterance, Span
 

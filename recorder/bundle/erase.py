@@ -22,7 +22,7 @@ from recorder.bundle.publish import TRACKS, assemble
 from recorder.bundle.read_contents import participants_of, published_parts
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, storage_errors
-from recorder.call.receipts import Receipt, withdrawn
+from recorder.call.consent.receipts import Receipt, withdrawn
 from recorder.flow import Cancellation
 from recorder.progress import Progress
 from recorder.publication import Published

@@ -37,7 +37,7 @@ from recorder.bundle.quality import write_quality
 from recorder.bundle.report.build import call_attention, write_call_report
 from recorder.bundle.transcript import write_transcript
 from recorder.bundle.writer import LIVE, BundleWriter, storage_errors
-from recorder.call.receipts import Receipts
+from recorder.call.consent.receipts import Receipts
 from recorder.flow import Cancellation
 from recorder.live.compose import StoredTrack, View, compose
 from recorder.progress import Progress

@@ -10,8 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from recorder.call.chat import clean_name
 from recorder.call.clock import CallClock
+from recorder.call.consent.commands import clean_name
 from recorder.call.listening import LARGEST_BODY, Address, Server, refusal
 from recorder.call.peer import Peer
 from recorder.call.source import Answer, CallObserver, Ended, Via

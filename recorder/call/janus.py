@@ -17,6 +17,7 @@ from aiortc import MediaStreamTrack, RTCSessionDescription
 
 from recorder.call.clock import CallClock
 from recorder.call.connection import REFUSALS, MediaConnection, check_hooks
+from recorder.call.consent.notice_tile import TileTrack
 from recorder.call.janus_feeds import Feeds, FeedSetting
 from recorder.call.janus_link import JanusLink, LinkLost
 from recorder.call.janus_protocol import (
@@ -35,7 +36,6 @@ from recorder.call.janus_protocol import (
 from recorder.call.janus_text import BindRule, TextChannel, TextUsers
 from recorder.call.playing import LoopingSound
 from recorder.call.source import CallObserver, Ended
-from recorder.call.tile import TileTrack
 from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput
 from redaction.model import Samples

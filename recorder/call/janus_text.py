@@ -11,8 +11,8 @@ from typing import Final
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 
-from recorder.call.chat import parse_command
 from recorder.call.connection import REFUSALS, MediaConnection
+from recorder.call.consent.commands import parse_command
 from recorder.call.description import BadDescription, offered
 from recorder.call.janus_link import JanusLink
 from recorder.call.janus_protocol import Feed

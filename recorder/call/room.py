@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
-from recorder.call.announce import as_wav
-from recorder.call.chat import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.clock import CallClock
+from recorder.call.consent.commands import clean_line, clean_name, is_attempt, parse_command
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.spoken_notice import as_wav
 from recorder.call.limits import Allowance
 from recorder.call.listening import LARGEST_BODY, Address, Server, known_hosts, refusal
-from recorder.call.notice import NoticeTexts
 from recorder.call.peer import Peer
 from recorder.call.source import Answer, CallObserver, Ended
 from recorder.call.tokens import Grant

@@ -17,7 +17,7 @@ from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
 
 if TYPE_CHECKING:
-    from recorder.call.notice import NoticeTexts
+    from recorder.call.consent.notice import NoticeTexts
     from recorder.call.source import CallSource
     from recorder.live.record import Recorded
     from redaction.model import Samples
@@ -169,8 +169,8 @@ def open_call(
     if kind == "room":
         return _room(untrusted_url, policy, tls), "room"
     if kind == "janus":
+        from recorder.call.consent.notice import NoticeTexts
         from recorder.call.janus import JanusSource
-        from recorder.call.notice import NoticeTexts
 
         texts = NoticeTexts.of(policy)
         source = JanusSource(
@@ -188,8 +188,8 @@ def open_call(
 
 
 def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> CallSource:
+    from recorder.call.consent.notice import NoticeTexts
     from recorder.call.listening import Address
-    from recorder.call.notice import NoticeTexts
     from recorder.call.room import RoomSource
 
     texts = NoticeTexts.of(policy)
@@ -207,7 +207,7 @@ def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
     """Return the notice as speech where the policy asks for it."""
     if not policy.call.announce:
         return None
-    from recorder.call.announce import speak_notice
+    from recorder.call.consent.spoken_notice import speak_notice
     from redaction.audio.speak import HibariSynthesizer
 
     return speak_notice(texts, HibariSynthesizer())

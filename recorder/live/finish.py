@@ -37,8 +37,8 @@ from recorder.bundle.manifest import Check, Coverage
 from recorder.bundle.publish import TRACKS, assemble
 from recorder.bundle.verify_files import check_contents, read_manifest
 from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
-from recorder.call.consent import ConsentEvent, ConsentHistory, ConsentState
-from recorder.call.receipts import Receipt, receipts_of
+from recorder.call.consent.receipts import Receipt, receipts_of
+from recorder.call.consent.state import ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
 from recorder.flow import Cancellation
 from recorder.live.fragments import cut_to_whole

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from recorder.bundle.log import ChainedLog, safe_detail
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.writer import storage_errors
-from recorder.call.receipts import Receipt, Receipts
+from recorder.call.consent.receipts import Receipt, Receipts
 from recorder.live.contract import CallRecord, FactLine, Kind, PersonRecord, WordsLine
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Event, EventKind

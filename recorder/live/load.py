@@ -17,8 +17,8 @@ from recorder.bundle.manifest import VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import LIVE, storage_errors
-from recorder.call.consent import ENDED_STATES
-from recorder.call.receipts import Receipt, Receipts, coarse
+from recorder.call.consent.receipts import Receipt, Receipts, coarse
+from recorder.call.consent.state import ENDED_STATES
 from recorder.live.contract import (
     CallRecord,
     FactLine,

@@ -17,9 +17,9 @@ from typing import Final
 
 from recorder import __version__
 from recorder.bundle.writer import BundleWriter
-from recorder.call.consent import ConsentBook, ConsentHistory
-from recorder.call.notice import NoticeTexts
-from recorder.call.receipts import receipts_of
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.receipts import receipts_of
+from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import CallSource, Ended
 from recorder.flow import Cancellation
 from recorder.live.contract import CallRecord

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from pydantic import ValidationError
 
 from recorder.bundle.quality import QualitySecond
-from recorder.call.consent import Action, ConsentBook, ConsentHistory, Decision, Notice, Outcome
+from recorder.call.consent.state import Action, ConsentBook, ConsentHistory, Decision, Notice, Outcome
 from recorder.call.source import (
     Answer,
     CallObserver,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.call.consent import ConsentBook
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.state import ConsentBook
 from recorder.call.guest import Guest
-from recorder.call.notice import NoticeTexts
 from recorder.call.room import RoomSource
 from recorder.call.source import Answer, LiveKind
 from redaction.policy import Policy

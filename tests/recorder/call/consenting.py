@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recorder.call.consent import Action, ConsentBook, Outcome
-from recorder.call.notice import NoticeTexts
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.state import Action, ConsentBook, Outcome
 from recorder.call.source import Answer
 from redaction.policy import ConsentSection, Policy
 

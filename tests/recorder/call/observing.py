@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from recorder.call.consent import Action, ConsentBook, Outcome
+from recorder.call.consent.state import Action, ConsentBook, Outcome
 from recorder.call.source import (
     Answer,
     CallObserver,

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 from aiortc import RTCPeerConnection
 
+from recorder.call.consent.notice import NoticeTexts
 from recorder.call.guest import Guest, publish
 from recorder.call.ingest import WhipSource, serve_source
-from recorder.call.notice import NoticeTexts
 from recorder.call.room import RoomSource
 from recorder.call.tokens import Grant, Tokens
 from redaction.policy import Policy

@@ -17,9 +17,9 @@ import pytest
 from aiohttp import WSMsgType
 
 from recorder.call import room as room_module
-from recorder.call.consent import ConsentBook
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.state import ConsentBook
 from recorder.call.guest import Guest, publish
-from recorder.call.notice import NoticeTexts
 from recorder.call.playing import LoopingSound
 from recorder.call.room import RoomLimits, RoomSource
 from recorder.call.source import Answer, Ended, LiveKind

@@ -16,7 +16,7 @@ import pytest
 
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import LIVE
-from recorder.call.receipts import Receipts
+from recorder.call.consent.receipts import Receipts
 from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedSound, TrackKey
 from recorder.commands import join
 from recorder.flow import Cancellation

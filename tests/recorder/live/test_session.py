@@ -12,8 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from recorder.call.consent import ConsentBook, ConsentHistory, ConsentState
-from recorder.call.notice import NoticeTexts
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.state import ConsentBook, ConsentHistory, ConsentState
 from recorder.call.source import (
     Answer,
     CallObserver,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.chat import LONGEST_NAME, clean_name, is_attempt, mark_in_name, parse_command
+from recorder.call.consent.commands import LONGEST_NAME, clean_name, is_attempt, mark_in_name, parse_command
 from recorder.call.source import Answer
 
 

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recorder.call.consent import (
-    MOST_PEOPLE,
-    UNASKED_GRACE_S,
-    Action,
-    ConsentBook,
-    ConsentState,
-)
+from recorder.call.consent.state import MOST_PEOPLE, UNASKED_GRACE_S, Action, ConsentBook, ConsentState
 from recorder.call.source import Answer, Via
 from redaction.policy import ConsentSection
 from tests.recorder.call.consenting import MARKED, TEXTS, Room

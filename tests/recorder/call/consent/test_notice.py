@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recorder.call.notice import NoticeTexts
+from recorder.call.consent.notice import NoticeTexts
 from redaction.policy import Policy
 
 

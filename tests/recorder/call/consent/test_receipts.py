@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recorder.call.consent import ConsentBook, ConsentState, Outcome
-from recorder.call.notice import NoticeTexts
-from recorder.call.receipts import Receipt, Receipts, receipts_of
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.receipts import Receipt, Receipts, receipts_of
+from recorder.call.consent.state import ConsentBook, ConsentState, Outcome
 from recorder.call.source import Answer, Via
 from redaction.policy import Policy
 

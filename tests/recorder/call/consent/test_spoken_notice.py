@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from recorder.call.announce import as_wav, notice_sound, speak_notice
-from recorder.call.notice import NoticeTexts
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.spoken_notice import as_wav, notice_sound, speak_notice
 from redaction.audio.speak import RATE, HibariSynthesizer, Speech
 from redaction.errors import OffrecordError
 from redaction.policy import Policy

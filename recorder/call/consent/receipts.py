@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from recorder.call.consent import ENDED_STATES, ConsentEvent, ConsentHistory, ConsentState
-from recorder.call.notice import NoticeTexts
+from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent.state import ENDED_STATES, ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
 from redaction.policy import Policy
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy.signal import resample_poly
 
-from recorder.call.notice import NoticeTexts
+from recorder.call.consent.notice import NoticeTexts
 from recorder.call.playing import PLAYING_RATE, LoopingSound
 from redaction.audio.speak import RATE, Synthesizer
 from redaction.model import Samples

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from recorder.call.chat import is_attempt, mark_in_name, parse_command
+from recorder.call.consent.commands import is_attempt, mark_in_name, parse_command
+from recorder.call.consent.notice import NoticeTexts
 from recorder.call.limits import Allowance
-from recorder.call.notice import NoticeTexts
 from recorder.call.source import Answer, Via
 from redaction.policy import ConsentSection
 

@@ -1,0 +1,1 @@
+"""Consent of each participant: asked, heard, decided and receipted."""
