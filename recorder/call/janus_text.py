@@ -14,9 +14,9 @@ from aiortc import RTCDataChannel, RTCSessionDescription
 from recorder.call.connection import REFUSALS, MediaConnection
 from recorder.call.consent.commands import parse_command
 from recorder.call.description import BadDescription, offered
+from recorder.call.http.rate_limit import Allowance
 from recorder.call.janus_link import JanusLink
 from recorder.call.janus_protocol import Feed
-from recorder.call.limits import Allowance
 from recorder.call.source import Answer
 
 __all__ = ["BindRule", "TextChannel", "TextUsers"]

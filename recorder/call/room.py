@@ -21,13 +21,13 @@ from recorder.call.clock import CallClock
 from recorder.call.consent.commands import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.spoken_notice import as_wav
-from recorder.call.limits import Allowance
-from recorder.call.listening import LARGEST_BODY, Address, Server, known_hosts, refusal
+from recorder.call.http.http_server import LARGEST_BODY, Address, Server, known_hosts, refusal
+from recorder.call.http.rate_limit import Allowance
+from recorder.call.http.tokens import Grant
+from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits
 from recorder.call.peer import Peer
 from recorder.call.source import Answer, CallObserver, Ended
-from recorder.call.tokens import Grant
 from recorder.call.tracks import TrackNumbers
-from recorder.call.whip import Pushed, WhipEndpoint, WhipLimits
 from recorder.call.wire import (
     LARGEST_MESSAGE,
     AnswerMessage,

@@ -182,14 +182,14 @@ def open_call(
             spoken=_spoken(policy, texts),
         )
         return source, "janus"
-    from recorder.call.whep import WhepSource
+    from recorder.call.http.whep_source import WhepSource
 
     return WhepSource(untrusted_url, bearer=token), "whep"
 
 
 def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> CallSource:
     from recorder.call.consent.notice import NoticeTexts
-    from recorder.call.listening import Address
+    from recorder.call.http.http_server import Address
     from recorder.call.room import RoomSource
 
     texts = NoticeTexts.of(policy)
@@ -215,7 +215,7 @@ def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
 
 async def tell_address(source: CallSource) -> None:
     """Say on stderr where the built-in room's page is, or where to push to, once it is listened on."""
-    from recorder.call.ingest import WhipSource
+    from recorder.call.http.whip_source import WhipSource
     from recorder.call.room import RoomSource
 
     if isinstance(source, RoomSource):

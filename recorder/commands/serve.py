@@ -95,9 +95,9 @@ def serve(
 
     Example: offrecord serve --tokens tokens.toml -o redacted
     """
-    from recorder.call.ingest import serve_source
-    from recorder.call.listening import Address
-    from recorder.call.tokens import Tokens
+    from recorder.call.http.http_server import Address
+    from recorder.call.http.tokens import Tokens
+    from recorder.call.http.whip_source import serve_source
 
     policy = load_policy(policy_file, roster)
     policy = _waiting(policy, at_most_s)

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from recorder.call.ingest import serve_source
-from recorder.call.tokens import Grant, Tokens
-from recorder.call.whep import PARTICIPANT, WhepSource
+from recorder.call.http.tokens import Grant, Tokens
+from recorder.call.http.whep_source import PARTICIPANT, WhepSource
+from recorder.call.http.whip_source import serve_source
 from tests.recorder.call.contract import run
 from tests.recorder.call.observing import Watcher, loudest_hz, running
 from tests.recorder.call.senders import middle_colour, pitch

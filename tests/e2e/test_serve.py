@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from recorder.call.ingest import serve_source
+from recorder.call.http.tokens import Grant, Tokens
+from recorder.call.http.whip_source import serve_source
 from recorder.call.source import LiveKind
-from recorder.call.tokens import Grant, Tokens
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
 from tests.recorder.call.observing import Watcher, running, sounds_like
 

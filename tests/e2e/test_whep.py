@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from recorder.call.whep import PARTICIPANT, WhepSource
+from recorder.call.http.whep_source import PARTICIPANT, WhepSource
 from tests.e2e.browser import CHROMIUM, Page, browser, write_camera, write_microphone
 from tests.recorder.call.contract import run
 from tests.recorder.call.senders import middle_colour, pitch

@@ -14,7 +14,7 @@ from typing import Final
 
 from recorder.call.consent.commands import is_attempt, mark_in_name, parse_command
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.limits import Allowance
+from recorder.call.http.rate_limit import Allowance
 from recorder.call.source import Answer, Via
 from redaction.policy import ConsentSection
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from recorder.call.http.whep_source import WhepSource
 from recorder.call.janus import JanusSource
 from recorder.call.room import RoomSource
-from recorder.call.whep import WhepSource
 from recorder.commands.callview import call_view, drawn
 from recorder.commands.join import duration, join, open_call
 from recorder.commands.watch import ProgressMode

@@ -12,12 +12,12 @@ from aiohttp import web
 
 from recorder.call.clock import CallClock
 from recorder.call.consent.commands import clean_name
-from recorder.call.listening import LARGEST_BODY, Address, Server, refusal
+from recorder.call.http.http_server import LARGEST_BODY, Address, Server, refusal
+from recorder.call.http.tokens import Grant, Tokens, bearer
+from recorder.call.http.whip import BODY_TIMEOUT_S, Pushed, WhipEndpoint, WhipLimits, unauthorised
 from recorder.call.peer import Peer
 from recorder.call.source import Answer, CallObserver, Ended, Via
-from recorder.call.tokens import Grant, Tokens, bearer
 from recorder.call.tracks import TrackNumbers
-from recorder.call.whip import BODY_TIMEOUT_S, Pushed, WhipEndpoint, WhipLimits, unauthorised
 from redaction.errors import InternalError
 
 __all__ = ["WhipSource", "serve_source"]

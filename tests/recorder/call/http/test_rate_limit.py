@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.limits import Allowance
+from recorder.call.http.rate_limit import Allowance
 
 
 @given(st.lists(st.floats(0, 100), max_size=200), st.integers(1, 10), st.floats(0.1, 10))

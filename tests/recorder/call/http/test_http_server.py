@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from recorder.call.listening import Address, listening
+from recorder.call.http.http_server import Address, listening
 from redaction.errors import UnreadableInput, UsageError
 
 

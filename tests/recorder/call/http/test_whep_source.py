@@ -12,8 +12,8 @@ from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from recorder.call.clock import CallClock
+from recorder.call.http.whep_source import PARTICIPANT, WhepSource
 from recorder.call.source import Ended
-from recorder.call.whep import PARTICIPANT, WhepSource
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, coded_tone

@@ -14,12 +14,12 @@ import pytest
 from aiortc import RTCPeerConnection
 
 from recorder.call.guest import publish
-from recorder.call.ingest import WhipSource, serve_source
+from recorder.call.http.tokens import Grant, Tokens
+from recorder.call.http.whip import WhipLimits
+from recorder.call.http.whip_source import WhipSource, serve_source
 from recorder.call.peer import Peer
 from recorder.call.playing import LoopingPicture, LoopingSound
 from recorder.call.source import Answer, Ended, LiveKind, Via
-from recorder.call.tokens import Grant, Tokens
-from recorder.call.whip import WhipLimits
 from tests.recorder.call.contract import CallSourceContract, Stage
 from tests.recorder.call.killed import in_process, pushing
 from tests.recorder.call.observing import Watcher, running, sounds_like, tone

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.call.tokens import Grant, Tokens, bearer
+from recorder.call.http.tokens import Grant, Tokens, bearer
 from redaction.errors import UsageError
 
 SECRET = "correct-horse-battery"

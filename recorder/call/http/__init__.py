@@ -1,0 +1,1 @@
+"""Ways into a call over HTTP: WHIP and WHEP, with tokens and rate limits."""
