@@ -170,7 +170,7 @@ def open_call(
         return _room(untrusted_url, policy, tls), "room"
     if kind == "janus":
         from recorder.call.consent.notice import NoticeTexts
-        from recorder.call.janus import JanusSource
+        from recorder.call.janus.source import JanusSource
 
         texts = NoticeTexts.of(policy)
         source = JanusSource(

@@ -16,7 +16,7 @@ import ifaddr
 from aiohttp import web
 from aiortc import RTCSessionDescription
 
-from recorder.call.janus_link import JanusLink, LinkLost
+from recorder.call.janus.websocket import JanusLink, LinkLost
 from tests.recorder.call.senders import sending
 
 __all__ = ["JANUS", "ROOM", "JanusServer", "Publisher", "page_server", "unreachable"]

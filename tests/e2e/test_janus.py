@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.call.janus import JanusSource
+from recorder.call.janus.source import JanusSource
 from recorder.call.source import LiveKind, TrackKey
 from redaction.errors import UnreadableInput
 from redaction.model import Samples

@@ -8,8 +8,8 @@ from typing import Final
 
 from recorder.call.clock import CallClock
 from recorder.call.description import BadDescription
-from recorder.call.janus_link import JanusLink, LinkLost
-from recorder.call.janus_protocol import Feed, Message, Stream
+from recorder.call.janus.protocol import Feed, Message, Stream
+from recorder.call.janus.websocket import JanusLink, LinkLost
 from recorder.call.peer import Peer
 from recorder.call.source import CallObserver, LiveKind
 from recorder.call.tracks import TrackNumbers

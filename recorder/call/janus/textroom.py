@@ -15,8 +15,8 @@ from recorder.call.connection import REFUSALS, MediaConnection
 from recorder.call.consent.commands import parse_command
 from recorder.call.description import BadDescription, offered
 from recorder.call.http.rate_limit import Allowance
-from recorder.call.janus_link import JanusLink
-from recorder.call.janus_protocol import Feed
+from recorder.call.janus.protocol import Feed
+from recorder.call.janus.websocket import JanusLink
 from recorder.call.source import Answer
 
 __all__ = ["BindRule", "TextChannel", "TextUsers"]

@@ -18,9 +18,7 @@ from aiortc import MediaStreamTrack, RTCSessionDescription
 from recorder.call.clock import CallClock
 from recorder.call.connection import REFUSALS, MediaConnection, check_hooks
 from recorder.call.consent.notice_tile import TileTrack
-from recorder.call.janus_feeds import Feeds, FeedSetting
-from recorder.call.janus_link import JanusLink, LinkLost
-from recorder.call.janus_protocol import (
+from recorder.call.janus.protocol import (
     MAX_MESSAGE,
     Gone,
     JanusAddress,
@@ -33,7 +31,9 @@ from recorder.call.janus_protocol import (
     Room,
     RoomEvent,
 )
-from recorder.call.janus_text import BindRule, TextChannel, TextUsers
+from recorder.call.janus.subscriptions import Feeds, FeedSetting
+from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
+from recorder.call.janus.websocket import JanusLink, LinkLost
 from recorder.call.playing import LoopingSound
 from recorder.call.source import CallObserver, Ended
 from recorder.call.tracks import TrackNumbers

@@ -18,11 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call import janus as module
 from recorder.call.clock import CallClock
-from recorder.call.janus import JanusSource
-from recorder.call.janus_link import JanusLink
-from recorder.call.janus_protocol import (
+from recorder.call.janus import source as module
+from recorder.call.janus.protocol import (
     MAX_MESSAGE,
     MAX_PEOPLE,
     JanusAddress,
@@ -32,7 +30,9 @@ from recorder.call.janus_protocol import (
     Room,
     read_message,
 )
-from recorder.call.janus_text import BindRule, TextChannel, TextUsers
+from recorder.call.janus.source import JanusSource
+from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
+from recorder.call.janus.websocket import JanusLink
 from recorder.call.source import Ended, LiveKind
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run

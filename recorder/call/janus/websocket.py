@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from recorder.call.janus_protocol import MAX_MESSAGE, Message, read_message
+from recorder.call.janus.protocol import MAX_MESSAGE, Message, read_message
 
 __all__ = ["JanusLink", "LinkLost"]
 
