@@ -57,7 +57,7 @@ def demo(folder: Path, force: bool, from_file: bool) -> int:
 def _live(folder: Path, *, force: bool) -> int:
     from recorder.call.consent.notice import NoticeTexts
     from recorder.call.http.http_server import Address
-    from recorder.call.room import RoomSource
+    from recorder.call.room.source import RoomSource
     from recorder.live.record import record_call
     from recorder.live.session import Limits
     from samples.participants import make_participants

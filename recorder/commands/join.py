@@ -190,7 +190,7 @@ def open_call(
 def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> CallSource:
     from recorder.call.consent.notice import NoticeTexts
     from recorder.call.http.http_server import Address
-    from recorder.call.room import RoomSource
+    from recorder.call.room.source import RoomSource
 
     texts = NoticeTexts.of(policy)
     try:
@@ -216,7 +216,7 @@ def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
 async def tell_address(source: CallSource) -> None:
     """Say on stderr where the built-in room's page is, or where to push to, once it is listened on."""
     from recorder.call.http.whip_source import WhipSource
-    from recorder.call.room import RoomSource
+    from recorder.call.room.source import RoomSource
 
     if isinstance(source, RoomSource):
         click.echo(f"The room is open: {await source.url()}", err=True)

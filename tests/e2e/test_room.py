@@ -11,7 +11,7 @@ import pytest
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.state import ConsentBook
 from recorder.call.guest import Guest
-from recorder.call.room import RoomSource
+from recorder.call.room.source import RoomSource
 from recorder.call.source import Answer, LiveKind
 from redaction.policy import Policy
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone

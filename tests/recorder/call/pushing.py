@@ -12,7 +12,7 @@ from recorder.call.consent.notice import NoticeTexts
 from recorder.call.guest import Guest, publish
 from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip_source import WhipSource, serve_source
-from recorder.call.room import RoomSource
+from recorder.call.room.source import RoomSource
 from redaction.policy import Policy
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, coded_tone
 

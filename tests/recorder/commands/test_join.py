@@ -11,7 +11,7 @@ from rich.console import Console
 
 from recorder.call.http.whep_source import WhepSource
 from recorder.call.janus.source import JanusSource
-from recorder.call.room import RoomSource
+from recorder.call.room.source import RoomSource
 from recorder.commands.callview import call_view, drawn
 from recorder.commands.join import duration, join, open_call
 from recorder.commands.watch import ProgressMode

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.call.room.messages import AnswerMessage, ChatMessage, read_message, written
 from recorder.call.source import Answer
-from recorder.call.wire import AnswerMessage, ChatMessage, read_message, written
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),

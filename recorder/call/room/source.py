@@ -26,9 +26,7 @@ from recorder.call.http.rate_limit import Allowance
 from recorder.call.http.tokens import Grant
 from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits
 from recorder.call.peer import Peer
-from recorder.call.source import Answer, CallObserver, Ended
-from recorder.call.tracks import TrackNumbers
-from recorder.call.wire import (
+from recorder.call.room.messages import (
     LARGEST_MESSAGE,
     AnswerMessage,
     ChatMessage,
@@ -39,6 +37,8 @@ from recorder.call.wire import (
     read_message,
     written,
 )
+from recorder.call.source import Answer, CallObserver, Ended
+from recorder.call.tracks import TrackNumbers
 from redaction.model import Samples
 
 __all__ = ["RoomLimits", "RoomSource"]

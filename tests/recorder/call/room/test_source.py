@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from aiohttp import WSMsgType
 
-from recorder.call import room as room_module
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.state import ConsentBook
 from recorder.call.guest import Guest, publish
 from recorder.call.playing import LoopingSound
-from recorder.call.room import RoomLimits, RoomSource
+from recorder.call.room import source as room_module
+from recorder.call.room.source import RoomLimits, RoomSource
 from recorder.call.source import Answer, Ended, LiveKind
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy

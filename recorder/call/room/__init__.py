@@ -1,0 +1,1 @@
+"""The built-in room: a page, its messages and the source that records it."""
