@@ -7,7 +7,7 @@ sound   a tone through a network that loses, delays and reorders, received live:
 sync    a flash and a beep at the same instant, through a network with 20 ms of delay and 20 ms of jitter: time of the
         first bright picture less time of the first loud sample. Goal: within 60 ms.
 cpu     CPU seconds per second of this process receiving and decoding 360p30 VP8 and Opus of several people, by
-        `recorder.call.peer` and by aiortc alone, one after the other; the senders are another process.
+        `recorder.call.rtc.peer` and by aiortc alone, one after the other; the senders are another process.
 
 Everything is on 127.0.0.1.
 """
@@ -39,8 +39,8 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtpPacket
 
-from recorder.call.clock import CallClock
-from recorder.call.peer import Peer
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.peer import Peer
 from recorder.call.source import LiveKind, TrackKey
 from tests.recorder.call.network import Network
 from tests.recorder.call.senders import (

@@ -14,8 +14,8 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from recorder.call.connection import MediaConnection
-from recorder.call.playing import LoopingPicture, LoopingSound, Pictures, Sound
+from recorder.call.rtc.connection import MediaConnection
+from recorder.call.rtc.playback import LoopingPicture, LoopingSound, Pictures, Sound
 from recorder.call.source import Answer
 from redaction.errors import UnreadableInput
 

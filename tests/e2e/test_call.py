@@ -24,7 +24,7 @@ from aiortc.codecs import vpx
 from numpy.typing import NDArray
 
 from recorder.call.guest import Guest
-from recorder.call.playing import PLAYING_RATE
+from recorder.call.rtc.playback import PLAYING_RATE
 from recorder.call.source import Answer
 from redaction.video.detect import YuNet
 from samples.participants import SampleParticipant, make_participants

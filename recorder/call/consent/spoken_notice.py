@@ -10,7 +10,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.playing import PLAYING_RATE, LoopingSound
+from recorder.call.rtc.playback import PLAYING_RATE, LoopingSound
 from redaction.audio.speak import RATE, Synthesizer
 from redaction.model import Samples
 

@@ -13,12 +13,12 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from recorder.call.clock import CallClock
-from recorder.call.connection import check_hooks
-from recorder.call.description import MAX_DESCRIPTION, BadDescription
-from recorder.call.peer import Peer, PeerEnd
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.connection import check_hooks
+from recorder.call.rtc.description import MAX_DESCRIPTION, BadDescription
+from recorder.call.rtc.peer import Peer, PeerEnd
+from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import CallObserver, Ended, LiveKind
-from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput, UsageError
 
 __all__ = ["WhepSource"]

@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from recorder.call.description import BadDescription, offered
 from recorder.call.http.http_server import LARGEST_BODY, refusal
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.http.tokens import Grant, bearer
-from recorder.call.peer import Peer
+from recorder.call.rtc.description import BadDescription, offered
+from recorder.call.rtc.peer import Peer
 
 __all__ = ["BODY_TIMEOUT_S", "Pushed", "WhipEndpoint", "WhipLimits", "WhipOwner", "unauthorised"]
 

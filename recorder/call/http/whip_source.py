@@ -10,14 +10,14 @@ from typing import Final
 
 from aiohttp import web
 
-from recorder.call.clock import CallClock
 from recorder.call.consent.commands import clean_name
 from recorder.call.http.http_server import LARGEST_BODY, Address, Server, refusal
 from recorder.call.http.tokens import Grant, Tokens, bearer
 from recorder.call.http.whip import BODY_TIMEOUT_S, Pushed, WhipEndpoint, WhipLimits, unauthorised
-from recorder.call.peer import Peer
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.peer import Peer
+from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import Answer, CallObserver, Ended, Via
-from recorder.call.tracks import TrackNumbers
 from redaction.errors import InternalError
 
 __all__ = ["WhipSource", "serve_source"]

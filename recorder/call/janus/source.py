@@ -15,8 +15,6 @@ from typing import Final
 import aiohttp
 from aiortc import MediaStreamTrack, RTCSessionDescription
 
-from recorder.call.clock import CallClock
-from recorder.call.connection import REFUSALS, MediaConnection, check_hooks
 from recorder.call.consent.notice_tile import TileTrack
 from recorder.call.janus.protocol import (
     MAX_MESSAGE,
@@ -34,9 +32,11 @@ from recorder.call.janus.protocol import (
 from recorder.call.janus.subscriptions import Feeds, FeedSetting
 from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
 from recorder.call.janus.websocket import JanusLink, LinkLost
-from recorder.call.playing import LoopingSound
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.connection import REFUSALS, MediaConnection, check_hooks
+from recorder.call.rtc.playback import LoopingSound
+from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import CallObserver, Ended
-from recorder.call.tracks import TrackNumbers
 from redaction.errors import UnreadableInput
 from redaction.model import Samples
 

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.call.clock import CallClock
-from recorder.call.description import BadDescription
 from recorder.call.janus.protocol import Feed, Message, Stream
 from recorder.call.janus.websocket import JanusLink, LinkLost
-from recorder.call.peer import Peer
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.description import BadDescription
+from recorder.call.rtc.peer import Peer
+from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import CallObserver, LiveKind
-from recorder.call.tracks import TrackNumbers
 
 __all__ = ["FeedSetting", "Feeds"]
 

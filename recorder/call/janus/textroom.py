@@ -11,12 +11,12 @@ from typing import Final
 
 from aiortc import RTCDataChannel, RTCSessionDescription
 
-from recorder.call.connection import REFUSALS, MediaConnection
 from recorder.call.consent.commands import parse_command
-from recorder.call.description import BadDescription, offered
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.janus.protocol import Feed
 from recorder.call.janus.websocket import JanusLink
+from recorder.call.rtc.connection import REFUSALS, MediaConnection
+from recorder.call.rtc.description import BadDescription, offered
 from recorder.call.source import Answer
 
 __all__ = ["BindRule", "TextChannel", "TextUsers"]

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
-from recorder.call.clock import CallClock
 from recorder.call.consent.commands import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.spoken_notice import as_wav
@@ -25,7 +24,6 @@ from recorder.call.http.http_server import LARGEST_BODY, Address, Server, known_
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.http.tokens import Grant
 from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits
-from recorder.call.peer import Peer
 from recorder.call.room.messages import (
     LARGEST_MESSAGE,
     AnswerMessage,
@@ -37,8 +35,10 @@ from recorder.call.room.messages import (
     read_message,
     written,
 )
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.peer import Peer
+from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import Answer, CallObserver, Ended
-from recorder.call.tracks import TrackNumbers
 from redaction.model import Samples
 
 __all__ = ["RoomLimits", "RoomSource"]

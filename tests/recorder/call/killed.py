@@ -12,7 +12,7 @@ import aiohttp
 import numpy as np
 
 from recorder.call.guest import Guest, publish
-from recorder.call.playing import LoopingPicture, LoopingSound
+from recorder.call.rtc.playback import LoopingPicture, LoopingSound
 from recorder.call.source import Answer
 from tests.recorder.call.observing import tone
 from tests.recorder.call.senders import LOOPBACK

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from recorder.call.rtc.tracks import SoundPlacer
 from recorder.call.source import TimedSound
-from recorder.call.tracks import SoundPlacer
 from recorder.live.microphones import Ear
-from tests.recorder.call.test_clock import Sender
+from tests.recorder.call.rtc.test_clock import Sender
 
 BLOCK_S = 0.12
 EVERY = 2500

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from recorder.call.clock import CallClock
 from recorder.call.http.whep_source import PARTICIPANT, WhepSource
+from recorder.call.rtc.clock import CallClock
 from recorder.call.source import Ended
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run

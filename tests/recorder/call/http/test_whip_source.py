@@ -17,8 +17,8 @@ from recorder.call.guest import publish
 from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip import WhipLimits
 from recorder.call.http.whip_source import WhipSource, serve_source
-from recorder.call.peer import Peer
-from recorder.call.playing import LoopingPicture, LoopingSound
+from recorder.call.rtc.peer import Peer
+from recorder.call.rtc.playback import LoopingPicture, LoopingSound
 from recorder.call.source import Answer, Ended, LiveKind, Via
 from tests.recorder.call.contract import CallSourceContract, Stage
 from tests.recorder.call.killed import in_process, pushing

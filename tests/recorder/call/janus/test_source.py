@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.clock import CallClock
 from recorder.call.janus import source as module
 from recorder.call.janus.protocol import (
     MAX_MESSAGE,
@@ -33,6 +32,7 @@ from recorder.call.janus.protocol import (
 from recorder.call.janus.source import JanusSource
 from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
 from recorder.call.janus.websocket import JanusLink
+from recorder.call.rtc.clock import CallClock
 from recorder.call.source import Ended, LiveKind
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run

@@ -24,11 +24,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from recorder.call import connection as hooks
-from recorder.call import tracks as pipeline
-from recorder.call.clock import CallClock
-from recorder.call.codecs import PictureDecoder, SoundDecoder
-from recorder.call.peer import BadDescription, Peer, PeerEnd
+from recorder.call.rtc import connection as hooks
+from recorder.call.rtc import tracks as pipeline
+from recorder.call.rtc.clock import CallClock
+from recorder.call.rtc.codecs import PictureDecoder, SoundDecoder
+from recorder.call.rtc.peer import BadDescription, Peer, PeerEnd
 from recorder.call.source import LiveKind, TrackKey
 from redaction.errors import InternalError
 from redaction.model import Samples

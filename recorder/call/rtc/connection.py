@@ -50,8 +50,8 @@ from aiortc.rtp import (
 )
 from aiortc.stats import RTCStatsReport
 
-from recorder.call.codecs import accepted
-from recorder.call.stats import Reception
+from recorder.call.rtc.codecs import accepted
+from recorder.call.rtc.stats import Reception
 from redaction.errors import InternalError
 
 __all__ = ["REFUSALS", "MediaConnection", "MediaReceiver", "RtpSink", "check_hooks"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.description import BadDescription, answer_with, offered, settle_answer, without
+from recorder.call.rtc.description import BadDescription, answer_with, offered, settle_answer, without
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mids}\r\n"
 TRANSPORT = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.clock import CallClock, SenderClock, TrackClock, ntp_seconds
+from recorder.call.rtc.clock import CallClock, SenderClock, TrackClock, ntp_seconds
 
 NTP = 3_900_000_000.0
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.jitter import (
+from recorder.call.rtc.jitter_buffer import (
     HOLE_PATIENCE,
     PICTURE_PATIENCE,
     Assembled,

@@ -18,8 +18,8 @@ import numpy as np
 from aiortc import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
-from recorder.call.clock import CallClock, SenderClock, TrackClock, ntp_seconds
-from recorder.call.codecs import (
+from recorder.call.rtc.clock import CallClock, SenderClock, TrackClock, ntp_seconds
+from recorder.call.rtc.codecs import (
     OPUS_RATE,
     VIDEO_RATE,
     PictureCoding,
@@ -28,9 +28,9 @@ from recorder.call.codecs import (
     fits,
     picture_coding,
 )
-from recorder.call.jitter import Assembled, FrameAssembler, MediaPacket, PacketOrder, Wants
+from recorder.call.rtc.jitter_buffer import Assembled, FrameAssembler, MediaPacket, PacketOrder, Wants
+from recorder.call.rtc.stats import PictureFlow, QualityMeter
 from recorder.call.source import CallObserver, LiveKind, TimedPicture, TimedSound, TrackKey
-from recorder.call.stats import PictureFlow, QualityMeter
 from redaction.model import Samples
 
 __all__ = ["PictureTrack", "SoundPlacer", "SoundTrack", "TrackNumbers", "TrackSetting"]

@@ -13,7 +13,14 @@ from av.video.codeccontext import VideoCodecContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.codecs import MAX_SIDE_PX, PictureDecoder, SoundDecoder, accepted, fits, picture_coding
+from recorder.call.rtc.codecs import (
+    MAX_SIDE_PX,
+    PictureDecoder,
+    SoundDecoder,
+    accepted,
+    fits,
+    picture_coding,
+)
 from tests.recorder.call.senders import coded_pictures, coded_tone, pitch
 
 

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.call.playing import LoopingPicture, LoopingSound
+from recorder.call.rtc.playback import LoopingPicture, LoopingSound
 from redaction.errors import UnreadableInput
 
 

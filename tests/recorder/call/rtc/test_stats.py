@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from recorder.call.stats import PictureFlow, QualityMeter, Reception
+from recorder.call.rtc.stats import PictureFlow, QualityMeter, Reception
 
 
 def received(numbers: list[int], *, jitter: float = 0.0) -> Reception:

@@ -15,12 +15,12 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call import tracks
-from recorder.call.clock import CallClock, SenderClock
-from recorder.call.codecs import PictureDecoder
+from recorder.call.rtc import tracks
+from recorder.call.rtc.clock import CallClock, SenderClock
+from recorder.call.rtc.codecs import PictureDecoder
+from recorder.call.rtc.stats import QualityMeter
+from recorder.call.rtc.tracks import PictureTrack, SoundPlacer, SoundTrack, TrackNumbers, TrackSetting
 from recorder.call.source import LiveKind, TrackKey
-from recorder.call.stats import QualityMeter
-from recorder.call.tracks import PictureTrack, SoundPlacer, SoundTrack, TrackNumbers, TrackSetting
 from tests.recorder.call.senders import coded_pictures, coded_tone, pitch
 from tests.recorder.call.told import Told, until
 

@@ -9,12 +9,19 @@ from typing import Final
 
 from aiortc import RTCSessionDescription
 
-from recorder.call.clock import CallClock, SenderClock
-from recorder.call.connection import REFUSALS, MediaConnection, MediaReceiver
-from recorder.call.description import BadDescription, Section, answer_with, offered, settle_answer, without
+from recorder.call.rtc.clock import CallClock, SenderClock
+from recorder.call.rtc.connection import REFUSALS, MediaConnection, MediaReceiver
+from recorder.call.rtc.description import (
+    BadDescription,
+    Section,
+    answer_with,
+    offered,
+    settle_answer,
+    without,
+)
+from recorder.call.rtc.stats import QualityMeter
+from recorder.call.rtc.tracks import PictureTrack, SoundTrack, TrackNumbers, TrackSetting
 from recorder.call.source import CallObserver, LiveKind
-from recorder.call.stats import QualityMeter
-from recorder.call.tracks import PictureTrack, SoundTrack, TrackNumbers, TrackSetting
 
 __all__ = ["DEFAULT_KINDS", "BadDescription", "Peer", "PeerEnd"]
 

@@ -1,0 +1,1 @@
+"""WebRTC: connections, tracks, jitter buffers, codecs and clocks."""
