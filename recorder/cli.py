@@ -19,11 +19,11 @@ from recorder.commands.demo import demo  # noqa: E402
 from recorder.commands.doctor import doctor  # noqa: E402
 from recorder.commands.erase import erase  # noqa: E402
 from recorder.commands.join import join  # noqa: E402
+from recorder.commands.models import models_group  # noqa: E402
 from recorder.commands.recover import recover  # noqa: E402
 from recorder.commands.redact import redact  # noqa: E402
 from recorder.commands.serve import serve  # noqa: E402
 from recorder.commands.show import show, verify  # noqa: E402
-from recorder.models.commands import models_group  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
 
 __all__ = ["cli", "main"]

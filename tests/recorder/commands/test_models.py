@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from recorder.commands.models import models_group
 from recorder.models import fetch as fetch_module
-from recorder.models.commands import models_group
 from recorder.models.verify import entry_state
 from redaction.errors import ModelAltered, ModelMissing
 from redaction.weights import CATALOG
