@@ -16,9 +16,9 @@ from recorder.batch.job import expire as expire_bundles
 from recorder.batch.ledger.ledger import Counts, Record, RecordState, Store
 from recorder.batch.report import REPORT
 from recorder.batch.stores.open import open_destination
-from recorder.commands.batch_watch import watched_batch
+from recorder.commands.display.batch import watched_batch
+from recorder.commands.display.progress import ProgressMode
 from recorder.commands.redact import load_policy
-from recorder.commands.watch import ProgressMode
 from recorder.flow import Cancellation
 from recorder.signals import stopping
 from redaction.errors import ExitCode

@@ -10,10 +10,10 @@ from typing import Final
 
 import click
 
-from recorder.commands.callview import call_view
+from recorder.commands.display.call import call_view
+from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.join import print_recorded, tell_address
 from recorder.commands.redact import overall, redact_all
-from recorder.commands.watch import ProgressMode, watched
 from redaction.errors import ExitCode, ModelMissing
 from redaction.policy import Policy
 

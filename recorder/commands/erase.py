@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.redact import load_policy
-from recorder.commands.watch import ProgressMode, watched
 from recorder.flow import Cancellation
 from recorder.signals import stopping
 from redaction.errors import ExitCode, OffrecordError

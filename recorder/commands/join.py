@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from recorder.commands.callview import call_view
+from recorder.commands.display.call import call_view
+from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.redact import load_policy, output_option
-from recorder.commands.watch import ProgressMode, watched
 from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
 

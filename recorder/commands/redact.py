@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from recorder.bundle.writer import BundleWriter
-from recorder.commands.watch import ProgressMode, watched
+from recorder.commands.display.progress import ProgressMode, watched
 from recorder.flow import Cancellation
 from recorder.signals import stopping
 from recorder.sources.recognise import recording_at, recordings_in

@@ -12,9 +12,9 @@ from rich.console import Console
 from recorder.call.http.whep_source import WhepSource
 from recorder.call.janus.source import JanusSource
 from recorder.call.room.source import RoomSource
-from recorder.commands.callview import call_view, drawn
+from recorder.commands.display.call import call_view, drawn
+from recorder.commands.display.progress import ProgressMode
 from recorder.commands.join import duration, join, open_call
-from recorder.commands.watch import ProgressMode
 from recorder.live.status import CallStatus, PersonStatus, Standing
 from redaction.errors import UsageError
 from redaction.policy import Policy

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from recorder.batch.contract import OutcomeState, Step
 from recorder.batch.ledger.records import Counts, Planned, Record, RecordState
-from recorder.commands import batch_watch as module
-from recorder.commands.batch_watch import Pace, watched_batch
-from recorder.commands.watch import ProgressMode
+from recorder.commands.display import batch as module
+from recorder.commands.display.batch import Pace, watched_batch
+from recorder.commands.display.progress import ProgressMode
 from tests.recorder.batch.fakes import item_named, outcome
 
 SAFE = {

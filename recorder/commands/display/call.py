@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from recorder.commands.watch import ProgressMode
+from recorder.commands.display.progress import ProgressMode
 from recorder.live.status import CallStatus, CallView, Hidden, PersonStatus, Standing
 
 __all__ = ["call_view", "drawn"]

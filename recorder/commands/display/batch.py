@@ -20,7 +20,7 @@ from rich.text import Text
 from recorder.batch.contract import Outcome, Step
 from recorder.batch.driver import Watcher
 from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState
-from recorder.commands.watch import ProgressMode
+from recorder.commands.display.progress import ProgressMode
 
 __all__ = ["Pace", "watched_batch"]
 
