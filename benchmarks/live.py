@@ -44,9 +44,9 @@ import numpy as np
 from benchmarks.faces import DATA
 from benchmarks.rtc import by_aiortc, on_loopback, senders
 from recorder.call.source import LiveKind, TimedPicture, TimedSound
+from recorder.live.capture.engine import LiveEngine
+from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.contract import CallRecord, ConsentRecord, PersonRecord, Stay
-from recorder.live.engine import LiveEngine
-from recorder.live.governor import Governor, Level
 from recorder.live.journal import Journal
 from recorder.progress import Silent
 from recorder.session import Engine

@@ -19,7 +19,7 @@ from redaction.policy import Policy
 if TYPE_CHECKING:
     from recorder.call.consent.notice import NoticeTexts
     from recorder.call.source import CallSource
-    from recorder.live.record import Recorded
+    from recorder.live.capture.record import Recorded
     from redaction.model import Samples
 
 __all__ = ["duration", "given_duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
@@ -228,7 +228,7 @@ def run_call(
     source: CallSource, *, way: str, folder: Path, policy: Policy, mode: ProgressMode, as_json: bool
 ) -> int:
     """Record one call and print where it is."""
-    from recorder.live.record import record_call
+    from recorder.live.capture.record import record_call
 
     with call_view(mode) as view:
         recorded = record_call(

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorder.commands.display.progress import ProgressMode
-from recorder.live.status import CallStatus, CallView, Hidden, PersonStatus, Standing
+from recorder.live.capture.status import CallStatus, CallView, Hidden, PersonStatus, Standing
 
 __all__ = ["call_view", "drawn"]
 

@@ -15,7 +15,7 @@ from recorder.call.room.source import RoomSource
 from recorder.commands.display.call import call_view, drawn
 from recorder.commands.display.progress import ProgressMode
 from recorder.commands.join import duration, join, open_call
-from recorder.live.status import CallStatus, PersonStatus, Standing
+from recorder.live.capture.status import CallStatus, PersonStatus, Standing
 from redaction.errors import UsageError
 from redaction.policy import Policy
 

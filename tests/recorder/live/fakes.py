@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from recorder.call.source import CallObserver, Ended
-from recorder.live.status import CallStatus
+from recorder.live.capture.status import CallStatus
 from recorder.session import Engine
 from recorder.sound import SoundStages
 from redaction.audio.segment import Piece

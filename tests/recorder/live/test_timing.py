@@ -6,7 +6,7 @@ import numpy as np
 
 from recorder.call.rtc.tracks import SoundPlacer
 from recorder.call.source import TimedSound
-from recorder.live.microphones import Ear
+from recorder.live.capture.audio_track import Ear
 from tests.recorder.call.rtc.test_clock import Sender
 
 BLOCK_S = 0.12

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from recorder.call.source import TimedSound
-from recorder.live.lanes import Inbox, Lost
-from recorder.live.people import PersonAge
-from recorder.live.voices import RawSound
+from recorder.live.capture.age_state import PersonAge
+from recorder.live.capture.video_worker import Inbox, Lost
+from recorder.live.capture.voices import RawSound
 from recorder.sound import LISTENING_HZ, SPEAKING_HZ
 from recorder.sources.mixdown import Resampler
 from redaction.audio.listen import Listener

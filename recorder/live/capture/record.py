@@ -22,12 +22,12 @@ from recorder.call.consent.receipts import receipts_of
 from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import CallSource, Ended
 from recorder.flow import Cancellation
+from recorder.live.capture.engine import LiveEngine
+from recorder.live.capture.session import CallSession, Limits
+from recorder.live.capture.status import CallView, Standing
 from recorder.live.contract import CallRecord
-from recorder.live.engine import LiveEngine
 from recorder.live.finish import finish
 from recorder.live.journal import Journal
-from recorder.live.session import CallSession, Limits
-from recorder.live.status import CallView, Standing
 from recorder.progress import Progress, Silent
 from recorder.session import Engine, Published
 from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.live.governor import CADENCES, FRAME_STEPS, Governor, Level, Load, spares
+from recorder.live.capture.load_shedding import CADENCES, FRAME_STEPS, Governor, Level, Load, spares
 from redaction.video.link import Reach
 
 CALM, BUSY = Load(0.05, 0.1), Load(2.2, 0.4)

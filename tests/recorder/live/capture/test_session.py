@@ -24,10 +24,10 @@ from recorder.call.source import (
     TimedSound,
     TrackKey,
 )
-from recorder.live.engine import LaneState
+from recorder.live.capture.engine import LaneState
+from recorder.live.capture.session import CallSession, Limits
+from recorder.live.capture.status import Standing
 from recorder.live.journal import Journal
-from recorder.live.session import CallSession, Limits
-from recorder.live.status import Standing
 from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
 from redaction.policy import ConsentSection, Policy
 from tests.recorder.live.fakes import FakeSource, FakeView, Script, settle

@@ -11,13 +11,13 @@ from typing import Final
 
 from recorder.bundle.writer import storage_errors
 from recorder.call.source import TimedSound
+from recorder.live.capture.age_state import Adulthood, PersonAge
+from recorder.live.capture.audio_track import Microphone
+from recorder.live.capture.video_worker import Inbox, Lost
+from recorder.live.capture.voices import Voices
+from recorder.live.capture.words import Late, Spoken, WordBook
 from recorder.live.journal import Journal
-from recorder.live.lanes import Inbox, Lost
-from recorder.live.microphones import Microphone
-from recorder.live.people import Adulthood, PersonAge
 from recorder.live.pieces import SoundPiece, mute_piece
-from recorder.live.voices import Voices
-from recorder.live.words import Late, Spoken, WordBook
 from recorder.process import step_back
 from recorder.sound import SPEAKING_HZ, SoundStages
 from redaction.audio.listen import Listener

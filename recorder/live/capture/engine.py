@@ -13,14 +13,14 @@ from itertools import count
 from typing import Final
 
 from recorder.call.source import LiveKind, TimedPicture, TimedSound
-from recorder.live.governor import Governor, Level
+from recorder.live.capture.age_state import Adulthood, PersonAge
+from recorder.live.capture.audio_track import Microphone, loudness
+from recorder.live.capture.audio_worker import SoundWorker
+from recorder.live.capture.load_shedding import Governor, Level
+from recorder.live.capture.video_track import PictureTrack, TrackOwner
+from recorder.live.capture.video_worker import Lane, Lost, PictureWorker
 from recorder.live.journal import ErasureFigures, Journal
-from recorder.live.lanes import Lane, Lost, PictureWorker
-from recorder.live.microphones import Microphone, loudness
-from recorder.live.people import Adulthood, PersonAge
-from recorder.live.pictures import PictureTrack, TrackOwner
 from recorder.live.pieces import TIME_BASE
-from recorder.live.sounds import SoundWorker
 from recorder.process import step_back
 from recorder.progress import Progress
 from recorder.session import Engine

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.live.capture.load_shedding import Governor
+from recorder.live.capture.video_worker import Inbox, Lane, PictureWorker
 from recorder.live.contract import Kind
-from recorder.live.governor import Governor
 from recorder.live.journal import PiecePaths
-from recorder.live.lanes import Inbox, Lane, PictureWorker
 from redaction.errors import StorageFailed
+from tests.recorder.live.capture.test_video_track import facts, moving, shown, track_of
 from tests.recorder.live.scene import ADA, BOB, CID, journal_of, wait_until
-from tests.recorder.live.test_pictures import facts, moving, shown, track_of
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.booleans()), max_size=200))
@@ -104,7 +104,7 @@ def test_a_queue_that_overflows_is_a_logged_and_covered_gap(tmp_path: Path) -> N
 
 def test_a_track_that_pauses_is_stored_up_to_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the look-ahead holds is stored when nothing comes for a while, and the track goes on afterwards."""
-    monkeypatch.setattr("recorder.live.lanes._REST_AFTER_S", 0.2)
+    monkeypatch.setattr("recorder.live.capture.video_worker._REST_AFTER_S", 0.2)
     errors: list[BaseException] = []
     worker = worker_of(errors)
     lane = Lane(track_of(tmp_path))

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from recorder.live.words import Spoken, masked_runs
+from recorder.live.capture.words import Spoken, masked_runs
 from recorder.sound import LISTENING_HZ, SPEAKING_HZ
 from redaction.audio.disguise import Disguiser
 from redaction.audio.listen import Listener

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.call.source import LiveKind, TimedPicture
-from recorder.live.governor import Level
+from recorder.live.capture.age_state import PersonAge
+from recorder.live.capture.load_shedding import Level
+from recorder.live.capture.video_track import Canvas, PictureTrack, TrackOwner, bounded
 from recorder.live.journal import Journal
-from recorder.live.people import PersonAge
-from recorder.live.pictures import Canvas, PictureTrack, TrackOwner, bounded
 from redaction.errors import StorageFailed
 from redaction.model import Box
 from redaction.video.redact import VideoStages

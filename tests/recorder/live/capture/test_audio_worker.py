@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.call.source import TimedSound
-from recorder.live import sounds
+from recorder.live.capture import audio_worker as sounds
+from recorder.live.capture.age_state import PersonAge
+from recorder.live.capture.audio_track import Ear, Microphone, loudness
+from recorder.live.capture.audio_worker import SoundWorker
+from recorder.live.capture.words import Late
 from recorder.live.contract import Kind
 from recorder.live.journal import Journal, PiecePaths
-from recorder.live.microphones import Ear, Microphone, loudness
-from recorder.live.people import PersonAge
-from recorder.live.sounds import SoundWorker
-from recorder.live.words import Late
 from redaction.model import AudioBlock, Samples
 from redaction.policy import Policy, VoiceSection
+from tests.recorder.live.capture.test_age_state import Face
 from tests.recorder.live.scene import ADA, BOB, heard, journal_of, lines, wait_until
 from tests.recorder.live.speech import RATE, Scripted, spoken, stages_of
-from tests.recorder.live.test_people import Face
 
 BLOCK = 960
 

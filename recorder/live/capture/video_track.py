@@ -11,9 +11,9 @@ import av
 import av.error
 
 from recorder.call.source import LiveKind, TimedPicture
-from recorder.live.governor import CADENCES, Level, spares
+from recorder.live.capture.age_state import PersonAge
+from recorder.live.capture.load_shedding import CADENCES, Level, spares
 from recorder.live.journal import Journal
-from recorder.live.people import PersonAge
 from recorder.live.pieces import TIME_BASE, PicturePiece
 from recorder.sources.upright import Geometry, Planes, Upright, black
 from redaction.model import (

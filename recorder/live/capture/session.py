@@ -28,10 +28,10 @@ from recorder.call.source import (
     TrackKey,
     Via,
 )
+from recorder.live.capture.engine import LaneState
+from recorder.live.capture.status import CallStatus, CallView, PersonStatus, Standing
 from recorder.live.contract import ConsentRecord, PersonRecord, Stay
-from recorder.live.engine import LaneState
 from recorder.live.journal import Journal
-from recorder.live.status import CallStatus, CallView, PersonStatus, Standing
 from recorder.process import place_of
 from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed
 

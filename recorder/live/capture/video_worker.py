@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from recorder.call.source import TimedPicture
-from recorder.live.governor import Governor, Level, Load
-from recorder.live.pictures import PictureTrack
+from recorder.live.capture.load_shedding import Governor, Level, Load
+from recorder.live.capture.video_track import PictureTrack
 from redaction.errors import StorageFailed
 
 __all__ = ["Dropped", "Inbox", "Lane", "Lost", "PictureWorker"]

@@ -20,13 +20,13 @@ from recorder.call.consent.receipts import Receipts
 from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedSound, TrackKey
 from recorder.commands import join
 from recorder.flow import Cancellation
-from recorder.live import engine as engine_module
-from recorder.live import record as record_module
-from recorder.live.engine import LiveEngine
+from recorder.live.capture import engine as engine_module
+from recorder.live.capture import record as record_module
+from recorder.live.capture.engine import LiveEngine
+from recorder.live.capture.record import Recorded, record_call
+from recorder.live.capture.session import Limits
 from recorder.live.journal import RECEIPTS
-from recorder.live.record import Recorded, record_call
 from recorder.live.recover import recover
-from recorder.live.session import Limits
 from recorder.progress import Silent
 from recorder.publication import Published
 from recorder.session import Engine

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from recorder.live.people import MINOR_AFTER_S, Adulthood, PersonAge
+from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood, PersonAge
 from redaction.model import Box, Cover, CoverReason, Examined, RedactedFrame, Span, VideoFrame
 
 CAMERA, SECOND = "camera", "second camera"

@@ -19,10 +19,10 @@ import pytest
 
 from recorder.bundle.media import AudioWriter, VideoWriter
 from recorder.call.source import LiveKind, TimedPicture, TimedSound
-from recorder.live import engine as engine_module
-from recorder.live.engine import LiveEngine
+from recorder.live.capture import engine as engine_module
+from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood
+from recorder.live.capture.engine import LiveEngine
 from recorder.live.journal import Journal
-from recorder.live.people import MINOR_AFTER_S, Adulthood
 from recorder.live.pieces import LONGEST_STEP_S
 from recorder.progress import Silent
 from recorder.session import Engine
@@ -34,6 +34,7 @@ from redaction.video.detect import Detection
 from redaction.video.picture import Picture
 from redaction.video.redact import VideoStages
 from redaction.video.screen.looking import ScreenReader
+from tests.recorder.live.capture.test_audio_worker import blocks, call_sound
 from tests.recorder.live.scene import (
     ADA,
     BOB,
@@ -48,7 +49,6 @@ from tests.recorder.live.scene import (
     wait_until,
 )
 from tests.recorder.live.speech import RATE, Scripted, stages_of
-from tests.recorder.live.test_sounds import blocks, call_sound
 from tests.redaction.video.scene import FakeDetector, policy
 
 DATA = Path(os.environ.get("OFFRECORD_SHARED_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
@@ -436,7 +436,7 @@ def test_a_killed_process_leaves_redacted_pieces(tmp_path: Path, after: float) -
     """After SIGKILL in mid-call what is on the disk decodes, is covered and proven, and opens as a journal."""
     program = (
         "import sys, time\n"
-        "from tests.recorder.live.test_engine import *\n"
+        "from tests.recorder.live.capture.test_engine import *\n"
         "call = Call(Path(sys.argv[1]), ADA, BOB)\n"
         "lanes = [call.live.open(token, LiveKind.CAMERA, time=0.0) for token in (ADA, BOB)]\n"
         "print('ready', flush=True)\n"

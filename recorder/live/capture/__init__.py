@@ -1,0 +1,1 @@
+"""While a call goes on: redact each track and write redacted segments."""
