@@ -38,9 +38,9 @@ def recover(partial: Path, policy_file: Path | None, as_json: bool, quiet: bool)
 
     Example: offrecord recover calls/call-20260102-100000-3f9a.offrecord.partial
     """
-    from recorder.live import (
-        recover as recovering,
-    )  # takes seconds to import; a mistyped option is told at once
+    from recorder.live.finish import (
+        recover as recovering,  # takes seconds to import; a mistyped option is told at once
+    )
 
     policy = load_policy(policy_file) if policy_file is not None else None
     cancellation = Cancellation()

@@ -26,7 +26,7 @@ from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.session import CallSession, Limits
 from recorder.live.capture.status import CallView, Standing
 from recorder.live.contract import CallRecord
-from recorder.live.finish import finish
+from recorder.live.finish.finish import finish
 from recorder.live.journal import Journal
 from recorder.progress import Progress, Silent
 from recorder.session import Engine, Published

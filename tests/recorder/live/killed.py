@@ -17,8 +17,10 @@ from recorder.bundle import publish as assembly
 from recorder.bundle import writer as bundle_writer
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.flow import Cancellation
-from recorder.live import compose, finish, looking
+from recorder.live import compose
 from recorder.live.contract import Kind
+from recorder.live.finish import finish
+from recorder.live.finish import verify_segments as looking
 from recorder.live.journal import Journal
 from recorder.live.pieces import PicturePiece, SoundPiece
 from recorder.progress import Silent

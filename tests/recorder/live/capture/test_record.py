@@ -25,8 +25,8 @@ from recorder.live.capture import record as record_module
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.record import Recorded, record_call
 from recorder.live.capture.session import Limits
+from recorder.live.finish.recover import recover
 from recorder.live.journal import RECEIPTS
-from recorder.live.recover import recover
 from recorder.progress import Silent
 from recorder.publication import Published
 from recorder.session import Engine
@@ -61,7 +61,7 @@ def quick_engine(rules: Policy) -> Engine:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is loaded, but all else is as in a real call."""
     monkeypatch.setattr(record_module, "Engine", quick_engine)
-    monkeypatch.setattr("recorder.live.recover.Engine", quick_engine)
+    monkeypatch.setattr("recorder.live.finish.recover.Engine", quick_engine)
     monkeypatch.setattr(record_module, "LiveEngine", partial(LiveEngine, video=models, cores=1))
 
 

@@ -41,12 +41,7 @@ from recorder.call.consent.receipts import Receipt, receipts_of
 from recorder.call.consent.state import ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
 from recorder.flow import Cancellation
-from recorder.live.fragments import cut_to_whole
-from recorder.live.hearing import HeardAgain, hear_again
-from recorder.live.load import CallLog, LiveCall, LivePerson, load
-from recorder.live.looking import Seen, look_again
-from recorder.live.mixing import SoundPart, write_track
-from recorder.live.tally import (
+from recorder.live.finish.coverage import (
     UsableSound,
     audio_coverage,
     call_seconds,
@@ -54,6 +49,11 @@ from recorder.live.tally import (
     sound_seconds,
     video_coverage,
 )
+from recorder.live.finish.verify_segments import Seen, look_again
+from recorder.live.fragments import cut_to_whole
+from recorder.live.hearing import HeardAgain, hear_again
+from recorder.live.load import CallLog, LiveCall, LivePerson, load
+from recorder.live.mixing import SoundPart, write_track
 from recorder.progress import Progress
 from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.session import Engine

@@ -18,7 +18,7 @@ from recorder.bundle.manifest import State
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import verify_bundle
 from recorder.flow import Cancellation
-from recorder.live.finish import finish
+from recorder.live.finish.finish import finish
 from recorder.live.journal import Journal
 from recorder.live.pieces import PicturePiece
 from recorder.progress import Silent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
-from recorder.live.finish import complete_sealed, finish
+from recorder.live.finish.finish import complete_sealed, finish
 from recorder.live.load import recorded_policy
 from recorder.progress import Progress
 from recorder.publication import Published

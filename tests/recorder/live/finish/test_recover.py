@@ -14,8 +14,8 @@ import pytest
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
-from recorder.live.finish import finish
-from recorder.live.recover import recover
+from recorder.live.finish.finish import finish
+from recorder.live.finish.recover import recover
 from recorder.progress import Silent
 from recorder.publication import Published
 from redaction.errors import ExitCode, StorageFailed, UnreadableInput, UsageError

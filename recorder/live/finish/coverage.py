@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from recorder.bundle.manifest import AudioCoverage, VideoCoverage
+from recorder.live.finish.verify_segments import LAST_SHOWN_S, Seen
 from recorder.live.load import LivePerson
-from recorder.live.looking import LAST_SHOWN_S, Seen
 from recorder.live.mixing import SoundPart
 from recorder.sources.file import FileSource
 from redaction.errors import OffrecordError

@@ -1,0 +1,1 @@
+"""After a call: verify the stored segments and publish them."""
