@@ -46,8 +46,8 @@ from benchmarks.rtc import by_aiortc, on_loopback, senders
 from recorder.call.source import LiveKind, TimedPicture, TimedSound
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.load_shedding import Governor, Level
-from recorder.live.contract import CallRecord, ConsentRecord, PersonRecord, Stay
-from recorder.live.journal import Journal
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.progress import Silent
 from recorder.session import Engine
 from recorder.sources.upright import Geometry, Upright

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Models, StillEntry, VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.call.consent.receipts import Receipt
-from recorder.live.contract import Kind
+from recorder.live.store.schema import Kind
 from redaction.model import Event, RedactedUtterance, Span
 
 __all__ = [

@@ -15,7 +15,7 @@ from recorder.bundle.manifest import Manifest, Participants, PersonEntry
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import SpokenToken, Transcript, TranscriptUtterance
 from recorder.call.consent.receipts import Receipt, Receipts
-from recorder.live.contract import Kind
+from recorder.live.store.schema import Kind
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 

@@ -16,8 +16,8 @@ from recorder.live.capture.audio_track import Microphone
 from recorder.live.capture.video_worker import Inbox, Lost
 from recorder.live.capture.voices import Voices
 from recorder.live.capture.words import Late, Spoken, WordBook
-from recorder.live.journal import Journal
-from recorder.live.pieces import SoundPiece, mute_piece
+from recorder.live.store.journal import Journal
+from recorder.live.store.segments import SoundPiece, mute_piece
 from recorder.process import step_back
 from recorder.sound import SPEAKING_HZ, SoundStages
 from redaction.audio.listen import Listener

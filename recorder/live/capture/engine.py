@@ -19,8 +19,8 @@ from recorder.live.capture.audio_worker import SoundWorker
 from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.capture.video_track import PictureTrack, TrackOwner
 from recorder.live.capture.video_worker import Lane, Lost, PictureWorker
-from recorder.live.journal import ErasureFigures, Journal
-from recorder.live.pieces import TIME_BASE
+from recorder.live.store.journal import ErasureFigures, Journal
+from recorder.live.store.segments import TIME_BASE
 from recorder.process import step_back
 from recorder.progress import Progress
 from recorder.session import Engine

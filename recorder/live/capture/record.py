@@ -25,9 +25,9 @@ from recorder.flow import Cancellation
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.session import CallSession, Limits
 from recorder.live.capture.status import CallView, Standing
-from recorder.live.contract import CallRecord
 from recorder.live.finish.finish import finish
-from recorder.live.journal import Journal
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import CallRecord
 from recorder.progress import Progress, Silent
 from recorder.session import Engine, Published
 from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed

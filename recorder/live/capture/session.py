@@ -30,8 +30,8 @@ from recorder.call.source import (
 )
 from recorder.live.capture.engine import LaneState
 from recorder.live.capture.status import CallStatus, CallView, PersonStatus, Standing
-from recorder.live.contract import ConsentRecord, PersonRecord, Stay
-from recorder.live.journal import Journal
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import ConsentRecord, PersonRecord, Stay
 from recorder.process import place_of
 from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed
 

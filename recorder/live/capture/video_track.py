@@ -13,8 +13,8 @@ import av.error
 from recorder.call.source import LiveKind, TimedPicture
 from recorder.live.capture.age_state import PersonAge
 from recorder.live.capture.load_shedding import CADENCES, Level, spares
-from recorder.live.journal import Journal
-from recorder.live.pieces import TIME_BASE, PicturePiece
+from recorder.live.store.journal import Journal
+from recorder.live.store.segments import TIME_BASE, PicturePiece
 from recorder.sources.upright import Geometry, Planes, Upright, black
 from redaction.model import (
     Box,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from recorder.bundle.transcript import SpokenToken
-from recorder.live.contract import WordsLine
+from recorder.live.store.schema import WordsLine
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder

@@ -7,7 +7,7 @@ from pathlib import Path
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
 from recorder.live.finish.finish import complete_sealed, finish
-from recorder.live.load import recorded_policy
+from recorder.live.store.load import recorded_policy
 from recorder.progress import Progress
 from recorder.publication import Published
 from recorder.session import Engine

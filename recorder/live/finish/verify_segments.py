@@ -12,9 +12,9 @@ from recorder.bundle.joining import Part, join_pictures
 from recorder.bundle.manifest import Check, VideoCoverage
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation
-from recorder.live.contract import Kind
-from recorder.live.fragments import cut_to_whole
-from recorder.live.load import Piece, read_proofs
+from recorder.live.store.fragments import cut_to_whole
+from recorder.live.store.load import Piece, read_proofs
+from recorder.live.store.schema import Kind
 from recorder.mending import verified_picture
 from recorder.picture import Highlight, PictureResult
 from recorder.progress import Progress
@@ -29,7 +29,7 @@ from redaction.video.secondlook import SecondLook
 __all__ = ["LAST_SHOWN_S", "Looked", "Seen", "look_again"]
 
 LAST_SHOWN_S: Final = 0.2
-"""How long the last picture of a piece stays. Source: `recorder.live.pieces.LONGEST_STEP_S`."""
+"""How long the last picture of a piece stays. Source: `recorder.live.store.segments.LONGEST_STEP_S`."""
 
 
 @dataclass(frozen=True, slots=True)

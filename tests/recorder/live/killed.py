@@ -18,11 +18,11 @@ from recorder.bundle import writer as bundle_writer
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.flow import Cancellation
 from recorder.live import compose
-from recorder.live.contract import Kind
 from recorder.live.finish import finish
 from recorder.live.finish import verify_segments as looking
-from recorder.live.journal import Journal
-from recorder.live.pieces import PicturePiece, SoundPiece
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import Kind
+from recorder.live.store.segments import PicturePiece, SoundPiece
 from recorder.progress import Silent
 from redaction.model import AudioBlock, Cover, CoverReason, Examined, RedactedFrame, VideoFrame
 from redaction.policy import Policy

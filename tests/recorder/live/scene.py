@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.call.source import TimedPicture
-from recorder.live.contract import ConsentRecord, PersonRecord, Stay
-from recorder.live.journal import Journal
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import ConsentRecord, PersonRecord, Stay
 from redaction.model import Box
 from tests.redaction.video.scene import frame
 

@@ -17,9 +17,9 @@ from recorder import __version__
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import BundleWriter
-from recorder.live.contract import CallRecord, ConsentRecord, Kind, PersonRecord, Stay, WordsLine
-from recorder.live.journal import Journal
-from recorder.live.pieces import PicturePiece, SoundPiece
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import CallRecord, ConsentRecord, Kind, PersonRecord, Stay, WordsLine
+from recorder.live.store.segments import PicturePiece, SoundPiece
 from redaction.model import (
     AudioBlock,
     Box,

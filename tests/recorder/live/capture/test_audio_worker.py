@@ -16,8 +16,8 @@ from recorder.live.capture.age_state import PersonAge
 from recorder.live.capture.audio_track import Ear, Microphone, loudness
 from recorder.live.capture.audio_worker import SoundWorker
 from recorder.live.capture.words import Late
-from recorder.live.contract import Kind
-from recorder.live.journal import Journal, PiecePaths
+from recorder.live.store.journal import Journal, PiecePaths
+from recorder.live.store.schema import Kind
 from redaction.model import AudioBlock, Samples
 from redaction.policy import Policy, VoiceSection
 from tests.recorder.live.capture.test_age_state import Face

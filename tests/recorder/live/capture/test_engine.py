@@ -22,8 +22,8 @@ from recorder.call.source import LiveKind, TimedPicture, TimedSound
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood
 from recorder.live.capture.engine import LiveEngine
-from recorder.live.journal import Journal
-from recorder.live.pieces import LONGEST_STEP_S
+from recorder.live.store.journal import Journal
+from recorder.live.store.segments import LONGEST_STEP_S
 from recorder.progress import Silent
 from recorder.session import Engine
 from recorder.sources.upright import Geometry, Upright

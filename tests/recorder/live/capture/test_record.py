@@ -26,7 +26,7 @@ from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.record import Recorded, record_call
 from recorder.live.capture.session import Limits
 from recorder.live.finish.recover import recover
-from recorder.live.journal import RECEIPTS
+from recorder.live.store.journal import RECEIPTS
 from recorder.progress import Silent
 from recorder.publication import Published
 from recorder.session import Engine
@@ -272,7 +272,7 @@ def test_a_disk_that_refuses_ends_the_call(tmp_path: Path, monkeypatch: pytest.M
         (proofs,) = people.glob("*/camera-0001.jsonl")
         await asyncio.to_thread(wait_until, lambda: proofs.read_text().count("proofs") >= 2)
         with monkeypatch.context() as patch:
-            patch.setattr("recorder.live.pieces.PicturePiece.write", full)
+            patch.setattr("recorder.live.store.segments.PicturePiece.write", full)
             await media(to, start=6.4)
             return await stays(to)
 

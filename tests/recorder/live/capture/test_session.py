@@ -27,7 +27,7 @@ from recorder.call.source import (
 from recorder.live.capture.engine import LaneState
 from recorder.live.capture.session import CallSession, Limits
 from recorder.live.capture.status import Standing
-from recorder.live.journal import Journal
+from recorder.live.store.journal import Journal
 from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
 from redaction.policy import ConsentSection, Policy
 from tests.recorder.live.fakes import FakeSource, FakeView, Script, settle

@@ -17,7 +17,7 @@ from recorder.call.source import LiveKind, TimedPicture
 from recorder.live.capture.age_state import PersonAge
 from recorder.live.capture.load_shedding import Level
 from recorder.live.capture.video_track import Canvas, PictureTrack, TrackOwner, bounded
-from recorder.live.journal import Journal
+from recorder.live.store.journal import Journal
 from redaction.errors import StorageFailed
 from redaction.model import Box
 from redaction.video.redact import VideoStages

@@ -19,8 +19,8 @@ from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import verify_bundle
 from recorder.flow import Cancellation
 from recorder.live.finish.finish import finish
-from recorder.live.journal import Journal
-from recorder.live.pieces import PicturePiece
+from recorder.live.store.journal import Journal
+from recorder.live.store.segments import PicturePiece
 from recorder.progress import Silent
 from recorder.publication import Published
 from recorder.session import Engine

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.live.pieces import LONGEST_STEP_S, PicturePiece, SoundPiece, mute_piece
+from recorder.live.store.segments import LONGEST_STEP_S, PicturePiece, SoundPiece, mute_piece
 from redaction.errors import InternalError
 from redaction.model import (
     AudioBlock,
@@ -87,7 +87,7 @@ def test_a_killed_process_leaves_fragments_that_decode_and_are_proven(tmp_path: 
     """After SIGKILL all but the last seconds decodes, every stored frame has its proof, and none shows the face."""
     program = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from tests.recorder.live.test_pieces import *\n"
+        "from tests.recorder.live.store.test_segments import *\n"
         "folder = Path(sys.argv[1])\n"
         "piece = piece_of(folder)\n"
         "sound = SoundPiece(journal_of(folder).piece(ADA, 'microphone'), start=0.0, sample_rate=24000)\n"

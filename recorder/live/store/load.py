@@ -19,7 +19,8 @@ from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import LIVE, storage_errors
 from recorder.call.consent.receipts import Receipt, Receipts, coarse
 from recorder.call.consent.state import ENDED_STATES
-from recorder.live.contract import (
+from recorder.live.store.journal import RECEIPTS, Journal
+from recorder.live.store.schema import (
     CallRecord,
     FactLine,
     Kind,
@@ -29,7 +30,6 @@ from recorder.live.contract import (
     PieceProofs,
     WordsLine,
 )
-from recorder.live.journal import RECEIPTS, Journal
 from recorder.picture import FrameProof, Highlight
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.live.fragments import cut_to_whole, whole_fragments
-from recorder.live.load import load, read_proofs, recorded_policy
+from recorder.live.store.fragments import cut_to_whole, whole_fragments
+from recorder.live.store.load import load, read_proofs, recorded_policy
 from redaction.errors import ExitCode, OffrecordError, RedactionIncomplete, UnreadableInput
 from redaction.model import EntityType
 from tests.recorder.live.staged import (

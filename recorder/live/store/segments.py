@@ -18,8 +18,8 @@ from pydantic import BaseModel
 
 from recorder.bundle.media import STORED_HZ, AudioWriter, VideoWriter
 from recorder.bundle.writer import storage_errors
-from recorder.live.contract import Kind, PieceEnd, PieceHeader, PieceProofs
-from recorder.live.journal import PiecePaths
+from recorder.live.store.journal import PiecePaths
+from recorder.live.store.schema import Kind, PieceEnd, PieceHeader, PieceProofs
 from recorder.picture import FrameProof, Ledger
 from recorder.sources.mixdown import mono
 from redaction.audio.mix import mute

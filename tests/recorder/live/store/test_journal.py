@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from recorder.bundle.log import check_chain
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
-from recorder.live import journal as journal_module
-from recorder.live.contract import WordsLine
-from recorder.live.journal import Journal
+from recorder.live.store import journal as journal_module
+from recorder.live.store.journal import Journal
+from recorder.live.store.schema import WordsLine
 from redaction.errors import InternalError, RedactionIncomplete, StorageFailed, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from tests.recorder.live.scene import ADA, BOB, journal_of, lines, person
