@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faces import DATA
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
 from redaction.audio.listen import Listener
 from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, Samples

@@ -48,9 +48,9 @@ from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
+from recorder.media.orient import Geometry, Upright
 from recorder.progress import Silent
 from recorder.session import Engine
-from recorder.sources.upright import Geometry, Upright
 from redaction.model import Samples
 from redaction.policy import Policy
 

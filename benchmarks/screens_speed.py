@@ -22,9 +22,9 @@ from benchmarks.faces_made import gallery
 from benchmarks.screens import as_frame
 from benchmarks.video import write
 from recorder.flow import Cancellation
+from recorder.media.file import FileSource
 from recorder.picture import redact_picture
 from recorder.progress import Silent
-from recorder.sources.file import FileSource
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection
 from redaction.video.picture import View

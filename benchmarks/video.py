@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import DATA
 from benchmarks.faces_made import gallery
-from recorder.bundle.media import AudioWriter, VideoWriter, mux
-from recorder.sources.file import FileSource
+from recorder.media.encode import AudioWriter, VideoWriter, mux
+from recorder.media.file import FileSource
 from redaction.model import AudioBlock, VideoFrame
 
 PRESET, CRF = "veryfast", 23
@@ -148,9 +148,9 @@ def floor(source: str, target: str) -> None:
 def picture(source: str, target: str) -> None:
     """Decode, redact and encode, without the second look and the bundle."""
     from recorder.flow import Cancellation
+    from recorder.media.file import FileSource
     from recorder.picture import redact_picture
     from recorder.progress import Silent
-    from recorder.sources.file import FileSource
     from redaction.policy import Policy
     from redaction.video.redact import VideoStages
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from recorder.media.source import SourceInfo
 from recorder.sound import SoundStages
-from recorder.sources.contract import SourceInfo
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
 from redaction.video.secondlook import SecondLook

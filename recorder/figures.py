@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recorder.bundle.manifest import AudioCoverage, TrackEntry, VideoCoverage
+from recorder.media.source import TrackInfo
 from recorder.picture import PictureResult
 from recorder.sound import Heard, SoundResult
-from recorder.sources.contract import TrackInfo
 from recorder.written import Written
 from redaction.model import Span
 

@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 
 from recorder.bundle.manifest import Check
-from recorder.bundle.media import VideoWriter
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation
+from recorder.media.encode import VideoWriter
+from recorder.media.file import FileSource
+from recorder.media.source import Source, TrackInfo
 from recorder.picture import FrameProof, PictureResult
 from recorder.progress import Progress
 from recorder.sound import Heard, SoundResult, SoundStages
-from recorder.sources.contract import Source, TrackInfo
-from recorder.sources.file import FileSource
 from recorder.verification import Still, Suspect, check_picture, stored_frames
 from redaction.audio.listen import Listener
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, Embedder

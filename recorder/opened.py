@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from recorder.sources.contract import Source
-from recorder.sources.file import FileSource
-from recorder.sources.stream import Input, open_stream
+from recorder.media.file import FileSource
+from recorder.media.source import Source
+from recorder.media.stream import Input, open_stream
 from redaction.errors import UnreadableInput
 
 __all__ = ["bundle_name", "open_source", "refuse_unknown"]

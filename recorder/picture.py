@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.bundle.media import VideoWriter
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation, prefetched
+from recorder.media.encode import VideoWriter
+from recorder.media.source import Source, TrackInfo
 from recorder.progress import Progress
-from recorder.sources.contract import Source, TrackInfo
 from redaction.model import (
     Box,
     Cover,

@@ -20,7 +20,6 @@ from recorder.bundle.manifest import (
     State,
     VoiceEntry,
 )
-from recorder.bundle.media import mux
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
@@ -28,6 +27,8 @@ from recorder.crossing import cover_known
 from recorder.engine import Engine
 from recorder.figures import audio_coverage, counts_by_kind, track_entry, video_coverage
 from recorder.flow import Cancellation
+from recorder.media.encode import mux
+from recorder.media.source import Source
 from recorder.mending import verified_picture, verified_sound
 from recorder.opened import bundle_name, open_source, refuse_unknown
 from recorder.picture import PictureResult, redact_picture
@@ -53,7 +54,6 @@ from recorder.sound import (
     render,
 )
 from recorder.sources.beside import NOTHING, Beside
-from recorder.sources.contract import Source
 from recorder.verification import Still, check_container, check_sound_length
 from recorder.written import (
     NOTHING_WRITTEN,

@@ -10,12 +10,12 @@ from typing import Final
 
 import numpy as np
 
-from recorder.bundle.media import AudioWriter
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation, prefetched
+from recorder.media.encode import AudioWriter
+from recorder.media.source import Source, TrackInfo
 from recorder.progress import Progress
 from recorder.sources.beside import NOTHING, Beside
-from recorder.sources.contract import Source, TrackInfo
 from recorder.written import NOTHING_WRITTEN, Written, understand
 from redaction.audio.align import PocketsphinxAligner
 from redaction.audio.disguise import Disguiser

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from recorder.bundle.manifest import Check
 from recorder.flow import Cancellation, prefetched
+from recorder.media.file import FileSource
 from recorder.picture import FrameProof, Highlight
-from recorder.sources.file import FileSource
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.screen.again import ScreenSearch

@@ -240,7 +240,7 @@ class Engine(Protocol):
 class Opener(Protocol):
     """A recording that can be opened again and again: every track is read by a handle of its own.
 
-    `recorder.sources.file.FileSource` takes one in place of a path.
+    `recorder.media.file.FileSource` takes one in place of a path.
     """
 
     @property

@@ -39,7 +39,7 @@ from recorder.bundle.transcript import write_transcript
 from recorder.bundle.writer import LIVE, BundleWriter, storage_errors
 from recorder.call.consent.receipts import Receipts
 from recorder.flow import Cancellation
-from recorder.live.compose import StoredTrack, View, compose
+from recorder.media.compose import StoredTrack, View, compose
 from recorder.progress import Progress
 from recorder.publication import RECORDING, Published, gap_entry, voice_note
 from recorder.verification import check_container, check_sound_length

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from recorder.flow import Cancellation
+from recorder.media.file import FileSource
 from recorder.progress import Progress
 from recorder.sound import LISTENING_HZ, SoundStages
-from recorder.sources.file import FileSource
 from redaction.audio.listen import Listener
 from redaction.audio.mute import merged, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput

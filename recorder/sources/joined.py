@@ -12,9 +12,9 @@ from typing import Final, cast
 
 import numpy as np
 
-from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
-from recorder.sources.file import FileSource
-from recorder.sources.upright import black
+from recorder.media.file import FileSource
+from recorder.media.orient import black
+from recorder.media.source import SourceInfo, TrackInfo, TrackKind
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Span, VideoFrame
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar, cast
 
-from recorder.sources.contract import Source, SourceInfo, TrackInfo, TrackKind
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
+from recorder.media.source import Source, SourceInfo, TrackInfo, TrackKind
 from recorder.sources.joined import JoinedSource
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame

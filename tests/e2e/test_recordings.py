@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
 from redaction.audio.listen import Listener
 from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import Gap

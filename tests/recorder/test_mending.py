@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from recorder import mending
-from recorder.bundle.media import AudioWriter, VideoWriter
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
+from recorder.media.encode import AudioWriter, VideoWriter
+from recorder.media.file import FileSource
+from recorder.media.source import TrackInfo, TrackKind
 from recorder.mending import VerifiedSound, personal_words, verified_picture, verified_sound
 from recorder.picture import FrameProof, PictureResult
 from recorder.progress import Silent
 from recorder.session import Engine, open_source, redact_file
 from recorder.sound import Heard, SoundResult, SoundStages
-from recorder.sources.contract import TrackInfo, TrackKind
-from recorder.sources.file import FileSource
 from redaction.audio.segment import RATE, Piece
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.audio.transcribe import Transcript

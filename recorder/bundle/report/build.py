@@ -11,12 +11,12 @@ from typing import Final
 import av.error
 
 from recorder.bundle.manifest import GapEntry, Manifest, PersonEntry, StillEntry
-from recorder.bundle.media import reopen
 from recorder.bundle.quality import Quality
 from recorder.bundle.report.charts import HEIGHT, WIDTH, charts
 from recorder.bundle.report.page import NOTES, Bar, Row, bars, clock, figures, jpeg, report_page, ticks
-from recorder.bundle.scaling import planes
 from recorder.bundle.transcript import Transcript
+from recorder.media.encode import reopen
+from recorder.media.planes import planes
 from redaction.model import Span, VideoFrame
 
 __all__ = ["call_attention", "write_call_report"]

@@ -21,10 +21,10 @@ from recorder.live.capture.video_track import PictureTrack, TrackOwner
 from recorder.live.capture.video_worker import Lane, Lost, PictureWorker
 from recorder.live.store.journal import ErasureFigures, Journal
 from recorder.live.store.segments import TIME_BASE
+from recorder.media.orient import black
 from recorder.process import step_back
 from recorder.progress import Progress
 from recorder.session import Engine
-from recorder.sources.upright import black
 from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.video.look import FAULTS

@@ -9,9 +9,9 @@ from typing import Final
 
 from recorder.bundle.manifest import AudioCoverage, VideoCoverage
 from recorder.live.finish.verify_segments import LAST_SHOWN_S, Seen
-from recorder.live.mixing import SoundPart
 from recorder.live.store.load import LivePerson
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
+from recorder.media.mix import SoundPart
 from redaction.errors import OffrecordError
 from redaction.model import Event, RedactedUtterance, Span
 

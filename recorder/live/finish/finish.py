@@ -51,9 +51,9 @@ from recorder.live.finish.coverage import (
 )
 from recorder.live.finish.verify_segments import Seen, look_again
 from recorder.live.hearing import HeardAgain, hear_again
-from recorder.live.mixing import SoundPart, write_track
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
+from recorder.media.mix import SoundPart, write_track
 from recorder.progress import Progress
 from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.session import Engine

@@ -16,12 +16,12 @@ import av.error
 import numpy as np
 from pydantic import BaseModel
 
-from recorder.bundle.media import STORED_HZ, AudioWriter, VideoWriter
 from recorder.bundle.writer import storage_errors
 from recorder.live.store.journal import PiecePaths
 from recorder.live.store.schema import Kind, PieceEnd, PieceHeader, PieceProofs
+from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
+from recorder.media.resample import mono
 from recorder.picture import FrameProof, Ledger
-from recorder.sources.mixdown import mono
 from redaction.audio.mix import mute
 from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame

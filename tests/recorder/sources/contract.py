@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.sources.contract import Source, TrackKind
+from recorder.media.source import Source, TrackKind
 from redaction.errors import UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame
 from tests.media import Clip, frame_number, frames_of, gaps_of, samples_of

@@ -18,7 +18,7 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
 from redaction.errors import ExitCode, OffrecordError, UnreadableInput
 from tests.media import frames_of, make_clip, samples_of
 

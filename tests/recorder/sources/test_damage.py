@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
 from redaction.errors import UnreadableInput
 from redaction.model import VideoFrame
 from tests.media import (

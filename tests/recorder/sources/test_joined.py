@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.sources.contract import Source
+from recorder.media.source import Source
 from recorder.sources.joined import PAUSE_S, JoinedSource
 from recorder.sources.parts import PartsSource
 from redaction.errors import UnreadableInput, UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.sources.contract import Source
+from recorder.media.source import Source
 from recorder.sources.parts import PartsSource
 from redaction.errors import UnreadableInput
 from redaction.model import Gap

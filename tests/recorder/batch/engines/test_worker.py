@@ -17,9 +17,9 @@ from recorder.batch.engines.worker import redact_item
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.flow import Cancellation
+from recorder.media.source import Source
 from recorder.session import Engine
 from recorder.sources.beside import Beside
-from recorder.sources.contract import Source
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy
 from tests.media import make_clip

@@ -25,7 +25,7 @@ from recorder.batch.stores.open import ListSources, open_destination, open_sourc
 from recorder.batch.stores.remote import Remote
 from recorder.batch.stores.remote_destination import RemoteDestination
 from recorder.batch.stores.remote_source import RemoteSources
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
 from redaction.errors import OffrecordError, RedactionIncomplete, StorageFailed, UnreadableInput, UsageError
 from tests.media import frame_number, frames_of, make_clip
 from tests.recorder.batch.faulty_s3 import BUCKET, Fault, FaultyS3, faulty_s3

@@ -17,16 +17,16 @@ import av
 import numpy as np
 import pytest
 
-from recorder.bundle.media import AudioWriter, VideoWriter
 from recorder.call.source import LiveKind, TimedPicture, TimedSound
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import LONGEST_STEP_S
+from recorder.media.encode import AudioWriter, VideoWriter
+from recorder.media.orient import Geometry, Upright
 from recorder.progress import Silent
 from recorder.session import Engine
-from recorder.sources.upright import Geometry, Upright
 from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy

@@ -21,10 +21,10 @@ from recorder.flow import Cancellation
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import PicturePiece
+from recorder.media.file import FileSource
 from recorder.progress import Silent
 from recorder.publication import Published
 from recorder.session import Engine
-from recorder.sources.file import FileSource
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (
     AudioBlock,

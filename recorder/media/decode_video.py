@@ -14,12 +14,12 @@ from av.stream import Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
-from recorder.sources.deinterlace import Deinterlacer
-from recorder.sources.opening import open_media
-from recorder.sources.packets import packets, prepare
-from recorder.sources.probe import Probe, Track, cut_off_at
-from recorder.sources.stream import Input
-from recorder.sources.upright import Upright, black
+from recorder.media.deinterlace import Deinterlacer
+from recorder.media.opening import open_media
+from recorder.media.orient import Upright, black
+from recorder.media.packets import packets, prepare
+from recorder.media.probe import Probe, Track, cut_off_at
+from recorder.media.stream import Input
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Gap, Span, VideoFrame
 

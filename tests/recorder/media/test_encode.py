@@ -16,9 +16,9 @@ import av
 import numpy as np
 import pytest
 
-from recorder.bundle.media import AudioWriter, VideoWriter, decode_back, mux
-from recorder.sources.contract import TrackInfo, TrackKind
-from recorder.sources.file import FileSource
+from recorder.media.encode import AudioWriter, VideoWriter, decode_back, mux
+from recorder.media.file import FileSource
+from recorder.media.source import TrackInfo, TrackKind
 from redaction.errors import InternalError, StorageFailed
 from redaction.model import AudioBlock, VideoFrame
 from redaction.policy import OutputSection

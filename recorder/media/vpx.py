@@ -8,7 +8,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from recorder.sources.opening import MAX_PIXELS
+from recorder.media.opening import MAX_PIXELS
 
 __all__ = ["largest_picture", "picture_size"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder.sources.contract import Source
-from recorder.sources.file import FileSource
+from recorder.media.file import FileSource
+from recorder.media.source import Source
 from tests.media import (
     Clip,
     beep_times,

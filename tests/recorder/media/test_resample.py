@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recorder.sources.mixdown import Resampler, mono
+from recorder.media.resample import Resampler, mono
 from tests.media import tone
 
 

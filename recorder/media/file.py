@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from threading import Lock
 
-from recorder.sources.audio import read_audio
-from recorder.sources.contract import SourceInfo, TrackKind
-from recorder.sources.probe import Probe, Track, probe
-from recorder.sources.stream import Input
-from recorder.sources.video import read_video
+from recorder.media.decode_audio import read_audio
+from recorder.media.decode_video import read_video
+from recorder.media.probe import Probe, Track, probe
+from recorder.media.source import SourceInfo, TrackKind
+from recorder.media.stream import Input
 from redaction.errors import UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame
 

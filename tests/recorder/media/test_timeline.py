@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.sources.clock import TrackClock, finer
+from recorder.media.timeline import TrackClock, finer
 
 _MS = Fraction(1, 1000)
 

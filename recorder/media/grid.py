@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.bundle.scaling import Planes
+from recorder.media.planes import Planes
 from redaction.model import Box
 
 __all__ = ["CANVAS", "arranged", "draw_label", "draw_plain", "draw_screen_label"]

@@ -15,7 +15,7 @@ import av.error
 import av.logging
 from av.container import InputContainer
 
-from recorder.sources.stream import Input, Latched, open_stream
+from recorder.media.stream import Input, Latched, open_stream
 from redaction.errors import UnreadableInput
 
 __all__ = ["MAX_PIXELS", "MAX_TRACKS", "Medium", "open_media"]

@@ -11,10 +11,10 @@ from typing import Any, BinaryIO
 import av
 import pytest
 
+from recorder.media.file import FileSource
+from recorder.media.source import Source
+from recorder.media.stream import Latched
 from recorder.session import bundle_name
-from recorder.sources.contract import Source
-from recorder.sources.file import FileSource
-from recorder.sources.stream import Latched
 from redaction.errors import StorageFailed, UnreadableInput
 from redaction.model import AudioBlock, Gap, VideoFrame
 from tests.media import Clip, frame_number, frames_of, make_clip

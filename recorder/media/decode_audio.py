@@ -13,11 +13,11 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-from recorder.sources.mixdown import Resampler, mono
-from recorder.sources.opening import open_media
-from recorder.sources.packets import packets, prepare
-from recorder.sources.probe import Probe, Track, cut_off_at
-from recorder.sources.stream import Input
+from recorder.media.opening import open_media
+from recorder.media.packets import packets, prepare
+from recorder.media.probe import Probe, Track, cut_off_at
+from recorder.media.resample import Resampler, mono
+from recorder.media.stream import Input
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Samples, Span
 

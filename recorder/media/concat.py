@@ -15,9 +15,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from recorder.bundle.media import VideoWriter, bring_to_disk, create_mp4, media_errors, reopen
 from recorder.bundle.writer import storage_errors
 from recorder.flow import Cancellation
+from recorder.media.encode import VideoWriter, bring_to_disk, create_mp4, media_errors, reopen
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Span, VideoFrame
 from redaction.policy import OutputSection
@@ -226,7 +226,7 @@ def _encode(
     output: OutputSection,
     cancellation: Cancellation,
 ) -> None:
-    from recorder.bundle.scaling import placed  # cv2, which a remux needs not
+    from recorder.media.planes import placed  # cv2, which a remux needs not
 
     width, height = size
     with VideoWriter(
@@ -254,7 +254,7 @@ def _encode(
 
 
 def _frames(path: Path, start: int) -> Iterator[VideoFrame]:
-    from recorder.bundle.scaling import planes
+    from recorder.media.planes import planes
 
     try:
         with reopen(path) as container:

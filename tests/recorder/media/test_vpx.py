@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.sources.vpx import picture_size
+from recorder.media.vpx import picture_size
 from tests.media import make_clip
 
 

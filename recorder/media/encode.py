@@ -25,9 +25,9 @@ from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from recorder.sources.contract import TrackInfo
-from recorder.sources.file import FileSource
-from recorder.sources.mixdown import Resampler
+from recorder.media.file import FileSource
+from recorder.media.resample import Resampler
+from recorder.media.source import TrackInfo
 from redaction.errors import InternalError, StorageFailed
 from redaction.model import AudioBlock, VideoFrame
 from redaction.policy import OutputSection

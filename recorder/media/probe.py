@@ -13,13 +13,13 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
-from recorder.sources.clock import TrackClock, finer
-from recorder.sources.contract import SourceInfo, TrackInfo, TrackKind
-from recorder.sources.first import First, first_frames
-from recorder.sources.opening import MAX_PIXELS, MAX_TRACKS, open_media
-from recorder.sources.stream import Input
-from recorder.sources.upright import Geometry
-from recorder.sources.vpx import largest_picture
+from recorder.media.first_frame import First, first_frames
+from recorder.media.opening import MAX_PIXELS, MAX_TRACKS, open_media
+from recorder.media.orient import Geometry
+from recorder.media.source import SourceInfo, TrackInfo, TrackKind
+from recorder.media.stream import Input
+from recorder.media.timeline import TrackClock, finer
+from recorder.media.vpx import largest_picture
 from redaction.errors import UnreadableInput
 
 __all__ = ["Probe", "Track", "cut_off_at", "probe", "scan_end"]

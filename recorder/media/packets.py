@@ -12,7 +12,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from recorder.sources.opening import MAX_PIXELS
+from recorder.media.opening import MAX_PIXELS
 
 __all__ = ["packets", "prepare"]
 

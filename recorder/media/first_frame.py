@@ -14,7 +14,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
-from recorder.sources.packets import prepare
+from recorder.media.packets import prepare
 from redaction.errors import UnreadableInput
 
 __all__ = ["First", "first_frames"]

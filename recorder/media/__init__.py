@@ -1,0 +1,1 @@
+"""All that knows media files: probing, decoding, encoding, composing."""
