@@ -16,8 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from recorder.models.archive import checked_target, read_members
+from recorder.models.convert.transforms import load_transform
 from recorder.models.download import download
-from recorder.models.transforms import load_transform
 from recorder.models.verify import State, entry_state
 from redaction.errors import ModelAltered, OffrecordError, StorageFailed, UsageError
 from redaction.weights import GROUPS, TEMPORARY, Carrier, ModelEntry, cache_root, select, strangers

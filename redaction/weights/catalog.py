@@ -6,7 +6,7 @@ To add a model, add a `ModelEntry` to `CATALOG`:
   `target` is stored as it is under that path; a member without one only feeds the transform.
 * `transform` names a function `(dict[str, bytes]) -> dict[str, bytes]` from members (member path -> bytes, in
   the order of the entry) to files (path below the entry's folder -> bytes). It is registered in
-  `recorder/models/transforms.py` under that name as `"module:function"` and imported only when it runs.
+  `recorder/models/convert/transforms.py` under that name as `"module:function"` and imported only when it runs.
 * `files` lists every final file, relative to the cache, with its sha256: those with a `target` and those that
   the transform returns, all below a folder of the entry's name.
 * The transform must give the same bytes on every machine; the sha256 is what makes that sure.

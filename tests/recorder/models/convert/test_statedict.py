@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.models.statedict import MAX_BYTES, read_state_dict
+from recorder.models.convert.statedict import MAX_BYTES, read_state_dict
 from redaction.errors import ModelAltered
 
 

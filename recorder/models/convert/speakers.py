@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from recorder.models.statedict import Tensor, read_state_dict
+from recorder.models.convert.statedict import Tensor, read_state_dict
 from redaction.errors import ModelAltered
 
 __all__ = ["campplus", "segmentation"]

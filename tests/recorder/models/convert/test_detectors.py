@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from recorder.models.detectors import size_free_centerface, size_free_yunet
+from recorder.models.convert.detectors import size_free_centerface, size_free_yunet
 from redaction.errors import ModelMissing
 from redaction.weights import CATALOG, open_session, read
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recorder.models.speakers import campplus, segmentation
-from recorder.models.transforms import Transform
+from recorder.models.convert.speakers import campplus, segmentation
+from recorder.models.convert.transforms import Transform
 from redaction.errors import ModelAltered, ModelMissing
 from redaction.weights import Session, open_session
-from tests.recorder.models.test_statedict import SIX, dictionary, saved, tensor
+from tests.recorder.models.convert.test_statedict import SIX, dictionary, saved, tensor
 
 
 def opened(name: str) -> Session:

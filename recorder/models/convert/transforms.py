@@ -21,13 +21,13 @@ __all__ = ["TRANSFORMS", "Transform", "join_parts", "load_transform"]
 Transform = Callable[[dict[str, bytes]], dict[str, bytes]]
 
 TRANSFORMS: Mapping[str, str] = {
-    "age_faceapi": "recorder.models.age:faceapi_age",
-    "age_faceres_deep": "recorder.models.age:faceres_deep_age",
-    "campplus": "recorder.models.speakers:campplus",
-    "centerface": "recorder.models.detectors:size_free_centerface",
-    "segmentation": "recorder.models.speakers:segmentation",
-    "whisper_base": "recorder.models.transforms:join_parts",
-    "yunet": "recorder.models.detectors:size_free_yunet",
+    "age_faceapi": "recorder.models.convert.age:faceapi_age",
+    "age_faceres_deep": "recorder.models.convert.age:faceres_deep_age",
+    "campplus": "recorder.models.convert.speakers:campplus",
+    "centerface": "recorder.models.convert.detectors:size_free_centerface",
+    "segmentation": "recorder.models.convert.speakers:segmentation",
+    "whisper_base": "recorder.models.convert.transforms:join_parts",
+    "yunet": "recorder.models.convert.detectors:size_free_yunet",
 }
 
 

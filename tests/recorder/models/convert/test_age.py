@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from recorder.models.age import FACEAPI_SIZE_PX, FACERES_SIZE_PX, faceapi_age, faceres_deep_age
+from recorder.models.convert.age import FACEAPI_SIZE_PX, FACERES_SIZE_PX, faceapi_age, faceres_deep_age
 
 Array = NDArray[np.float32]
 GENDER = np.float32(123.456)

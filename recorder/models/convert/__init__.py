@@ -1,0 +1,1 @@
+"""Converts model files of other formats to ONNX."""
