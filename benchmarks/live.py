@@ -49,8 +49,8 @@ from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.media.orient import Geometry, Upright
+from recorder.offline.session import Engine
 from recorder.progress import Silent
-from recorder.session import Engine
 from redaction.model import Samples
 from redaction.policy import Policy
 

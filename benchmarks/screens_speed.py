@@ -23,7 +23,7 @@ from benchmarks.screens import as_frame
 from benchmarks.video import write
 from recorder.flow import Cancellation
 from recorder.media.file import FileSource
-from recorder.picture import redact_picture
+from recorder.offline.video import redact_picture
 from recorder.progress import Silent
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection

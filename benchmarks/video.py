@@ -149,7 +149,7 @@ def picture(source: str, target: str) -> None:
     """Decode, redact and encode, without the second look and the bundle."""
     from recorder.flow import Cancellation
     from recorder.media.file import FileSource
-    from recorder.picture import redact_picture
+    from recorder.offline.video import redact_picture
     from recorder.progress import Silent
     from redaction.policy import Policy
     from redaction.video.redact import VideoStages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recorder.media.source import SourceInfo
-from recorder.sound import SoundStages
+from recorder.offline.audio import SoundStages
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
 from redaction.video.secondlook import SecondLook

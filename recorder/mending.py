@@ -19,9 +19,9 @@ from recorder.flow import Cancellation
 from recorder.media.encode import VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import Source, TrackInfo
-from recorder.picture import FrameProof, PictureResult
+from recorder.offline.audio import Heard, SoundResult, SoundStages
+from recorder.offline.video import FrameProof, PictureResult
 from recorder.progress import Progress
-from recorder.sound import Heard, SoundResult, SoundStages
 from recorder.verification import Still, Suspect, check_picture, stored_frames
 from redaction.audio.listen import Listener
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, Embedder

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from recorder.bundle.manifest import Check
 from recorder.flow import Cancellation, prefetched
 from recorder.media.file import FileSource
-from recorder.picture import FrameProof, Highlight
+from recorder.offline.video import FrameProof, Highlight
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.screen.again import ScreenSearch

@@ -21,7 +21,7 @@ from redaction.errors import ExitCode, OffrecordError, StorageFailed, Unreadable
 from redaction.policy import Policy
 
 if TYPE_CHECKING:
-    from recorder.session import Engine
+    from recorder.offline.session import Engine
 
 __all__ = ["load_policy", "output_option", "redact", "redact_all"]
 
@@ -160,7 +160,7 @@ def redact_all(
         ModelUnavailable: a model file is missing or altered.
     """
     recordings = _expanded(inputs)
-    from recorder.session import Engine  # takes seconds to import; a mistyped path is told at once
+    from recorder.offline.session import Engine  # takes seconds to import; a mistyped path is told at once
 
     last = {path: number for number, recording in enumerate(recordings, start=1) for path in recording.files}
     cancellation = Cancellation()
@@ -208,7 +208,7 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> Outcome:
-    from recorder.session import bundle_name, redact_file, refuse_unknown
+    from recorder.offline.session import bundle_name, redact_file, refuse_unknown
 
     try:
         cancellation.check()

@@ -9,8 +9,8 @@ from typing import Final
 
 from recorder.flow import Cancellation
 from recorder.media.file import FileSource
+from recorder.offline.audio import LISTENING_HZ, SoundStages
 from recorder.progress import Progress
-from recorder.sound import LISTENING_HZ, SoundStages
 from redaction.audio.listen import Listener
 from redaction.audio.mute import merged, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recorder.session import Engine
+from recorder.offline.session import Engine
 from redaction.errors import ModelUnavailable
 from redaction.policy import Policy
 

@@ -19,10 +19,10 @@ from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
 from recorder.mending import VerifiedSound, personal_words, verified_picture, verified_sound
-from recorder.picture import FrameProof, PictureResult
+from recorder.offline.audio import Heard, SoundResult, SoundStages
+from recorder.offline.session import Engine, open_source, redact_file
+from recorder.offline.video import FrameProof, PictureResult
 from recorder.progress import Silent
-from recorder.session import Engine, open_source, redact_file
-from recorder.sound import Heard, SoundResult, SoundStages
 from redaction.audio.segment import RATE, Piece
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.audio.transcribe import Transcript

@@ -38,7 +38,7 @@ from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.flow import Cancellation  # noqa: E402
 from recorder.media.source import Source  # noqa: E402
-from recorder.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
+from recorder.offline.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
 from recorder.signals import stopping  # noqa: E402
 from recorder.sources.beside import NOTHING, Beside  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402

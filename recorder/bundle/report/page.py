@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import speaker_names
-from recorder.picture import PictureResult
-from recorder.sound import Heard, SoundResult
+from recorder.offline.audio import Heard, SoundResult
+from recorder.offline.video import PictureResult
 from recorder.verification import Still
 from redaction.model import Event, EventKind, Span, VideoFrame
 

@@ -13,7 +13,7 @@ from recorder.live.capture.age_state import PersonAge
 from recorder.live.capture.video_worker import Inbox, Lost
 from recorder.live.capture.voices import RawSound
 from recorder.media.resample import Resampler
-from recorder.sound import LISTENING_HZ, SPEAKING_HZ
+from recorder.offline.audio import LISTENING_HZ, SPEAKING_HZ
 from redaction.audio.listen import Listener
 from redaction.model import AudioBlock, Samples, Utterance
 

@@ -22,9 +22,9 @@ from recorder.live.capture.video_worker import Lane, Lost, PictureWorker
 from recorder.live.store.journal import ErasureFigures, Journal
 from recorder.live.store.segments import TIME_BASE
 from recorder.media.orient import black
+from recorder.offline.session import Engine
 from recorder.process import step_back
 from recorder.progress import Progress
-from recorder.session import Engine
 from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.video.look import FAULTS

@@ -28,8 +28,8 @@ from recorder.live.capture.status import CallView, Standing
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord
+from recorder.offline.session import Engine, Published
 from recorder.progress import Progress, Silent
-from recorder.session import Engine, Published
 from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 from redaction.policy import Policy

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from recorder.live.capture.words import Spoken, masked_runs
-from recorder.sound import LISTENING_HZ, SPEAKING_HZ
+from recorder.offline.audio import LISTENING_HZ, SPEAKING_HZ
 from redaction.audio.disguise import Disguiser
 from redaction.audio.listen import Listener
 from redaction.audio.mute import mute_spans

@@ -54,9 +54,9 @@ from recorder.live.hearing import HeardAgain, hear_again
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import SoundPart, write_track
+from recorder.offline.session import Engine
 from recorder.progress import Progress
 from recorder.publication import Published, expiry, models_used, policy_facts
-from recorder.session import Engine
 from redaction.audio.speakers import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,

@@ -17,7 +17,7 @@ from recorder.live.store.schema import Kind
 from recorder.media.concat import Part, join_pictures
 from recorder.media.file import FileSource
 from recorder.mending import verified_picture
-from recorder.picture import Highlight, PictureResult
+from recorder.offline.video import Highlight, PictureResult
 from recorder.progress import Progress
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span

@@ -30,7 +30,7 @@ from recorder.live.store.schema import (
     PieceProofs,
     WordsLine,
 )
-from recorder.picture import FrameProof, Highlight
+from recorder.offline.video import FrameProof, Highlight
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 from redaction.policy import Policy

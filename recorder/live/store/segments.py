@@ -21,7 +21,7 @@ from recorder.live.store.journal import PiecePaths
 from recorder.live.store.schema import Kind, PieceEnd, PieceHeader, PieceProofs
 from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
 from recorder.media.resample import mono
-from recorder.picture import FrameProof, Ledger
+from recorder.offline.video import FrameProof, Ledger
 from redaction.audio.mix import mute
 from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from recorder.call.source import CallObserver, Ended
 from recorder.live.capture.status import CallStatus
-from recorder.session import Engine
-from recorder.sound import SoundStages
+from recorder.offline.audio import SoundStages
+from recorder.offline.session import Engine
 from redaction.audio.segment import Piece
 from redaction.audio.transcribe import Transcript
 from redaction.model import TextFinding, Utterance, VideoFrame

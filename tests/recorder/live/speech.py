@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from scipy.signal import resample_poly
 
-from recorder.sound import SoundStages
+from recorder.offline.audio import SoundStages
 from redaction.audio.align import PocketsphinxAligner
 from redaction.audio.segment import Piece
 from redaction.audio.speak import HibariSynthesizer

@@ -18,7 +18,7 @@ from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.flow import Cancellation
 from recorder.media.source import Source
-from recorder.session import Engine
+from recorder.offline.session import Engine
 from recorder.sources.beside import Beside
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy

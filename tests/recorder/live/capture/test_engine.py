@@ -25,8 +25,8 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.segments import LONGEST_STEP_S
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.orient import Geometry, Upright
+from recorder.offline.session import Engine
 from recorder.progress import Silent
-from recorder.session import Engine
 from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy

@@ -27,9 +27,9 @@ from recorder.live.capture.record import Recorded, record_call
 from recorder.live.capture.session import Limits
 from recorder.live.finish.recover import recover
 from recorder.live.store.journal import RECEIPTS
+from recorder.offline.session import Engine
 from recorder.progress import Silent
 from recorder.publication import Published
-from recorder.session import Engine
 from redaction.errors import ConsentRefused, ExitCode, InternalError, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy

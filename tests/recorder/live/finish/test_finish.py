@@ -22,9 +22,9 @@ from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import PicturePiece
 from recorder.media.file import FileSource
+from recorder.offline.session import Engine
 from recorder.progress import Silent
 from recorder.publication import Published
-from recorder.session import Engine
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (
     AudioBlock,

@@ -23,15 +23,25 @@ from recorder.bundle.manifest import (
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
-from recorder.crossing import cover_known
 from recorder.engine import Engine
-from recorder.figures import audio_coverage, counts_by_kind, track_entry, video_coverage
 from recorder.flow import Cancellation
 from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.mending import verified_picture, verified_sound
+from recorder.offline.audio import (
+    Heard,
+    Listened,
+    SoundResult,
+    SoundStages,
+    drop_minors,
+    listen,
+    make_out,
+    render,
+)
+from recorder.offline.contents import audio_coverage, counts_by_kind, track_entry, video_coverage
+from recorder.offline.known_text import cover_known
+from recorder.offline.video import PictureResult, redact_picture
 from recorder.opened import bundle_name, open_source, refuse_unknown
-from recorder.picture import PictureResult, redact_picture
 from recorder.progress import Progress
 from recorder.publication import (
     RECORDING,
@@ -42,16 +52,6 @@ from recorder.publication import (
     models_used,
     policy_facts,
     voice_note,
-)
-from recorder.sound import (
-    Heard,
-    Listened,
-    SoundResult,
-    SoundStages,
-    drop_minors,
-    listen,
-    make_out,
-    render,
 )
 from recorder.sources.beside import NOTHING, Beside
 from recorder.verification import Still, check_container, check_sound_length

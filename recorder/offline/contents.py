@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from recorder.bundle.manifest import AudioCoverage, TrackEntry, VideoCoverage
 from recorder.media.source import TrackInfo
-from recorder.picture import PictureResult
-from recorder.sound import Heard, SoundResult
+from recorder.offline.audio import Heard, SoundResult
+from recorder.offline.video import PictureResult
 from recorder.written import Written
 from redaction.model import Span
 

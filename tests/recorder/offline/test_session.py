@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.flow import Cancellation
+from recorder.offline.session import Engine, Published, open_source, redact_file
 from recorder.progress import Silent
-from recorder.session import Engine, Published, open_source, redact_file
 from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
 from redaction.video.detect import Detection

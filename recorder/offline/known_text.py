@@ -10,7 +10,7 @@ from typing import Final
 
 from recorder.flow import Cancellation
 from recorder.mending import covered_again
-from recorder.picture import FrameProof, PictureResult
+from recorder.offline.video import FrameProof, PictureResult
 from recorder.progress import Progress
 from recorder.verification import stored_frames
 from redaction.errors import RedactionIncomplete

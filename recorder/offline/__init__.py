@@ -1,0 +1,1 @@
+"""A recorded file, from opening to publishing."""
