@@ -50,7 +50,7 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.media.orient import Geometry, Upright
 from recorder.offline.session import Engine
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
 from redaction.model import Samples
 from redaction.policy import Policy
 

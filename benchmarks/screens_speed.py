@@ -21,10 +21,10 @@ import numpy as np
 from benchmarks.faces_made import gallery
 from benchmarks.screens import as_frame
 from benchmarks.video import write
-from recorder.flow import Cancellation
 from recorder.media.file import FileSource
 from recorder.offline.video import redact_picture
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection
 from redaction.video.picture import View

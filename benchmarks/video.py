@@ -147,10 +147,10 @@ def floor(source: str, target: str) -> None:
 
 def picture(source: str, target: str) -> None:
     """Decode, redact and encode, without the second look and the bundle."""
-    from recorder.flow import Cancellation
     from recorder.media.file import FileSource
     from recorder.offline.video import redact_picture
-    from recorder.progress import Silent
+    from recorder.runtime.context import Silent
+    from recorder.runtime.threads import Cancellation
     from redaction.policy import Policy
     from redaction.video.redact import VideoStages
 

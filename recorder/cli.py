@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.process import harden, hush, place_of
+from recorder.runtime.hardening import harden, hush, place_of
 
 harden()  # before anything heavy is imported
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from recorder.bundle.manifest import Check
 from recorder.bundle.writer import storage_errors
-from recorder.flow import Cancellation
 from recorder.media.encode import VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import Source, TrackInfo
 from recorder.offline.audio import Heard, SoundResult, SoundStages
 from recorder.offline.video import FrameProof, PictureResult
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from recorder.verification import Still, Suspect, check_picture, stored_frames
 from redaction.audio.listen import Listener
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, Embedder

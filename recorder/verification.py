@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.bundle.manifest import Check
-from recorder.flow import Cancellation, prefetched
 from recorder.media.file import FileSource
 from recorder.offline.video import FrameProof, Highlight
+from recorder.runtime.threads import Cancellation, prefetched
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.screen.again import ScreenSearch

@@ -21,7 +21,7 @@ from recorder.batch.contract import (
 from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState, Store
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.writer import storage_errors
-from recorder.flow import Cancellation
+from recorder.runtime.threads import Cancellation
 from redaction.errors import ExitCode, InternalError, ModelUnavailable, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 

@@ -23,9 +23,9 @@ from recorder.bundle.read_contents import participants_of, published_parts
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, storage_errors
 from recorder.call.consent.receipts import Receipt, withdrawn
-from recorder.flow import Cancellation
-from recorder.progress import Progress
 from recorder.publication import Published
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from redaction.errors import StorageFailed, UnreadableInput, UsageError
 from redaction.model import Event, EventKind
 from redaction.policy import OutputSection

@@ -13,8 +13,8 @@ import click
 
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
-from recorder.flow import Cancellation
-from recorder.signals import stopping
+from recorder.runtime.signals import stopping
+from recorder.runtime.threads import Cancellation
 from recorder.sources.recognise import recording_at, recordings_in
 from recorder.sources.recording import Recording
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from recorder.flow import Cancellation
 from recorder.media.file import FileSource
 from recorder.offline.audio import LISTENING_HZ, SoundStages
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from redaction.audio.listen import Listener
 from redaction.audio.mute import merged, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput

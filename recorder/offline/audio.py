@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 
 from recorder.bundle.writer import storage_errors
-from recorder.flow import Cancellation, prefetched
 from recorder.media.encode import AudioWriter
 from recorder.media.source import Source, TrackInfo
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation, prefetched
 from recorder.sources.beside import NOTHING, Beside
 from recorder.written import NOTHING_WRITTEN, Written, understand
 from redaction.audio.align import PocketsphinxAligner

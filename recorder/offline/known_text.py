@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from recorder.flow import Cancellation
 from recorder.mending import covered_again
 from recorder.offline.video import FrameProof, PictureResult
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from recorder.verification import stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, VideoFrame

@@ -24,7 +24,6 @@ from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
 from recorder.engine import Engine
-from recorder.flow import Cancellation
 from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.mending import verified_picture, verified_sound
@@ -42,7 +41,6 @@ from recorder.offline.contents import audio_coverage, counts_by_kind, track_entr
 from recorder.offline.known_text import cover_known
 from recorder.offline.video import PictureResult, redact_picture
 from recorder.opened import bundle_name, open_source, refuse_unknown
-from recorder.progress import Progress
 from recorder.publication import (
     RECORDING,
     Published,
@@ -53,6 +51,8 @@ from recorder.publication import (
     policy_facts,
     voice_note,
 )
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from recorder.sources.beside import NOTHING, Beside
 from recorder.verification import Still, check_container, check_sound_length
 from recorder.written import (

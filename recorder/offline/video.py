@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.bundle.writer import storage_errors
-from recorder.flow import Cancellation, prefetched
 from recorder.media.encode import VideoWriter
 from recorder.media.source import Source, TrackInfo
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation, prefetched
 from redaction.model import (
     Box,
     Cover,

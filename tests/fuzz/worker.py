@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from recorder.process import harden
+from recorder.runtime.hardening import harden
 
 harden()
 
 from recorder.bundle.verify_files import verify_bundle  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
-from recorder.flow import Cancellation  # noqa: E402
 from recorder.offline.session import Engine, open_source, redact_file  # noqa: E402
-from recorder.progress import Silent  # noqa: E402
+from recorder.runtime.context import Silent  # noqa: E402
+from recorder.runtime.threads import Cancellation  # noqa: E402
 from redaction.errors import InternalError, OffrecordError  # noqa: E402
 from redaction.policy import Policy  # noqa: E402
 from tests.media import make_clip  # noqa: E402

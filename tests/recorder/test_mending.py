@@ -14,7 +14,6 @@ import pytest
 
 from recorder import mending
 from recorder.bundle.writer import BundleWriter
-from recorder.flow import Cancellation
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
@@ -22,7 +21,8 @@ from recorder.mending import VerifiedSound, personal_words, verified_picture, ve
 from recorder.offline.audio import Heard, SoundResult, SoundStages
 from recorder.offline.session import Engine, open_source, redact_file
 from recorder.offline.video import FrameProof, PictureResult
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.audio.segment import RATE, Piece
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.audio.transcribe import Transcript

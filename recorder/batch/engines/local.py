@@ -13,7 +13,7 @@ from typing import Final
 
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, Step, WorkItem
 from recorder.batch.engines.supervisor import GRACE_S, Supervisor
-from recorder.process import place_of
+from recorder.runtime.hardening import place_of
 from redaction.errors import ExitCode, InternalError, UsageError
 
 __all__ = ["LocalEngine", "Size", "size_up"]

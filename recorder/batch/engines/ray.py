@@ -32,7 +32,7 @@ from pydantic import TypeAdapter
 from recorder import __version__
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.engines.local import LocalEngine, Size
-from recorder.process import harden, hush
+from recorder.runtime.hardening import harden, hush
 from redaction.errors import ExitCode, InternalError, UsageError
 
 if TYPE_CHECKING:

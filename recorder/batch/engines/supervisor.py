@@ -21,7 +21,7 @@ from redaction.errors import ExitCode, InternalError
 __all__ = ["GRACE_S", "Supervisor"]
 
 GRACE_S: Final = 30.0
-"""How long a worker that was asked to stop may take; its own patience (`recorder.signals`) is shorter."""
+"""How long a worker that was asked to stop may take; its own patience (`recorder.runtime.signals`) is shorter."""
 _LOOK_EVERY_S: Final = 0.2
 _LONGEST_LINE: Final = 1 << 20
 _END_S: Final = 5.0

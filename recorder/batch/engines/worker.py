@@ -7,7 +7,7 @@ Nothing else may be printed: both standard streams lead to nowhere once the chan
 
 from __future__ import annotations
 
-from recorder.process import harden, hush, place_of
+from recorder.runtime.hardening import harden, hush, place_of
 
 harden()  # before anything heavy is imported
 
@@ -36,10 +36,10 @@ from recorder.batch.contract import (  # noqa: E402
 from recorder.batch.stores.open import open_destination, open_sources  # noqa: E402
 from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
-from recorder.flow import Cancellation  # noqa: E402
 from recorder.media.source import Source  # noqa: E402
 from recorder.offline.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
-from recorder.signals import stopping  # noqa: E402
+from recorder.runtime.signals import stopping  # noqa: E402
+from recorder.runtime.threads import Cancellation  # noqa: E402
 from recorder.sources.beside import NOTHING, Beside  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
 

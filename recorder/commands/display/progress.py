@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from recorder.progress import Progress as Watcher
-from recorder.progress import Silent
+from recorder.runtime.context import Progress as Watcher
+from recorder.runtime.context import Silent
 
 __all__ = ["ProgressMode", "watched"]
 

@@ -19,7 +19,7 @@ from recorder.live.capture.words import Late, Spoken, WordBook
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import SoundPiece, mute_piece
 from recorder.offline.audio import SPEAKING_HZ, SoundStages
-from recorder.process import step_back
+from recorder.runtime.hardening import step_back
 from redaction.audio.listen import Listener
 from redaction.errors import OffrecordError, StorageFailed
 from redaction.model import AudioBlock, Event, EventKind, Span

@@ -23,8 +23,8 @@ from recorder.live.store.journal import ErasureFigures, Journal
 from recorder.live.store.segments import TIME_BASE
 from recorder.media.orient import black
 from recorder.offline.session import Engine
-from recorder.process import step_back
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.hardening import step_back
 from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.video.look import FAULTS

@@ -21,7 +21,6 @@ from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.receipts import receipts_of
 from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import CallSource, Ended
-from recorder.flow import Cancellation
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.session import CallSession, Limits
 from recorder.live.capture.status import CallView, Standing
@@ -29,7 +28,8 @@ from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord
 from recorder.offline.session import Engine, Published
-from recorder.progress import Progress, Silent
+from recorder.runtime.context import Progress, Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 from redaction.policy import Policy

@@ -32,7 +32,7 @@ from recorder.live.capture.engine import LaneState
 from recorder.live.capture.status import CallStatus, CallView, PersonStatus, Standing
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import ConsentRecord, PersonRecord, Stay
-from recorder.process import place_of
+from recorder.runtime.hardening import place_of
 from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed
 
 __all__ = ["CallSession", "Limits", "Recording"]

@@ -40,7 +40,6 @@ from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
 from recorder.call.consent.receipts import Receipt, receipts_of
 from recorder.call.consent.state import ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
-from recorder.flow import Cancellation
 from recorder.live.finish.coverage import (
     UsableSound,
     audio_coverage,
@@ -55,8 +54,9 @@ from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import SoundPart, write_track
 from recorder.offline.session import Engine
-from recorder.progress import Progress
 from recorder.publication import Published, expiry, models_used, policy_facts
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from redaction.audio.speakers import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,

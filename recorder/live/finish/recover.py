@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from recorder.bundle.writer import BundleWriter
-from recorder.flow import Cancellation
 from recorder.live.finish.finish import complete_sealed, finish
 from recorder.live.store.load import recorded_policy
 from recorder.offline.session import Engine
-from recorder.progress import Progress
 from recorder.publication import Published
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from redaction.errors import UsageError
 from redaction.policy import Policy
 

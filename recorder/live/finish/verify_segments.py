@@ -10,7 +10,6 @@ from typing import Final
 from recorder.bundle.contents import MOST_STILLS, Still, TrackPart
 from recorder.bundle.manifest import Check, VideoCoverage
 from recorder.bundle.writer import storage_errors
-from recorder.flow import Cancellation
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import Piece, read_proofs
 from recorder.live.store.schema import Kind
@@ -18,7 +17,8 @@ from recorder.media.concat import Part, join_pictures
 from recorder.media.file import FileSource
 from recorder.mending import verified_picture
 from recorder.offline.video import Highlight, PictureResult
-from recorder.progress import Progress
+from recorder.runtime.context import Progress
+from recorder.runtime.threads import Cancellation
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy

@@ -17,10 +17,10 @@ from recorder.bundle.manifest import Manifest
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
-from recorder.flow import Cancellation
 from recorder.live.finish.finish import finish
-from recorder.progress import Silent
 from recorder.publication import Published
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import (
     ExitCode,
     Interrupted,

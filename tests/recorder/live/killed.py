@@ -16,14 +16,14 @@ import numpy as np
 from recorder.bundle import publish as assembly
 from recorder.bundle import writer as bundle_writer
 from recorder.bundle.writer import LIVE, BundleWriter
-from recorder.flow import Cancellation
 from recorder.live.finish import finish
 from recorder.live.finish import verify_segments as looking
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import Kind
 from recorder.live.store.segments import PicturePiece, SoundPiece
 from recorder.media import compose
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.model import AudioBlock, Cover, CoverReason, Examined, RedactedFrame, VideoFrame
 from redaction.policy import Policy
 from tests.recorder.live.fakes import deaf_and_blind

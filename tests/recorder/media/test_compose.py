@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.flow import Cancellation
 from recorder.media.compose import StoredTrack, View, compose
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.grid import CANVAS, arranged
 from recorder.media.mix import SoundPart, mixed, on_call_clock, write_track
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import Interrupted
 from redaction.model import AudioBlock, Gap, Samples, Span, VideoFrame
 from redaction.policy import OutputSection

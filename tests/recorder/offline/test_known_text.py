@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
-from recorder.flow import Cancellation
 from recorder.media.file import FileSource
 from recorder.offline.session import Engine, Published, open_source, redact_file
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.model import Box, Gap
 from redaction.video.screen.looking import ScreenReader
 from samples.speech import RATE, Line, speak_call

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
-from recorder.flow import Cancellation
 from recorder.offline.session import Engine, Published, open_source, redact_file
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
 from redaction.video.detect import Detection

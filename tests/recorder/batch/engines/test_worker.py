@@ -16,9 +16,9 @@ from recorder.batch.engines.supervisor import Supervisor
 from recorder.batch.engines.worker import redact_item
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
-from recorder.flow import Cancellation
 from recorder.media.source import Source
 from recorder.offline.session import Engine
+from recorder.runtime.threads import Cancellation
 from recorder.sources.beside import Beside
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy
@@ -86,7 +86,7 @@ def test_every_process_of_a_worker_is_hushed(enters: str) -> None:
         "os.write(said, repr((hooks, resource.getrlimit(resource.RLIMIT_CORE))).encode())\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ran.stdout == "(('recorder.process', 'recorder.process', 1), (0, 0))"
+    assert ran.stdout == "(('recorder.runtime.hardening', 'recorder.runtime.hardening', 1), (0, 0))"
 
 
 def _raises(error: BaseException) -> Callable[..., None]:

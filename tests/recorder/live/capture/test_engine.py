@@ -26,7 +26,7 @@ from recorder.live.store.segments import LONGEST_STEP_S
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.orient import Geometry, Upright
 from recorder.offline.session import Engine
-from recorder.progress import Silent
+from recorder.runtime.context import Silent
 from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy

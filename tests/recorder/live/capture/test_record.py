@@ -19,7 +19,6 @@ from recorder.bundle.writer import LIVE
 from recorder.call.consent.receipts import Receipts
 from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedSound, TrackKey
 from recorder.commands import join
-from recorder.flow import Cancellation
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture import record as record_module
 from recorder.live.capture.engine import LiveEngine
@@ -28,8 +27,9 @@ from recorder.live.capture.session import Limits
 from recorder.live.finish.recover import recover
 from recorder.live.store.journal import RECEIPTS
 from recorder.offline.session import Engine
-from recorder.progress import Silent
 from recorder.publication import Published
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import ConsentRefused, ExitCode, InternalError, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy

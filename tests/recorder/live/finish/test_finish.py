@@ -17,14 +17,14 @@ import pytest
 from recorder.bundle.manifest import State
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import verify_bundle
-from recorder.flow import Cancellation
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import PicturePiece
 from recorder.media.file import FileSource
 from recorder.offline.session import Engine
-from recorder.progress import Silent
 from recorder.publication import Published
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (
     AudioBlock,

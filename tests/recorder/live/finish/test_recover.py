@@ -13,11 +13,11 @@ import pytest
 
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
-from recorder.flow import Cancellation
 from recorder.live.finish.finish import finish
 from recorder.live.finish.recover import recover
-from recorder.progress import Silent
 from recorder.publication import Published
+from recorder.runtime.context import Silent
+from recorder.runtime.threads import Cancellation
 from redaction.errors import ExitCode, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import FacesSection, Policy
 from tests.cli.running import place_in, run

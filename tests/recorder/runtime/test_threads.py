@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recorder.flow import Cancellation, prefetched
+from recorder.runtime.threads import Cancellation, prefetched
 from redaction.errors import InternalError, Interrupted
 
 

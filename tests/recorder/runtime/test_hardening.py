@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
-from recorder.process import step_back
+from recorder.runtime.hardening import step_back
 
 _SPEAKING = """
 import asyncio, logging, threading
-from recorder.process import hush
+from recorder.runtime.hardening import hush
 
 hush()
 

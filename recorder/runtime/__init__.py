@@ -1,0 +1,1 @@
+"""What every command runs on: cancellation, progress, threads, signals, storage errors."""
