@@ -15,7 +15,7 @@ from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.runtime.signals import stopping
 from recorder.runtime.threads import Cancellation
-from recorder.sources.recognise import recording_at, recordings_in
+from recorder.sources.discover import recording_at, recordings_in
 from recorder.sources.recording import Recording
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import Policy

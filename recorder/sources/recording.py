@@ -13,8 +13,8 @@ from typing import Final
 from recorder.sources.beside import Beside, Caption, ChatLine
 from recorder.sources.captions import parse_captions, parse_zoom_captions
 from recorder.sources.chat import Message, on_call_clock, parse_chat, parse_popcorn
+from recorder.sources.multitrack import PartsSource
 from recorder.sources.names import roster_of
-from recorder.sources.parts import PartsSource
 from recorder.sources.sidecars import people_in, read_csv, read_json, read_text, read_xml
 from redaction.errors import UnreadableInput
 

@@ -16,8 +16,8 @@ from typing import BinaryIO, Final, Generic, Self, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from recorder.batch.contract import Found
-from recorder.sources.naming import is_recording_name
-from recorder.sources.recognise import placed_here, placed_in, recording_at, recording_of
+from recorder.sources.discover import placed_here, placed_in, recording_at, recording_of
+from recorder.sources.file_names import is_recording_name
 from recorder.sources.recording import Recording
 from redaction.errors import StorageFailed, UnreadableInput
 

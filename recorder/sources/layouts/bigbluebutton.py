@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from recorder.sources.naming import MEDIA_SUFFIXES
+from recorder.sources.file_names import MEDIA_SUFFIXES
 from recorder.sources.recording import Listing, Recording
 
 __all__ = ["bigbluebutton_recording"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from recorder.sources.naming import MEDIA_SUFFIXES
+from recorder.sources.file_names import MEDIA_SUFFIXES
 from recorder.sources.recording import Listing, Recording
 from recorder.sources.sidecars import read_json
 from redaction.errors import UnreadableInput

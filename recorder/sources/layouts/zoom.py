@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from recorder.sources.file_names import MEDIA_SUFFIXES
 from recorder.sources.names import from_file_name
-from recorder.sources.naming import MEDIA_SUFFIXES
 from recorder.sources.recording import Listing, Recording
 
 __all__ = ["cloud_recordings", "local_recording"]

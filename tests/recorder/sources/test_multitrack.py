@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recorder.media.source import Source
-from recorder.sources.parts import PartsSource
+from recorder.sources.multitrack import PartsSource
 from redaction.errors import UnreadableInput
 from redaction.model import Gap
 from tests.media import Clip, beep_times, break_bytes, make_clip, samples_of

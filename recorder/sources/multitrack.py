@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from recorder.media.file import FileSource
 from recorder.media.source import Source, SourceInfo, TrackInfo, TrackKind
-from recorder.sources.joined import JoinedSource
+from recorder.sources.concatenated import JoinedSource
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame
 

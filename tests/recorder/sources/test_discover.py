@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.sources.recognise import recording_at, recordings_in
+from recorder.sources.discover import recording_at, recordings_in
 from recorder.sources.recording import Recording
 from redaction.errors import UnreadableInput
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
+from recorder.sources.file_names import is_recording_name
 from recorder.sources.layouts.bigbluebutton import bigbluebutton_recording
 from recorder.sources.layouts.jibri import jibri_recording
 from recorder.sources.layouts.plain import plain_recording, plain_recordings
 from recorder.sources.layouts.zoom import cloud_recordings, local_recording
-from recorder.sources.naming import is_recording_name
 from recorder.sources.recording import Listing, Recording
 from redaction.errors import UnreadableInput
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from recorder.media.source import Source
-from recorder.sources.joined import PAUSE_S, JoinedSource
-from recorder.sources.parts import PartsSource
+from recorder.sources.concatenated import PAUSE_S, JoinedSource
+from recorder.sources.multitrack import PartsSource
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, VideoFrame
 from tests.media import Clip, beep_times, flash_times, frames_of, gaps_of, make_clip, samples_of
@@ -91,7 +91,7 @@ def test_part_that_is_longer_than_it_says_is_refused(
 ) -> None:
     """Where the clock of a part cannot be trusted, nothing is cut and nothing overlaps: it is an error."""
     source = JoinedSource(three)
-    monkeypatch.setattr("recorder.sources.joined.PAUSE_S", -1)
+    monkeypatch.setattr("recorder.sources.concatenated.PAUSE_S", -1)
     with pytest.raises(UnreadableInput, match="longer than its header"):
         list(source.video("V1"))
     with pytest.raises(UnreadableInput, match="longer than its header"):
