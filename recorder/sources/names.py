@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from recorder.sources.chat import EVERYBODY
+from recorder.sources.sidecars.chat import EVERYBODY
 from redaction.errors import UnreadableInput
 from redaction.text.lexicon import fold, is_ordinary
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from recorder.sources.beside import Beside, Caption, ChatLine
-from recorder.sources.captions import parse_captions, parse_zoom_captions
-from recorder.sources.chat import Message, on_call_clock, parse_chat, parse_popcorn
 from recorder.sources.multitrack import PartsSource
 from recorder.sources.names import roster_of
-from recorder.sources.sidecars import people_in, read_csv, read_json, read_text, read_xml
+from recorder.sources.sidecars.bounded_read import people_in, read_csv, read_json, read_text, read_xml
+from recorder.sources.sidecars.captions import parse_captions, parse_zoom_captions
+from recorder.sources.sidecars.chat import Message, on_call_clock, parse_chat, parse_popcorn
 from redaction.errors import UnreadableInput
 
 __all__ = ["Listing", "Opened", "Recording"]

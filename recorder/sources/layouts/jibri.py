@@ -9,7 +9,7 @@ from typing import Final
 
 from recorder.sources.file_names import MEDIA_SUFFIXES
 from recorder.sources.recording import Listing, Recording
-from recorder.sources.sidecars import read_json
+from recorder.sources.sidecars.bounded_read import read_json
 from redaction.errors import UnreadableInput
 
 __all__ = ["jibri_recording"]

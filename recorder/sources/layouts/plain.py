@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from recorder.sources.recording import Recording
-from recorder.sources.sidecars import read_text
+from recorder.sources.sidecars.bounded_read import read_text
 from redaction.errors import UnreadableInput
 
 __all__ = ["plain_recording", "plain_recordings"]

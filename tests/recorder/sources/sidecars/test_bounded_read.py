@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from recorder.sources.sidecars import LARGEST_TEXT, people_in, read_csv, read_json, read_text, read_xml
+from recorder.sources.sidecars.bounded_read import (
+    LARGEST_TEXT,
+    people_in,
+    read_csv,
+    read_json,
+    read_text,
+    read_xml,
+)
 from redaction.errors import UnreadableInput
 
 _NAME = "Adaeze Okonkwo"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from recorder.sources.chat import MOST_MESSAGES, on_call_clock, parse_chat, parse_popcorn
+from recorder.sources.sidecars.chat import MOST_MESSAGES, on_call_clock, parse_chat, parse_popcorn
 from redaction.errors import UnreadableInput
 
 

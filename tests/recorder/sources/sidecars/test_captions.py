@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from recorder.sources.captions import MOST_CAPTIONS, parse_captions, parse_zoom_captions
+from recorder.sources.sidecars.captions import MOST_CAPTIONS, parse_captions, parse_zoom_captions
 from redaction.errors import UnreadableInput
 from redaction.model import Span
 

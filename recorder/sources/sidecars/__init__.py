@@ -1,0 +1,1 @@
+"""Files that accompany a recording: chat, captions, rosters."""
