@@ -42,7 +42,7 @@ from recorder.media.compose import StoredTrack, View, compose
 from recorder.publication import RECORDING, Published, gap_entry, voice_note
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
-from recorder.verification import check_container, check_sound_length
+from recorder.verify.video import check_container, check_sound_length
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span
 from redaction.policy import OutputSection
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from recorder.mending import covered_again
 from recorder.offline.video import FrameProof, PictureResult
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
-from recorder.verification import stored_frames
+from recorder.verify.repair_video import covered_again
+from recorder.verify.video import stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, VideoFrame
 from redaction.policy import Policy

@@ -26,7 +26,6 @@ from recorder.bundle.writer import BundleWriter, storage_errors
 from recorder.engine import Engine
 from recorder.media.encode import mux
 from recorder.media.source import Source
-from recorder.mending import verified_picture, verified_sound
 from recorder.offline.audio import (
     Heard,
     Listened,
@@ -54,7 +53,8 @@ from recorder.publication import (
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
 from recorder.sources.beside import NOTHING, Beside
-from recorder.verification import Still, check_container, check_sound_length
+from recorder.verify.repair_video import verified_picture, verified_sound
+from recorder.verify.video import Still, check_container, check_sound_length
 from recorder.written import (
     NOTHING_WRITTEN,
     Written,

@@ -17,7 +17,7 @@ from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import speaker_names
 from recorder.offline.audio import Heard, SoundResult
 from recorder.offline.video import PictureResult
-from recorder.verification import Still
+from recorder.verify.video import Still
 from redaction.model import Event, EventKind, Span, VideoFrame
 
 __all__ = [

@@ -49,7 +49,6 @@ from recorder.live.finish.coverage import (
     video_coverage,
 )
 from recorder.live.finish.verify_segments import Seen, look_again
-from recorder.live.hearing import HeardAgain, hear_again
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import SoundPart, write_track
@@ -57,6 +56,7 @@ from recorder.offline.session import Engine
 from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
+from recorder.verify.audio import HeardAgain, hear_again
 from redaction.audio.speakers import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,

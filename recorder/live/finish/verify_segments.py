@@ -15,10 +15,10 @@ from recorder.live.store.load import Piece, read_proofs
 from recorder.live.store.schema import Kind
 from recorder.media.concat import Part, join_pictures
 from recorder.media.file import FileSource
-from recorder.mending import verified_picture
 from recorder.offline.video import Highlight, PictureResult
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
+from recorder.verify.repair_video import verified_picture
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recorder import mending
 from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
-from recorder.mending import VerifiedSound, personal_words, verified_picture, verified_sound
 from recorder.offline.audio import Heard, SoundResult, SoundStages
 from recorder.offline.session import Engine, open_source, redact_file
 from recorder.offline.video import FrameProof, PictureResult
 from recorder.runtime.context import Silent
 from recorder.runtime.threads import Cancellation
+from recorder.verify import repair_video as mending
+from recorder.verify.repair_video import VerifiedSound, personal_words, verified_picture, verified_sound
 from redaction.audio.segment import RATE, Piece
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.audio.transcribe import Transcript

@@ -1,0 +1,1 @@
+"""The second look: what was stored is decoded, searched and repaired before it is published."""
