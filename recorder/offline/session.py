@@ -23,7 +23,6 @@ from recorder.bundle.manifest import (
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter, storage_errors
-from recorder.engine import Engine
 from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.offline.audio import (
@@ -65,6 +64,7 @@ from recorder.written import (
 )
 from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, RedactedUtterance, Span
+from redaction.stages import Engine
 from redaction.text.memory import Memory
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known import must_mask, reader_of_known
