@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from redaction.audio.align import PocketsphinxAligner
-from redaction.audio.listen import Listener
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.listen import Listener
+from redaction.audio.listening.pronounce import spoken_slots
+from redaction.audio.listening.segment import RATE
+from redaction.audio.listening.transcribe import Transcriber, WhisperTranscriber
 from redaction.audio.mute import mute_spans
-from redaction.audio.pronounce import spoken_slots
-from redaction.audio.segment import RATE
-from redaction.audio.transcribe import Transcriber, WhisperTranscriber
 from redaction.model import AudioBlock, EntityType, Samples, Span, TextFinding, Utterance
 from redaction.weights import locate
 

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.faces import DATA
 from recorder.media.file import FileSource
-from redaction.audio.listen import Listener
-from redaction.audio.transcribe import WhisperTranscriber
+from redaction.audio.listening.listen import Listener
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, Samples
 from redaction.weights import locate
 

@@ -17,14 +17,14 @@ from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation, prefetched
 from recorder.sources.beside import NOTHING, Beside
 from recorder.written import NOTHING_WRITTEN, Written, understand
-from redaction.audio.align import PocketsphinxAligner
 from redaction.audio.disguise import Disguiser
-from redaction.audio.listen import Listener
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.listen import Listener
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.mute import mute_spans
 from redaction.audio.resynthesize import Resynthesizer
 from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers import SpeakerModels, SpeakerSplitter, assign_speakers
-from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import (
     AudioBlock,
     EntityType,

@@ -11,7 +11,7 @@ from recorder.media.file import FileSource
 from recorder.offline.audio import LISTENING_HZ, SoundStages
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
-from redaction.audio.listen import Listener
+from redaction.audio.listening.listen import Listener
 from redaction.audio.mute import merged, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import (

@@ -23,7 +23,7 @@ from recorder.offline.video import FrameProof, PictureResult
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
 from recorder.verify.video import Still, Suspect, check_picture, stored_frames
-from redaction.audio.listen import Listener
+from redaction.audio.listening.listen import Listener
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, Embedder
 from redaction.audio.voicecheck import VoiceCheck
 from redaction.errors import RedactionIncomplete

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from recorder.media.file import FileSource
-from redaction.audio.listen import Listener
-from redaction.audio.transcribe import WhisperTranscriber
+from redaction.audio.listening.listen import Listener
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.model import Gap
 from tests.e2e.conftest import needs_models, run_offrecord
 from tests.recordings import FOLDERS, PLANTED, TAG_AREA, write_media, zoom_cloud

@@ -20,7 +20,7 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.segments import SoundPiece, mute_piece
 from recorder.offline.audio import SPEAKING_HZ, SoundStages
 from recorder.runtime.hardening import step_back
-from redaction.audio.listen import Listener
+from redaction.audio.listening.listen import Listener
 from redaction.errors import OffrecordError, StorageFailed
 from redaction.model import AudioBlock, Event, EventKind, Span
 from redaction.policy import Policy

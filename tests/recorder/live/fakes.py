@@ -9,8 +9,8 @@ from recorder.call.source import CallObserver, Ended
 from recorder.live.capture.status import CallStatus
 from recorder.offline.audio import SoundStages
 from recorder.offline.session import Engine
-from redaction.audio.segment import Piece
-from redaction.audio.transcribe import Transcript
+from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.transcribe import Transcript
 from redaction.model import TextFinding, Utterance, VideoFrame
 from redaction.policy import Policy
 from redaction.video.secondlook import Sighting

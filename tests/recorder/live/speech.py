@@ -10,11 +10,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from recorder.offline.audio import SoundStages
-from redaction.audio.align import PocketsphinxAligner
-from redaction.audio.segment import Piece
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber
 from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers import SpeakerModels
-from redaction.audio.transcribe import Transcript, WhisperTranscriber
 from redaction.model import Samples, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder

@@ -23,9 +23,9 @@ from recorder.runtime.context import Silent
 from recorder.runtime.threads import Cancellation
 from recorder.verify import repair_video as mending
 from recorder.verify.repair_video import VerifiedSound, personal_words, verified_picture, verified_sound
-from redaction.audio.segment import RATE, Piece
+from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.transcribe import Transcript
 from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
-from redaction.audio.transcribe import Transcript
 from redaction.errors import ExitCode, ModelUnavailable, RedactionIncomplete
 from redaction.model import (
     AudioBlock,
@@ -433,7 +433,7 @@ class Call:
 @pytest.fixture
 def everything_is_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the listener transcribe tones."""
-    monkeypatch.setattr("redaction.audio.segment.SileroVad", FakeAllSpeech)
+    monkeypatch.setattr("redaction.audio.listening.segment.SileroVad", FakeAllSpeech)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from redaction.audio.align import PocketsphinxAligner
-from redaction.audio.segment import RATE
-from redaction.audio.transcribe import WhisperTranscriber
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.segment import RATE
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.errors import ModelMissing
 from redaction.model import Samples
 

@@ -14,9 +14,9 @@ from scipy.signal import fftconvolve, resample_poly
 
 from redaction.audio import disguise as module
 from redaction.audio.disguise import LISTENING_RATE, OUTPUT_RATE, Disguiser
-from redaction.audio.segment import Piece
+from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.speak import HibariSynthesizer
-from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, EventKind, Samples, Span
 
 TEXT = "we can ship the new release on thursday because all the tests are green"

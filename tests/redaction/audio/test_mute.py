@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.align import PocketsphinxAligner
-from redaction.audio.listen import Listener
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.listen import Listener
+from redaction.audio.listening.segment import RATE
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.mute import merged, mute_spans
-from redaction.audio.segment import RATE
-from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, EntityType, Samples, Span, TextFinding, Utterance, Word
 
 

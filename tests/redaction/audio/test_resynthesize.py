@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, resample_poly
 
+from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.pseudovoice import PseudoVoice, draw_voices
 from redaction.audio.resynthesize import MAX_SLIP_S, MAX_SPEED, Resynthesizer
-from redaction.audio.segment import Piece
 from redaction.audio.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
-from redaction.audio.transcribe import WhisperTranscriber
 from redaction.model import AudioBlock, EntityType, EventKind, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy, SpeechSection
 

@@ -382,7 +382,7 @@ def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, engine: 
 
 
 def _words(samples: Samples, engine: Engine) -> str:
-    from redaction.audio.listen import Listener
+    from redaction.audio.listening.listen import Listener
 
     listener = Listener(track="A", speaker="S", transcriber=engine.sound.transcriber, aligner=None)
     found = [*listener.push(AudioBlock(samples.copy(), 0, 16_000)), *listener.flush()]

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from redaction.audio.segment import RATE, Piece, wipe
+from redaction.audio.listening.segment import RATE, Piece, wipe
 from redaction.errors import ModelMissing, UsageError
 from redaction.model import Samples, Span, Word
 from redaction.weights import locate

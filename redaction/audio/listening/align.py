@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from redaction.audio.pronounce import Slot, phones_of, spoken_slots
-from redaction.audio.segment import RATE, Piece, wipe
-from redaction.audio.transcribe import JoinedSpeech, Transcript, join_speech
+from redaction.audio.listening.pronounce import Slot, phones_of, spoken_slots
+from redaction.audio.listening.segment import RATE, Piece, wipe
+from redaction.audio.listening.transcribe import JoinedSpeech, Transcript, join_speech
 from redaction.errors import ModelAltered
 from redaction.model import Samples, Span, Word
 from redaction.weights import locate, open_session

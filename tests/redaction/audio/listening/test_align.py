@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from redaction.audio.align import PocketsphinxAligner
-from redaction.audio.segment import RATE, Piece
-from redaction.audio.transcribe import Transcript
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.transcribe import Transcript
 from redaction.errors import ModelMissing
 from redaction.model import AudioBlock, Samples, Span, Word
 
@@ -129,7 +129,7 @@ def test_no_words_are_no_segments(sphinx: PocketsphinxAligner) -> None:
 
 def test_new_words_do_not_pile_up(sphinx: PocketsphinxAligner, monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many names the dictionary is loaded afresh, so that names do not stay in memory."""
-    monkeypatch.setattr("redaction.audio.align._NEW_WORDS", 0)
+    monkeypatch.setattr("redaction.audio.listening.align._NEW_WORDS", 0)
     samples = np.random.default_rng(1).normal(0, 0.1, 3 * RATE).astype(np.float32)
     sphinx.align(piece_of(samples), guessed("Quvenzhane Xylokwist", samples))
     assert sphinx._added == 2

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from redaction.audio.align import PocketsphinxAligner
-from redaction.audio.listen import Listener, uncovered_speech
-from redaction.audio.segment import RATE, Piece
-from redaction.audio.transcribe import Transcript, WhisperTranscriber
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.listen import Listener, uncovered_speech
+from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber
 from redaction.model import AudioBlock, Samples, Span, Utterance, Word
 
 

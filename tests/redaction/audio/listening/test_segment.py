@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from redaction.audio.segment import FRAME, RATE, Piece, Segmenter, SileroVad, speech_runs, wipe
+from redaction.audio.listening.segment import FRAME, RATE, Piece, Segmenter, SileroVad, speech_runs, wipe
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Samples
 

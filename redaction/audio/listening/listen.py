@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from redaction.audio.align import Aligner
+from redaction.audio.listening.align import Aligner
+from redaction.audio.listening.pronounce import is_figure
+from redaction.audio.listening.segment import Piece, Segmenter, Vad, wipe
+from redaction.audio.listening.transcribe import Transcriber
 from redaction.audio.mute import merged
-from redaction.audio.pronounce import is_figure
-from redaction.audio.segment import Piece, Segmenter, Vad, wipe
-from redaction.audio.transcribe import Transcriber
 from redaction.model import AudioBlock, Span, Utterance, Word
 
 __all__ = ["Listener", "uncovered_speech"]

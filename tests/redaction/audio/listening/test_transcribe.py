@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.segment import RATE, Piece
-from redaction.audio.transcribe import Transcript, WhisperTranscriber, join_speech
+from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber, join_speech
 from redaction.errors import ModelMissing, UsageError
 from redaction.model import AudioBlock, Samples, Span
 

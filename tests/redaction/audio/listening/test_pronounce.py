@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.pronounce import arpabet, is_figure, phones_of, spoken_slots
+from redaction.audio.listening.pronounce import arpabet, is_figure, phones_of, spoken_slots
 
 
 def ways(token: str) -> set[str]:
