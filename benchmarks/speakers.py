@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from redaction.audio.speakers import (
+from redaction.audio.speakers.models import (
     SAME_SPEAKER_COSINE,
     Embedder,
     SpeakerModels,

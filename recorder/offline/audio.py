@@ -24,7 +24,7 @@ from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.mute import mute_spans
 from redaction.audio.resynthesize import Resynthesizer
 from redaction.audio.speak import HibariSynthesizer
-from redaction.audio.speakers import SpeakerModels, SpeakerSplitter, assign_speakers
+from redaction.audio.speakers.models import SpeakerModels, SpeakerSplitter, assign_speakers
 from redaction.model import (
     AudioBlock,
     EntityType,

@@ -24,8 +24,8 @@ from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
 from recorder.verify.video import Still, Suspect, check_picture, stored_frames
 from redaction.audio.listening.listen import Listener
-from redaction.audio.speakers import SAME_SPEAKER_COSINE, Embedder
-from redaction.audio.voicecheck import VoiceCheck
+from redaction.audio.speakers.compare import VoiceCheck
+from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, Embedder
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
 from redaction.policy import Policy

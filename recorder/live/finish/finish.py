@@ -57,7 +57,7 @@ from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
 from recorder.verify.audio import HeardAgain, hear_again
-from redaction.audio.speakers import SAME_SPEAKER_COSINE
+from redaction.audio.speakers.models import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,
     InternalError,

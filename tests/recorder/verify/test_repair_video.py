@@ -25,7 +25,7 @@ from recorder.verify import repair_video as mending
 from recorder.verify.repair_video import VerifiedSound, personal_words, verified_picture, verified_sound
 from redaction.audio.listening.segment import RATE, Piece
 from redaction.audio.listening.transcribe import Transcript
-from redaction.audio.speakers import SAME_SPEAKER_COSINE, SpeakerModels
+from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.errors import ExitCode, ModelUnavailable, RedactionIncomplete
 from redaction.model import (
     AudioBlock,

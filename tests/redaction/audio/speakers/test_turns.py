@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.turns import Turn, assign_speakers
+from redaction.audio.speakers.turns import Turn, assign_speakers
 from redaction.model import Span, Utterance, Word
 
 seconds = st.integers(0, 600).map(lambda tenths: tenths / 10)

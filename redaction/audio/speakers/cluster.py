@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from redaction.audio.embed import Embedding
+from redaction.audio.speakers.embed import Embedding
 
 __all__ = ["SAME_GROUP_COSINE", "Voice", "group"]
 

@@ -3,9 +3,9 @@
 The vectors behind it are biometric: they live in memory while a run needs them and are zeroed after.
 """
 
-from redaction.audio.diarize import SpeakerModels, SpeakerSplitter
-from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
-from redaction.audio.turns import ONLY_SPEAKER, Turn, assign_speakers
+from redaction.audio.speakers.diarize import SpeakerModels, SpeakerSplitter
+from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
+from redaction.audio.speakers.turns import ONLY_SPEAKER, Turn, assign_speakers
 
 __all__ = [
     "ONLY_SPEAKER",

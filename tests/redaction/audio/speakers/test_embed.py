@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, cosine
+from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder, cosine
 from redaction.errors import ModelMissing
 from redaction.model import Samples
 from tests.redaction.audio.conftest import Say

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from redaction.audio.fbank import mel_energies
+from redaction.audio.speakers.fbank import mel_energies
 from redaction.model import Samples
 from redaction.weights import open_session
 

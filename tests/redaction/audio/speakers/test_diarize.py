@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redaction.audio import diarize
-from redaction.audio.diarize import SpeakerModels, SpeakerSplitter
-from redaction.audio.turns import Turn
+from redaction.audio.speakers import diarize
+from redaction.audio.speakers.diarize import SpeakerModels, SpeakerSplitter
+from redaction.audio.speakers.turns import Turn
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Samples, Span
 from tests.redaction.audio.conftest import Say
-from tests.redaction.audio.test_embed import lower
+from tests.redaction.audio.speakers.test_embed import lower
 
 RATE = 16_000
 HIGH = (

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from redaction.audio.embed import SHORTEST_SPEECH_S, Embedder, Embedding, cosine
+from redaction.audio.speakers.embed import SHORTEST_SPEECH_S, Embedder, Embedding, cosine
 from redaction.model import AudioBlock, Gap, Samples, Span
 
 __all__ = ["VoiceCheck"]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from redaction.audio import voicecheck
-from redaction.audio.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
-from redaction.audio.voicecheck import LONGEST_S, STRETCHES, VoiceCheck
+from redaction.audio.speakers import compare as voicecheck
+from redaction.audio.speakers.compare import LONGEST_S, STRETCHES, VoiceCheck
+from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
 from redaction.model import AudioBlock, Gap, Samples, Span
 from tests.redaction.audio.conftest import Say
-from tests.redaction.audio.test_embed import FIRST, SECOND, embedder, lower
+from tests.redaction.audio.speakers.test_embed import FIRST, SECOND, embedder, lower
 
 __all__ = ["embedder"]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redaction.audio.fbank import BANDS, SAMPLE_RATE, STEP, WINDOW, mel_energies
+from redaction.audio.speakers.fbank import BANDS, SAMPLE_RATE, STEP, WINDOW, mel_energies
 from redaction.model import Samples
 
 KALDI_FIRST = [1.1552, -0.3408, -3.7266, 1.8861, -0.7827, 0.3802, -0.0205, 0.0707]

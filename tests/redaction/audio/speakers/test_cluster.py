@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redaction.audio import cluster
-from redaction.audio.cluster import MOST_CLUSTERED, SHORTEST_GROUP_S, SURE_S, Voice, group
+from redaction.audio.speakers import cluster
+from redaction.audio.speakers.cluster import MOST_CLUSTERED, SHORTEST_GROUP_S, SURE_S, Voice, group
 
 SIZE = 192
 

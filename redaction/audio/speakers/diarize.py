@@ -11,10 +11,10 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from redaction.audio.cluster import Voice, group
-from redaction.audio.embed import MODEL, SHORTEST_SPEECH_S, Embedder
-from redaction.audio.fbank import SAMPLE_RATE, STEP, WINDOW, mel_energies
-from redaction.audio.turns import Turn
+from redaction.audio.speakers.cluster import Voice, group
+from redaction.audio.speakers.embed import MODEL, SHORTEST_SPEECH_S, Embedder
+from redaction.audio.speakers.fbank import SAMPLE_RATE, STEP, WINDOW, mel_energies
+from redaction.audio.speakers.turns import Turn
 from redaction.errors import InternalError, ModelMissing
 from redaction.model import AudioBlock, Samples, Span
 from redaction.weights import Session, locate, open_session

@@ -1,0 +1,1 @@
+"""Who speaks when, and whether two voices are the same."""
