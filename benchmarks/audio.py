@@ -25,7 +25,7 @@ from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.pronounce import spoken_slots
 from redaction.audio.listening.segment import RATE
 from redaction.audio.listening.transcribe import Transcriber, WhisperTranscriber
-from redaction.audio.mute import mute_spans
+from redaction.audio.voice.mute import mute_spans
 from redaction.model import AudioBlock, EntityType, Samples, Span, TextFinding, Utterance
 from redaction.weights import locate
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audio import CALLS, listen, load
-from redaction.audio.disguise import Disguiser
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.segment import RATE
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.resynthesize import Resynthesizer
-from redaction.audio.speak import HibariSynthesizer
+from redaction.audio.voice.disguise import Disguiser
+from redaction.audio.voice.resynthesize import Resynthesizer
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import AudioBlock, Event, RedactedUtterance, Samples, Token, Utterance
 from redaction.policy import Policy
 

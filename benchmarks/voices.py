@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from redaction.audio.disguise import Disguiser
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.pseudovoice import PseudoVoice, draw_voices
-from redaction.audio.resynthesize import Resynthesizer
-from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder
+from redaction.audio.voice.disguise import Disguiser
+from redaction.audio.voice.pseudovoice import PseudoVoice, draw_voices
+from redaction.audio.voice.resynthesize import Resynthesizer
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import AudioBlock, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy
 

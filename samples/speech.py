@@ -11,7 +11,7 @@ import pyworld
 from hibari import Hibari  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from redaction.audio.speak import HibariSynthesizer
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import Span
 
 __all__ = ["RATE", "SCRIPT", "CallSpeech", "Line", "SpokenWord", "speak_call"]

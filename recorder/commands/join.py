@@ -208,7 +208,7 @@ def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
     if not policy.call.announce:
         return None
     from recorder.call.consent.spoken_notice import speak_notice
-    from redaction.audio.speak import HibariSynthesizer
+    from redaction.audio.voice.speak import HibariSynthesizer
 
     return speak_notice(texts, HibariSynthesizer())
 

@@ -13,7 +13,7 @@ from recorder.bundle.writer import storage_errors
 from recorder.media.encode import STORED_HZ, AudioWriter
 from recorder.media.file import FileSource
 from recorder.runtime.threads import Cancellation
-from redaction.audio.mix import Mixer, mute
+from redaction.audio.voice.mix import Mixer, mute
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import AudioBlock, Gap, Samples, Span
 

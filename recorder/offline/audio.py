@@ -17,14 +17,14 @@ from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation, prefetched
 from recorder.sources.beside import NOTHING, Beside
 from recorder.written import NOTHING_WRITTEN, Written, understand
-from redaction.audio.disguise import Disguiser
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.mute import mute_spans
-from redaction.audio.resynthesize import Resynthesizer
-from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers.models import SpeakerModels, SpeakerSplitter, assign_speakers
+from redaction.audio.voice.disguise import Disguiser
+from redaction.audio.voice.mute import mute_spans
+from redaction.audio.voice.resynthesize import Resynthesizer
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import (
     AudioBlock,
     EntityType,

@@ -12,7 +12,7 @@ from recorder.offline.audio import LISTENING_HZ, SoundStages
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
 from redaction.audio.listening.listen import Listener
-from redaction.audio.mute import merged, mute_spans
+from redaction.audio.voice.mute import merged, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import (
     AudioBlock,

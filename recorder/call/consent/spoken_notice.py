@@ -11,7 +11,7 @@ from scipy.signal import resample_poly
 
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.rtc.playback import PLAYING_RATE, LoopingSound
-from redaction.audio.speak import RATE, Synthesizer
+from redaction.audio.voice.speak import RATE, Synthesizer
 from redaction.model import Samples
 
 __all__ = ["as_wav", "notice_sound", "speak_notice"]

@@ -11,13 +11,13 @@ import numpy as np
 
 from recorder.live.capture.words import Spoken, masked_runs
 from recorder.offline.audio import LISTENING_HZ, SPEAKING_HZ
-from redaction.audio.disguise import Disguiser
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import wipe
-from redaction.audio.mute import mute_spans
-from redaction.audio.pseudovoice import draw_voices
-from redaction.audio.resynthesize import Resynthesizer
-from redaction.audio.speak import Synthesizer
+from redaction.audio.voice.disguise import Disguiser
+from redaction.audio.voice.mute import mute_spans
+from redaction.audio.voice.pseudovoice import draw_voices
+from redaction.audio.voice.resynthesize import Resynthesizer
+from redaction.audio.voice.speak import Synthesizer
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Event, RedactedUtterance, Span, TextFinding
 from redaction.policy import Policy

@@ -22,7 +22,7 @@ from recorder.live.store.schema import Kind, PieceEnd, PieceHeader, PieceProofs
 from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
 from recorder.media.resample import mono
 from recorder.offline.video import FrameProof, Ledger
-from redaction.audio.mix import mute
+from redaction.audio.voice.mix import mute
 from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame
 from redaction.policy import OutputSection

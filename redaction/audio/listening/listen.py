@@ -9,7 +9,7 @@ from redaction.audio.listening.align import Aligner
 from redaction.audio.listening.pronounce import is_figure
 from redaction.audio.listening.segment import Piece, Segmenter, Vad, wipe
 from redaction.audio.listening.transcribe import Transcriber
-from redaction.audio.mute import merged
+from redaction.audio.voice.mute import merged
 from redaction.model import AudioBlock, Span, Utterance, Word
 
 __all__ = ["Listener", "uncovered_speech"]

@@ -13,8 +13,8 @@ from recorder.offline.audio import SoundStages
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber
-from redaction.audio.speak import HibariSynthesizer
 from redaction.audio.speakers.models import SpeakerModels
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import Samples, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder

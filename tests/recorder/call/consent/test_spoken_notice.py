@@ -12,7 +12,7 @@ import pytest
 
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.spoken_notice import as_wav, notice_sound, speak_notice
-from redaction.audio.speak import RATE, HibariSynthesizer, Speech
+from redaction.audio.voice.speak import RATE, HibariSynthesizer, Speech
 from redaction.errors import OffrecordError
 from redaction.policy import Policy
 

@@ -17,9 +17,9 @@ import numpy as np
 import pyworld
 from numpy.typing import NDArray
 
-from redaction.audio.mix import Mixer, mute
-from redaction.audio.pseudovoice import Uniform
-from redaction.audio.world import level, move_formants
+from redaction.audio.voice.mix import Mixer, mute
+from redaction.audio.voice.pseudovoice import Uniform
+from redaction.audio.voice.vocoder import level, move_formants
 from redaction.model import AudioBlock, Event, EventKind, Samples, Span
 
 __all__ = ["INFORMED_EQUAL_ERROR_RATE", "LISTENING_RATE", "OUTPUT_RATE", "Disguiser"]

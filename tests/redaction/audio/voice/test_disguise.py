@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve, resample_poly
 
-from redaction.audio import disguise as module
-from redaction.audio.disguise import LISTENING_RATE, OUTPUT_RATE, Disguiser
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.speak import HibariSynthesizer
+from redaction.audio.voice import disguise as module
+from redaction.audio.voice.disguise import LISTENING_RATE, OUTPUT_RATE, Disguiser
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import AudioBlock, EventKind, Samples, Span
 
 TEXT = "we can ship the new release on thursday because all the tests are green"

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from redaction.audio.mix import Mixer
-from redaction.audio.phrase import Phrase, split_phrases
-from redaction.audio.pseudovoice import PseudoVoice, Uniform, draw_voices
-from redaction.audio.speak import RATE, CannotSpeak, Speech, Synthesizer
-from redaction.audio.tone import make_tone
+from redaction.audio.voice.mix import Mixer
+from redaction.audio.voice.phrase import Phrase, split_phrases
+from redaction.audio.voice.pseudovoice import PseudoVoice, Uniform, draw_voices
+from redaction.audio.voice.speak import RATE, CannotSpeak, Speech, Synthesizer
+from redaction.audio.voice.tone import make_tone
 from redaction.model import AudioBlock, EntityType, Event, EventKind, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy
 

@@ -17,9 +17,9 @@ from scipy.signal import fftconvolve, resample_poly
 
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.pseudovoice import PseudoVoice, draw_voices
-from redaction.audio.resynthesize import MAX_SLIP_S, MAX_SPEED, Resynthesizer
-from redaction.audio.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
+from redaction.audio.voice.pseudovoice import PseudoVoice, draw_voices
+from redaction.audio.voice.resynthesize import MAX_SLIP_S, MAX_SPEED, Resynthesizer
+from redaction.audio.voice.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
 from redaction.model import AudioBlock, EntityType, EventKind, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy, SpeechSection
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.tone import TONE_LEVEL, make_tone
+from redaction.audio.voice.tone import TONE_LEVEL, make_tone
 
 
 @given(duration=st.floats(0, 2), rate=st.sampled_from([16_000, 24_000]))

@@ -17,7 +17,7 @@ from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import RATE
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.mute import merged, mute_spans
+from redaction.audio.voice.mute import merged, mute_spans
 from redaction.model import AudioBlock, EntityType, Samples, Span, TextFinding, Utterance, Word
 
 

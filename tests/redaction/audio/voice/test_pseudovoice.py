@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from redaction.audio.pseudovoice import PseudoVoice, draw_voices
-from redaction.audio.speak import RATE, HibariSynthesizer, Speech
+from redaction.audio.voice.pseudovoice import PseudoVoice, draw_voices
+from redaction.audio.voice.speak import RATE, HibariSynthesizer, Speech
 
 
 @pytest.fixture(scope="module")

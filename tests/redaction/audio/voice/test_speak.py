@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
-from redaction.audio import speak as module
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
+from redaction.audio.voice import speak as module
+from redaction.audio.voice.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
 from redaction.errors import ModelAltered
 from redaction.model import AudioBlock
 

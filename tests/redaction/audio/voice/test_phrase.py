@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.phrase import MAX_TOKENS, PAUSE_S, split_phrases
+from redaction.audio.voice.phrase import MAX_TOKENS, PAUSE_S, split_phrases
 from redaction.model import RedactedUtterance, Span, Token
 
 gaps = st.lists(st.tuples(st.floats(0, 1), st.floats(0.05, 0.6), st.booleans()), max_size=80)

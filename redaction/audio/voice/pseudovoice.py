@@ -10,8 +10,8 @@ import numpy as np
 import pyworld
 from numpy.typing import NDArray
 
-from redaction.audio.speak import HOP, RATE, Speech
-from redaction.audio.world import level, move_formants
+from redaction.audio.voice.speak import HOP, RATE, Speech
+from redaction.audio.voice.vocoder import level, move_formants
 from redaction.model import Samples
 
 __all__ = ["PseudoVoice", "Uniform", "draw_voices"]

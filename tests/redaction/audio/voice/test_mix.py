@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.mix import Mixer, mute
+from redaction.audio.voice.mix import Mixer, mute
 from redaction.model import AudioBlock, Span
 
 RATE = 1000

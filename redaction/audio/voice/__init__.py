@@ -1,0 +1,1 @@
+"""What is heard instead of a voice: synthesis, disguise, tone or silence."""
