@@ -15,8 +15,6 @@ from recorder.media.encode import AudioWriter
 from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation, prefetched
-from recorder.sources.beside import NOTHING, Beside
-from recorder.written import NOTHING_WRITTEN, Written, understand
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.transcribe import WhisperTranscriber
@@ -38,7 +36,9 @@ from redaction.model import (
 )
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.text.memory import Memory
+from redaction.text.known import Memory
+from redaction.text.recording_text import NOTHING_WRITTEN, Written, understand
+from redaction.text.sidecars import NOTHING, Beside
 
 __all__ = [
     "LISTENING_HZ",

@@ -8,8 +8,8 @@ from recorder.bundle.manifest import AudioCoverage, TrackEntry, VideoCoverage
 from recorder.media.source import TrackInfo
 from recorder.offline.audio import Heard, SoundResult
 from recorder.offline.video import PictureResult
-from recorder.written import Written
 from redaction.model import Span
+from redaction.text.recording_text import Written
 
 __all__ = ["audio_coverage", "counts_by_kind", "track_entry", "video_coverage"]
 

@@ -51,10 +51,13 @@ from recorder.publication import (
 )
 from recorder.runtime.context import Progress
 from recorder.runtime.threads import Cancellation
-from recorder.sources.beside import NOTHING, Beside
 from recorder.verify.repair_video import verified_picture, verified_sound
 from recorder.verify.video import Still, check_container, check_sound_length
-from recorder.written import (
+from redaction.errors import RedactionIncomplete
+from redaction.model import Event, EventKind, RedactedUtterance, Span
+from redaction.stages import Engine
+from redaction.text.known import Memory
+from redaction.text.recording_text import (
     NOTHING_WRITTEN,
     Written,
     check_written,
@@ -62,10 +65,7 @@ from recorder.written import (
     stored,
     understand,
 )
-from redaction.errors import RedactionIncomplete
-from redaction.model import Event, EventKind, RedactedUtterance, Span
-from redaction.stages import Engine
-from redaction.text.memory import Memory
+from redaction.text.sidecars import NOTHING, Beside
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known import must_mask, reader_of_known
 

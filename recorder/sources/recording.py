@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from recorder.sources.beside import Beside, Caption, ChatLine
 from recorder.sources.multitrack import PartsSource
-from recorder.sources.names import roster_of
 from recorder.sources.sidecars.bounded_read import people_in, read_csv, read_json, read_text, read_xml
 from recorder.sources.sidecars.captions import parse_captions, parse_zoom_captions
 from recorder.sources.sidecars.chat import Message, on_call_clock, parse_chat, parse_popcorn
 from redaction.errors import UnreadableInput
+from redaction.text.person_names import roster_of
+from redaction.text.sidecars import Beside, Caption, ChatLine
 
 __all__ = ["Listing", "Opened", "Recording"]
 

@@ -9,14 +9,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from redaction.model import EntityType, TextFinding, Utterance
 from redaction.policy import SpeechSection
+from redaction.text.known import Memory, Seen
 from redaction.text.lexicon import CLOSED, FUNCTION_WORDS, LONGEST, fold, is_product, namelike
-from redaction.text.memory import Memory, Seen
 from redaction.text.ner import NameModel, Opinion, WordReader
+from redaction.text.normalize import Change, WrittenToken, write
+from redaction.text.number_words import READ
 from redaction.text.passage import Hit, Item, Passage, passages, spread
 from redaction.text.roster import Roster
 from redaction.text.rules import apply, find_answers
-from redaction.text.tongues import READ
-from redaction.text.written import Change, WrittenToken, write
 
 __all__ = ["PersonalDataFinder"]
 

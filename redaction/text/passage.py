@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from redaction.model import EntityType, TextFinding, Utterance
 from redaction.text.lexicon import fold, is_ordinary, namelike, stem, vocabulary
-from redaction.text.tongues import number_word
+from redaction.text.number_words import number_word
 
 __all__ = ["Hit", "Item", "Passage", "item_of", "items_of", "passages", "spread"]
 

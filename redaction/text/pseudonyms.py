@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from redaction.model import EntityType, TextFinding, Utterance
+from redaction.text.fuzzy import NameIndex
 from redaction.text.lexicon import fold, is_ordinary, stem
+from redaction.text.normalize import write
 from redaction.text.passage import Item, items_of
 from redaction.text.rules.names import PARTICLES, TITLES
-from redaction.text.similar import NameIndex
-from redaction.text.written import write
 
 __all__ = ["RANK", "Pseudonyms", "assign"]
 

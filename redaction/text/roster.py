@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from redaction.model import EntityType
+from redaction.text.fuzzy import NameIndex
 from redaction.text.lexicon import FUNCTION_WORDS, fold, is_ordinary
 from redaction.text.numbers import Kind, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.names import PARTICLES, TITLES
-from redaction.text.similar import NameIndex
 
 __all__ = ["Roster"]
 

@@ -40,8 +40,8 @@ from recorder.media.source import Source  # noqa: E402
 from recorder.offline.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
 from recorder.runtime.signals import stopping  # noqa: E402
 from recorder.runtime.threads import Cancellation  # noqa: E402
-from recorder.sources.beside import NOTHING, Beside  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
+from redaction.text.sidecars import NOTHING, Beside  # noqa: E402
 
 __all__ = ["redact_item", "serve"]
 

@@ -13,7 +13,7 @@ from recorder.live.store.schema import WordsLine
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.text.memory import Memory
+from redaction.text.known import Memory
 from redaction.text.ner import Opinion, WordReader
 from redaction.text.redact import Mask, TokenOfWords, WordMasks, tokens_of
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from recorder.sources.file_names import MEDIA_SUFFIXES
-from recorder.sources.names import from_file_name
 from recorder.sources.recording import Listing, Recording
+from redaction.text.person_names import from_file_name
 
 __all__ = ["cloud_recordings", "local_recording"]
 

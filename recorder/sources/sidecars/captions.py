@@ -6,10 +6,10 @@ import html
 import re
 from typing import Final
 
-from recorder.sources.beside import Caption
 from redaction.errors import UnreadableInput
 from redaction.model import Span
 from redaction.text.lexicon import fold, is_ordinary
+from redaction.text.sidecars import Caption
 
 __all__ = ["MOST_CAPTIONS", "parse_captions", "parse_zoom_captions"]
 

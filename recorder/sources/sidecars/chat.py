@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from recorder.sources.beside import ChatLine
 from redaction.errors import UnreadableInput
+from redaction.text.sidecars import ChatLine
 
 __all__ = ["EVERYBODY", "MOST_MESSAGES", "Message", "on_call_clock", "parse_chat", "parse_popcorn"]
 

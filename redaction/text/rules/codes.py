@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from redaction.model import EntityType
 from redaction.text.lexicon import CLOSED, is_ordinary, vocabulary
+from redaction.text.normalize import Change, mails
 from redaction.text.numbers import SPELLING, Element, Kind, Run, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
-from redaction.text.written import Change, mails
 
 __all__ = ["find_codes", "find_handles", "find_mails", "find_passwords", "find_spelled", "luhn"]
 

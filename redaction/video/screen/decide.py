@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from redaction.model import Box, EntityType, Span, Utterance, Word
 from redaction.text.find import PersonalDataFinder
+from redaction.text.known import Memory
 from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
-from redaction.text.memory import Memory
 from redaction.video.screen.read import Reading
 
 __all__ = ["Judge", "Seen", "parted"]

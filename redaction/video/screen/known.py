@@ -8,8 +8,8 @@ from typing import Final
 
 from redaction.model import EntityType, Span, Utterance, Word
 from redaction.text.find import PersonalDataFinder
+from redaction.text.known import Memory
 from redaction.text.lexicon import LONGEST, fold, is_ordinary, is_product, namelike
-from redaction.text.memory import Memory
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.video.screen.decide import Judge, Seen, parted
 from redaction.video.screen.looking import ScreenReader

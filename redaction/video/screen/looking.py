@@ -9,7 +9,7 @@ from typing import Final, Self
 from redaction.model import Box, VideoFrame
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.text.memory import Memory
+from redaction.text.known import Memory
 from redaction.video.picture import Picture, View
 from redaction.video.screen.codes import CodeFinder
 from redaction.video.screen.decide import Judge, Seen

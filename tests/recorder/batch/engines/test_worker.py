@@ -19,9 +19,9 @@ from recorder.batch.stores.folder_source import FolderSources
 from recorder.media.source import Source
 from recorder.offline.session import Engine
 from recorder.runtime.threads import Cancellation
-from recorder.sources.beside import Beside
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy
+from redaction.text.sidecars import Beside
 from tests.media import make_clip
 from tests.recorder.batch.fakes import job_in
 

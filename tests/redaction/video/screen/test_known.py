@@ -8,7 +8,7 @@ import pytest
 from redaction.model import Box, Span, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.text.memory import Memory
+from redaction.text.known import Memory
 from redaction.video.screen.decide import Judge, Seen
 from redaction.video.screen.known import MOST_SEEN, KnownJudge, must_mask, reader_of_known
 from redaction.video.screen.looking import Line, ScreenReader

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from recorder.bundle.chat import Chat, write_chat
-from recorder.sources.beside import NOTHING, Beside, Caption, ChatLine
-from recorder.written import RedactedMessage, Written, check_written, stored, understand
 from redaction.errors import RedactionIncomplete
 from redaction.model import EntityType, RedactedUtterance, Span, Token, Utterance, Word
 from redaction.policy import Policy, TranscriptSection
 from redaction.text.find import PersonalDataFinder
 from redaction.text.ner import Opinion
+from redaction.text.recording_text import RedactedMessage, Written, check_written, stored, understand
+from redaction.text.sidecars import NOTHING, Beside, Caption, ChatLine
 
 
 class FakeBlindReader:

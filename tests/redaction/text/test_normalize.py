@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redaction.text.normalize import Change, write
 from redaction.text.passage import items_of
-from redaction.text.written import Change, write
 from tests.redaction.text.conftest import speak
 
 SPOKEN = (

@@ -10,17 +10,17 @@ from typing import Final
 
 from recorder.bundle.chat import StoredMessage
 from recorder.bundle.manifest import Check
-from recorder.sources.beside import Beside, Caption, ChatLine
-from recorder.sources.names import compact, roster_of
 from redaction.errors import RedactionIncomplete
 from redaction.model import EntityType, RedactedUtterance, Span, TextFinding, Token, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
+from redaction.text.known import Memory
 from redaction.text.lexicon import fold, is_ordinary, stem
-from redaction.text.memory import Memory
+from redaction.text.person_names import compact, roster_of
 from redaction.text.pseudonyms import assign
 from redaction.text.redact import redact
 from redaction.text.rules.names import PARTICLES, TITLES
+from redaction.text.sidecars import Beside, Caption, ChatLine
 
 __all__ = [
     "NOTHING_WRITTEN",

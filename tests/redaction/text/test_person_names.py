@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from recorder.sources.names import compact, from_file_name, roster_of
 from redaction.errors import UnreadableInput
+from redaction.text.person_names import compact, from_file_name, roster_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.text.similar import NameIndex, distance, sounds
+from redaction.text.fuzzy import NameIndex, distance, sounds
 
 LETTERS = st.text(alphabet="abcdeilnorst", min_size=1, max_size=9)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from redaction.model import EntityType
+from redaction.text.fuzzy import NameIndex
 from redaction.text.lexicon import FUNCTION_WORDS, is_ordinary, is_product, namelike
+from redaction.text.normalize import Change, WrittenToken
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.appointments import WEEKDAYS
 from redaction.text.rules.names import PARTICLES, TITLES
-from redaction.text.similar import NameIndex
-from redaction.text.written import Change, WrittenToken
 
 __all__ = ["Memory", "Seen"]
 
