@@ -27,8 +27,8 @@ from recorder.runtime.context import Silent
 from recorder.runtime.threads import Cancellation
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection
-from redaction.video.picture import View
 from redaction.video.redact import VideoStages
+from redaction.video.view import View
 from tests.redaction.video.screen.made import PEOPLE, chat
 from tests.redaction.video.screen.made import write as put
 

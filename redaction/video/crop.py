@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 from redaction.video.detect import Detection
-from redaction.video.picture import View
+from redaction.video.view import View
 
 __all__ = ["FaceCrop", "Pose"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction import weights
-from redaction.video.picture import Picture
+from redaction.video.view import Picture
 
 __all__ = [
     "BIRTH",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from redaction.model import Box
-from redaction.video.cuts import Thumbnail, patch_change
+from redaction.video.change import Thumbnail, patch_change
 from redaction.video.detect import BIRTH, Detection, Rect, overlap
 
 __all__ = ["Linker", "Observation", "Reach", "Tracklet", "grown", "rect_hull", "unchanged"]

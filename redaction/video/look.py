@@ -18,7 +18,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 
 from redaction.model import Box, Examined, VideoFrame
 from redaction.video.boxes import joined
-from redaction.video.cuts import (
+from redaction.video.change import (
     Thumbnail,
     block_of,
     changed_blocks,
@@ -29,7 +29,7 @@ from redaction.video.cuts import (
 )
 from redaction.video.detect import Detection, FaceDetector, merged, overlap
 from redaction.video.link import Linker, Tracklet, grown, unchanged
-from redaction.video.picture import TURNS, Turn, View
+from redaction.video.view import TURNS, Turn, View
 
 __all__ = ["FAULTS", "Cadence", "Examiner", "Look"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
+from redaction.video.change import Thumbnail, block_of
 from redaction.video.cover import evened
-from redaction.video.cuts import Thumbnail, block_of
 
 __all__ = ["Moment", "Outlines", "Patch", "Silhouettes"]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
-from redaction.video.picture import View
-from redaction.video.quiet import silent_stderr
+from redaction.video.silence_native import silent_stderr
+from redaction.video.view import View
 from redaction.weights import read
 
 __all__ = ["PersonSegmenter", "SelfieSegmenter", "Silhouette"]

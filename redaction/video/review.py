@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from redaction.video.detect import BIRTH, Detection, FaceDetector, Rect, merged, overlap
-from redaction.video.picture import Picture
+from redaction.video.view import Picture
 
 __all__ = ["DOUBTED", "FLOOR", "SETTLED", "Review", "ReviewedDetector", "ReviewedPair"]
 

@@ -14,9 +14,9 @@ from mediapipe.tasks.python import BaseOptions, vision
 from redaction import weights
 from redaction.model import Box, VideoFrame
 from redaction.video.detect import CenterFace, Detection, Rect, YuNet
-from redaction.video.picture import Picture, View
-from redaction.video.quiet import silent_stderr
 from redaction.video.review import DOUBTED, FLOOR, Review
+from redaction.video.silence_native import silent_stderr
+from redaction.video.view import Picture, View
 
 __all__ = ["SecondLook", "Sighting"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
-from redaction.video.cuts import block_of
+from redaction.video.change import block_of
 from redaction.video.screen.changes import boxes_of, changed, grown, strokes
 from redaction.video.screen.looking import ScreenReader
 

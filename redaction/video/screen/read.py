@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box
-from redaction.video.picture import Picture
+from redaction.video.view import Picture
 from redaction.weights import Session, open_session
 
 __all__ = ["OnnxReader", "Place", "Reading", "TextReader"]

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from redaction.video.picture import Picture
 from redaction.video.screen.read import Reading
+from redaction.video.view import Picture
 
 __all__ = ["Left", "Recall", "look_of"]
 

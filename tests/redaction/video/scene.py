@@ -14,8 +14,8 @@ from redaction.policy import FacesSection, MinorsSection, Policy, ScreenSection
 from redaction.video.detect import Detection
 from redaction.video.look import Cadence
 from redaction.video.lookahead import Bounds
-from redaction.video.picture import Picture
 from redaction.video.redact import VideoRedactor, VideoStages
+from redaction.video.view import Picture
 
 BRIGHT = 220
 GROUND = 60

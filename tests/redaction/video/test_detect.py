@@ -15,7 +15,7 @@ from redaction.video.detect import (
     merged,
     overlap,
 )
-from redaction.video.picture import Picture
+from redaction.video.view import Picture
 from redaction.weights import cache_root
 from tests.redaction.video.scene import FakeDetector
 

@@ -8,7 +8,7 @@ from redaction.model import Box, Examined, VideoFrame
 from redaction.video.detect import Detection
 from redaction.video.link import Linker
 from redaction.video.look import Cadence, Examiner, Look, scales
-from redaction.video.picture import Picture
+from redaction.video.view import Picture
 from tests.redaction.video.scene import FakeDetector, frame
 
 

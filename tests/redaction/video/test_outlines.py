@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
-from redaction.video.cuts import thumbnail
+from redaction.video.change import thumbnail
 from redaction.video.outlines import Moment, Outlines, Patch
 from tests.redaction.video.scene import HEIGHT, WIDTH, FakeSilhouette, frame
 

@@ -11,8 +11,8 @@ import pytest
 from redaction.errors import ModelUnavailable
 from redaction.video.detect import BIRTH, CenterFace, Detection, Rect, YuNet, merged, overlap
 from redaction.video.link import Linker
-from redaction.video.picture import Picture
 from redaction.video.review import DOUBTED, FLOOR, SETTLED, Review, ReviewedDetector, ReviewedPair
+from redaction.video.view import Picture
 from redaction.weights import cache_root
 
 LARGE: Rect = (200.0, 100.0, 300.0, 220.0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from redaction.model import Box, VideoFrame
-from redaction.video.picture import TURNS, Turn, View
+from redaction.video.view import TURNS, Turn, View
 from tests.redaction.video.scene import frame
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redaction.model import Box
-from redaction.video.cuts import block_of, changed_blocks, is_cut, patch_change, regions, thumbnail
+from redaction.video.change import block_of, changed_blocks, is_cut, patch_change, regions, thumbnail
 from tests.redaction.video.scene import frame
 
 RANDOM = np.random.default_rng(7)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from redaction.video.quiet import silent_stderr
+from redaction.video.silence_native import silent_stderr
 
 
 def test_stderr_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
