@@ -28,7 +28,7 @@ from benchmarks.faces import DATA, frame_of, frames_of, mask_of, save
 from redaction.model import CoverReason, RedactedFrame, VideoFrame
 from redaction.policy import Policy
 from redaction.video.age import AgeJudge
-from redaction.video.detect import FaceDetector
+from redaction.video.faces.detect import FaceDetector
 from redaction.video.person import Silhouette
 from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 

@@ -183,7 +183,7 @@ def write(frames: Iterator[VideoFrame], path: Path) -> int:
 
 def uncovered(source: Path, result: Path, *, count: int) -> int:
     """Count faces, once a second, of which fine detail is still there: correlation over 0.6 (as in visual audits)."""
-    from redaction.video.detect import CenterFace
+    from redaction.video.faces.detect import CenterFace
 
     detector = CenterFace(threads=2, shrink=1.0, limit=1280)
     left = 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from recorder.media.source import SourceInfo
 from recorder.offline.audio import SoundStages
 from redaction.policy import Policy
+from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoStages
-from redaction.video.secondlook import SecondLook
 
 __all__ = ["Engine"]
 

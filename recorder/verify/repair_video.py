@@ -30,8 +30,8 @@ from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
 from redaction.policy import Policy
 from redaction.video.cover import evened, solid
+from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.looking import ScreenReader
-from redaction.video.secondlook import SecondLook
 
 __all__ = [
     "VerifiedPicture",

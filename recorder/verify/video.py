@@ -30,9 +30,9 @@ from recorder.offline.video import FrameProof, Highlight
 from recorder.runtime.threads import Cancellation, prefetched
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
+from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.again import ScreenSearch
 from redaction.video.screen.looking import ScreenReader
-from redaction.video.secondlook import SecondLook
 
 __all__ = [
     "PictureVerdict",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
-from redaction.video.detect import Detection
+from redaction.video.faces.detect import Detection
 from redaction.video.view import View
 
 __all__ = ["FaceCrop", "Pose"]

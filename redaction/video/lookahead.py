@@ -8,9 +8,9 @@ from itertools import islice
 
 from redaction.model import Box, Cover, CoverReason, Event, EventKind, Examined, Span, VideoFrame
 from redaction.video.cover import evened
-from redaction.video.detect import FaceDetector
-from redaction.video.link import Linker, Tracklet
-from redaction.video.look import Cadence, Examiner, Look
+from redaction.video.faces.detect import FaceDetector
+from redaction.video.faces.examine import Cadence, Examiner, Look
+from redaction.video.faces.link import Linker, Tracklet
 from redaction.video.minors import Ages
 from redaction.video.outlines import Moment, Outlines
 from redaction.video.plan import Doubt, Draft, Removal

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from redaction.model import VideoFrame
-from redaction.video.detect import Detection
+from redaction.video.faces.detect import Detection
 
 __all__ = ["AgeJudging", "Ages", "CountsViews"]
 

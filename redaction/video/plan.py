@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 
 from redaction.model import Box, Cover, CoverReason, Examined, VideoFrame
-from redaction.video.look import FAULTS
+from redaction.video.faces.examine import FAULTS
 from redaction.video.outlines import Moment, Outlines, Patch
 
 __all__ = ["Doubt", "Draft", "Planned", "Planner", "Removal"]

@@ -13,14 +13,14 @@ from redaction.model import Event, EventKind, Examined, RedactedFrame, Span, Vid
 from redaction.policy import Policy
 from redaction.video.age import AgeJudge
 from redaction.video.cover import covered, covered_whole
-from redaction.video.detect import CenterFace, Detection, FaceDetector, YuNet
-from redaction.video.look import Cadence
+from redaction.video.faces.confirm import FLOOR, Review, ReviewedDetector, ReviewedPair
+from redaction.video.faces.detect import CenterFace, Detection, FaceDetector, YuNet
+from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
 from redaction.video.minors import AgeJudging, Ages
 from redaction.video.outlines import Outlines, Silhouettes
 from redaction.video.person import Silhouette
 from redaction.video.plan import Draft, Planned, Planner
-from redaction.video.review import FLOOR, Review, ReviewedDetector, ReviewedPair
 from redaction.video.screen.looking import ScreenReader
 from redaction.video.screen.watch import ScreenWatch
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from recorder.call.guest import Guest
 from recorder.call.rtc.playback import PLAYING_RATE
 from recorder.call.source import Answer
-from redaction.video.detect import YuNet
+from redaction.video.faces.detect import YuNet
 from samples.participants import SampleParticipant, make_participants
 from samples.picture import FPS
 from samples.speech import SCRIPT

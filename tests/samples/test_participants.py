@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from redaction.video.detect import YuNet
+from redaction.video.faces.detect import YuNet
 from samples.participants import SampleParticipant, make_participants
 from samples.speech import Line
 

@@ -27,7 +27,7 @@ from recorder.runtime.context import Progress
 from recorder.runtime.hardening import step_back
 from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
-from redaction.video.look import FAULTS
+from redaction.video.faces.examine import FAULTS
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known import MOST_SEEN, must_mask
 

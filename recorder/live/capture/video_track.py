@@ -29,7 +29,7 @@ from redaction.model import (
 )
 from redaction.policy import Policy
 from redaction.video.cover import covered_whole
-from redaction.video.look import FAULTS
+from redaction.video.faces.examine import FAULTS
 from redaction.video.lookahead import Bounds
 from redaction.video.redact import VideoRedactor, VideoStages
 

@@ -22,9 +22,9 @@ from recorder.verify.repair_video import verified_picture
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
+from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoSummary
 from redaction.video.screen.looking import ScreenReader
-from redaction.video.secondlook import SecondLook
 
 __all__ = ["LAST_SHOWN_S", "Looked", "Seen", "look_again"]
 

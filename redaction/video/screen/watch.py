@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from redaction.model import Box, VideoFrame
 from redaction.video.boxes import joined
 from redaction.video.change import block_of
-from redaction.video.look import FAULTS
+from redaction.video.faces.examine import FAULTS
 from redaction.video.screen.changes import (
     Blocks,
     boxes_of,

@@ -13,7 +13,7 @@ from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import Transcript
 from redaction.model import TextFinding, Utterance, VideoFrame
 from redaction.policy import Policy
-from redaction.video.secondlook import Sighting
+from redaction.video.faces.second_detector import Sighting
 
 __all__ = ["FakeSource", "FakeView", "Script", "deaf_and_blind", "settle"]
 

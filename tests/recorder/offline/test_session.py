@@ -17,7 +17,7 @@ from recorder.runtime.context import Silent
 from recorder.runtime.threads import Cancellation
 from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
-from redaction.video.detect import Detection
+from redaction.video.faces.detect import Detection
 from tests.media import make_clip
 
 

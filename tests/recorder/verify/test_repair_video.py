@@ -43,11 +43,11 @@ from redaction.model import (
 )
 from redaction.policy import Policy
 from redaction.video.cover import FILL
+from redaction.video.faces.second_detector import SecondLook, Sighting
 from redaction.video.redact import VideoSummary
 from redaction.video.screen.decide import Judge
 from redaction.video.screen.looking import ScreenReader
 from redaction.video.screen.read import Place, Reading
-from redaction.video.secondlook import SecondLook, Sighting
 from tests.media import frames_of, make_clip, samples_of, tone
 
 WIDTH, HEIGHT, FPS, SECONDS = 160, 120, 10, 4

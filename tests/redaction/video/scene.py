@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, Examined, RedactedFrame, VideoFrame
 from redaction.policy import FacesSection, MinorsSection, Policy, ScreenSection
-from redaction.video.detect import Detection
-from redaction.video.look import Cadence
+from redaction.video.faces.detect import Detection
+from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds
 from redaction.video.redact import VideoRedactor, VideoStages
 from redaction.video.view import Picture

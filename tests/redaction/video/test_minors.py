@@ -4,7 +4,7 @@ from itertools import count
 
 import numpy as np
 
-from redaction.video.detect import Detection
+from redaction.video.faces.detect import Detection
 from redaction.video.minors import Ages
 from tests.redaction.video.scene import FakeJudge, frame
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redaction.model import Box, CoverReason, EventKind, Examined
-from redaction.video.look import Cadence
+from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds
 from tests.redaction.video.scene import (
     GROUND,

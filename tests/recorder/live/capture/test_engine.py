@@ -30,7 +30,7 @@ from recorder.runtime.context import Silent
 from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy
-from redaction.video.detect import Detection
+from redaction.video.faces.detect import Detection
 from redaction.video.redact import VideoStages
 from redaction.video.screen.looking import ScreenReader
 from redaction.video.view import Picture

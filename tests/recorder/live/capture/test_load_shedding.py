@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.live.capture.load_shedding import CADENCES, FRAME_STEPS, Governor, Level, Load, spares
-from redaction.video.link import Reach
+from redaction.video.faces.link import Reach
 
 CALM, BUSY = Load(0.05, 0.1), Load(2.2, 0.4)
 

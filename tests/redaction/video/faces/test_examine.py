@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from redaction.model import Box, Examined, VideoFrame
-from redaction.video.detect import Detection
-from redaction.video.link import Linker
-from redaction.video.look import Cadence, Examiner, Look, scales
+from redaction.video.faces.detect import Detection
+from redaction.video.faces.examine import Cadence, Examiner, Look, scales
+from redaction.video.faces.link import Linker
 from redaction.video.view import Picture
 from tests.redaction.video.scene import FakeDetector, frame
 

@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from redaction.video.detect import BIRTH, Detection, FaceDetector, Rect, merged, overlap
+from redaction.video.faces.detect import BIRTH, Detection, FaceDetector, Rect, merged, overlap
 from redaction.video.view import Picture
 
 __all__ = ["DOUBTED", "FLOOR", "SETTLED", "Review", "ReviewedDetector", "ReviewedPair"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from redaction.model import Box
-from redaction.video.detect import Detection, Rect
-from redaction.video.link import Linker, Reach, Tracklet, grown
+from redaction.video.faces.detect import Detection, Rect
+from redaction.video.faces.link import Linker, Reach, Tracklet, grown
 
 REACH = Reach()
 

@@ -27,8 +27,8 @@ from redaction.video.change import (
     regions,
     thumbnail,
 )
-from redaction.video.detect import Detection, FaceDetector, merged, overlap
-from redaction.video.link import Linker, Tracklet, grown, unchanged
+from redaction.video.faces.detect import Detection, FaceDetector, merged, overlap
+from redaction.video.faces.link import Linker, Tracklet, grown, unchanged
 from redaction.video.view import TURNS, Turn, View
 
 __all__ = ["FAULTS", "Cadence", "Examiner", "Look"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from redaction.model import Box
 from redaction.video.change import Thumbnail, patch_change
-from redaction.video.detect import BIRTH, Detection, Rect, overlap
+from redaction.video.faces.detect import BIRTH, Detection, Rect, overlap
 
 __all__ = ["Linker", "Observation", "Reach", "Tracklet", "grown", "rect_hull", "unchanged"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from redaction.errors import ModelUnavailable
-from redaction.video.detect import BIRTH, CenterFace, Detection, Rect, YuNet, merged, overlap
-from redaction.video.link import Linker
-from redaction.video.review import DOUBTED, FLOOR, SETTLED, Review, ReviewedDetector, ReviewedPair
+from redaction.video.faces.confirm import DOUBTED, FLOOR, SETTLED, Review, ReviewedDetector, ReviewedPair
+from redaction.video.faces.detect import BIRTH, CenterFace, Detection, Rect, YuNet, merged, overlap
+from redaction.video.faces.link import Linker
 from redaction.video.view import Picture
 from redaction.weights import cache_root
 

@@ -10,8 +10,8 @@ import pytest
 
 from redaction.errors import ModelUnavailable
 from redaction.model import VideoFrame
-from redaction.video.detect import overlap
-from redaction.video.secondlook import SecondLook, Sighting
+from redaction.video.faces.detect import overlap
+from redaction.video.faces.second_detector import SecondLook, Sighting
 from redaction.weights import cache_root
 from tests.redaction.video.scene import frame
 

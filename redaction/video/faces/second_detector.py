@@ -13,8 +13,8 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 from redaction import weights
 from redaction.model import Box, VideoFrame
-from redaction.video.detect import CenterFace, Detection, Rect, YuNet
-from redaction.video.review import DOUBTED, FLOOR, Review
+from redaction.video.faces.confirm import DOUBTED, FLOOR, Review
+from redaction.video.faces.detect import CenterFace, Detection, Rect, YuNet
 from redaction.video.silence_native import silent_stderr
 from redaction.video.view import Picture, View
 

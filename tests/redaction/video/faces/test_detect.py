@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from redaction.errors import ModelUnavailable
-from redaction.video.detect import (
+from redaction.video.faces.detect import (
     BIRTH,
     CenterFace,
     Detection,

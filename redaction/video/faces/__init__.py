@@ -1,0 +1,1 @@
+"""Faces: detected, confirmed and linked into tracklets."""
