@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from benchmarks.faces import DATA, frame_of, frames_of, mask_of, save
 from redaction.model import CoverReason, RedactedFrame, VideoFrame
 from redaction.policy import Policy
-from redaction.video.age import AgeJudge
 from redaction.video.faces.detect import FaceDetector
-from redaction.video.person import Silhouette
+from redaction.video.people.age import AgeJudge
+from redaction.video.people.silhouette import Silhouette
 from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 
 Picture = NDArray[np.uint8]

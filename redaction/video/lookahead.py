@@ -11,8 +11,8 @@ from redaction.video.cover import evened
 from redaction.video.faces.detect import FaceDetector
 from redaction.video.faces.examine import Cadence, Examiner, Look
 from redaction.video.faces.link import Linker, Tracklet
-from redaction.video.minors import Ages
-from redaction.video.outlines import Moment, Outlines
+from redaction.video.people.adulthood import Ages
+from redaction.video.people.silhouette_track import Moment, Outlines
 from redaction.video.plan import Doubt, Draft, Removal
 from redaction.video.screen.watch import ScreenWatch
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from redaction.model import Box, Cover, CoverReason, Examined, VideoFrame
 from redaction.video.faces.examine import FAULTS
-from redaction.video.outlines import Moment, Outlines, Patch
+from redaction.video.people.silhouette_track import Moment, Outlines, Patch
 
 __all__ = ["Doubt", "Draft", "Planned", "Planner", "Removal"]
 

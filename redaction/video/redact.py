@@ -11,15 +11,15 @@ from typing import Self
 
 from redaction.model import Event, EventKind, Examined, RedactedFrame, Span, VideoFrame
 from redaction.policy import Policy
-from redaction.video.age import AgeJudge
 from redaction.video.cover import covered, covered_whole
 from redaction.video.faces.confirm import FLOOR, Review, ReviewedDetector, ReviewedPair
 from redaction.video.faces.detect import CenterFace, Detection, FaceDetector, YuNet
 from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
-from redaction.video.minors import AgeJudging, Ages
-from redaction.video.outlines import Outlines, Silhouettes
-from redaction.video.person import Silhouette
+from redaction.video.people.adulthood import AgeJudging, Ages
+from redaction.video.people.age import AgeJudge
+from redaction.video.people.silhouette import Silhouette
+from redaction.video.people.silhouette_track import Outlines, Silhouettes
 from redaction.video.plan import Draft, Planned, Planner
 from redaction.video.screen.looking import ScreenReader
 from redaction.video.screen.watch import ScreenWatch

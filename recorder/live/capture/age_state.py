@@ -14,7 +14,7 @@ from redaction.model import CoverReason, RedactedFrame, Span
 __all__ = ["Adulthood", "FaceView", "PersonAge"]
 
 JUDGED_VIEWS: Final = 3
-"""Views from which a face counts as judged. Source: `redaction.video.age`, which asks for as many."""
+"""Views from which a face counts as judged. Source: `redaction.video.people.age`, which asks for as many."""
 
 MINOR_AFTER_S: Final = 20.0
 """A main face that is judged and not proved adult for so long is a minor's. The judge's next view comes 6 s after the

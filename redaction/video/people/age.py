@@ -25,8 +25,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 
 from redaction.model import VideoFrame
 from redaction.policy import MinorsSection
-from redaction.video.crop import FaceCrop, Pose
 from redaction.video.faces.detect import Detection
+from redaction.video.people.age_crop import FaceCrop, Pose
 from redaction.weights import open_session
 
 __all__ = ["AgeEstimator", "AgeJudge", "OnnxAgeEstimator", "default_estimators"]

@@ -5,7 +5,7 @@ from itertools import count
 import numpy as np
 
 from redaction.video.faces.detect import Detection
-from redaction.video.minors import Ages
+from redaction.video.people.adulthood import Ages
 from tests.redaction.video.scene import FakeJudge, frame
 
 SEEN = Detection((60, 20, 84, 44), 0.9, np.zeros((5, 2), np.float32))

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from redaction.errors import ModelUnavailable
 from redaction.model import VideoFrame
 from redaction.policy import MinorsSection
-from redaction.video.age import AgeEstimator, AgeJudge, default_estimators
 from redaction.video.faces.detect import Detection
+from redaction.video.people.age import AgeEstimator, AgeJudge, default_estimators
 
 ALL_ADULT = "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible"
 CLEAR, PLAIN, DOUBT, YOUNG = 40.0, 26.0, 23.0, 9.0

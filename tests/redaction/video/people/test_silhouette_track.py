@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 from redaction.video.change import thumbnail
-from redaction.video.outlines import Moment, Outlines, Patch
+from redaction.video.people.silhouette_track import Moment, Outlines, Patch
 from tests.redaction.video.scene import HEIGHT, WIDTH, FakeSilhouette, frame
 
 HEAD = Box(60, 20, 84, 44)

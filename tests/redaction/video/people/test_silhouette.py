@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from redaction.errors import ModelUnavailable
 from redaction.model import Box, VideoFrame
-from redaction.video.person import SelfieSegmenter, Silhouette
+from redaction.video.people.silhouette import SelfieSegmenter, Silhouette
 
 Mask = NDArray[np.bool_]
 ROOT = Path(__file__).resolve().parents[3]
@@ -285,7 +285,7 @@ def test_the_net_is_silent_and_leaves_quietly(selfie: SelfieSegmenter) -> None:
     """A process that outlines someone and ends without closing anything prints nothing and exits with 0."""
     code = (
         "import numpy as np\n"
-        "from redaction.video.person import SelfieSegmenter\n"
+        "from redaction.video.people.silhouette import SelfieSegmenter\n"
         "net = SelfieSegmenter()\n"
         "net.people(np.zeros((80, 80, 3), np.uint8))\n"
     )

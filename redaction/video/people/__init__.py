@@ -1,0 +1,1 @@
+"""People: age estimates and silhouettes."""
