@@ -22,7 +22,7 @@ from benchmarks.screens import redacted
 from redaction.model import CoverReason, VideoFrame
 from redaction.policy import MinorsSection, Policy, ScreenSection
 from redaction.video.redact import VideoStages
-from redaction.video.screen.read import OnnxReader
+from redaction.video.screen.ocr import OnnxReader
 from redaction.video.view import View
 from tests.redaction.video.screen.made import RATE, SCENES, Scene, as_frame
 

@@ -17,8 +17,8 @@ from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, VideoFrame
 from redaction.policy import Policy
 from redaction.video.lookahead import Bounds
-from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.watch import ScreenWatch
+from redaction.video.screen.reader import ScreenReader
+from redaction.video.screen.track import ScreenWatch
 
 __all__ = ["cover_known"]
 

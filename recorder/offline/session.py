@@ -67,7 +67,7 @@ from redaction.text.recording_text import (
 )
 from redaction.text.sidecars import NOTHING, Beside
 from redaction.video.redact import VideoStages
-from redaction.video.screen.known import must_mask, reader_of_known
+from redaction.video.screen.known_names import must_mask, reader_of_known
 
 __all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
 

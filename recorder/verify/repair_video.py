@@ -31,7 +31,7 @@ from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
 from redaction.policy import Policy
 from redaction.video.cover import evened, solid
 from redaction.video.faces.second_detector import SecondLook
-from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.reader import ScreenReader
 
 __all__ = [
     "VerifiedPicture",

@@ -31,8 +31,8 @@ from recorder.runtime.threads import Cancellation, prefetched
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.faces.second_detector import SecondLook
-from redaction.video.screen.again import ScreenSearch
-from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.reader import ScreenReader
+from redaction.video.screen.second_search import ScreenSearch
 
 __all__ = [
     "PictureVerdict",

@@ -14,7 +14,7 @@ from redaction.video.faces.link import Linker, Tracklet
 from redaction.video.people.adulthood import Ages
 from redaction.video.people.silhouette_track import Moment, Outlines
 from redaction.video.plan import Doubt, Draft, Removal
-from redaction.video.screen.watch import ScreenWatch
+from redaction.video.screen.track import ScreenWatch
 
 __all__ = ["Bounds", "LookAhead", "TrackletRecord", "Verdict"]
 

@@ -21,8 +21,8 @@ from redaction.video.people.age import AgeJudge
 from redaction.video.people.silhouette import Silhouette
 from redaction.video.people.silhouette_track import Outlines, Silhouettes
 from redaction.video.plan import Draft, Planned, Planner
-from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.watch import ScreenWatch
+from redaction.video.screen.reader import ScreenReader
+from redaction.video.screen.track import ScreenWatch
 
 __all__ = ["VideoRedactor", "VideoStages", "VideoSummary"]
 

@@ -29,7 +29,7 @@ from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.video.faces.examine import FAULTS
 from redaction.video.redact import VideoStages
-from redaction.video.screen.known import MOST_SEEN, must_mask
+from redaction.video.screen.known_names import MOST_SEEN, must_mask
 
 __all__ = ["LaneState", "LiveEngine", "LoadSnapshot", "PersonLoad"]
 

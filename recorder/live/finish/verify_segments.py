@@ -24,7 +24,7 @@ from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoSummary
-from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.reader import ScreenReader
 
 __all__ = ["LAST_SHOWN_S", "Looked", "Seen", "look_again"]
 

@@ -11,7 +11,7 @@ from redaction.model import Box, EntityType, Span, Utterance, Word
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
 from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
-from redaction.video.screen.read import Reading
+from redaction.video.screen.ocr import Reading
 
 __all__ = ["Judge", "Seen", "parted"]
 

@@ -17,7 +17,7 @@ from recorder.offline.session import Engine, Published, open_source, redact_file
 from recorder.runtime.context import Silent
 from recorder.runtime.threads import Cancellation
 from redaction.model import Box, Gap
-from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.reader import ScreenReader
 from samples.speech import RATE, Line, speak_call
 from tests.redaction.video.screen.made import write
 

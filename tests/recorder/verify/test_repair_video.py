@@ -46,8 +46,8 @@ from redaction.video.cover import FILL
 from redaction.video.faces.second_detector import SecondLook, Sighting
 from redaction.video.redact import VideoSummary
 from redaction.video.screen.decide import Judge
-from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Place, Reading
+from redaction.video.screen.ocr import Place, Reading
+from redaction.video.screen.reader import ScreenReader
 from tests.media import frames_of, make_clip, samples_of, tone
 
 WIDTH, HEIGHT, FPS, SECONDS = 160, 120, 10, 4

@@ -32,7 +32,7 @@ from redaction.model import Box, Samples
 from redaction.policy import Policy
 from redaction.video.faces.detect import Detection
 from redaction.video.redact import VideoStages
-from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.reader import ScreenReader
 from redaction.video.view import Picture
 from tests.recorder.live.capture.test_audio_worker import blocks, call_sound
 from tests.recorder.live.scene import (

@@ -6,7 +6,7 @@ from redaction.model import Box
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.video.screen.decide import Judge, Seen
-from redaction.video.screen.read import Reading
+from redaction.video.screen.ocr import Reading
 
 
 @pytest.fixture(scope="module")

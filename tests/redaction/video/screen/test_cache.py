@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from redaction.video.screen.read import Reading
-from redaction.video.screen.recall import Recall, look_of
+from redaction.video.screen.cache import Recall, look_of
+from redaction.video.screen.ocr import Reading
 from tests.redaction.video.screen.made import write
 
 

@@ -12,8 +12,8 @@ from redaction.text.known import Memory
 from redaction.text.lexicon import LONGEST, fold, is_ordinary, is_product, namelike
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.video.screen.decide import Judge, Seen, parted
-from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Reading
+from redaction.video.screen.ocr import Reading
+from redaction.video.screen.reader import ScreenReader
 
 __all__ = ["MOST_SEEN", "KnownJudge", "must_mask", "reader_of_known"]
 

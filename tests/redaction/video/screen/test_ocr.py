@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from redaction.video.screen.read import OnnxReader
+from redaction.video.screen.ocr import OnnxReader
 from tests.redaction.video.screen.made import PEOPLE, write
 
 

@@ -9,11 +9,11 @@ from redaction.model import Box, Span, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
+from redaction.video.screen.cache import Left
 from redaction.video.screen.decide import Judge, Seen
-from redaction.video.screen.known import MOST_SEEN, KnownJudge, must_mask, reader_of_known
-from redaction.video.screen.looking import Line, ScreenReader
-from redaction.video.screen.read import Place, Reading
-from redaction.video.screen.recall import Left
+from redaction.video.screen.known_names import MOST_SEEN, KnownJudge, must_mask, reader_of_known
+from redaction.video.screen.ocr import Place, Reading
+from redaction.video.screen.reader import Line, ScreenReader
 from tests.redaction.video.screen.made import as_frame
 
 

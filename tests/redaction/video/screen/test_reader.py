@@ -7,8 +7,8 @@ import pytest
 
 from redaction.model import Box, VideoFrame
 from redaction.video.screen.decide import Judge, Seen
-from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Place, Reading
+from redaction.video.screen.ocr import Place, Reading
+from redaction.video.screen.reader import ScreenReader
 from tests.redaction.video.screen.made import as_frame
 
 WIDTH, HEIGHT = 1280, 720

@@ -10,11 +10,11 @@ from redaction.model import Box, VideoFrame
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
+from redaction.video.screen.cache import Left, Recall, look_of
 from redaction.video.screen.codes import CodeFinder
 from redaction.video.screen.decide import Judge, Seen
 from redaction.video.screen.layout import at_corner, avatar
-from redaction.video.screen.read import OnnxReader, Place, Reading, TextReader
-from redaction.video.screen.recall import Left, Recall, look_of
+from redaction.video.screen.ocr import OnnxReader, Place, Reading, TextReader
 from redaction.video.view import Picture, View
 
 __all__ = ["Line", "ScreenReader"]

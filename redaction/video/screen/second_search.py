@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from redaction.model import Box, VideoFrame
 from redaction.video.change import block_of
 from redaction.video.screen.changes import boxes_of, changed, grown, strokes
-from redaction.video.screen.looking import ScreenReader
+from redaction.video.screen.reader import ScreenReader
 
 __all__ = ["ScreenSearch"]
 

@@ -25,7 +25,7 @@ from redaction.video.screen.changes import (
     strokes,
     within,
 )
-from redaction.video.screen.looking import Line, ScreenReader
+from redaction.video.screen.reader import Line, ScreenReader
 
 __all__ = ["ScreenCovers", "ScreenWatch"]
 

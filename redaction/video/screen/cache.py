@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from redaction.video.screen.read import Reading
+from redaction.video.screen.ocr import Reading
 from redaction.video.view import Picture
 
 __all__ = ["Left", "Recall", "look_of"]

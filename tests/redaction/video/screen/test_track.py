@@ -9,9 +9,9 @@ from redaction.model import Box, CoverReason, VideoFrame
 from redaction.policy import Policy, ScreenSection
 from redaction.video.redact import VideoRedactor, VideoStages
 from redaction.video.screen.decide import Judge
-from redaction.video.screen.looking import ScreenReader
-from redaction.video.screen.read import Place, Reading
-from redaction.video.screen.watch import ScreenCovers, ScreenWatch
+from redaction.video.screen.ocr import Place, Reading
+from redaction.video.screen.reader import ScreenReader
+from redaction.video.screen.track import ScreenCovers, ScreenWatch
 from tests.redaction.video.scene import FakeDetector
 from tests.redaction.video.screen.made import as_frame, write
 
