@@ -10,10 +10,10 @@ import asyncio
 
 from aiortc.codecs import vpx
 
-from recorder.call.guest import Guest
 from recorder.call.source import Answer
 from samples.participants import make_participants
 from samples.picture import FPS
+from samples.room_client import Guest
 
 __all__ = ["main", "visit"]
 

@@ -23,12 +23,12 @@ import pytest
 from aiortc.codecs import vpx
 from numpy.typing import NDArray
 
-from recorder.call.guest import Guest
 from recorder.call.rtc.playback import PLAYING_RATE
 from recorder.call.source import Answer
 from redaction.video.faces.detect import YuNet
 from samples.participants import SampleParticipant, make_participants
 from samples.picture import FPS
+from samples.room_client import Guest
 from samples.speech import SCRIPT
 from tests.e2e.conftest import COMMAND, run_offrecord
 

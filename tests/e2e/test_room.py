@@ -10,10 +10,10 @@ import pytest
 
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.state import ConsentBook
-from recorder.call.guest import Guest
 from recorder.call.room.source import RoomSource
 from recorder.call.source import Answer, LiveKind
 from redaction.policy import Policy
+from samples.room_client import Guest
 from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
 from tests.recorder.call.observing import Obedient, running, sounds_like, tone
 

@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 import aiohttp
 import numpy as np
 
-from recorder.call.guest import Guest, publish
 from recorder.call.rtc.playback import LoopingPicture, LoopingSound
 from recorder.call.source import Answer
+from samples.room_client import Guest, publish
 from tests.recorder.call.observing import tone
 from tests.recorder.call.senders import LOOPBACK
 

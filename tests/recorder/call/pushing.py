@@ -9,11 +9,11 @@ import aiohttp
 from aiortc import RTCPeerConnection
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.guest import Guest, publish
 from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip_source import WhipSource, serve_source
 from recorder.call.room.source import RoomSource
 from redaction.policy import Policy
+from samples.room_client import Guest, publish
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, coded_tone
 
 __all__ = ["pushed_call", "room_call"]

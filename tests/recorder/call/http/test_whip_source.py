@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
 
-from recorder.call.guest import publish
 from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip import WhipLimits
 from recorder.call.http.whip_source import WhipSource, serve_source
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.playback import LoopingPicture, LoopingSound
 from recorder.call.source import Answer, Ended, LiveKind, Via
+from samples.room_client import publish
 from tests.recorder.call.contract import CallSourceContract, Stage
 from tests.recorder.call.killed import in_process, pushing
 from tests.recorder.call.observing import Watcher, running, sounds_like, tone

@@ -18,13 +18,13 @@ from aiohttp import WSMsgType
 
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.state import ConsentBook
-from recorder.call.guest import Guest, publish
 from recorder.call.room import source as room_module
 from recorder.call.room.source import RoomLimits, RoomSource
 from recorder.call.rtc.playback import LoopingSound
 from recorder.call.source import Answer, Ended, LiveKind
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy
+from samples.room_client import Guest, publish
 from tests.recorder.call.contract import CallSourceContract, Stage
 from tests.recorder.call.killed import in_process, in_room
 from tests.recorder.call.observing import Obedient, running, sounds_like, tone
