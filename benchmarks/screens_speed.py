@@ -23,8 +23,7 @@ from benchmarks.screens import as_frame
 from benchmarks.video import write
 from recorder.media.file import FileSource
 from recorder.offline.video import redact_picture
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection
 from redaction.video.redact import VideoStages

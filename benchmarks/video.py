@@ -149,8 +149,7 @@ def picture(source: str, target: str) -> None:
     """Decode, redact and encode, without the second look and the bundle."""
     from recorder.media.file import FileSource
     from recorder.offline.video import redact_picture
-    from recorder.runtime.context import Silent
-    from recorder.runtime.threads import Cancellation
+    from recorder.runtime.context import Cancellation, Silent
     from redaction.policy import Policy
     from redaction.video.redact import VideoStages
 

@@ -20,8 +20,8 @@ from recorder.batch.contract import (
 )
 from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState, Store
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.writer import storage_errors
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
+from recorder.runtime.storage import storage_errors
 from redaction.errors import ExitCode, InternalError, ModelUnavailable, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 

@@ -18,8 +18,8 @@ from recorder.batch.report import write_report
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.open import open_destination, open_sources
 from recorder.batch.stores.remote import is_url
-from recorder.bundle.writer import storage_errors
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
+from recorder.runtime.storage import storage_errors
 from redaction.errors import OffrecordError, UnreadableInput, UsageError
 from redaction.model import Event, EventKind
 from redaction.policy import Policy

@@ -18,7 +18,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from recorder import __version__
 from recorder.batch.ledger.ledger import Record, RecordState, Store
 from recorder.batch.summary import worth_a_look
-from recorder.bundle.writer import storage_errors
+from recorder.runtime.storage import storage_errors
 
 __all__ = ["REPORT", "TABLE", "write_report", "write_table"]
 

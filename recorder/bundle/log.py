@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Self
 
-from recorder.bundle.writer import storage_errors
+from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, RedactionIncomplete
 from redaction.model import EntityType, Event
 

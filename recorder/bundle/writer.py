@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from recorder.bundle.manifest import FileEntry, Manifest, State
+from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, StorageFailed, UnreadableInput, UsageError
 
-__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file", "storage_errors"]
+__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file"]
 
 MANIFEST: Final = "manifest.json"
 LIVE: Final = "live"
@@ -23,21 +21,6 @@ LIVE: Final = "live"
 _SUFFIX: Final = ".offrecord"
 _PARTIAL: Final = ".partial"
 _CHUNK: Final = 1 << 20
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn an `OSError` of the destination into `StorageFailed` without naming a path."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            reason = "the disk is full; free some space and run again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            reason = "it cannot be written; choose a folder that you may write to"
-        else:
-            reason = f"the system answered {errno.errorcode.get(error.errno or 0, 'an error')}"
-        raise StorageFailed(f"The output could not be stored: {reason}. Nothing was published.") from None
 
 
 class BundleWriter:

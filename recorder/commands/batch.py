@@ -19,8 +19,8 @@ from recorder.batch.stores.open import open_destination
 from recorder.commands.display.batch import watched_batch
 from recorder.commands.display.progress import ProgressMode
 from recorder.commands.redact import load_policy
+from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
-from recorder.runtime.threads import Cancellation
 from redaction.errors import ExitCode
 
 __all__ = ["batch", "expire"]

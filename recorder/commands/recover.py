@@ -9,8 +9,8 @@ import click
 
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.redact import load_policy
+from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
-from recorder.runtime.threads import Cancellation
 
 __all__ = ["recover"]
 

@@ -13,8 +13,8 @@ import click
 
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
+from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
-from recorder.runtime.threads import Cancellation
 from recorder.sources.discover import recording_at, recordings_in
 from recorder.sources.recording import Recording
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError

@@ -13,13 +13,13 @@ import av.error
 from av.codec.context import ThreadType
 from av.video.frame import VideoFrame as AvVideoFrame
 
-from recorder.bundle.writer import storage_errors
 from recorder.media.encode import VideoWriter, mux, reopen
 from recorder.media.grid import CANVAS, arranged, draw_label, draw_plain, draw_screen_label
 from recorder.media.mix import mix
 from recorder.media.planes import Planes, blank, fitted, paste, planes
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation, prefetched
+from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.storage import storage_errors
+from recorder.runtime.threads import prefetched
 from redaction.errors import InternalError
 from redaction.model import Box, Span, VideoFrame
 from redaction.policy import OutputSection

@@ -15,9 +15,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from recorder.bundle.writer import storage_errors
 from recorder.media.encode import VideoWriter, bring_to_disk, create_mp4, media_errors, reopen
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
+from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Span, VideoFrame
 from redaction.policy import OutputSection

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from recorder.bundle.writer import storage_errors
 from recorder.media.encode import STORED_HZ, AudioWriter
 from recorder.media.file import FileSource
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
+from recorder.runtime.storage import storage_errors
 from redaction.audio.voice.mix import Mixer, mute
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import AudioBlock, Gap, Samples, Span

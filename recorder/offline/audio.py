@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from recorder.bundle.writer import storage_errors
 from recorder.media.encode import AudioWriter
 from recorder.media.source import Source, TrackInfo
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation, prefetched
+from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.storage import storage_errors
+from recorder.runtime.threads import prefetched
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.transcribe import WhisperTranscriber

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Final
 
 from recorder.offline.video import FrameProof, PictureResult
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress
 from recorder.verify.repair_video import covered_again
 from recorder.verify.video import stored_frames
 from redaction.errors import RedactionIncomplete

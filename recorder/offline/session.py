@@ -22,7 +22,7 @@ from recorder.bundle.manifest import (
 )
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
-from recorder.bundle.writer import BundleWriter, storage_errors
+from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.offline.audio import (
@@ -49,8 +49,8 @@ from recorder.publication import (
     policy_facts,
     voice_note,
 )
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.storage import storage_errors
 from recorder.verify.repair_video import verified_picture, verified_sound
 from recorder.verify.video import Still, check_container, check_sound_length
 from redaction.errors import RedactionIncomplete

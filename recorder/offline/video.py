@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.bundle.writer import storage_errors
 from recorder.media.encode import VideoWriter
 from recorder.media.source import Source, TrackInfo
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation, prefetched
+from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.storage import storage_errors
+from recorder.runtime.threads import prefetched
 from redaction.model import (
     Box,
     Cover,

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Final
 
 from recorder.bundle.writer import BundleWriter
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
 from redaction.errors import ExitCode
 
 __all__ = ["Stop", "stopping"]

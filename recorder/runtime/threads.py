@@ -8,44 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
-from redaction.errors import InternalError, Interrupted
+from recorder.runtime.context import Cancellation
 
-__all__ = ["Cancellation", "prefetched"]
+__all__ = ["prefetched"]
 
 T = TypeVar("T")
 _POLL_S: Final = 0.1
-
-
-class Cancellation:
-    """Asks every stage of a run to stop."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self._failed = threading.Event()
-
-    def cancel(self) -> None:
-        """Ask; never blocks."""
-        self._event.set()
-
-    def cancel_run(self) -> None:
-        """Ask the stages of the present run to stop because one of them failed."""
-        self._failed.set()
-
-    def renew(self) -> None:
-        """Begin the next run; somebody's wish to stop stays."""
-        self._failed.clear()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody asked."""
-        return self._event.is_set()
-
-    def check(self) -> None:
-        """Raise `Interrupted` when somebody asked."""
-        if self._event.is_set():
-            raise Interrupted("The run was stopped. Nothing was published.")
-        if self._failed.is_set():
-            raise InternalError("Another stage of this run failed.")
 
 
 class _Stage(Generic[T]):

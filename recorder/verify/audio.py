@@ -9,8 +9,7 @@ from typing import Final
 
 from recorder.media.file import FileSource
 from recorder.offline.audio import LISTENING_HZ, SoundStages
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress
 from redaction.audio.listening.listen import Listener
 from redaction.audio.voice.mute import merged, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput

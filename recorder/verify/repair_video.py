@@ -14,14 +14,13 @@ import cv2
 import numpy as np
 
 from recorder.bundle.manifest import Check
-from recorder.bundle.writer import storage_errors
 from recorder.media.encode import VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import Source, TrackInfo
 from recorder.offline.audio import Heard, SoundResult, SoundStages
 from recorder.offline.video import FrameProof, PictureResult
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.storage import storage_errors
 from recorder.verify.video import Still, Suspect, check_picture, stored_frames
 from redaction.audio.listening.listen import Listener
 from redaction.audio.speakers.compare import VoiceCheck

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from recorder.bundle.manifest import Check
 from recorder.media.file import FileSource
 from recorder.offline.video import FrameProof, Highlight
-from recorder.runtime.threads import Cancellation, prefetched
+from recorder.runtime.context import Cancellation
+from recorder.runtime.threads import prefetched
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.faces.second_detector import SecondLook

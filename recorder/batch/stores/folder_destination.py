@@ -13,7 +13,8 @@ from typing import Final
 from recorder.batch.contract import STATE_FOLDER
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.verify_files import read_manifest, verify_bundle
-from recorder.bundle.writer import MANIFEST, storage_errors
+from recorder.bundle.writer import MANIFEST
+from recorder.runtime.storage import storage_errors
 from redaction.errors import OffrecordError, StorageFailed, UsageError
 
 __all__ = ["FolderDestination"]

@@ -19,7 +19,8 @@ from recorder.batch.stores.lease import LEASE_S, Claim, claimed_name
 from recorder.batch.stores.remote import AlreadyThere, Remote
 from recorder.bundle.manifest import FileEntry, Manifest
 from recorder.bundle.verify_files import LARGEST_MANIFEST, verify_bundle
-from recorder.bundle.writer import MANIFEST, storage_errors
+from recorder.bundle.writer import MANIFEST
+from recorder.runtime.storage import storage_errors
 from redaction.errors import OffrecordError, StorageFailed, UnreadableInput
 
 __all__ = ["RemoteDestination"]

@@ -14,7 +14,7 @@ from fsspec.caching import BlockCache
 
 from recorder.batch.contract import Found
 from recorder.batch.stores.remote import AlreadyThere, Remote, version_of
-from recorder.bundle.writer import storage_errors
+from recorder.runtime.storage import storage_errors
 from recorder.sources.file_names import is_recording_name
 from redaction.errors import StorageFailed, UnreadableInput
 

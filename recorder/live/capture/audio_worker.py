@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.bundle.writer import storage_errors
 from recorder.call.source import TimedSound
 from recorder.live.capture.age_state import Adulthood, PersonAge
 from recorder.live.capture.audio_track import Microphone
@@ -20,6 +19,7 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.segments import SoundPiece, mute_piece
 from recorder.offline.audio import SPEAKING_HZ, SoundStages
 from recorder.runtime.hardening import step_back
+from recorder.runtime.storage import storage_errors
 from redaction.audio.listening.listen import Listener
 from redaction.errors import OffrecordError, StorageFailed
 from redaction.model import AudioBlock, Event, EventKind, Span

@@ -28,8 +28,7 @@ from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord
 from recorder.offline.session import Engine, Published
-from recorder.runtime.context import Progress, Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress, Silent
 from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 from redaction.policy import Policy

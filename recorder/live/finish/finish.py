@@ -36,7 +36,7 @@ from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import Check, Coverage
 from recorder.bundle.publish import TRACKS, assemble
 from recorder.bundle.verify_files import check_contents, read_manifest
-from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter, storage_errors
+from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter
 from recorder.call.consent.receipts import Receipt, receipts_of
 from recorder.call.consent.state import ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
@@ -54,8 +54,8 @@ from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import SoundPart, write_track
 from recorder.offline.session import Engine
 from recorder.publication import Published, expiry, models_used, policy_facts
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.storage import storage_errors
 from recorder.verify.audio import HeardAgain, hear_again
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE
 from redaction.errors import (

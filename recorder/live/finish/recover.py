@@ -9,8 +9,7 @@ from recorder.live.finish.finish import complete_sealed, finish
 from recorder.live.store.load import recorded_policy
 from recorder.offline.session import Engine
 from recorder.publication import Published
-from recorder.runtime.context import Progress
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Progress
 from redaction.errors import UsageError
 from redaction.policy import Policy
 

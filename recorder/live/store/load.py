@@ -16,7 +16,7 @@ from recorder.bundle.log import safe_detail
 from recorder.bundle.manifest import VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
-from recorder.bundle.writer import LIVE, storage_errors
+from recorder.bundle.writer import LIVE
 from recorder.call.consent.receipts import Receipt, Receipts, coarse
 from recorder.call.consent.state import ENDED_STATES
 from recorder.live.store.journal import RECEIPTS, Journal
@@ -31,6 +31,7 @@ from recorder.live.store.schema import (
     WordsLine,
 )
 from recorder.offline.video import FrameProof, Highlight
+from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 from redaction.policy import Policy

@@ -16,12 +16,12 @@ import av.error
 import numpy as np
 from pydantic import BaseModel
 
-from recorder.bundle.writer import storage_errors
 from recorder.live.store.journal import PiecePaths
 from recorder.live.store.schema import Kind, PieceEnd, PieceHeader, PieceProofs
 from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
 from recorder.media.resample import mono
 from recorder.offline.video import FrameProof, Ledger
+from recorder.runtime.storage import storage_errors
 from redaction.audio.voice.mix import mute
 from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame

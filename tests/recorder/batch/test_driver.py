@@ -14,7 +14,7 @@ from recorder.batch.ledger.ledger import Counts, RecordState, Store
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.bundle.log import check_chain
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
 from redaction.errors import ExitCode, InternalError, ModelUnavailable, StorageFailed
 from tests.recorder.batch.fakes import FakeEngine, FakeWatcher, outcome, write_bundle
 

@@ -15,7 +15,7 @@ from recorder.batch.job import Finished, Options, expire, run_job
 from recorder.batch.ledger.ledger import RecordState, Store
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.bundle.log import check_chain
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.batch.fakes import FakeEngine, FakeWatcher, outcome, write_bundle
 

@@ -19,8 +19,7 @@ from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
 from recorder.publication import Published
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import (
     ExitCode,
     Interrupted,

@@ -22,8 +22,7 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.schema import Kind
 from recorder.live.store.segments import PicturePiece, SoundPiece
 from recorder.media import compose
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.model import AudioBlock, Cover, CoverReason, Examined, RedactedFrame, VideoFrame
 from redaction.policy import Policy
 from tests.recorder.live.fakes import deaf_and_blind

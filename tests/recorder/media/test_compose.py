@@ -17,8 +17,7 @@ from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.grid import CANVAS, arranged
 from recorder.media.mix import SoundPart, mixed, on_call_clock, write_track
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import Interrupted
 from redaction.model import AudioBlock, Gap, Samples, Span, VideoFrame
 from redaction.policy import OutputSection

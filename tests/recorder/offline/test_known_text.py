@@ -14,8 +14,7 @@ from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.media.file import FileSource
 from recorder.offline.session import Engine, Published, open_source, redact_file
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.model import Box, Gap
 from redaction.video.screen.reader import ScreenReader
 from samples.speech import RATE, Line, speak_call

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.offline.session import Engine, Published, open_source, redact_file
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
 from redaction.video.faces.detect import Detection

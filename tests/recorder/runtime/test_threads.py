@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from recorder.runtime.threads import Cancellation, prefetched
+from recorder.runtime.context import Cancellation
+from recorder.runtime.threads import prefetched
 from redaction.errors import InternalError, Interrupted
 
 

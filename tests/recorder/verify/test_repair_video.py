@@ -19,8 +19,7 @@ from recorder.media.source import TrackInfo, TrackKind
 from recorder.offline.audio import Heard, SoundResult, SoundStages
 from recorder.offline.session import Engine, open_source, redact_file
 from recorder.offline.video import FrameProof, PictureResult
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from recorder.verify import repair_video as mending
 from recorder.verify.repair_video import VerifiedSound, personal_words, verified_picture, verified_sound
 from redaction.audio.listening.segment import RATE, Piece

@@ -18,7 +18,7 @@ from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.media.source import Source
 from recorder.offline.session import Engine
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy
 from redaction.text.sidecars import Beside

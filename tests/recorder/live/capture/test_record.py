@@ -28,8 +28,7 @@ from recorder.live.finish.recover import recover
 from recorder.live.store.journal import RECEIPTS
 from recorder.offline.session import Engine
 from recorder.publication import Published
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ConsentRefused, ExitCode, InternalError, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy

@@ -23,8 +23,7 @@ from recorder.live.store.segments import PicturePiece
 from recorder.media.file import FileSource
 from recorder.offline.session import Engine
 from recorder.publication import Published
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (
     AudioBlock,

@@ -16,8 +16,7 @@ from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
 from recorder.live.finish.recover import recover
 from recorder.publication import Published
-from recorder.runtime.context import Silent
-from recorder.runtime.threads import Cancellation
+from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import FacesSection, Policy
 from tests.cli.running import place_in, run
