@@ -18,7 +18,7 @@ from recorder.batch.report import REPORT
 from recorder.batch.stores.open import open_destination
 from recorder.commands.display.batch import watched_batch
 from recorder.commands.display.progress import ProgressMode
-from recorder.commands.redact import load_policy
+from recorder.commands.options import load_policy
 from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
 from redaction.errors import ExitCode

@@ -12,7 +12,7 @@ import click
 
 from recorder.commands.display.call import call_view
 from recorder.commands.display.progress import ProgressMode, watched
-from recorder.commands.redact import load_policy, output_option
+from recorder.commands.options import load_policy, output_option
 from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recorder.commands.display.progress import ProgressMode, watched
-from recorder.commands.redact import load_policy
+from recorder.commands.options import load_policy
 from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
 

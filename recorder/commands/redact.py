@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
+from recorder.commands.options import load_policy, output_option
 from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
 from recorder.sources.discover import recording_at, recordings_in
@@ -23,9 +23,7 @@ from redaction.policy import Policy
 if TYPE_CHECKING:
     from recorder.offline.session import Engine
 
-__all__ = ["load_policy", "output_option", "redact", "redact_all"]
-
-_LARGEST_POLICY: Final = 1 << 20
+__all__ = ["redact", "redact_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +41,6 @@ def _paths(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     if not all(value.strip() for value in values):
         raise UsageError("An input is empty; name a recording or a folder of recordings.")
     return tuple(Path(value) for value in values)
-
-
-def _output(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
-    """Refuse an empty output: it would mean the current folder."""
-    if not value.strip():
-        raise UsageError("The output is empty; name a folder for the bundles.")
-    return Path(value)
-
-
-output_option = click.option(
-    "-o",
-    "--output",
-    "folder",
-    required=True,
-    metavar="PATH",
-    callback=_output,
-    help="Folder for the bundles.",
-)
 
 
 @click.command("redact")
@@ -116,31 +96,6 @@ def redact(
         for item in outcomes:
             _print(item, many=len(outcomes) > 1)
     return int(overall(outcomes))
-
-
-def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:
-    """Read the policy file, or take the defaults, and add names to the roster.
-
-    Raises:
-        UsageError: the file cannot be read or a key is not accepted.
-    """
-    policy = Policy()
-    if policy_file is not None:
-        try:
-            found = policy_file.stat()
-            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-                raise UsageError("The policy file is a pipe, socket or device; name a regular file.")
-            if found.st_size > _LARGEST_POLICY:
-                raise UsageError("The policy file is far too large to be one; name another.")
-            policy = Policy.from_toml(policy_file.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(
-                "The policy file cannot be read as UTF-8 text; check the path given to --policy."
-            ) from None
-    if roster:
-        speech = policy.speech.model_copy(update={"roster": (*policy.speech.roster, *roster)})
-        policy = policy.model_copy(update={"speech": speech})
-    return policy
 
 
 def redact_all(

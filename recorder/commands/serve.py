@@ -9,7 +9,7 @@ import click
 
 from recorder.commands.display.progress import ProgressMode
 from recorder.commands.join import given_duration, run_call
-from recorder.commands.redact import load_policy, output_option
+from recorder.commands.options import load_policy, output_option
 from redaction.errors import UsageError
 from redaction.policy import CallSection, Policy
 

@@ -1,0 +1,58 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from redaction.errors import UsageError
+from redaction.policy import Policy
+
+__all__ = ["load_policy", "output_option"]
+
+_LARGEST_POLICY: Final = 1 << 20
+output_option = click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    metavar="PATH",
+    callback=_output,
+    help="Folder for the bundles.",
+)
+
+
+def _output(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
+    """Refuse an empty output: it would mean the current folder."""
+    if not value.strip():
+        raise UsageError("The output is empty; name a folder for the bundles.")
+    return Path(value)
+
+
+def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:
+    """Read the policy file, or take the defaults, and add names to the roster.
+
+    Raises:
+        UsageError: the file cannot be read or a key is not accepted.
+    """
+    policy = Policy()
+    if policy_file is not None:
+        try:
+            found = policy_file.stat()
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                raise UsageError("The policy file is a pipe, socket or device; name a regular file.")
+            if found.st_size > _LARGEST_POLICY:
+                raise UsageError("The policy file is far too large to be one; name another.")
+            policy = Policy.from_toml(policy_file.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError):
+            raise UsageError(
+                "The policy file cannot be read as UTF-8 text; check the path given to --policy."
+            ) from None
+    if roster:
+        speech = policy.speech.model_copy(update={"roster": (*policy.speech.roster, *roster)})
+        policy = policy.model_copy(update={"speech": speech})
+    return policy
