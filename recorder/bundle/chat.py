@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["CHAT", "Chat", "StoredMessage", "write_chat"]
+from redaction.model import Token
+from redaction.text.recording_text import RedactedMessage
+
+__all__ = ["CHAT", "Chat", "StoredMessage", "stored", "write_chat"]
+
 
 CHAT: Final = "chat.json"
 
@@ -49,3 +53,25 @@ def write_chat(messages: Sequence[StoredMessage], path: Path) -> None:
     """
     document = Chat(messages=tuple(messages)).model_dump(mode="json")
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def stored(messages: Sequence[RedactedMessage], *, speakers: Mapping[str, str]) -> list[StoredMessage]:
+    """Return messages as the bundle holds them.
+
+    Args:
+        messages: what may be stored.
+        speakers: what the transcript calls the speaker of a sound track, by track.
+    """
+    return [
+        StoredMessage(
+            time=None if message.time is None else round(message.time, 3),
+            sender=message.sender,
+            speaker=speakers.get(message.voice),
+            text=_joined(message.tokens),
+        )
+        for message in messages
+    ]
+
+
+def _joined(tokens: Sequence[Token]) -> str:
+    return " ".join(f"[{token.text}]" if token.entity_type else token.text for token in tokens if token.text)

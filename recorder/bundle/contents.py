@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Models, StillEntry, VideoCoverage
+from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Kind, Models, StillEntry, VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.call.consent.receipts import Receipt
-from recorder.live.store.schema import Kind
 from redaction.model import Event, RedactedUtterance, Span
 
 __all__ = [

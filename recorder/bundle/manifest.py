@@ -26,6 +26,8 @@ __all__ = [
     "VoiceEntry",
 ]
 
+Kind = Literal["camera", "screen", "microphone"]
+
 SCHEMA: Final = "offrecord/bundle/1"
 
 

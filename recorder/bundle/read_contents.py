@@ -11,11 +11,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from recorder.bundle.contents import CALL_LOST, CUT_OFF, CallParts, PersonParts, Still, TrackPart
-from recorder.bundle.manifest import Manifest, Participants, PersonEntry
+from recorder.bundle.manifest import Kind, Manifest, Participants, PersonEntry
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import SpokenToken, Transcript, TranscriptUtterance
 from recorder.call.consent.receipts import Receipt, Receipts
-from recorder.live.store.schema import Kind
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 

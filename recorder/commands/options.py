@@ -15,6 +15,15 @@ from redaction.policy import Policy
 __all__ = ["load_policy", "output_option"]
 
 _LARGEST_POLICY: Final = 1 << 20
+
+
+def _output(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
+    """Refuse an empty output: it would mean the current folder."""
+    if not value.strip():
+        raise UsageError("The output is empty; name a folder for the bundles.")
+    return Path(value)
+
+
 output_option = click.option(
     "-o",
     "--output",
@@ -24,13 +33,6 @@ output_option = click.option(
     callback=_output,
     help="Folder for the bundles.",
 )
-
-
-def _output(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
-    """Refuse an empty output: it would mean the current folder."""
-    if not value.strip():
-        raise UsageError("The output is empty; name a folder for the bundles.")
-    return Path(value)
 
 
 def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import av.error
-import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -27,7 +26,6 @@ __all__ = ["Part", "join_pictures"]
 TICKS: Final = Fraction(1, 90_000)
 _BLACK_EVERY_S: Final = 1.0
 _SHORTEST_HOLE_S: Final = 0.05
-_BLACK: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +109,10 @@ def _write_black(path: Path, *, width: int, height: int, output: OutputSection) 
 
 
 def _black_frame(width: int, height: int, pts: int) -> VideoFrame:
-    chroma = ((height + 1) // 2, (width + 1) // 2)
-    return VideoFrame(
-        np.full((height, width), _BLACK, np.uint8),
-        np.full(chroma, 128, np.uint8),
-        np.full(chroma, 128, np.uint8),
-        pts,
-        TICKS,
-    )
+    from recorder.media.planes import blank  # cv2, which a remux needs not
+
+    y, u, v = blank(width, height)
+    return VideoFrame(y, u, v, pts, TICKS)
 
 
 def _alike(paths: Sequence[Path]) -> bool:

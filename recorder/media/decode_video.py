@@ -16,8 +16,9 @@ from av.video.stream import VideoStream
 
 from recorder.media.deinterlace import Deinterlacer
 from recorder.media.opening import open_media
-from recorder.media.orient import Upright, black
+from recorder.media.orient import Upright
 from recorder.media.packets import packets, prepare
+from recorder.media.planes import black
 from recorder.media.probe import Probe, Track, cut_off_at
 from recorder.media.stream import Input
 from redaction.errors import InternalError, UnreadableInput

@@ -11,15 +11,12 @@ import numpy as np
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
-__all__ = ["BLACK_Y", "NEUTRAL", "Geometry", "Planes", "Upright", "black"]
+from recorder.media.planes import Plane, Planes, blank
 
-Plane = NDArray[np.uint8]
-Planes = tuple[Plane, Plane, Plane]
+__all__ = ["Geometry", "Upright"]
 
-BLACK_Y: Final = 16
-NEUTRAL: Final = 128
+
 _MPEG, _JPEG = 1, 2
 _BT709, _UNSPECIFIED = 1, 2
 _SWS_709, _SWS_601 = 1, 5
@@ -125,7 +122,7 @@ class Upright:
         inner_h = max(1, min(height, round(picture.height * scale)))
         left, top = (width - inner_w) // 4 * 2, (height - inner_h) // 4 * 2
         inner = _views(self._plain(picture, inner_w, inner_h))
-        outer = _blank(width, height)
+        outer = blank(width, height)
         for number, (target, source) in enumerate(zip(outer, inner, strict=True)):
             half = 1 if number == 0 else 2
             y, x = top // half, left // half
@@ -139,23 +136,6 @@ class Upright:
         if self._geometry.mirror_y:
             turned = turned[::-1]
         return np.ascontiguousarray(turned)
-
-
-def black(width: int, height: int) -> Planes:
-    """Return read-only planes of a black picture of the given size in pixels."""
-    planes = _blank(width, height)
-    for plane in planes:
-        plane.flags.writeable = False
-    return planes
-
-
-def _blank(width: int, height: int) -> Planes:
-    chroma = ((height + 1) // 2, (width + 1) // 2)
-    return (
-        np.full((height, width), BLACK_Y, np.uint8),
-        np.full(chroma, NEUTRAL, np.uint8),
-        np.full(chroma, NEUTRAL, np.uint8),
-    )
 
 
 def _views(picture: AvVideoFrame) -> Planes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame as AvVideoFrame
@@ -9,10 +11,12 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 
-__all__ = ["Planes", "blank", "fitted", "paste", "placed", "planes"]
+__all__ = ["BLACK_Y", "NEUTRAL", "Planes", "black", "blank", "fitted", "paste", "placed", "planes"]
 
-Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
-_BLACK, _NEUTRAL = 16, 128
+Plane = NDArray[np.uint8]
+Planes = tuple[Plane, Plane, Plane]
+BLACK_Y: Final = 16
+NEUTRAL: Final = 128
 
 
 def planes(picture: AvVideoFrame) -> Planes:
@@ -26,12 +30,13 @@ def planes(picture: AvVideoFrame) -> Planes:
     return parts[0], parts[1], parts[2]
 
 
-def blank(width: int, height: int, *, luma: int = _BLACK) -> Planes:
-    """Return the planes of a grey picture of even size."""
+def blank(width: int, height: int, *, luma: int = BLACK_Y) -> Planes:
+    """Return the planes of a grey picture of the given size in pixels; the chroma of an odd size is rounded up."""
+    chroma = ((height + 1) // 2, (width + 1) // 2)
     return (
         np.full((height, width), luma, np.uint8),
-        np.full((height // 2, width // 2), _NEUTRAL, np.uint8),
-        np.full((height // 2, width // 2), _NEUTRAL, np.uint8),
+        np.full(chroma, NEUTRAL, np.uint8),
+        np.full(chroma, NEUTRAL, np.uint8),
     )
 
 
@@ -74,3 +79,11 @@ def placed(frame: VideoFrame, *, width: int, height: int) -> VideoFrame:
 
 def _halved(box: Box) -> Box:
     return Box(box.x1 // 2, box.y1 // 2, box.x2 // 2, box.y2 // 2)
+
+
+def black(width: int, height: int) -> Planes:
+    """Return read-only planes of a black picture of the given size in pixels."""
+    planes = blank(width, height)
+    for plane in planes:
+        plane.flags.writeable = False
+    return planes

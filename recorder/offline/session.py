@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from recorder import __version__
-from recorder.bundle.chat import CHAT, write_chat
+from recorder.bundle.chat import CHAT, stored, write_chat
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import (
     Check,
@@ -53,18 +53,12 @@ from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.verify.repair_video import verified_picture, verified_sound
 from recorder.verify.video import Still, check_container, check_sound_length
+from recorder.verify.words import check_written
 from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, RedactedUtterance, Span
 from redaction.stages import Engine
 from redaction.text.known import Memory
-from redaction.text.recording_text import (
-    NOTHING_WRITTEN,
-    Written,
-    check_written,
-    known_names,
-    stored,
-    understand,
-)
+from redaction.text.recording_text import NOTHING_WRITTEN, Written, known_names, understand
 from redaction.text.sidecars import NOTHING, Beside
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known_names import must_mask, reader_of_known

@@ -13,7 +13,7 @@ from typing import Final, cast
 import numpy as np
 
 from recorder.media.file import FileSource
-from recorder.media.orient import black
+from recorder.media.planes import black
 from recorder.media.source import SourceInfo, TrackInfo, TrackKind
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Span, VideoFrame

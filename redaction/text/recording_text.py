@@ -8,9 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from recorder.bundle.chat import StoredMessage
-from recorder.bundle.manifest import Check
-from redaction.errors import RedactionIncomplete
 from redaction.model import EntityType, RedactedUtterance, Span, TextFinding, Token, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
@@ -22,16 +19,7 @@ from redaction.text.redact import redact
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.text.sidecars import Beside, Caption, ChatLine
 
-__all__ = [
-    "NOTHING_WRITTEN",
-    "RedactedMessage",
-    "Understood",
-    "Written",
-    "check_written",
-    "known_names",
-    "stored",
-    "understand",
-]
+__all__ = ["NOTHING_WRITTEN", "RedactedMessage", "Understood", "Written", "known_names", "understand"]
 
 _CHAT, _CAPTIONS, _CONTEXT, _PEOPLE = "chat", "captions", "context", "people"
 _BETWEEN_LINES_S: Final = 10.0
@@ -253,44 +241,3 @@ def _numbers(texts: Iterable[str]) -> frozenset[str]:
             found.add(digits)
         found |= {word.casefold() for word in text.split() if "@" in word and len(word) > _SHORTEST_WORD}
     return frozenset(found)
-
-
-def stored(messages: Sequence[RedactedMessage], *, speakers: Mapping[str, str]) -> list[StoredMessage]:
-    """Return messages as the bundle holds them.
-
-    Args:
-        messages: what may be stored.
-        speakers: what the transcript calls the speaker of a sound track, by track.
-    """
-    return [
-        StoredMessage(
-            time=None if message.time is None else round(message.time, 3),
-            sender=message.sender,
-            speaker=speakers.get(message.voice),
-            text=_joined(message.tokens),
-        )
-        for message in messages
-    ]
-
-
-def _joined(tokens: Sequence[Token]) -> str:
-    return " ".join(f"[{token.text}]" if token.entity_type else token.text for token in tokens if token.text)
-
-
-def check_written(written: Written, transcript: Sequence[RedactedUtterance]) -> Check:
-    """Compare every word that will be stored with the raw names, numbers and addresses.
-
-    Raises:
-        RedactionIncomplete: one of them is there.
-    """
-    lines = [one.tokens for one in transcript] + [message.tokens for message in written.chat]
-    for tokens in lines:
-        kept = [token.text for token in tokens if token.entity_type is None]
-        digits = re.sub(r"\D", "", "".join(kept))
-        words = {compact(stem(fold(word))) for word in kept} | {word.casefold() for word in kept}
-        numbers = [number for number in written.numbers if "@" not in number]
-        if words & (written.personal | written.numbers) or any(number in digits for number in numbers):
-            raise RedactionIncomplete(
-                "A name or number that lies beside the recording is in the stored words."
-            )
-    return Check(name="no-name-written", passed=True, figure=len(written.personal | written.numbers))

@@ -19,10 +19,7 @@ harden()
 from recorder.bundle.verify_files import verify_bundle  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.offline.session import Engine, open_source, redact_file  # noqa: E402
-from recorder.runtime.context import (
-    Cancellation,
-    Silent,
-)
+from recorder.runtime.context import Cancellation, Silent  # noqa: E402
 from redaction.errors import InternalError, OffrecordError  # noqa: E402
 from redaction.policy import Policy  # noqa: E402
 from tests.media import make_clip  # noqa: E402

@@ -38,7 +38,7 @@ from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.media.source import Source  # noqa: E402
 from recorder.offline.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Cancellation  # noqa: E402
 from recorder.runtime.signals import stopping  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
 from redaction.text.sidecars import NOTHING, Beside  # noqa: E402

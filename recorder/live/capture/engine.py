@@ -21,7 +21,7 @@ from recorder.live.capture.video_track import PictureTrack, TrackOwner
 from recorder.live.capture.video_worker import Lane, Lost, PictureWorker
 from recorder.live.store.journal import ErasureFigures, Journal
 from recorder.live.store.segments import TIME_BASE
-from recorder.media.orient import black
+from recorder.media.planes import black
 from recorder.offline.session import Engine
 from recorder.runtime.context import Progress
 from recorder.runtime.hardening import step_back

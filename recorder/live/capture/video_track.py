@@ -15,7 +15,8 @@ from recorder.live.capture.age_state import PersonAge
 from recorder.live.capture.load_shedding import CADENCES, Level, spares
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import TIME_BASE, PicturePiece
-from recorder.media.orient import Geometry, Planes, Upright, black
+from recorder.media.orient import Geometry, Upright
+from recorder.media.planes import Planes, black
 from redaction.model import (
     Box,
     Cover,

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from recorder.bundle.contents import MOST_STILLS, Still, TrackPart
-from recorder.bundle.manifest import Check, VideoCoverage
+from recorder.bundle.manifest import Check, Kind, VideoCoverage
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import Piece, read_proofs
-from recorder.live.store.schema import Kind
 from recorder.media.concat import Part, join_pictures
 from recorder.media.file import FileSource
 from recorder.offline.video import Highlight, PictureResult

@@ -15,9 +15,10 @@ from typing import IO, Final, Literal
 from pydantic import BaseModel, ValidationError
 
 from recorder.bundle.log import ChainedLog, safe_detail
+from recorder.bundle.manifest import Kind
 from recorder.bundle.quality import QualitySecond
 from recorder.call.consent.receipts import Receipt, Receipts
-from recorder.live.store.schema import CallRecord, FactLine, Kind, PersonRecord, WordsLine
+from recorder.live.store.schema import CallRecord, FactLine, PersonRecord, WordsLine
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Event, EventKind

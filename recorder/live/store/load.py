@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from recorder.bundle.log import safe_detail
-from recorder.bundle.manifest import VideoCoverage
+from recorder.bundle.manifest import Kind, VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import LIVE
@@ -23,7 +23,6 @@ from recorder.live.store.journal import RECEIPTS, Journal
 from recorder.live.store.schema import (
     CallRecord,
     FactLine,
-    Kind,
     PersonRecord,
     PieceEnd,
     PieceHeader,

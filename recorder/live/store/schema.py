@@ -25,6 +25,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from recorder.bundle.manifest import Kind
 from recorder.bundle.transcript import SpokenToken
 
 __all__ = [
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 LIVE_SCHEMA: Final = "offrecord/live/1"
-Kind = Literal["camera", "screen", "microphone"]
 
 
 class _Record(BaseModel):

@@ -16,8 +16,9 @@ import av.error
 import numpy as np
 from pydantic import BaseModel
 
+from recorder.bundle.manifest import Kind
 from recorder.live.store.journal import PiecePaths
-from recorder.live.store.schema import Kind, PieceEnd, PieceHeader, PieceProofs
+from recorder.live.store.schema import PieceEnd, PieceHeader, PieceProofs
 from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
 from recorder.media.resample import mono
 from recorder.offline.video import FrameProof, Ledger

@@ -15,11 +15,11 @@ import numpy as np
 
 from recorder.bundle import publish as assembly
 from recorder.bundle import writer as bundle_writer
+from recorder.bundle.manifest import Kind
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.live.finish import finish
 from recorder.live.finish import verify_segments as looking
 from recorder.live.store.journal import Journal
-from recorder.live.store.schema import Kind
 from recorder.live.store.segments import PicturePiece, SoundPiece
 from recorder.media import compose
 from recorder.runtime.context import Cancellation, Silent

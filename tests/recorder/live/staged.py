@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder import __version__
+from recorder.bundle.manifest import Kind
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import BundleWriter
 from recorder.live.store.journal import Journal
-from recorder.live.store.schema import CallRecord, ConsentRecord, Kind, PersonRecord, Stay, WordsLine
+from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay, WordsLine
 from recorder.live.store.segments import PicturePiece, SoundPiece
 from redaction.model import (
     AudioBlock,

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from recorder.bundle.chat import Chat, write_chat
+from recorder.bundle.chat import Chat, stored, write_chat
+from recorder.verify.words import check_written
 from redaction.errors import RedactionIncomplete
 from redaction.model import EntityType, RedactedUtterance, Span, Token, Utterance, Word
 from redaction.policy import Policy, TranscriptSection
 from redaction.text.find import PersonalDataFinder
 from redaction.text.ner import Opinion
-from redaction.text.recording_text import RedactedMessage, Written, check_written, stored, understand
+from redaction.text.recording_text import RedactedMessage, Written, understand
 from redaction.text.sidecars import NOTHING, Beside, Caption, ChatLine
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recorder.bundle.manifest import Kind
 from recorder.call.source import TimedSound
 from recorder.live.capture import audio_worker as sounds
 from recorder.live.capture.age_state import PersonAge
@@ -17,7 +18,6 @@ from recorder.live.capture.audio_track import Ear, Microphone, loudness
 from recorder.live.capture.audio_worker import SoundWorker
 from recorder.live.capture.words import Late
 from recorder.live.store.journal import Journal, PiecePaths
-from recorder.live.store.schema import Kind
 from redaction.model import AudioBlock, Samples
 from redaction.policy import Policy, VoiceSection
 from tests.recorder.live.capture.test_age_state import Face

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.bundle.manifest import Kind
 from recorder.live.capture.load_shedding import Governor
 from recorder.live.capture.video_worker import Inbox, Lane, PictureWorker
 from recorder.live.store.journal import PiecePaths
-from recorder.live.store.schema import Kind
 from redaction.errors import StorageFailed
 from tests.recorder.live.capture.test_video_track import facts, moving, shown, track_of
 from tests.recorder.live.scene import ADA, BOB, CID, journal_of, wait_until
