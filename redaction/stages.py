@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from recorder.media.source import SourceInfo
-from recorder.offline.audio import SoundStages
+from dataclasses import dataclass
+
+from redaction.audio.listening.align import PocketsphinxAligner
+from redaction.audio.listening.transcribe import WhisperTranscriber
+from redaction.audio.speakers.models import SpeakerModels
+from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.policy import Policy
+from redaction.text.find import PersonalDataFinder
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoStages
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "SoundStages"]
 
 
 class Engine:
@@ -59,11 +64,11 @@ class Engine:
             self._sound = SoundStages.load(self.policy)
         return self._sound
 
-    def prepare(self, info: SourceInfo) -> None:
+    def prepare(self, *, video: bool, audio: bool) -> None:
         """Load what a recording needs before anything of it is decoded."""
-        if info.video:
+        if video:
             _ = self.video, self.look
-        if info.audio:
+        if audio:
             _ = self.sound
 
     def close(self) -> None:
@@ -72,3 +77,34 @@ class Engine:
             self._look.close()
         if self._video is not None:
             self._video.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStages:
+    """The models of the sound, loaded once.
+
+    Attributes:
+        speakers: tell voices apart and compare them; None where the optional group `speakers` was not fetched.
+    """
+
+    transcriber: WhisperTranscriber
+    aligner: PocketsphinxAligner
+    finder: PersonalDataFinder
+    synthesizer: HibariSynthesizer | None
+    speakers: SpeakerModels | None = None
+
+    @classmethod
+    def load(cls, policy: Policy, *, threads: int = 1) -> SoundStages:
+        """Load what the policy needs.
+
+        Raises:
+            ModelUnavailable: a model file is missing or altered.
+        """
+        speech = policy.speech
+        return cls(
+            transcriber=WhisperTranscriber(speech.model, language=speech.language, threads=threads),
+            aligner=PocketsphinxAligner(),
+            finder=PersonalDataFinder(speech),
+            synthesizer=HibariSynthesizer() if policy.voice.method == "resynthesize" else None,
+            speakers=SpeakerModels.load(threads=threads) if SpeakerModels.available() else None,
+        )

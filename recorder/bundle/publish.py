@@ -38,11 +38,11 @@ from recorder.bundle.report.build import call_attention, write_call_report
 from recorder.bundle.transcript import write_transcript
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.call.consent.receipts import Receipts
+from recorder.media.check import check_container, check_sound_length
 from recorder.media.compose import StoredTrack, View, compose
 from recorder.publication import RECORDING, Published, gap_entry, voice_note
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
-from recorder.verify.video import check_container, check_sound_length
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span
 from redaction.policy import OutputSection
 

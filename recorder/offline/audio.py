@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,137 +14,26 @@ from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
-from redaction.audio.listening.align import PocketsphinxAligner
+from recorder.verify.audio import SoundResult
 from redaction.audio.listening.listen import Listener
-from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.speakers.models import SpeakerModels, SpeakerSplitter, assign_speakers
+from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, Heard, Listened, personal_spans
+from redaction.audio.speakers.models import SpeakerSplitter, assign_speakers
 from redaction.audio.voice.disguise import Disguiser
-from redaction.audio.voice.mute import mute_spans
 from redaction.audio.voice.resynthesize import Resynthesizer
-from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import (
     AudioBlock,
-    EntityType,
     Event,
-    EventKind,
     Gap,
     RedactedUtterance,
     Span,
-    TextFinding,
     Utterance,
 )
 from redaction.policy import Policy
-from redaction.text.find import PersonalDataFinder
-from redaction.text.known import Memory
-from redaction.text.recording_text import NOTHING_WRITTEN, Written, understand
-from redaction.text.sidecars import NOTHING, Beside
+from redaction.stages import SoundStages
 
-__all__ = [
-    "LISTENING_HZ",
-    "SPEAKING_HZ",
-    "Heard",
-    "Listened",
-    "SoundResult",
-    "SoundStages",
-    "drop_minors",
-    "listen",
-    "make_out",
-    "render",
-]
+__all__ = ["listen", "render"]
 
-LISTENING_HZ: Final = 16_000
-SPEAKING_HZ: Final = 24_000
 _DEPTH: Final = 8
-_TOKEN_PAD_S: Final = 0.15
-_LIKELY: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class SoundStages:
-    """The models of the sound, loaded once.
-
-    Attributes:
-        speakers: tell voices apart and compare them; None where the optional group `speakers` was not fetched.
-    """
-
-    transcriber: WhisperTranscriber
-    aligner: PocketsphinxAligner
-    finder: PersonalDataFinder
-    synthesizer: HibariSynthesizer | None
-    speakers: SpeakerModels | None = None
-
-    @classmethod
-    def load(cls, policy: Policy, *, threads: int = 1) -> SoundStages:
-        """Load what the policy needs.
-
-        Raises:
-            ModelUnavailable: a model file is missing or altered.
-        """
-        speech = policy.speech
-        return cls(
-            transcriber=WhisperTranscriber(speech.model, language=speech.language, threads=threads),
-            aligner=PocketsphinxAligner(),
-            finder=PersonalDataFinder(speech),
-            synthesizer=HibariSynthesizer() if policy.voice.method == "resynthesize" else None,
-            speakers=SpeakerModels.load(threads=threads) if SpeakerModels.available() else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Listened:
-    """What was said in all audio tracks, not yet searched. It holds raw words, so it never leaves memory."""
-
-    utterances: tuple[Utterance, ...] = field(repr=False)
-    uncovered: dict[str, tuple[Span, ...]]
-    failures: dict[str, tuple[Span, ...]]
-    speech_seconds: float
-    seconds: float
-    gaps: tuple[Gap, ...]
-    speakers_told_apart: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What was heard in all audio tracks. It holds raw words, so it never leaves memory.
-
-    Attributes:
-        known: what was found in the words, by track, by which it is found again elsewhere.
-    """
-
-    utterances: tuple[Utterance, ...]
-    findings: tuple[TextFinding, ...]
-    redacted: tuple[RedactedUtterance, ...]
-    uncovered: dict[str, tuple[Span, ...]]
-    failures: dict[str, tuple[Span, ...]]
-    speech_seconds: float
-    seconds: float
-    gaps: tuple[Gap, ...]
-    events: tuple[Event, ...]
-    speakers_told_apart: bool
-    written: Written = field(default=NOTHING_WRITTEN, repr=False)
-    known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What was said of names, as it was understood, where that is more likely than not."""
-        said = (
-            " ".join(word.text for word in self.utterances[one.utterance].words[one.first : one.last])
-            for one in self.findings
-            if one.entity_type is EntityType.PERSON and one.score >= _LIKELY
-        )
-        return tuple(dict.fromkeys(said))
-
-
-@dataclass(frozen=True, slots=True)
-class SoundResult:
-    """The stored sound and what is known of it."""
-
-    path: Path
-    seconds: float
-    silenced: float
-    method: str
-    events: tuple[Event, ...]
-    transcript: tuple[RedactedUtterance, ...]
 
 
 def listen(
@@ -197,40 +85,6 @@ def listen(
     )
 
 
-def make_out(
-    listened: Listened,
-    beside: Beside = NOTHING,
-    *,
-    finder: PersonalDataFinder,
-    policy: Policy,
-    seen: Sequence[str] = (),
-) -> Heard:
-    """Find the personal words in the whole recording and in what lies beside it.
-
-    Args:
-        listened: what was said.
-        beside: what was written.
-        finder: finds personal data.
-        policy: what stands for it.
-        seen: names that stood on screens, which must not be left standing either.
-    """
-    understood = understand(listened.utterances, beside, finder=finder, policy=policy, seen=seen)
-    return Heard(
-        utterances=listened.utterances,
-        findings=understood.findings,
-        redacted=understood.redacted,
-        uncovered=listened.uncovered,
-        failures=listened.failures,
-        speech_seconds=listened.speech_seconds,
-        seconds=listened.seconds,
-        gaps=listened.gaps,
-        events=tuple(_finding_events(listened.utterances, understood.findings)),
-        speakers_told_apart=listened.speakers_told_apart,
-        written=understood.written,
-        known=understood.known,
-    )
-
-
 def _listen_to_track(
     source: Source,
     track: TrackInfo,
@@ -260,22 +114,6 @@ def _listen_to_track(
     found += listener.flush()
     progress.end(stage)
     return found, end
-
-
-def drop_minors(
-    heard: Heard, spans: Sequence[Span]
-) -> tuple[tuple[RedactedUtterance, ...], tuple[Event, ...]]:
-    """Drop the words spoken while every visible person was a minor; return what is left, with events."""
-    kept: list[RedactedUtterance] = []
-    events: list[Event] = []
-    for utterance in heard.redacted:
-        if any(span.overlaps(utterance.span) for span in spans):
-            events.append(
-                Event(EventKind.SILENCED, utterance.track, utterance.span, {"reason": "only minors visible"})
-            )
-        else:
-            kept.append(utterance)
-    return tuple(kept), tuple(events)
 
 
 def render(
@@ -358,7 +196,7 @@ def _disguised(
             (item for item in source.audio(track.id, LISTENING_HZ) if not isinstance(item, Gap)),
             [item.span for item in utterances if item.track == track.id],
             duration=duration,
-            muted=[*silent, *_personal_spans(heard, utterances, track)],
+            muted=[*silent, *personal_spans(heard, utterances, track.id)],
         )
         for track, disguiser in zip(tracks, disguisers, strict=True)
     ]
@@ -369,42 +207,7 @@ def _disguised(
         events += disguiser.drain_events()
 
 
-def _personal_spans(
-    heard: Heard, utterances: Sequence[RedactedUtterance], track: TrackInfo
-) -> Iterator[Span]:
-    """Return what must not be heard of a track: findings, and words masked only because they recur."""
-    yield from mute_spans(
-        heard.utterances,
-        heard.findings,
-        track=track.id,
-        uncovered=heard.uncovered[track.id],
-        failures=heard.failures[track.id],
-    )
-    for utterance in utterances:
-        for token in utterance.tokens if utterance.track == track.id else ():
-            if token.entity_type is not None:
-                span = token.span if token.located else utterance.span
-                yield span.padded(_TOKEN_PAD_S, _TOKEN_PAD_S)
-
-
 def _silence(duration: float, rate: int) -> Iterator[AudioBlock]:
     total = round(duration * rate)
     for start in range(0, total, rate):
         yield AudioBlock(np.zeros(min(rate, total - start), np.float32), start, rate)
-
-
-def _finding_events(utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> Iterator[Event]:
-    for finding in findings:
-        utterance = utterances[finding.utterance]
-        words = utterance.words[finding.first : finding.last]
-        yield Event(
-            EventKind.FINDING,
-            utterance.track,
-            Span(words[0].span.start, max(word.span.end for word in words)) if words else utterance.span,
-            {
-                "entity_type": str(finding.entity_type),
-                "rule": finding.rule,
-                "words": finding.last - finding.first,
-                "score": finding.score,
-            },
-        )

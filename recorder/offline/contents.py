@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from recorder.bundle.manifest import AudioCoverage, TrackEntry, VideoCoverage
 from recorder.media.source import TrackInfo
-from recorder.offline.audio import Heard, SoundResult
-from recorder.offline.video import PictureResult
+from recorder.verify.audio import SoundResult
+from recorder.verify.proof import PictureResult
+from redaction.audio.redact import Heard
 from redaction.model import Span
 from redaction.text.recording_text import Written
 

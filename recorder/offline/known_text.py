@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from recorder.offline.video import FrameProof, PictureResult
 from recorder.runtime.context import Cancellation, Progress
+from recorder.verify.proof import FrameProof, PictureResult
 from recorder.verify.repair_video import covered_again
 from recorder.verify.video import stored_frames
 from redaction.errors import RedactionIncomplete

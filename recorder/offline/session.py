@@ -23,21 +23,13 @@ from recorder.bundle.manifest import (
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter
+from recorder.media.check import check_container, check_sound_length
 from recorder.media.encode import mux
 from recorder.media.source import Source
-from recorder.offline.audio import (
-    Heard,
-    Listened,
-    SoundResult,
-    SoundStages,
-    drop_minors,
-    listen,
-    make_out,
-    render,
-)
+from recorder.offline.audio import listen, render
 from recorder.offline.contents import audio_coverage, counts_by_kind, track_entry, video_coverage
 from recorder.offline.known_text import cover_known
-from recorder.offline.video import PictureResult, redact_picture
+from recorder.offline.video import redact_picture
 from recorder.opened import bundle_name, open_source, refuse_unknown
 from recorder.publication import (
     RECORDING,
@@ -51,12 +43,15 @@ from recorder.publication import (
 )
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
-from recorder.verify.repair_video import verified_picture, verified_sound
-from recorder.verify.video import Still, check_container, check_sound_length
+from recorder.verify.audio import SoundResult, verified_sound
+from recorder.verify.proof import PictureResult
+from recorder.verify.repair_video import verified_picture
+from recorder.verify.video import Still
 from recorder.verify.words import check_written
+from redaction.audio.redact import Heard, Listened, drop_minors, make_out
 from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, RedactedUtterance, Span
-from redaction.stages import Engine
+from redaction.stages import Engine, SoundStages
 from redaction.text.known import Memory
 from redaction.text.recording_text import NOTHING_WRITTEN, Written, known_names, understand
 from redaction.text.sidecars import NOTHING, Beside
@@ -131,7 +126,7 @@ class _Run:
 
     def run(self) -> Published:
         self._log_start()
-        self.engine.prepare(self.info)
+        self.engine.prepare(video=bool(self.info.video), audio=bool(self.info.audio))
         pictures, listened = self._redact()
         _refuse_incomplete(pictures)
         pictures, heard = self._cross(pictures, listened)

@@ -2,134 +2,27 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from recorder.media.encode import VideoWriter
 from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
+from recorder.verify.proof import Ledger, PictureResult
 from redaction.model import (
-    Box,
-    Cover,
-    CoverReason,
-    Event,
-    Examined,
     Gap,
     RedactedFrame,
-    Span,
     VideoFrame,
 )
 from redaction.policy import Policy
-from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
+from redaction.video.redact import VideoRedactor, VideoStages
 
-__all__ = ["FrameProof", "Highlight", "Ledger", "PictureResult", "redact_picture"]
+__all__ = ["redact_picture"]
 
 _DEPTH: Final = 6
-_PROBES: Final = 6
-_HIGHLIGHTS: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class FrameProof:
-    """What the stored frame must show where it was covered.
-
-    Attributes:
-        time: presentation time in seconds.
-        points: uint16 (n, 2) x and y of pixels inside covers.
-        luma: uint8 (n,) what stands there after redaction.
-        boxes: uint16 (k, 4) xyxy of the covers.
-    """
-
-    time: float
-    points: NDArray[np.uint16]
-    luma: NDArray[np.uint8]
-    boxes: NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Highlight:
-    """A stored frame that is most worth a person's look; a higher rank comes first."""
-
-    rank: float
-    time: float
-    reason: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureResult:
-    """What is known of a redacted picture once it is encoded.
-
-    Attributes:
-        spans_minors_only: when every visible person was a minor.
-        area_covered: share of all pixels that are covered, 0 to 1.
-    """
-
-    track: TrackInfo
-    path: Path
-    summary: VideoSummary
-    proofs: tuple[FrameProof, ...]
-    gaps: tuple[Gap, ...]
-    events: tuple[Event, ...]
-    highlights: tuple[Highlight, ...]
-    area_covered: float
-    spans_minors_only: tuple[Span, ...]
-
-
-class Ledger:
-    """Keeps of each redacted frame only what the second look and the report need."""
-
-    def __init__(self) -> None:
-        self.proofs: list[FrameProof] = []
-        self._best: list[Highlight] = []
-        self._pixels = 0
-        self._covered = 0
-        self._second = -1.0
-
-    def note(self, redacted: RedactedFrame) -> None:
-        """Take up the next frame."""
-        frame = redacted.frame
-        self._pixels += frame.width * frame.height
-        self._covered += _covered_area(redacted)
-        points = [_probe_points(cover, frame) for cover in redacted.covers]
-        where = np.concatenate(points) if points else np.empty((0, 2), np.uint16)
-        boxes = [cover.box.clipped(frame.width, frame.height) for cover in redacted.covers]
-        if redacted.examined is Examined.COVERED:
-            boxes.append(Box(0, 0, frame.width, frame.height))
-        edges = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], np.uint16).reshape(-1, 4)
-        self.proofs.append(FrameProof(frame.time, where, frame.y[where[:, 1], where[:, 0]].copy(), edges))
-        self._rank(redacted)
-
-    def _rank(self, redacted: RedactedFrame) -> None:
-        rank, reason = _interest(redacted)
-        if rank <= 0 or redacted.frame.time - self._second < 0.5:
-            return
-        self._second = redacted.frame.time
-        heapq.heappush(self._best, Highlight(rank, redacted.frame.time, reason))
-        if len(self._best) > _HIGHLIGHTS:
-            heapq.heappop(self._best)
-
-    def drain(self) -> list[FrameProof]:
-        """Return the proofs since the last call, and let go of them."""
-        proofs, self.proofs = self.proofs, []
-        return proofs
-
-    @property
-    def highlights(self) -> tuple[Highlight, ...]:
-        """The frames most worth a look, best first."""
-        return tuple(sorted(self._best, reverse=True))
-
-    @property
-    def area_covered(self) -> float:
-        """Share of all pixels that are covered, 0 to 1."""
-        return self._covered / self._pixels if self._pixels else 0.0
 
 
 def redact_picture(
@@ -199,60 +92,3 @@ def _redacted(
         else:
             yield from redactor.push(item)
     yield from redactor.flush()
-
-
-def _covered_area(redacted: RedactedFrame) -> int:
-    frame = redacted.frame
-    if redacted.examined is Examined.COVERED:
-        return frame.width * frame.height
-    if len(redacted.covers) < 2:
-        return sum(
-            int(cover.mask.sum())
-            if cover.mask is not None
-            else cover.box.clipped(frame.width, frame.height).area
-            for cover in redacted.covers
-        )
-    union = np.zeros((frame.height // 4 + 1, frame.width // 4 + 1), bool)
-    for cover in redacted.covers:
-        box = cover.box.clipped(frame.width, frame.height)
-        target = union[box.y1 // 4 : box.y2 // 4 + 1, box.x1 // 4 : box.x2 // 4 + 1]
-        if cover.mask is None:
-            target[:] = True
-        else:
-            part = cover.mask[::4, ::4]
-            target[: part.shape[0], : part.shape[1]] |= part[: target.shape[0], : target.shape[1]]
-    return min(int(union.sum()) * 16, frame.width * frame.height)
-
-
-def _probe_points(cover: Cover, frame: VideoFrame) -> NDArray[np.uint16]:
-    """Pick a few covered pixels, away from the edge of the cover where the codec blends."""
-    box = cover.box.clipped(frame.width, frame.height)
-    if not box.area:
-        return np.empty((0, 2), np.uint16)
-    fractions = ((0.5, 0.5), (0.3, 0.3), (0.7, 0.3), (0.3, 0.7), (0.7, 0.7), (0.5, 0.2))[:_PROBES]
-    points = [
-        (box.x1 + min(int(box.width * fx), box.width - 1), box.y1 + min(int(box.height * fy), box.height - 1))
-        for fx, fy in fractions
-    ]
-    if cover.mask is not None:
-        mask = cover.mask
-        points = [
-            (x, y)
-            for x, y in points
-            if 0 <= y - cover.box.y1 < mask.shape[0]
-            and 0 <= x - cover.box.x1 < mask.shape[1]
-            and mask[y - cover.box.y1, x - cover.box.x1]
-        ]
-    return np.array(points, np.uint16).reshape(-1, 2)
-
-
-def _interest(redacted: RedactedFrame) -> tuple[float, str]:
-    """Say how much a frame is worth a look: whole covers, minors, then the least certain faces."""
-    if redacted.examined is Examined.COVERED:
-        return 1.0, "covered whole"
-    if any(cover.reason is CoverReason.MINOR for cover in redacted.covers):
-        return 0.9, "minor removed"
-    scores = [cover.score for cover in redacted.covers if cover.score > 0]
-    if scores:
-        return 0.8 - 0.7 * min(scores), "least certain face"
-    return (0.3, "bridged face") if redacted.covers else (0.01, "nothing covered")

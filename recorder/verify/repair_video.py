@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import cv2
@@ -15,31 +13,18 @@ import numpy as np
 
 from recorder.bundle.manifest import Check
 from recorder.media.encode import VideoWriter
-from recorder.media.file import FileSource
-from recorder.media.source import Source, TrackInfo
-from recorder.offline.audio import Heard, SoundResult, SoundStages
-from recorder.offline.video import FrameProof, PictureResult
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
+from recorder.verify.proof import FrameProof, PictureResult
 from recorder.verify.video import Still, Suspect, check_picture, stored_frames
-from redaction.audio.listening.listen import Listener
-from redaction.audio.speakers.compare import VoiceCheck
-from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, Embedder
 from redaction.errors import RedactionIncomplete
-from redaction.model import Box, Event, EventKind, Gap, Span, VideoFrame
+from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.policy import Policy
 from redaction.video.cover import evened, solid
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 
-__all__ = [
-    "VerifiedPicture",
-    "VerifiedSound",
-    "covered_again",
-    "personal_words",
-    "verified_picture",
-    "verified_sound",
-]
+__all__ = ["VerifiedPicture", "covered_again", "verified_picture"]
 
 _ROUNDS: Final = 5
 _BOX_ROUNDS: Final = 3
@@ -54,13 +39,6 @@ _ALIKE: Final = 0.3
 _SAME: Final = 0.6
 """Correlation from which text, and a face, stands where it stood."""
 
-_SOUND_ROUNDS: Final = 2
-_VOICE_ROUNDS: Final = 4
-_SHORTEST_WORD: Final = 4
-_SHORTEST_NUMBER: Final = 4
-
-Rerender = Callable[[Sequence[Span]], SoundResult]
-
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPicture:
@@ -70,16 +48,6 @@ class VerifiedPicture:
     stills: tuple[Still, ...]
     checks: tuple[Check, ...]
     events: tuple[Event, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedSound:
-    """A sound that passed, with what the second look did."""
-
-    sound: SoundResult
-    checks: tuple[Check, ...]
-    events: tuple[Event, ...]
-    notes: tuple[str, ...] = ()
 
 
 def verified_picture(
@@ -269,165 +237,3 @@ def _extended(proof: FrameProof, frame: VideoFrame, boxes: Sequence[Box]) -> Fra
         frame.y[where[:, 1], where[:, 0]].copy(),  # a mosaic that is covered anew shows grey, not its blocks
         np.concatenate([proof.boxes, edges]),
     )
-
-
-def verified_sound(
-    sound: SoundResult,
-    heard: Heard,
-    *,
-    source: Source,
-    tracks: Sequence[TrackInfo],
-    stages: SoundStages,
-    rerender: Rerender,
-    progress: Progress,
-    cancellation: Cancellation,
-) -> VerifiedSound:
-    """Transcribe the stored sound again and compare its voices with those that spoke.
-
-    Raises:
-        RedactionIncomplete: a personal word or a voice is still there after the last round.
-    """
-    if sound.method == "mute":
-        return VerifiedSound(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
-    wanted = personal_words(heard)
-    speakers = stages.speakers
-    events: list[Event] = []
-    silent: list[Span] = []
-    silenced = redrawn = 0
-    highest = -1.0
-    while True:
-        hits = _heard_again(sound.path, wanted, stages=stages, progress=progress, cancellation=cancellation)
-        if hits:
-            if silenced == _SOUND_ROUNDS:
-                raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
-            silenced += 1
-            events += [
-                Event(EventKind.MENDED, span=span, detail={"reason": "personal word heard"}) for span in hits
-            ]
-            silent += [span.padded(0.3, 0.3) for span in hits]
-            sound = rerender(silent)
-            continue
-        if speakers is not None:
-            highest = _voice_check(sound, heard, source, tracks, speakers.embedder, cancellation)
-        if highest < SAME_SPEAKER_COSINE or sound.method != "resynthesize" or redrawn == _VOICE_ROUNDS:
-            break
-        redrawn += 1
-        events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
-        sound = rerender(silent)  # which draws new voices, so what they say is heard again
-    checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
-    if speakers is None:
-        return VerifiedSound(sound, tuple(checks), tuple(events), ("voices-not-compared",))
-    passed = highest < SAME_SPEAKER_COSINE
-    if not passed and sound.method == "resynthesize":
-        raise RedactionIncomplete("A stored voice may be recognised as one that spoke.")
-    checks.append(
-        Check(
-            name="voice-not-recognised",
-            passed=passed,
-            figure=round(highest, 3),
-            limit=SAME_SPEAKER_COSINE,
-            note="cosine, CAM++",
-        )
-    )
-    return VerifiedSound(
-        sound, tuple(checks), tuple(events), () if passed else ("disguised-voice-may-be-recognised",)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PersonalWords:
-    """Raw personal words, in memory only, for the one comparison with what is heard again."""
-
-    words: frozenset[str]
-    numbers: frozenset[str]
-
-
-def personal_words(heard: Heard) -> PersonalWords:
-    """Collect the words that were redacted and occur nowhere in what is kept."""
-    kept = {
-        _normal(token.text)
-        for utterance in heard.redacted
-        for token in utterance.tokens
-        if token.entity_type is None
-    }
-    words: set[str] = set()
-    numbers: set[str] = set()
-    for finding in heard.findings:
-        texts = [
-            word.text for word in heard.utterances[finding.utterance].words[finding.first : finding.last]
-        ]
-        words |= {word for text in texts if len(word := _normal(text)) >= _SHORTEST_WORD and word.isalpha()}
-        digits = re.sub(r"\D", "", "".join(texts))
-        if len(digits) >= _SHORTEST_NUMBER:
-            numbers.add(digits)
-    words |= heard.written.personal
-    return PersonalWords(frozenset(words - kept), frozenset(numbers))
-
-
-def _normal(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
-def _heard_again(
-    path: Path,
-    wanted: PersonalWords,
-    *,
-    stages: SoundStages,
-    progress: Progress,
-    cancellation: Cancellation,
-) -> list[Span]:
-    source = FileSource(path)
-    info = source.info()
-    progress.begin("hearing it again", info.duration)
-    listener = Listener(track="A1", speaker="S1", transcriber=stages.transcriber, aligner=None)
-    utterances = []
-    for item in source.audio(info.audio[0].id, 16_000):
-        cancellation.check()
-        if isinstance(item, Gap):
-            raise RedactionIncomplete("The stored sound does not decode cleanly.")
-        utterances += listener.push(item)
-        progress.reach("hearing it again", item.span.end)
-    utterances += listener.flush()
-    progress.end("hearing it again")
-    if listener.failures:
-        raise RedactionIncomplete("The stored sound could not be transcribed again.")
-    hits: list[Span] = []
-    for utterance in utterances:
-        digits = re.sub(r"\D", "", "".join(word.text for word in utterance.words))
-        if any(number in digits for number in wanted.numbers) or any(
-            _normal(word.text) in wanted.words for word in utterance.words
-        ):
-            hits.append(utterance.span)
-    return hits
-
-
-def _voice_check(
-    sound: SoundResult,
-    heard: Heard,
-    source: Source,
-    tracks: Sequence[TrackInfo],
-    embedder: Embedder,
-    cancellation: Cancellation,
-) -> float:
-    """Return the highest cosine between a stored voice and the voice that spoke in its place."""
-    highest = -1.0
-    check = VoiceCheck(embedder)
-    for track in tracks:
-        speech: dict[str, list[Span]] = {}
-        for utterance in heard.utterances:
-            if utterance.track == track.id:
-                speech.setdefault(utterance.speaker, []).append(utterance.span)
-        stored = FileSource(sound.path)
-        cosines = check.cosines(
-            source.audio(track.id, 16_000), stored.audio(stored.info().audio[0].id, 16_000), speech
-        )
-        cancellation.check()
-        highest = max([highest, *cosines.values()])
-    return highest
-
-
-def _is_silent(path: Path) -> bool:
-    for item in FileSource(path).audio("A1", 16_000):
-        if not isinstance(item, Gap) and len(item.samples) and float(np.abs(item.samples).max()) > 1e-3:
-            raise RedactionIncomplete("The stored sound should be silent and is not.")
-    return True

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from recorder.sources.sidecars.chat import EVERYBODY
 from redaction.errors import UnreadableInput
 from redaction.text.lexicon import fold, is_ordinary
 
-__all__ = ["compact", "from_file_name", "roster_of"]
+__all__ = ["EVERYBODY", "compact", "from_file_name", "roster_of"]
+
+EVERYBODY: Final = frozenset(
+    {"everyone", "everyone in meeting", "all panelists", "hosts and panelists", "me"}
+)
 
 _MOST_NAMES: Final = 2_000
 _LONGEST_NAME: Final = 120

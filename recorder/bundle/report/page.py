@@ -15,9 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import speaker_names
-from recorder.offline.audio import Heard, SoundResult
-from recorder.offline.video import PictureResult
+from recorder.verify.audio import SoundResult
+from recorder.verify.proof import PictureResult
 from recorder.verify.video import Still
+from redaction.audio.redact import Heard
 from redaction.model import Event, EventKind, Span, VideoFrame
 
 __all__ = [

@@ -13,8 +13,8 @@ from recorder.live.capture.age_state import PersonAge
 from recorder.live.capture.video_worker import Inbox, Lost
 from recorder.live.capture.voices import RawSound
 from recorder.media.resample import Resampler
-from recorder.offline.audio import LISTENING_HZ, SPEAKING_HZ
 from redaction.audio.listening.listen import Listener
+from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ
 from redaction.model import AudioBlock, Samples, Utterance
 
 __all__ = ["Ear", "Microphone", "loudness"]

@@ -17,13 +17,14 @@ from recorder.live.capture.voices import Voices
 from recorder.live.capture.words import Late, Spoken, WordBook
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import SoundPiece, mute_piece
-from recorder.offline.audio import SPEAKING_HZ, SoundStages
 from recorder.runtime.hardening import step_back
 from recorder.runtime.storage import storage_errors
 from redaction.audio.listening.listen import Listener
+from redaction.audio.redact import SPEAKING_HZ
 from redaction.errors import OffrecordError, StorageFailed
 from redaction.model import AudioBlock, Event, EventKind, Span
 from redaction.policy import Policy
+from redaction.stages import SoundStages
 
 __all__ = ["SoundWorker"]
 

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from recorder.live.capture.words import Spoken, masked_runs
-from recorder.offline.audio import LISTENING_HZ, SPEAKING_HZ
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import wipe
+from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ
 from redaction.audio.voice.disguise import Disguiser
 from redaction.audio.voice.mute import mute_spans
 from redaction.audio.voice.pseudovoice import draw_voices

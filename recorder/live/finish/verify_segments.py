@@ -13,9 +13,9 @@ from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import Piece, read_proofs
 from recorder.media.concat import Part, join_pictures
 from recorder.media.file import FileSource
-from recorder.offline.video import Highlight, PictureResult
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
+from recorder.verify.proof import Highlight, PictureResult
 from recorder.verify.repair_video import verified_picture
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span

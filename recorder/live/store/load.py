@@ -29,8 +29,8 @@ from recorder.live.store.schema import (
     PieceProofs,
     WordsLine,
 )
-from recorder.offline.video import FrameProof, Highlight
 from recorder.runtime.storage import storage_errors
+from recorder.verify.proof import FrameProof, Highlight
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 from redaction.policy import Policy

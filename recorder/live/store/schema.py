@@ -119,7 +119,7 @@ class PieceHeader(_Record):
 
 
 class PieceProofs(_Record):
-    """Some frames in order, as `recorder.offline.video.FrameProof` has them; times are the piece's own.
+    """Some frames in order, as `recorder.verify.proof.FrameProof` has them; times are the piece's own.
 
     Attributes:
         times: presentation time of each frame in seconds.

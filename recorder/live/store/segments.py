@@ -21,8 +21,8 @@ from recorder.live.store.journal import PiecePaths
 from recorder.live.store.schema import PieceEnd, PieceHeader, PieceProofs
 from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
 from recorder.media.resample import mono
-from recorder.offline.video import FrameProof, Ledger
 from recorder.runtime.storage import storage_errors
+from recorder.verify.proof import FrameProof, Ledger
 from redaction.audio.voice.mix import mute
 from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame

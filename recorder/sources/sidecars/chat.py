@@ -10,17 +10,15 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from redaction.errors import UnreadableInput
+from redaction.text.person_names import EVERYBODY
 from redaction.text.sidecars import ChatLine
 
-__all__ = ["EVERYBODY", "MOST_MESSAGES", "Message", "on_call_clock", "parse_chat", "parse_popcorn"]
+__all__ = ["MOST_MESSAGES", "Message", "on_call_clock", "parse_chat", "parse_popcorn"]
 
 MOST_MESSAGES: Final = 20_000
 _LONGEST_LINE: Final = 20_000
 _LONGEST_MESSAGE: Final = 20_000
 _DAY_S: Final = 24 * 3600
-EVERYBODY: Final = frozenset(
-    {"everyone", "everyone in meeting", "all panelists", "hosts and panelists", "me"}
-)
 _REFUSED: Final = UnreadableInput(
     "The chat beside a recording is not one that can be understood: each message must begin with a time and a name, "
     "as in '00:01:02 From Name to Everyone: text'. Correct or remove it."

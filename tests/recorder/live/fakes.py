@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from recorder.call.source import CallObserver, Ended
 from recorder.live.capture.status import CallStatus
-from recorder.offline.audio import SoundStages
 from recorder.offline.session import Engine
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import Transcript
 from redaction.model import TextFinding, Utterance, VideoFrame
 from redaction.policy import Policy
+from redaction.stages import SoundStages
 from redaction.video.faces.second_detector import Sighting
 
 __all__ = ["FakeSource", "FakeView", "Script", "deaf_and_blind", "settle"]

@@ -9,7 +9,6 @@ from typing import cast
 import numpy as np
 from scipy.signal import resample_poly
 
-from recorder.offline.audio import SoundStages
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.segment import Piece
 from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber
@@ -17,6 +16,7 @@ from redaction.audio.speakers.models import SpeakerModels
 from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import Samples, Word
 from redaction.policy import Policy
+from redaction.stages import SoundStages
 from redaction.text.find import PersonalDataFinder
 from tests.recorder.live.capture.test_words import TellingReader
 

@@ -16,14 +16,15 @@ from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
-from recorder.offline.audio import Heard, SoundResult, SoundStages
 from recorder.offline.session import Engine, open_source, redact_file
-from recorder.offline.video import FrameProof, PictureResult
 from recorder.runtime.context import Cancellation, Silent
 from recorder.verify import repair_video as mending
-from recorder.verify.repair_video import VerifiedSound, personal_words, verified_picture, verified_sound
+from recorder.verify.audio import SoundResult, VerifiedSound, personal_words, verified_sound
+from recorder.verify.proof import FrameProof, PictureResult
+from recorder.verify.repair_video import verified_picture
 from redaction.audio.listening.segment import RATE, Piece
 from redaction.audio.listening.transcribe import Transcript
+from redaction.audio.redact import Heard
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.errors import ExitCode, ModelUnavailable, RedactionIncomplete
 from redaction.model import (
@@ -41,6 +42,7 @@ from redaction.model import (
     Word,
 )
 from redaction.policy import Policy
+from redaction.stages import SoundStages
 from redaction.video.cover import FILL
 from redaction.video.faces.second_detector import SecondLook, Sighting
 from redaction.video.redact import VideoSummary

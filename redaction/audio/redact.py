@@ -1,0 +1,159 @@
+"""The words of a recording: found, masked, and where a track must be silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from redaction.audio.voice.mute import mute_spans
+from redaction.model import (
+    EntityType,
+    Event,
+    EventKind,
+    Gap,
+    RedactedUtterance,
+    Span,
+    TextFinding,
+    Utterance,
+)
+from redaction.policy import Policy
+from redaction.text.find import PersonalDataFinder
+from redaction.text.known import Memory
+from redaction.text.recording_text import NOTHING_WRITTEN, Written, understand
+from redaction.text.sidecars import NOTHING, Beside
+
+__all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "Listened", "drop_minors", "make_out", "personal_spans"]
+
+LISTENING_HZ: Final = 16_000
+SPEAKING_HZ: Final = 24_000
+_TOKEN_PAD_S: Final = 0.15
+_LIKELY: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """What was said in all audio tracks, not yet searched. It holds raw words, so it never leaves memory."""
+
+    utterances: tuple[Utterance, ...] = field(repr=False)
+    uncovered: dict[str, tuple[Span, ...]]
+    failures: dict[str, tuple[Span, ...]]
+    speech_seconds: float
+    seconds: float
+    gaps: tuple[Gap, ...]
+    speakers_told_apart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in all audio tracks. It holds raw words, so it never leaves memory.
+
+    Attributes:
+        known: what was found in the words, by track, by which it is found again elsewhere.
+    """
+
+    utterances: tuple[Utterance, ...]
+    findings: tuple[TextFinding, ...]
+    redacted: tuple[RedactedUtterance, ...]
+    uncovered: dict[str, tuple[Span, ...]]
+    failures: dict[str, tuple[Span, ...]]
+    speech_seconds: float
+    seconds: float
+    gaps: tuple[Gap, ...]
+    events: tuple[Event, ...]
+    speakers_told_apart: bool
+    written: Written = field(default=NOTHING_WRITTEN, repr=False)
+    known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was said of names, as it was understood, where that is more likely than not."""
+        said = (
+            " ".join(word.text for word in self.utterances[one.utterance].words[one.first : one.last])
+            for one in self.findings
+            if one.entity_type is EntityType.PERSON and one.score >= _LIKELY
+        )
+        return tuple(dict.fromkeys(said))
+
+
+def make_out(
+    listened: Listened,
+    beside: Beside = NOTHING,
+    *,
+    finder: PersonalDataFinder,
+    policy: Policy,
+    seen: Sequence[str] = (),
+) -> Heard:
+    """Find the personal words in the whole recording and in what lies beside it.
+
+    Args:
+        listened: what was said.
+        beside: what was written.
+        finder: finds personal data.
+        policy: what stands for it.
+        seen: names that stood on screens, which must not be left standing either.
+    """
+    understood = understand(listened.utterances, beside, finder=finder, policy=policy, seen=seen)
+    return Heard(
+        utterances=listened.utterances,
+        findings=understood.findings,
+        redacted=understood.redacted,
+        uncovered=listened.uncovered,
+        failures=listened.failures,
+        speech_seconds=listened.speech_seconds,
+        seconds=listened.seconds,
+        gaps=listened.gaps,
+        events=tuple(_finding_events(listened.utterances, understood.findings)),
+        speakers_told_apart=listened.speakers_told_apart,
+        written=understood.written,
+        known=understood.known,
+    )
+
+
+def drop_minors(
+    heard: Heard, spans: Sequence[Span]
+) -> tuple[tuple[RedactedUtterance, ...], tuple[Event, ...]]:
+    """Drop the words spoken while every visible person was a minor; return what is left, with events."""
+    kept: list[RedactedUtterance] = []
+    events: list[Event] = []
+    for utterance in heard.redacted:
+        if any(span.overlaps(utterance.span) for span in spans):
+            events.append(
+                Event(EventKind.SILENCED, utterance.track, utterance.span, {"reason": "only minors visible"})
+            )
+        else:
+            kept.append(utterance)
+    return tuple(kept), tuple(events)
+
+
+def personal_spans(heard: Heard, utterances: Sequence[RedactedUtterance], track: str) -> Iterator[Span]:
+    """Return what must not be heard of a track: findings, and words masked only because they recur."""
+    yield from mute_spans(
+        heard.utterances,
+        heard.findings,
+        track=track,
+        uncovered=heard.uncovered[track],
+        failures=heard.failures[track],
+    )
+    for utterance in utterances:
+        for token in utterance.tokens if utterance.track == track else ():
+            if token.entity_type is not None:
+                span = token.span if token.located else utterance.span
+                yield span.padded(_TOKEN_PAD_S, _TOKEN_PAD_S)
+
+
+def _finding_events(utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> Iterator[Event]:
+    for finding in findings:
+        utterance = utterances[finding.utterance]
+        words = utterance.words[finding.first : finding.last]
+        yield Event(
+            EventKind.FINDING,
+            utterance.track,
+            Span(words[0].span.start, max(word.span.end for word in words)) if words else utterance.span,
+            {
+                "entity_type": str(finding.entity_type),
+                "rule": finding.rule,
+                "words": finding.last - finding.first,
+                "score": finding.score,
+            },
+        )
