@@ -18,12 +18,12 @@ from pathlib import Path
 
 from recorder.bundle.contents import CallParts, PersonParts, label
 from recorder.bundle.log import ChainedLog
+from recorder.bundle.publication import Published
 from recorder.bundle.publish import TRACKS, assemble
 from recorder.bundle.read_contents import participants_of, published_parts
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file
 from recorder.call.consent.receipts import Receipt, withdrawn
-from recorder.publication import Published
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from redaction.errors import StorageFailed, UnreadableInput, UsageError

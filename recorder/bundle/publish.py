@@ -33,6 +33,7 @@ from recorder.bundle.manifest import (
     TrackEntry,
     VoiceEntry,
 )
+from recorder.bundle.publication import RECORDING, Published, gap_entry, voice_note
 from recorder.bundle.quality import write_quality
 from recorder.bundle.report.build import call_attention, write_call_report
 from recorder.bundle.transcript import write_transcript
@@ -40,7 +41,6 @@ from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.call.consent.receipts import Receipts
 from recorder.media.check import check_container, check_sound_length
 from recorder.media.compose import StoredTrack, View, compose
-from recorder.publication import RECORDING, Published, gap_entry, voice_note
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span

@@ -20,6 +20,16 @@ from recorder.bundle.manifest import (
     State,
     VoiceEntry,
 )
+from recorder.bundle.publication import (
+    RECORDING,
+    Published,
+    expiry,
+    gap_entry,
+    gap_events,
+    models_used,
+    policy_facts,
+    voice_note,
+)
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter
@@ -30,19 +40,9 @@ from recorder.offline.audio import listen, render
 from recorder.offline.contents import audio_coverage, counts_by_kind, track_entry, video_coverage
 from recorder.offline.known_text import cover_known
 from recorder.offline.video import redact_picture
-from recorder.opened import bundle_name, open_source, refuse_unknown
-from recorder.publication import (
-    RECORDING,
-    Published,
-    expiry,
-    gap_entry,
-    gap_events,
-    models_used,
-    policy_facts,
-    voice_note,
-)
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
+from recorder.sources.recording import bundle_name, open_source, refuse_unknown
 from recorder.verify.audio import SoundResult, verified_sound
 from recorder.verify.proof import PictureResult
 from recorder.verify.repair_video import verified_picture

@@ -236,7 +236,7 @@ class RoomSource:
 
     async def _page(self, request: web.Request) -> web.Response:
         name, kind = _PAGE[request.path]
-        content = files("recorder.call").joinpath("page", name).read_bytes()
+        content = files("recorder.call.room").joinpath("page", name).read_bytes()
         return web.Response(body=content, content_type=kind, charset="utf-8")
 
     async def _icon(self, _request: web.Request) -> web.Response:

@@ -34,6 +34,7 @@ from recorder.bundle.contents import (
 )
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import Check, Coverage
+from recorder.bundle.publication import Published, expiry, models_used, policy_facts
 from recorder.bundle.publish import TRACKS, assemble
 from recorder.bundle.verify_files import check_contents, read_manifest
 from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter
@@ -53,7 +54,6 @@ from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import SoundPart, write_track
 from recorder.offline.session import Engine
-from recorder.publication import Published, expiry, models_used, policy_facts
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.verify.audio import HeardAgain, hear_again

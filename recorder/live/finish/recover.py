@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recorder.bundle.publication import Published
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import complete_sealed, finish
 from recorder.live.store.load import recorded_policy
 from recorder.offline.session import Engine
-from recorder.publication import Published
 from recorder.runtime.context import Cancellation, Progress
 from redaction.errors import UsageError
 from redaction.policy import Policy

@@ -14,11 +14,11 @@ import pytest
 
 from recorder.bundle.erase import erase
 from recorder.bundle.manifest import Manifest
+from recorder.bundle.publication import Published
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
-from recorder.publication import Published
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import (
     ExitCode,

@@ -533,7 +533,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 def test_the_page_has_no_inline_code() -> None:
     """The page would work under its own content policy: no inline script, style or handler."""
-    html = files("recorder.call").joinpath("page", "index.html").read_text("utf-8")
+    html = files("recorder.call.room").joinpath("page", "index.html").read_text("utf-8")
     assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
     assert "<style" not in html
     assert re.findall(r"\son\w+=|\sstyle=", html) == []

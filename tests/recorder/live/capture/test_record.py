@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recorder.bundle.publication import Published
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import LIVE
 from recorder.call.consent.receipts import Receipts
@@ -27,7 +28,6 @@ from recorder.live.capture.session import Limits
 from recorder.live.finish.recover import recover
 from recorder.live.store.journal import RECEIPTS
 from recorder.offline.session import Engine
-from recorder.publication import Published
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ConsentRefused, ExitCode, InternalError, StorageFailed
 from redaction.model import Box, Samples

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from recorder.bundle.manifest import State
+from recorder.bundle.publication import Published
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import verify_bundle
 from recorder.live.finish.finish import finish
@@ -22,7 +23,6 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.segments import PicturePiece
 from recorder.media.file import FileSource
 from recorder.offline.session import Engine
-from recorder.publication import Published
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (

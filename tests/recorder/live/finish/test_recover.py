@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from recorder.bundle.publication import Published
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
 from recorder.live.finish.recover import recover
-from recorder.publication import Published
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import FacesSection, Policy
