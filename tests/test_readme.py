@@ -14,8 +14,8 @@ import pytest
 from redaction.errors import ExitCode
 from redaction.policy import Policy
 from redaction.weights import CATALOG
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").glob("*.md")],

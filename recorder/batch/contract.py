@@ -3,7 +3,8 @@
     plan (store.py)  ->  driver (run.py)  ->  Engine (local.py, ray_engine.py)  ->  Supervisor  ->  worker process
 
 The driver hands an engine one item for each free slot and takes back steps and outcomes. Whatever the engine, an item
-is redacted in a worker *process* of its own (`python -m recorder.batch.engines.worker`), held in bounds of time and memory by
+is redacted in a worker *process* of its own (`python -m recorder.batch.engines.worker`), held in bounds of time and
+memory by
 
     supervisor.Supervisor(job, name="w1", tell=..., module="recorder.batch.engines.worker")
         .run(item) -> Outcome   blocks; never raises for what a recording does; starts or replaces the process
@@ -309,7 +310,8 @@ class SourceStore(Protocol):
 class DestinationStore(Protocol):
     """Where bundles go: `recorder.batch.stores.open.open_destination(text)` picks one by the URL's scheme.
 
-    Plain folders are `recorder.batch.stores.folder_destination.FolderDestination`. Names are without the suffix `.offrecord`.
+    Plain folders are `recorder.batch.stores.folder_destination.FolderDestination`. Names are without the suffix
+    `.offrecord`.
     """
 
     @property

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import ROOT
+
 SECONDS = float(os.environ.get("OFFRECORD_FUZZ_SECONDS", "100"))
 FILES = int(os.environ.get("OFFRECORD_FUZZ_FILES", "200"))
 PATIENCE_S = 60.0
@@ -41,7 +43,7 @@ def _work(folder: Path, seen: dict[int, str], deadline: float) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
     )
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=(worker, lines), daemon=True).start()

@@ -1,7 +1,7 @@
 """A worker process: redacts one recording after another with models that stay loaded.
 
-Started by a `Supervisor` as `python -m recorder.batch.engines.worker`. Its standard input brings one JSON line that says what
-the job is, then one for each recording; what was its standard output takes back steps and outcomes, a line each.
+Started by a `Supervisor` as `python -m recorder.batch.engines.worker`. Its standard input brings one JSON line that says
+what the job is, then one for each recording; what was its standard output takes back steps and outcomes, a line each.
 Nothing else may be printed: both standard streams lead to nowhere once the channel is taken.
 """
 

@@ -1,7 +1,7 @@
 """What lies in `NAME.offrecord.partial/live/` while a call goes on: only what may be published anyway.
 
     live/call.json                      how the call is recorded, and why the bot left
-    live/receipts.json                  every consent so far, as `recorder.call.consent.receipts.Receipts`; no token, no name
+    live/receipts.json                  every consent so far, as `consent.receipts.Receipts`; no token, no name
     live/people/TOKEN/person.json       one folder per participant who is recorded; TOKEN is random
     live/people/TOKEN/camera-0001.mp4   fragmented MP4, redacted; a new number when size, codec or stay changes
     live/people/TOKEN/camera-0001.jsonl what the second look needs to know of that piece (`PieceLine`s)

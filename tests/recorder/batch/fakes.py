@@ -17,8 +17,6 @@ from redaction.policy import Policy
 
 __all__ = ["FakeEngine", "FakeWatcher", "item_named", "job_in", "outcome", "write_bundle"]
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 def item_named(name: str, number: int = 0) -> WorkItem:
     """Return an item whose source is that name and nothing else."""

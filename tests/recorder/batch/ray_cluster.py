@@ -14,9 +14,11 @@ from unittest.mock import patch
 import psutil
 import pytest
 
+from tests.paths import ROOT
+
 __all__ = ["TwoNodes", "two_nodes"]
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = ROOT
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",  # told even that the reports are off

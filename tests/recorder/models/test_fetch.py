@@ -15,9 +15,10 @@ from recorder.models.convert.transforms import TRANSFORMS
 from recorder.models.fetch import fetch, main
 from redaction.errors import ExitCode, ModelAltered, ModelMissing, StorageFailed, UsageError
 from redaction.weights import Carrier, Member, locate
+from tests.paths import ROOT
 from tests.recorder.models.conftest import AddEntry, Index, digest, entry_of, tarball, wheel, with_transform
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = ROOT
 
 
 def stored(cache: Path) -> set[str]:

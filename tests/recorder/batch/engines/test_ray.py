@@ -23,6 +23,7 @@ from recorder.batch.engines import ray as ray_engine
 from recorder.batch.engines.ray import Placement, RayEngine
 from redaction.errors import InternalError, UsageError
 from redaction.policy import Policy
+from tests.paths import ROOT
 from tests.recorder.batch import pretend_worker
 from tests.recorder.batch.ray_cluster import TwoNodes, two_nodes
 
@@ -302,7 +303,7 @@ def test_an_embedded_ray_speaks_to_nobody(tmp_path: Path) -> None:
         and not subprocess.run([*tracing, "true"], check=False, capture_output=True).returncode
     ):
         before = tracing
-    root = Path(__file__).parents[3]
+    root = ROOT
     done = subprocess.run(
         [*before, sys.executable, "-c", _EMBEDDED, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(temporary)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from redaction.video.faces.detect import Detection
 from redaction.video.redact import VideoStages
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.view import Picture
+from tests.paths import SHARED_DATA
 from tests.recorder.live.capture.test_audio_worker import blocks, call_sound
 from tests.recorder.live.scene import (
     ADA,
@@ -51,7 +51,7 @@ from tests.recorder.live.scene import (
 from tests.recorder.live.speech import RATE, Scripted, stages_of
 from tests.redaction.video.scene import FakeDetector, policy
 
-DATA = Path(os.environ.get("OFFRECORD_SHARED_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+DATA = SHARED_DATA
 CLIPS = DATA / "faces" / "clips"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import wave
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +18,7 @@ from redaction.audio.listening.segment import RATE
 from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.voice.mute import merged, mute_spans
 from redaction.model import AudioBlock, EntityType, Samples, Span, TextFinding, Utterance, Word
+from tests.paths import SHARED_DATA
 
 
 def utterance(*words: tuple[str, float, float], track: str = "t1", located: bool = True) -> Utterance:
@@ -117,7 +117,7 @@ def test_merged_spans_are_the_same_time(spans: list[Span]) -> None:
     assert sum(r.duration for r in result) <= sum(s.duration for s in spans) + 1e-9
 
 
-DATA = Path(os.environ.get("OFFRECORD_SHARED_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+DATA = SHARED_DATA
 
 
 def load(path: Path) -> Samples:

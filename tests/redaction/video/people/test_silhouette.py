@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 from redaction.errors import ModelUnavailable
 from redaction.model import Box, VideoFrame
 from redaction.video.people.silhouette import SelfieSegmenter, Silhouette
+from tests.paths import ROOT
 
 Mask = NDArray[np.bool_]
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class FakeSegmenter:
