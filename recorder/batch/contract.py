@@ -1,10 +1,10 @@
 """What the parts of a batch agree on: the work, its outcome, and the three seams (engine, sources, destination).
 
-    plan (store.py)  ->  driver (run.py)  ->  Engine (local.py, ray_engine.py)  ->  Supervisor  ->  worker process
+    ledger/plan.py  ->  driver.py  ->  engines/{local,ray}.py  ->  engines/supervisor.py  ->  worker process
 
 The driver hands an engine one item for each free slot and takes back steps and outcomes. Whatever the engine, an item
-is redacted in a worker *process* of its own (`python -m recorder.batch.engines.worker`), held in bounds of time and
-memory by
+is redacted in a worker *process* of its own (`python -m recorder.batch.engines.worker`), held in bounds of time
+and memory by
 
     supervisor.Supervisor(job, name="w1", tell=..., module="recorder.batch.engines.worker")
         .run(item) -> Outcome   blocks; never raises for what a recording does; starts or replaces the process

@@ -12,7 +12,8 @@ from recorder.batch.contract import Outcome, OutcomeState
 from recorder.batch.engines import local
 from recorder.batch.engines.local import LocalEngine, Size, size_up
 from redaction.errors import InternalError, UsageError
-from tests.recorder.batch.fakes import ROOT, item_named, job_in
+from tests.paths import ROOT
+from tests.recorder.batch.fakes import item_named, job_in
 
 FAKE = "tests.recorder.batch.fakeworker"
 

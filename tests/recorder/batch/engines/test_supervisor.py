@@ -14,7 +14,8 @@ import pytest
 from recorder.batch.contract import OutcomeState, Step
 from recorder.batch.engines import supervisor as module
 from recorder.batch.engines.supervisor import Supervisor
-from tests.recorder.batch.fakes import ROOT, item_named, job_in
+from tests.paths import ROOT
+from tests.recorder.batch.fakes import item_named, job_in
 
 FAKE = "tests.recorder.batch.fakeworker"
 TIGHT = {"stall_s": 2.0, "opening_s": 20.0, "least_s": 4.0, "memory_bytes": 300 << 20}
