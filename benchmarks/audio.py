@@ -48,7 +48,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Heard:
+class RedactedSpeech:
     """What a listener made of one track."""
 
     utterances: list[Utterance]
@@ -76,14 +76,16 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return cpu_s() - cpu, time.perf_counter() - wall
 
 
-def listen(samples: Samples, *, transcriber: Transcriber, aligner: PocketsphinxAligner | None) -> Heard:
+def listen(
+    samples: Samples, *, transcriber: Transcriber, aligner: PocketsphinxAligner | None
+) -> RedactedSpeech:
     """Feed one track to a listener in blocks of 20 ms."""
     listener = Listener(track="bench", speaker="S1", transcriber=transcriber, aligner=aligner)
     utterances: list[Utterance] = []
     for start in range(0, len(samples), 320):
         utterances += listener.push(AudioBlock(samples[start : start + 320], start, RATE))
     utterances += listener.flush()
-    return Heard(utterances, listener.uncovered, listener.failures)
+    return RedactedSpeech(utterances, listener.uncovered, listener.failures)
 
 
 def atoms(text: str) -> list[str]:
@@ -152,7 +154,7 @@ def personal_groups(words: Sequence[Truth]) -> list[tuple[int, int]]:
     return groups
 
 
-def simulated_findings(words: Sequence[Truth], heard: Heard) -> list[TextFinding | None]:
+def simulated_findings(words: Sequence[Truth], heard: RedactedSpeech) -> list[TextFinding | None]:
     """Return for each personal group the finding of a perfect finder: the words that were heard in its
     place."""
     reference = [(atom, index) for index, word in enumerate(words) for atom in atoms(word.text)]
@@ -207,7 +209,7 @@ def tracks(call: str, *, mixed: bool) -> list[tuple[str, list[Truth]]]:
     return [(f"{call}.{who}", [word for word in truth(call) if word.speaker == who]) for who in CALLS[call]]
 
 
-def print_location(label: str, results: Sequence[tuple[Samples, list[Truth], Heard]]) -> None:
+def print_location(label: str, results: Sequence[tuple[Samples, list[Truth], RedactedSpeech]]) -> None:
     """Print how much of the personal words can still be heard at each pad, and what else is muted."""
     for pad_s in PADS_S:
         groups = inside = quiet = 0
@@ -259,7 +261,7 @@ def listening(model: str, *, threads: int) -> None:
             print_location(label, results)
 
 
-def _believed(heard: Heard) -> Heard:
+def _believed(heard: RedactedSpeech) -> RedactedSpeech:
     """Return the words as if the recogniser's own times were exact, for comparison."""
     utterances = [
         Utterance(
@@ -270,7 +272,7 @@ def _believed(heard: Heard) -> Heard:
         )
         for utterance in heard.utterances
     ]
-    return Heard(utterances, heard.uncovered, heard.failures)
+    return RedactedSpeech(utterances, heard.uncovered, heard.failures)
 
 
 def bare_whisper(model: str, *, threads: int) -> Callable[[Samples, bool], list[str]]:

@@ -43,16 +43,16 @@ import numpy as np
 
 from benchmarks.faces import DATA
 from benchmarks.rtc import by_aiortc, on_loopback, senders
-from recorder.call.source import LiveKind, TimedPicture, TimedSound
+from recorder.call.source import LiveKind, TimedAudio, TimedVideo
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.media.orient import Geometry, Upright
-from recorder.offline.session import Engine
 from recorder.runtime.context import Silent
 from redaction.model import Samples
 from redaction.policy import Policy
+from redaction.stages import Stages
 
 SIZES = {"360p": (640, 360), "720p": (1280, 720)}
 CLIPS = ("d3", "d6", "d12")
@@ -134,8 +134,8 @@ class Sender(threading.Thread):
         packets: list[bytes],
         voice: tuple[Samples, int],
         *,
-        picture: Callable[[TimedPicture], None],
-        sound: Callable[[TimedSound], None],
+        picture: Callable[[TimedVideo], None],
+        sound: Callable[[TimedAudio], None],
         began: float,
         seconds: float,
         full: Callable[[], bool] | None = None,
@@ -167,11 +167,11 @@ class Sender(threading.Thread):
                 time.sleep(wait)
             self.late_s = max(self.late_s, -wait)
             for frame in decoder.decode(av.Packet(self.packets[index % len(self.packets)])):
-                self.picture(TimedPicture(frame, at))
+                self.picture(TimedVideo(frame, at))
                 self.sent += 1
             while spoken * BLOCK_S < at:
                 start = spoken * step % (len(samples) - step)
-                self.sound(TimedSound(samples[start : start + step], rate, spoken * BLOCK_S))
+                self.sound(TimedAudio(samples[start : start + step], rate, spoken * BLOCK_S))
                 spoken += 1
 
 
@@ -241,7 +241,7 @@ async def floor(row: Row, clips: list[list[bytes]], seconds: float) -> None:
     await asyncio.to_thread(process.join)
 
 
-Makes = list[tuple[Callable[[TimedPicture], None], Callable[[TimedSound], None]]]
+Makes = list[tuple[Callable[[TimedVideo], None], Callable[[TimedAudio], None]]]
 Consumers = tuple[Makes, Callable[[Row], None], Callable[[Row], None], Callable[[], bool] | None]
 
 
@@ -281,13 +281,13 @@ class Plain:
         self.at = 0
         self.held: deque[Samples] = deque()
 
-    def picture(self, picture: TimedPicture) -> None:
+    def picture(self, picture: TimedVideo) -> None:
         """Encode a picture."""
         frame = picture.frame
         frame.pts, frame.time_base = round(picture.time * 90_000), Fraction(1, 90_000)
         self.container.mux(self.video.encode(frame))
 
-    def sound(self, sound: TimedSound) -> None:
+    def sound(self, sound: TimedAudio) -> None:
         """Encode a block of sound, at whatever rate."""
         self.held.append(np.repeat(sound.samples, 48_000 // sound.sample_rate))
         if sum(map(len, self.held)) < 1024:
@@ -314,7 +314,7 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
         )
         errors: list[BaseException] = []
         engine = LiveEngine(
-            engine=Engine(policy), journal=journal, on_minor=lambda _: None, on_error=errors.append
+            engine=Stages(policy), journal=journal, on_minor=lambda _: None, on_error=errors.append
         )
         engine.start()
         tokens = [f"{number:016x}" for number in range(people)]

@@ -22,7 +22,7 @@ from benchmarks.faces_made import gallery
 from benchmarks.screens import as_frame
 from benchmarks.video import write
 from recorder.media.file import FileSource
-from recorder.offline.video import redact_picture
+from recorder.offline.video import redact_video
 from recorder.runtime.context import Cancellation, Silent
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection
@@ -92,7 +92,7 @@ def main() -> None:
             for _ in range(chosen.repeat):
                 for key, policy in policies.items():
                     began, used = time.monotonic(), time.process_time()
-                    redact_picture(
+                    redact_video(
                         source,
                         source.info().video[0],
                         Path(folder) / "out.mp4",

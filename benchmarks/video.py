@@ -148,13 +148,13 @@ def floor(source: str, target: str) -> None:
 def picture(source: str, target: str) -> None:
     """Decode, redact and encode, without the second look and the bundle."""
     from recorder.media.file import FileSource
-    from recorder.offline.video import redact_picture
+    from recorder.offline.video import redact_video
     from recorder.runtime.context import Cancellation, Silent
     from redaction.policy import Policy
     from redaction.video.redact import VideoStages
 
     recording, policy = FileSource(Path(source)), Policy()
-    redact_picture(
+    redact_video(
         recording,
         recording.info().video[0],
         Path(target),

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder
 from redaction.audio.voice.disguise import Disguiser
@@ -156,7 +156,7 @@ def decode(path: Path) -> Samples:
 def transcribe(ears: WhisperTranscriber, samples: Samples) -> RedactedUtterance:
     """Return what was heard in a clip as one utterance without personal words."""
     whole = Span(0, len(samples) / 16_000)
-    transcript = ears.transcribe(Piece(AudioBlock(samples.copy(), 0, 16_000), (whole,)))
+    transcript = ears.transcribe(SpeechSegment(AudioBlock(samples.copy(), 0, 16_000), (whole,)))
     words = [word for segment in transcript.segments for word in segment]
     tokens = tuple(Token(word.text, word.span) for word in words)
     return RedactedUtterance(tokens, whole, "S1", "a1")

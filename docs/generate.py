@@ -18,14 +18,14 @@ from pydantic.fields import FieldInfo
 from recorder.bundle.chat import Chat
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.quality import Quality
-from recorder.bundle.transcript import Transcript
+from recorder.bundle.transcript import TranscriptFile
 from recorder.call.consent.receipts import Receipts
 from redaction.policy import Policy
 
 DOCS: Final = Path(__file__).resolve().parent
 SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "manifest": Manifest,
-    "transcript": Transcript,
+    "transcript": TranscriptFile,
     "chat": Chat,
     "policy": Policy,
     "receipts": Receipts,

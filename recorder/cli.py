@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from recorder.runtime.hardening import harden, hush, place_of
+from recorder.runtime.hardening import harden_process, place_of, silence_libraries
 
-harden()  # before anything heavy is imported
+harden_process()  # before anything heavy is imported
 
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -59,7 +59,7 @@ for command in (join, serve, recover, erase, redact, batch, expire, show, verify
 
 def main() -> None:
     """Run the command and leave with its documented exit status; no traceback ever shows content."""
-    hush()
+    silence_libraries()
     try:
         status = cli.main(standalone_mode=False)
         code = int(status) if isinstance(status, int) else int(ExitCode.OK)

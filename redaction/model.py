@@ -32,7 +32,7 @@ __all__ = [
     "Word",
 ]
 
-Plane = NDArray[np.uint8]
+LumaPlane = NDArray[np.uint8]
 Samples = NDArray[np.float32]
 
 
@@ -130,9 +130,9 @@ class VideoFrame:
         whole_cover: the source already knows that this frame cannot be shown (damaged, gap): cover it whole.
     """
 
-    y: Plane
-    u: Plane
-    v: Plane
+    y: LumaPlane
+    u: LumaPlane
+    v: LumaPlane
     pts: int
     time_base: Fraction
     whole_cover: bool = False

@@ -13,10 +13,10 @@ from redaction.text.find import PersonalDataFinder
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoStages
 
-__all__ = ["Engine", "SoundStages"]
+__all__ = ["AudioStages", "Stages"]
 
 
-class Engine:
+class Stages:
     """The models, loaded when the first recording needs them and shared by the recordings of a run.
 
     Args:
@@ -29,7 +29,7 @@ class Engine:
         self._threads = threads
         self._video: VideoStages | None = None
         self._look: SecondLook | None = None
-        self._sound: SoundStages | None = None
+        self._sound: AudioStages | None = None
 
     @property
     def video(self) -> VideoStages:
@@ -54,14 +54,14 @@ class Engine:
         return self._look
 
     @property
-    def sound(self) -> SoundStages:
+    def sound(self) -> AudioStages:
         """The sound's stages.
 
         Raises:
             ModelUnavailable: a model file is missing or altered.
         """
         if self._sound is None:
-            self._sound = SoundStages.load(self.policy)
+            self._sound = AudioStages.load(self.policy)
         return self._sound
 
     def prepare(self, *, video: bool, audio: bool) -> None:
@@ -80,7 +80,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class SoundStages:
+class AudioStages:
     """The models of the sound, loaded once.
 
     Attributes:
@@ -94,7 +94,7 @@ class SoundStages:
     speakers: SpeakerModels | None = None
 
     @classmethod
-    def load(cls, policy: Policy, *, threads: int = 1) -> SoundStages:
+    def load(cls, policy: Policy, *, threads: int = 1) -> AudioStages:
         """Load what the policy needs.
 
         Raises:

@@ -15,7 +15,7 @@ from samples.participants import make_participants
 from samples.picture import FPS
 from samples.room_client import Guest
 
-__all__ = ["main", "visit"]
+__all__ = ["guests_main", "visit"]
 
 
 async def visit(url: str, *, seconds: float | None = None) -> None:
@@ -48,7 +48,7 @@ async def _recorded(guest: Guest) -> None:
     await guest.until(lambda: guest.recorded)
 
 
-def main() -> None:
+def guests_main() -> None:
     """Read the address and visit."""
     parser = argparse.ArgumentParser(description="Two sample participants join the built-in room.")
     parser.add_argument("url", help="of the room's page")
@@ -58,4 +58,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    guests_main()

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from redaction.model import Box, Span
 from redaction.weights import cache_root
 from samples.picture import FPS, HEIGHT, WIDTH, CallPicture
-from samples.speech import RATE, SCRIPT, CallSpeech, Line, SpokenWord, speak_call
+from samples.speech import SAMPLE_HZ, SCRIPT, CallSpeech, ScriptLine, SpokenWord, speak_call
 
-__all__ = ["PLANTED", "FaceTruth", "Sample", "Truth", "edition", "main", "make_call", "mouth"]
+__all__ = ["PLANTED", "FaceTruth", "Sample", "Truth", "edition", "make_call", "make_main", "mouth"]
 
 _FILE_NAME: Final = "Laura Bennett and Daniel Carter"
 _TAGS: Final = {
@@ -102,7 +102,7 @@ class Sample:
 
 
 def make_call(
-    folder: Path | None = None, *, container: str = "mp4", script: Sequence[Line] = SCRIPT
+    folder: Path | None = None, *, container: str = "mp4", script: Sequence[ScriptLine] = SCRIPT
 ) -> Sample:
     """Make the sample call, or take the one made before by the same program.
 
@@ -128,7 +128,7 @@ def make_call(
     return Sample(path, truth)
 
 
-def edition(script: Sequence[Line]) -> str:
+def edition(script: Sequence[ScriptLine]) -> str:
     """Return a name that changes whenever the script or the program that makes the sample does."""
     digest = hashlib.sha256("\n".join(line.text for line in script).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -137,7 +137,7 @@ def edition(script: Sequence[Line]) -> str:
 
 
 def _write(path: Path, speech: CallSpeech) -> Truth:
-    duration = len(speech.samples) / RATE
+    duration = len(speech.samples) / SAMPLE_HZ
     picture = CallPicture(mouth(speech, round(duration * FPS), speaker=0))
     faces: list[FaceTruth] = []
     with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix == ".mp4" else {}) as out:
@@ -156,7 +156,7 @@ def _write(path: Path, speech: CallSpeech) -> Truth:
         video = out.add_stream("libx264", rate=FPS, options={"preset": "superfast", "crf": "22"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.codec_context.thread_count = 2
-        audio = out.add_stream("aac", rate=RATE, layout="mono", options={"b": "96k"})
+        audio = out.add_stream("aac", rate=SAMPLE_HZ, layout="mono", options={"b": "96k"})
         if path.suffix == ".mkv":
             out.add_attachment("contacts.csv", "text/csv", _ATTACHMENT.encode())
         subtitle = _subtitle_stream(out, path.suffix)
@@ -177,7 +177,7 @@ def _write(path: Path, speech: CallSpeech) -> Truth:
 
 def mouth(speech: CallSpeech, frames: int, *, speaker: int) -> NDArray[np.float32]:
     """Return how far a speaker opens the mouth in each frame, 0 to 1."""
-    step = RATE // FPS
+    step = SAMPLE_HZ // FPS
     samples = np.pad(speech.samples, (0, max(0, frames * step - len(speech.samples))))[: frames * step]
     level = np.sqrt(np.square(samples.reshape(frames, step)).mean(axis=1))
     own = [word.span for word in speech.words if word.speaker == speaker]
@@ -187,11 +187,11 @@ def mouth(speech: CallSpeech, frames: int, *, speaker: int) -> NDArray[np.float3
 
 def _audio_packets(audio: av.AudioStream, samples: NDArray[np.float32]) -> list[av.Packet[av.AudioStream]]:
     packets: list[av.Packet[av.AudioStream]] = []
-    for start in range(0, len(samples), RATE):
+    for start in range(0, len(samples), SAMPLE_HZ):
         frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples[None, start : start + RATE]), format="fltp", layout="mono"
+            np.ascontiguousarray(samples[None, start : start + SAMPLE_HZ]), format="fltp", layout="mono"
         )
-        frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_HZ, start, Fraction(1, SAMPLE_HZ)
         packets += audio.encode(frame)
     return packets + list(audio.encode(None))
 
@@ -217,7 +217,7 @@ def _write_subtitle(out: OutputContainer, stream: av.subtitles.stream.SubtitleSt
     out.mux(packet)
 
 
-def main() -> None:
+def make_main() -> None:
     """Make both containers and say where they are."""
     parser = argparse.ArgumentParser(description="Make the sample call on this machine.")
     parser.add_argument("-o", "--output", type=Path, help="folder for it (default: in the model cache)")
@@ -227,4 +227,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    make_main()

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from redaction.weights import cache_root
 from samples.make import edition, mouth
 from samples.picture import FPS, CallPicture
-from samples.speech import RATE, SCRIPT, CallSpeech, Line, speak_call
+from samples.speech import SAMPLE_HZ, SCRIPT, CallSpeech, ScriptLine, speak_call
 
 __all__ = ["SampleParticipant", "make_participants"]
 
-WIDTH: Final = 640
-HEIGHT: Final = 360
+CAMERA_WIDTH: Final = 640
+CAMERA_HEIGHT: Final = 360
 _NAMES: Final = ("Laura Bennett", "Daniel Carter")
 _PAD_S: Final = 0.15
 _OPUS_HZ: Final = 48_000
@@ -46,7 +46,7 @@ class SampleParticipant:
 
 
 def make_participants(
-    folder: Path | None = None, *, script: Sequence[Line] = SCRIPT
+    folder: Path | None = None, *, script: Sequence[ScriptLine] = SCRIPT
 ) -> tuple[SampleParticipant, ...]:
     """Make both, or take those made before by the same program.
 
@@ -77,23 +77,25 @@ def _own(speech: CallSpeech, speaker: int) -> NDArray[np.float32]:
     for word in speech.words:
         if word.speaker == speaker:
             keep[
-                max(0, round((word.span.start - _PAD_S) * RATE)) : round((word.span.end + _PAD_S) * RATE)
+                max(0, round((word.span.start - _PAD_S) * SAMPLE_HZ)) : round(
+                    (word.span.end + _PAD_S) * SAMPLE_HZ
+                )
             ] = True
     return np.where(keep, speech.samples, 0).astype(np.float32)
 
 
 def _write(path: Path, speech: CallSpeech, speaker: int) -> None:
-    frames = round(len(speech.samples) / RATE * FPS)
+    frames = round(len(speech.samples) / SAMPLE_HZ * FPS)
     picture = CallPicture(mouth(speech, frames, speaker=speaker))
     with av.open(str(path), "w") as out:
         options = {"deadline": "realtime", "cpu-used": "6", "b": "700k", "g": "50"}
         video = out.add_stream("libvpx", rate=FPS, options=options)
-        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.width, video.height, video.pix_fmt = CAMERA_WIDTH, CAMERA_HEIGHT, "yuv420p"
         audio = out.add_stream("libopus", rate=_OPUS_HZ, layout="mono", options={"b": "48k"})
         resampler = av.AudioResampler(format="s16", layout="mono", rate=_OPUS_HZ, frame_size=960)
         samples = _own(speech, speaker)
-        images = picture.cameras(width=WIDTH, height=HEIGHT, mirrored=speaker == 1)
-        step = RATE // FPS
+        images = picture.cameras(width=CAMERA_WIDTH, height=CAMERA_HEIGHT, mirrored=speaker == 1)
+        step = SAMPLE_HZ // FPS
         for number, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
@@ -101,7 +103,11 @@ def _write(path: Path, speech: CallSpeech, speaker: int) -> None:
             block = np.ascontiguousarray(samples[None, number * step : (number + 1) * step])
             if block.size:
                 sound = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
-                sound.sample_rate, sound.pts, sound.time_base = RATE, number * step, Fraction(1, RATE)
+                sound.sample_rate, sound.pts, sound.time_base = (
+                    SAMPLE_HZ,
+                    number * step,
+                    Fraction(1, SAMPLE_HZ),
+                )
                 for ready in resampler.resample(sound):
                     out.mux(audio.encode(ready))
         for ready in resampler.resample(None):

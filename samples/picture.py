@@ -43,10 +43,10 @@ _BACKGROUND: Final = (36, 33, 32)
 _WALL: Final = (150, 160, 168)
 _NOISE_SHIFTS: Final = 64
 
-Picture = NDArray[np.uint8]
+SamplePicture = NDArray[np.uint8]
 
 
-def portrait() -> Picture:
+def portrait() -> SamplePicture:
     """Return the photograph, uint8 (512, 512, 3) BGR, from the cache or out of its package.
 
     Raises:
@@ -96,12 +96,12 @@ class CallPicture:
     def __len__(self) -> int:
         return len(self._loudness)
 
-    def __iter__(self) -> Iterator[tuple[Picture, Box]]:
+    def __iter__(self) -> Iterator[tuple[SamplePicture, Box]]:
         """Yield each frame, uint8 (720, 1280, 3) BGR, with the box of its face, ear to ear and brow to chin."""
         for number in range(len(self)):
             yield self._frame(number)
 
-    def cameras(self, *, width: int, height: int, mirrored: bool) -> Iterator[Picture]:
+    def cameras(self, *, width: int, height: int, mirrored: bool) -> Iterator[SamplePicture]:
         """Yield the person alone, as a webcam's picture, uint8 (height, width, 3) BGR, before a plain wall."""
         shown = round(_TILE.width * height / _TILE.height)
         left = (width - shown) // 2
@@ -111,7 +111,7 @@ class CallPicture:
             frame[:, left : left + shown] = cv2.resize(person, (shown, height), interpolation=cv2.INTER_AREA)
             yield np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame
 
-    def _frame(self, number: int) -> tuple[Picture, Box]:
+    def _frame(self, number: int) -> tuple[SamplePicture, Box]:
         seconds = number / FPS
         frame = np.full((HEIGHT, WIDTH, 3), _BACKGROUND, np.uint8)
         person, face = self._person(seconds, float(self._loudness[number]))
@@ -121,7 +121,7 @@ class CallPicture:
             cv2.circle(frame, (place, 676), 22, colour, -1, cv2.LINE_AA)
         return frame, face
 
-    def _person(self, seconds: float, open_by: float) -> tuple[Picture, Box]:
+    def _person(self, seconds: float, open_by: float) -> tuple[SamplePicture, Box]:
         spoken = cv2.remap(
             self._photo,
             self._columns,
@@ -173,7 +173,7 @@ def _moved_face(matrix: NDArray[np.float64]) -> Box:
     ).clipped(WIDTH, HEIGHT)
 
 
-def _chart(seconds: float) -> Picture:
+def _chart(seconds: float) -> SamplePicture:
     """Return the shared screen: bars that grow, a line, no writing (text on screens is not redacted yet)."""
     chart = np.full((_CHART.height, _CHART.width, 3), 248, np.uint8)
     for line in range(5):

@@ -15,7 +15,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recorder.call.rtc.connection import MediaConnection
-from recorder.call.rtc.playback import LoopingPicture, LoopingSound, Pictures, Sound
+from recorder.call.rtc.playback import LoopingAudio, LoopingVideo, Pictures, Sound
 from recorder.call.source import Answer
 from redaction.errors import UnreadableInput
 
@@ -166,9 +166,9 @@ class Guest:
             return
         tracks: list[MediaStreamTrack] = []
         if self._video is not None:
-            tracks.append(LoopingPicture(self._video, fps=self._fps))
+            tracks.append(LoopingVideo(self._video, fps=self._fps))
         if self._audio is not None:
-            tracks.append(LoopingSound(self._audio))
+            tracks.append(LoopingAudio(self._audio))
         self._media = await publish(
             self._http,
             urljoin(self._url, "/whip"),

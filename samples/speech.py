@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import Span
 
-__all__ = ["RATE", "SCRIPT", "CallSpeech", "Line", "SpokenWord", "speak_call"]
+__all__ = ["SAMPLE_HZ", "SCRIPT", "CallSpeech", "ScriptLine", "SpokenWord", "speak_call"]
 
-RATE: Final = 24_000
+SAMPLE_HZ: Final = 24_000
 _LEAD_S: Final = 0.8
 _PAUSE_S: Final = 0.35
 _TAIL_S: Final = 1.0
@@ -24,7 +24,7 @@ _SILENCE_DB: Final = -45.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """One sentence.
 
     Attributes:
@@ -53,16 +53,16 @@ class Line:
 
 # Invented: the names are of nobody, 555 0142 is a number for fiction (NANPA), example.com cannot be had (RFC 2606).
 SCRIPT: Final = (
-    Line(0, "Hello, my name is {Laura Bennett}, and I work on the export team."),
-    Line(1, "Hi {Laura}, this is {Daniel Carter}."),
-    Line(1, "I press the export button, and then nothing happens."),
-    Line(0, "Thank you, {Daniel}."),
-    Line(0, "What is the best number to call you back?"),
-    Line(1, "It is {four one five, five five five, zero one four two}."),
-    Line(1, "Or write to {daniel dot carter at example dot com}."),
-    Line(0, "Great. The chart looks right, so the file is still open."),
-    Line(0, "Please close it and try again."),
-    Line(1, "That works now. Thank you very much for your help."),
+    ScriptLine(0, "Hello, my name is {Laura Bennett}, and I work on the export team."),
+    ScriptLine(1, "Hi {Laura}, this is {Daniel Carter}."),
+    ScriptLine(1, "I press the export button, and then nothing happens."),
+    ScriptLine(0, "Thank you, {Daniel}."),
+    ScriptLine(0, "What is the best number to call you back?"),
+    ScriptLine(1, "It is {four one five, five five five, zero one four two}."),
+    ScriptLine(1, "Or write to {daniel dot carter at example dot com}."),
+    ScriptLine(0, "Great. The chart looks right, so the file is still open."),
+    ScriptLine(0, "Please close it and try again."),
+    ScriptLine(1, "That works now. Thank you very much for your help."),
 )
 
 
@@ -99,10 +99,10 @@ class CallSpeech:
     words: tuple[SpokenWord, ...]
 
 
-def speak_call(script: Sequence[Line] = SCRIPT) -> CallSpeech:
+def speak_call(script: Sequence[ScriptLine] = SCRIPT) -> CallSpeech:
     """Speak the script, one line after the other; the same script gives the same samples."""
     voice, timer = Hibari(), HibariSynthesizer()
-    parts = [np.zeros(round(_LEAD_S * RATE), np.float32)]
+    parts = [np.zeros(round(_LEAD_S * SAMPLE_HZ), np.float32)]
     words: list[SpokenWord] = []
     at = len(parts[0])
     for number, line in enumerate(script):
@@ -112,11 +112,11 @@ def speak_call(script: Sequence[Line] = SCRIPT) -> CallSpeech:
         sound = _as(_VOICES[line.speaker], _trimmed(voice(" ".join(texts), speed=pace, seed=number)))
         for (text, personal), span in zip(line.words, spans, strict=True):
             if span is not None:
-                start = at / RATE
+                start = at / SAMPLE_HZ
                 words.append(
                     SpokenWord(text, Span(start + span.start, start + span.end), line.speaker, personal)
                 )
-        pause = np.zeros(round((_PAUSE_S if number + 1 < len(script) else _TAIL_S) * RATE), np.float32)
+        pause = np.zeros(round((_PAUSE_S if number + 1 < len(script) else _TAIL_S) * SAMPLE_HZ), np.float32)
         parts += [sound, pause]
         at += len(sound) + len(pause)
     samples = np.concatenate(parts)
@@ -126,7 +126,7 @@ def speak_call(script: Sequence[Line] = SCRIPT) -> CallSpeech:
 
 def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Cut what is below the silence level at both ends, in frames of 12.5 ms, as the timer does."""
-    hop = RATE // 80
+    hop = SAMPLE_HZ // 80
     power = np.square(samples[: len(samples) // hop * hop].reshape(-1, hop)).mean(axis=1)
     loud = np.flatnonzero(power > power.max() * 10 ** (_SILENCE_DB / 10))
     return samples[max(0, int(loud[0]) - 1) * hop : (int(loud[-1]) + 2) * hop]
@@ -135,10 +135,10 @@ def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def _as(voice: _Voice, samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the sound with another pitch and vocal tract, as long as before. Source: WORLD (Morise et al. 2016)."""
     sound = samples.astype(np.float64)
-    rough, times = pyworld.dio(sound, RATE, f0_floor=70.0, f0_ceil=420.0)
-    pitch = pyworld.stonemask(sound, rough, times, RATE)
-    envelope = pyworld.cheaptrick(sound, pitch, times, RATE)
-    noise = pyworld.d4c(sound, pitch, times, RATE)
+    rough, times = pyworld.dio(sound, SAMPLE_HZ, f0_floor=70.0, f0_ceil=420.0)
+    pitch = pyworld.stonemask(sound, rough, times, SAMPLE_HZ)
+    envelope = pyworld.cheaptrick(sound, pitch, times, SAMPLE_HZ)
+    noise = pyworld.d4c(sound, pitch, times, SAMPLE_HZ)
     voiced = pitch > 0
     middle = np.median(pitch[voiced]) if voiced.any() else 1.0
     pitch[voiced] = middle * voice.pitch * (pitch[voiced] / middle) ** voice.swing
@@ -146,7 +146,7 @@ def _as(voice: _Voice, samples: NDArray[np.float32]) -> NDArray[np.float32]:
     place = np.clip(np.arange(bins) / voice.formants, 0, bins - 1)
     moved = np.exp([np.interp(place, np.arange(bins), row) for row in np.log(envelope)])
     breath = np.array([np.interp(place, np.arange(bins), row) for row in noise])
-    out = pyworld.synthesize(pitch, np.ascontiguousarray(moved), np.ascontiguousarray(breath), RATE)
+    out = pyworld.synthesize(pitch, np.ascontiguousarray(moved), np.ascontiguousarray(breath), SAMPLE_HZ)
     out = (
         np.resize(out, len(samples))
         if len(out) >= len(samples)

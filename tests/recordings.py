@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samples.speech import RATE, CallSpeech, Line, speak_call
+from samples.speech import SAMPLE_HZ, CallSpeech, ScriptLine, speak_call
 
 __all__ = [
     "FOLDERS",
@@ -35,9 +35,9 @@ __all__ = [
 
 # Invented: the names are of nobody, 555 0142 is a number for fiction (NANPA), example.com cannot be had (RFC 2606).
 SCRIPT: Final = (
-    Line(0, "Hello, my name is {Laura Bennett}."),
-    Line(1, "Hi {Laura}, this is {Daniel Carter}."),
-    Line(1, "I press the export button, and then nothing happens."),
+    ScriptLine(0, "Hello, my name is {Laura Bennett}."),
+    ScriptLine(1, "Hi {Laura}, this is {Daniel Carter}."),
+    ScriptLine(1, "I press the export button, and then nothing happens."),
 )
 PLANTED: Final = (
     "laura",
@@ -81,7 +81,7 @@ class Sounds:
     @property
     def seconds(self) -> float:
         """How long it is."""
-        return len(self.mix) / RATE
+        return len(self.mix) / SAMPLE_HZ
 
 
 @cache
@@ -95,7 +95,9 @@ def _alone(speech: CallSpeech, speaker: int) -> Samples:
     own = np.zeros(len(speech.samples), np.float32)
     for word in speech.words:
         if word.speaker == speaker:
-            part = slice(max(0, int((word.span.start - 0.15) * RATE)), int((word.span.end + 0.25) * RATE))
+            part = slice(
+                max(0, int((word.span.start - 0.15) * SAMPLE_HZ)), int((word.span.end + 0.25) * SAMPLE_HZ)
+            )
             own[part] = speech.samples[part]
     return own
 
@@ -112,9 +114,9 @@ def write_media(
             video.width, video.height, video.pix_fmt = *_SIZE, "yuv420p"
             video.options = {"deadline": "realtime", "cpu-used": "8"} if webm else {"preset": "ultrafast"}
         if sound is not None:
-            audio = out.add_stream("libopus" if webm else "aac", rate=RATE, layout="mono")
+            audio = out.add_stream("libopus" if webm else "aac", rate=SAMPLE_HZ, layout="mono")
         if picture:
-            length = seconds if sound is None else len(sound) / RATE
+            length = seconds if sound is None else len(sound) / SAMPLE_HZ
             for number in range(round(length * _FPS)):
                 image = np.full((_SIZE[1], _SIZE[0], 3), 60, np.uint8)
                 image[80:140, 4 * number % 250 : 4 * number % 250 + 60] = (40, 140, 90)
@@ -126,11 +128,11 @@ def write_media(
                 out.mux(video.encode(frame))
             out.mux(video.encode(None))
         if sound is not None:
-            for start in range(0, len(sound), RATE):
+            for start in range(0, len(sound), SAMPLE_HZ):
                 part = av.AudioFrame.from_ndarray(
-                    np.ascontiguousarray(sound[None, start : start + RATE]), format="fltp", layout="mono"
+                    np.ascontiguousarray(sound[None, start : start + SAMPLE_HZ]), format="fltp", layout="mono"
                 )
-                part.sample_rate, part.pts, part.time_base = RATE, start, Fraction(1, RATE)
+                part.sample_rate, part.pts, part.time_base = SAMPLE_HZ, start, Fraction(1, SAMPLE_HZ)
                 out.mux(audio.encode(part))
             out.mux(audio.encode(None))
     return path

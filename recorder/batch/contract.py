@@ -35,16 +35,16 @@ from redaction.policy import Policy
 
 __all__ = [
     "STATE_FOLDER",
+    "BatchEngine",
     "DestinationStore",
-    "Engine",
     "Found",
     "Happening",
     "Hello",
+    "ItemLimits",
     "JobSpec",
-    "Limits",
-    "Opener",
     "Outcome",
     "OutcomeState",
+    "SourceOpener",
     "SourceStore",
     "Step",
     "WorkItem",
@@ -91,7 +91,7 @@ class WorkItem(Found):
         return f"recording-{self.id}"
 
 
-class Limits(_Message):
+class ItemLimits(_Message):
     """Bounds of one recording; past them its worker is killed.
 
     Attributes:
@@ -127,7 +127,7 @@ class JobSpec(_Message):
     state: Path = Field(repr=False)
     scratch: Path | None = Field(default=None, repr=False)
     threads: int = Field(default=1, ge=1, le=64)
-    limits: Limits
+    limits: ItemLimits
 
 
 class Hello(_Message):
@@ -207,7 +207,7 @@ class Outcome(_Message):
 Happening = Step | Outcome
 
 
-class Engine(Protocol):
+class BatchEngine(Protocol):
     """Runs items on workers. It never decides to try again: that is the driver's.
 
     Every submitted item gives exactly one `Outcome`, whatever becomes of its worker: a worker or a node that is lost
@@ -238,7 +238,7 @@ class Engine(Protocol):
         """
 
 
-class Opener(Protocol):
+class SourceOpener(Protocol):
     """A recording that can be opened again and again: every track is read by a handle of its own.
 
     `recorder.media.file.FileSource` takes one in place of a path.
@@ -284,7 +284,7 @@ class SourceStore(Protocol):
             UnreadableInput: there is no such place, or it may not be read.
         """
 
-    def open(self, item: Found, *, scratch: Path | None) -> Opener:
+    def open(self, item: Found, *, scratch: Path | None) -> SourceOpener:
         """Open one recording, streamed unless `scratch` allows a copy.
 
         Raises:

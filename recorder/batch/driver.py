@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from recorder.batch.contract import (
+    BatchEngine,
     DestinationStore,
-    Engine,
     Outcome,
     OutcomeState,
     SourceStore,
     Step,
     WorkItem,
 )
-from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState, Store
+from recorder.batch.ledger.ledger import Counts, PlannedItem, Record, RecordState, Store
 from recorder.bundle.log import ChainedLog
 from recorder.runtime.context import Cancellation
 from recorder.runtime.storage import storage_errors
@@ -41,7 +41,7 @@ _MOST_STORAGE_FAILURES: Final = 3
 class Watcher(Protocol):
     """Is told what happens; watching never changes it. Records hold source names: they must not be shown."""
 
-    def planned(self, planned: Planned, slots: int) -> None:
+    def planned(self, planned: PlannedItem, slots: int) -> None:
         """The work is known."""
 
     def step(self, step: Step) -> None:
@@ -115,7 +115,7 @@ class Driver:
         self._counted = 0.0
         self._kept: set[str] = set()
 
-    def run(self, engine: Engine) -> Counts:
+    def run(self, engine: BatchEngine) -> Counts:
         """Do the work. The engine is closed in any case, and what is unfinished is pending again.
 
         Returns:
@@ -144,7 +144,7 @@ class Driver:
             self._say(Event(EventKind.STATE, detail={"state": "done" if not counts.left else "stopped"}))
             return counts
 
-    def _loop(self, engine: Engine) -> None:
+    def _loop(self, engine: BatchEngine) -> None:
         while not self._cancellation.cancelled:
             while len(self._under_way) < engine.slots and (item := self._store.claim()) is not None:
                 self._under_way[item.id] = item
@@ -245,7 +245,7 @@ class Driver:
         """How many sources should have been deleted and were not."""
         return len(self._kept)
 
-    def _finish(self, engine: Engine) -> None:
+    def _finish(self, engine: BatchEngine) -> None:
         """Close the engine, hear what its workers still had to say, and let go of the rest."""
         engine.close(now=True)
         until = time.monotonic() + _LAST_WORDS_S

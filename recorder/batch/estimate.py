@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.contract import JobSpec, Outcome, OutcomeState, WorkItem
-from recorder.batch.engines.local import Size
+from recorder.batch.engines.local import PoolSize
 from recorder.batch.engines.supervisor import Supervisor
 from recorder.batch.job import Options, size_and_spec
-from recorder.batch.ledger.ledger import Planned, Store
+from recorder.batch.ledger.ledger import PlannedItem, Store
 from recorder.batch.ledger.plan import job_digest, models_of
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.open import open_destination, open_sources
@@ -35,8 +35,8 @@ class Estimate:
         media_seconds: of what is to be done, by the size of what was tried.
     """
 
-    planned: Planned
-    size: Size
+    planned: PlannedItem
+    size: PoolSize
     tried: int
     seconds: float | None
     media_seconds: float | None
@@ -108,7 +108,7 @@ def estimate(options: Options) -> Estimate:
     return _judge(planned, size, [(item, outcome) for item, outcome in outcomes if outcome.media_seconds])
 
 
-def _try(items: list[WorkItem], spec: JobSpec, size: Size) -> list[tuple[WorkItem, Outcome]]:
+def _try(items: list[WorkItem], spec: JobSpec, size: PoolSize) -> list[tuple[WorkItem, Outcome]]:
     """Redact items one after another, the smallest first, for it also loads the models; stop when time is up."""
     supervisor = Supervisor(spec, name="w1", tell=lambda _: None, cores=size.cores[0] if size.cores else ())
     timer = threading.Timer(_BUDGET_S, supervisor.stop)
@@ -123,7 +123,7 @@ def _try(items: list[WorkItem], spec: JobSpec, size: Size) -> list[tuple[WorkIte
     return [(item, outcome) for item, outcome in outcomes if outcome.state is OutcomeState.PUBLISHED]
 
 
-def _judge(planned: Planned, size: Size, tried: list[tuple[WorkItem, Outcome]]) -> Estimate:
+def _judge(planned: PlannedItem, size: PoolSize, tried: list[tuple[WorkItem, Outcome]]) -> Estimate:
     timed = tried[1:] or tried
     if not timed:
         return Estimate(planned, size, 0, None, None)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from recorder.batch.contract import DestinationStore, Engine, JobSpec, Limits
+from recorder.batch.contract import BatchEngine, DestinationStore, ItemLimits, JobSpec
 from recorder.batch.driver import Driver, Watcher, open_log
-from recorder.batch.engines.local import LocalEngine, Size, size_up
-from recorder.batch.ledger.ledger import Counts, Planned, RecordState, Store
+from recorder.batch.engines.local import LocalEngine, PoolSize, size_up
+from recorder.batch.ledger.ledger import Counts, PlannedItem, RecordState, Store
 from recorder.batch.ledger.plan import adopt_finished, job_digest, models_of
-from recorder.batch.report import write_report
+from recorder.batch.report import write_batch_report
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.open import open_destination, open_sources
 from recorder.batch.stores.remote import is_url
@@ -24,7 +24,7 @@ from redaction.errors import OffrecordError, UnreadableInput, UsageError
 from redaction.model import Event, EventKind
 from redaction.policy import Policy
 
-__all__ = ["Finished", "Options", "expire", "links_to_bundles", "run_job", "size_and_spec"]
+__all__ = ["Finished", "Options", "expire_bundles", "links_to_bundles", "run_job", "size_and_spec"]
 
 _GIB: Final = 1 << 30
 _NODE_SHARE_GIB: Final = 2
@@ -67,14 +67,14 @@ class Options:
 class Finished:
     """What a job came to."""
 
-    planned: Planned
+    planned: PlannedItem
     counts: Counts
     report: Path
     adopted: int
     sources_kept: int
 
 
-def size_and_spec(options: Options, state: Path, *, at_most: int | None = None) -> tuple[Size, JobSpec]:
+def size_and_spec(options: Options, state: Path, *, at_most: int | None = None) -> tuple[PoolSize, JobSpec]:
     """Divide the machine and say what every worker must know.
 
     Args:
@@ -88,11 +88,11 @@ def size_and_spec(options: Options, state: Path, *, at_most: int | None = None) 
     if options.scratch is not None and not options.scratch.is_dir():
         raise UsageError("The scratch folder does not exist; name one that only you may read.")
     if options.engine == "ray":  # what this machine has free says nothing of a cluster's nodes
-        size = Size(options.jobs or 1, options.threads or 1, _NODE_SHARE_GIB * _GIB, ())
+        size = PoolSize(options.jobs or 1, options.threads or 1, _NODE_SHARE_GIB * _GIB, ())
     else:
         size = size_up(options.jobs, threads=options.threads, at_most=at_most)
     memory = int(options.memory_gib * _GIB) if options.memory_gib else size.memory_bytes
-    limits = Limits(memory_bytes=memory)
+    limits = ItemLimits(memory_bytes=memory)
     if options.patience_s:
         limits = limits.model_copy(update={"stall_s": options.patience_s})
     return size, JobSpec(
@@ -111,7 +111,7 @@ def run_job(
     *,
     watcher: Watcher,
     cancellation: Cancellation,
-    engine: Callable[[JobSpec, Size], Engine] | None = None,
+    engine: Callable[[JobSpec, PoolSize], BatchEngine] | None = None,
 ) -> Finished:
     """Redact what the source holds and is not published yet.
 
@@ -160,7 +160,7 @@ def run_job(
             counts = driver.run(made)
         finally:
             store.end()
-        report = write_report(store, destination.state, links=links_to_bundles(destination))
+        report = write_batch_report(store, destination.state, links=links_to_bundles(destination))
     return Finished(planned, counts, report, len(adopted), driver.kept_sources)
 
 
@@ -174,9 +174,9 @@ def _anywhere(text: str) -> str:
 def _engine(
     options: Options,
     spec: JobSpec,
-    size: Size,
-    given: Callable[[JobSpec, Size], Engine] | None,
-) -> Engine:
+    size: PoolSize,
+    given: Callable[[JobSpec, PoolSize], BatchEngine] | None,
+) -> BatchEngine:
     if given is not None:
         return given(spec, size)
     if options.engine == "ray":
@@ -192,7 +192,7 @@ def links_to_bundles(destination: DestinationStore) -> str:
     return "../" if isinstance(destination, FolderDestination) else ""
 
 
-def expire(destination_text: str, *, dry_run: bool) -> tuple[list[str], list[str]]:
+def expire_bundles(destination_text: str, *, dry_run: bool) -> tuple[list[str], list[str]]:
     """Delete the bundles whose time has come, and log it.
 
     Returns:
@@ -224,7 +224,7 @@ def _delete_bundles(destination: DestinationStore, names: list[str]) -> None:
     except UsageError:
         store = None  # bundles that no batch made
     try:
-        with closing(open_log(destination.state, "expire")) as log:
+        with closing(open_log(destination.state, "expire_bundles")) as log:
             for name in names:
                 destination.delete(name)
                 log.append(
@@ -235,7 +235,7 @@ def _delete_bundles(destination: DestinationStore, names: list[str]) -> None:
                 if store is not None:
                     store.mark(name.removeprefix("recording-"), state=RecordState.EXPIRED)
         if store is not None:
-            write_report(store, destination.state, links=links_to_bundles(destination))
+            write_batch_report(store, destination.state, links=links_to_bundles(destination))
     finally:
         if store is not None:
             store.close()

@@ -17,10 +17,10 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from recorder import __version__
 from recorder.batch.ledger.ledger import Record, RecordState, Store
-from recorder.batch.summary import worth_a_look
+from recorder.batch.summary import attention_rank
 from recorder.runtime.storage import storage_errors
 
-__all__ = ["REPORT", "TABLE", "write_report", "write_table"]
+__all__ = ["REPORT", "TABLE", "write_batch_report", "write_table"]
 
 REPORT: Final = "report.html"
 TABLE: Final = "table.csv"
@@ -35,7 +35,7 @@ _COLUMNS: Final = (
     "tries",
     "media_seconds",
     "seconds",
-    "worth_a_look",
+    "attention_rank",
     "bundle",
 )
 _ODD: Final = {
@@ -64,7 +64,7 @@ class _Look:
     why: tuple[str, ...]
 
 
-def write_report(store: Store, folder: Path, *, links: str) -> Path:
+def write_batch_report(store: Store, folder: Path, *, links: str) -> Path:
     """Write table and report into the folder, each whole or not at all; memory does not grow with the recordings.
 
     Args:
@@ -122,7 +122,7 @@ def _table_lines(store: Store) -> Iterator[str]:
                 record.tries,
                 record.media_seconds,
                 record.seconds,
-                worth_a_look(record.figures),
+                attention_rank(record.figures),
                 record.bundle,
             )
         )
@@ -170,7 +170,7 @@ def _looks(store: Store, links: str) -> tuple[list[_Look], int]:
     worth = 0
     best: list[tuple[float, str, Record]] = []
     for record in store.records(RecordState.PUBLISHED):
-        weight = worth_a_look(record.figures)
+        weight = attention_rank(record.figures)
         if weight <= 0 and not record.attention:
             continue
         worth += 1

@@ -7,7 +7,7 @@ from typing import Final
 
 from recorder.bundle.manifest import Manifest
 
-__all__ = ["figures_of", "worth_a_look"]
+__all__ = ["attention_rank", "figures_of"]
 
 _WEIGHTS: Final[Mapping[str, float]] = {
     "checks_failed": 100.0,
@@ -28,7 +28,7 @@ A minor counts little, since many adults are treated as one."""
 
 
 def figures_of(manifest: Manifest) -> dict[str, float]:
-    """Count what a table shows and what `worth_a_look` weighs; shares are of the recording's length or frames."""
+    """Count what a table shows and what `attention_rank` weighs; shares are of the recording's length or frames."""
     video, audio = manifest.coverage.video, manifest.coverage.audio
     length = max(manifest.duration, 0.001)
     frames = max(video.frames, 1)
@@ -57,6 +57,6 @@ def figures_of(manifest: Manifest) -> dict[str, float]:
     return {key: round(value, 4) for key, value in figures.items() if value}
 
 
-def worth_a_look(figures: Mapping[str, float]) -> float:
+def attention_rank(figures: Mapping[str, float]) -> float:
     """Weigh the signs that something may be wrong, or that a person would want to see it; 0 when there is none."""
     return round(sum(weight * figures.get(sign, 0.0) for sign, weight in _WEIGHTS.items()), 4)

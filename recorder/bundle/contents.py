@@ -8,7 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from recorder.bundle.manifest import AudioCoverage, Check, Coverage, Kind, Models, StillEntry, VideoCoverage
+from recorder.bundle.manifest import (
+    AudioCoverage,
+    Check,
+    Coverage,
+    MediaKind,
+    Models,
+    StillEntry,
+    VideoCoverage,
+)
 from recorder.bundle.quality import QualitySecond
 from recorder.call.consent.receipts import Receipt
 from redaction.model import Event, RedactedUtterance, Span
@@ -19,11 +27,11 @@ __all__ = [
     "MOST_STILLS",
     "SILENCED",
     "VOICE_CHECK",
-    "CallParts",
-    "PersonParts",
-    "Still",
-    "TrackPart",
-    "Via",
+    "CallContents",
+    "ConsentVia",
+    "ParticipantContents",
+    "StoredStill",
+    "TrackContents",
     "joined_checks",
     "label",
     "notes_of",
@@ -36,11 +44,11 @@ VOICE_CHECK: Final = "voice-not-recognised"
 SILENCED: Final = "silent instead"
 CALL_LOST: Final = "call-lost"
 CUT_OFF: Final = "cut-off"
-Via = Literal["page", "chat", "rename", "token", "policy"]
+ConsentVia = Literal["page", "chat", "rename", "token", "policy"]
 
 
 @dataclass(frozen=True, slots=True)
-class TrackPart:
+class TrackContents:
     """One track of one participant, stored on the call clock in a file of its own.
 
     Attributes:
@@ -48,7 +56,7 @@ class TrackPart:
         width, height: of a picture.
     """
 
-    kind: Kind
+    kind: MediaKind
     path: Path
     spans: tuple[Span, ...]
     width: int = 0
@@ -56,38 +64,38 @@ class TrackPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class StoredStill:
     """A frame worth a look: which track, when, how much, and why."""
 
-    kind: Kind
+    kind: MediaKind
     time: float
     rank: float
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class PersonParts:
+class ParticipantContents:
     """One participant; events carry the kind of their track as its name, since numbers may change."""
 
     receipt: str
-    via: Via
+    via: ConsentVia
     stays: tuple[Span, ...]
-    tracks: tuple[TrackPart, ...]
+    tracks: tuple[TrackContents, ...]
     utterances: tuple[RedactedUtterance, ...]
     quality: tuple[QualitySecond, ...]
     events: tuple[Event, ...]
-    stills: tuple[Still, ...]
+    stills: tuple[StoredStill, ...]
     coverage: Coverage
     redacted: dict[str, int]
     checks: tuple[Check, ...]
 
-    def track(self, kind: Kind) -> TrackPart | None:
+    def track(self, kind: MediaKind) -> TrackContents | None:
         """Return the track of a kind."""
         return next((track for track in self.tracks if track.kind == kind), None)
 
 
 @dataclass(frozen=True, slots=True)
-class CallParts:
+class CallContents:
     """All of a call but what is made of it anew each time: composed recording, report, manifest.
 
     Attributes:
@@ -108,7 +116,7 @@ class CallParts:
     models: tuple[Models, ...]
     voice: Literal["resynthesize", "disguise", "mute", "none"]
     duration: float
-    people: tuple[PersonParts, ...]
+    people: tuple[ParticipantContents, ...]
     not_recorded: int | None
     receipts: tuple[Receipt, ...] = ()
     call_events: tuple[Event, ...] = field(default=())
@@ -120,7 +128,7 @@ def label(number: int) -> str:
     return f"P{number:02d}"
 
 
-def total_coverage(people: Iterable[PersonParts]) -> Coverage:
+def total_coverage(people: Iterable[ParticipantContents]) -> Coverage:
     """Add up what is known of everybody's picture and sound."""
     entries = [person.coverage for person in people]
     video = [entry.video for entry in entries]
@@ -167,7 +175,7 @@ def joined_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     return tuple(joined.values())
 
 
-def notes_of(people: Iterable[PersonParts]) -> tuple[str, ...]:
+def notes_of(people: Iterable[ParticipantContents]) -> tuple[str, ...]:
     """Return what must be said of the voices that are stored."""
     notes: list[str] = []
     for person in people:
@@ -183,9 +191,9 @@ def notes_of(people: Iterable[PersonParts]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def still_entries(people: Sequence[PersonParts]) -> tuple[StillEntry, ...]:
+def still_entries(people: Sequence[ParticipantContents]) -> tuple[StillEntry, ...]:
     """Return the frames most worth a look: of every track its best, then its second best, as many as there is room."""
-    by_track: dict[str, list[Still]] = {}
+    by_track: dict[str, list[StoredStill]] = {}
     for number, person in enumerate(people, start=1):
         for still in sorted(person.stills, key=lambda item: (-item.rank, item.time)):
             by_track.setdefault(f"{label(number)}-{still.kind}", []).append(still)

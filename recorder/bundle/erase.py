@@ -16,11 +16,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recorder.bundle.contents import CallParts, PersonParts, label
+from recorder.bundle.contents import CallContents, ParticipantContents, label
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.publication import Published
 from recorder.bundle.publish import TRACKS, assemble
-from recorder.bundle.read_contents import participants_of, published_parts
+from recorder.bundle.read_contents import participants_of, read_contents
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file
 from recorder.call.consent.receipts import Receipt, withdrawn
@@ -30,12 +30,12 @@ from redaction.errors import StorageFailed, UnreadableInput, UsageError
 from redaction.model import Event, EventKind
 from redaction.policy import OutputSection
 
-__all__ = ["erase"]
+__all__ = ["erase_participant"]
 
 _SUFFIX = ".offrecord"
 
 
-def erase(
+def erase_participant(
     untrusted_bundle: Path,
     *,
     participant: str = "",
@@ -70,7 +70,7 @@ def erase(
     manifest = read_manifest(bundle)
     participants_of(manifest)
     verify_bundle(bundle)
-    parts = published_parts(bundle, manifest)
+    parts = read_contents(bundle, manifest)
     gone = _chosen(parts, participant, receipt)
     writer = BundleWriter(bundle.parent, bundle.name.removesuffix(_SUFFIX), replace=True)
     try:
@@ -118,7 +118,7 @@ def _tidy(bundle: Path) -> None:
     )
 
 
-def _chosen(parts: CallParts, participant: str, receipt: str) -> int:
+def _chosen(parts: CallContents, participant: str, receipt: str) -> int:
     """Return the place of whoever is meant.
 
     Raises:
@@ -136,7 +136,7 @@ def _chosen(parts: CallParts, participant: str, receipt: str) -> int:
     )
 
 
-def _without(parts: CallParts, gone: int) -> CallParts:
+def _without(parts: CallContents, gone: int) -> CallContents:
     person = parts.people[gone]
     return replace(
         parts,
@@ -151,9 +151,11 @@ def _updated(receipts: Sequence[Receipt], gone: str) -> list[Receipt]:
     return [withdrawn(item, when=now) if item.receipt_id == gone else item for item in receipts]
 
 
-def _taken_over(people: Sequence[PersonParts], writer: BundleWriter) -> tuple[PersonParts, ...]:
+def _taken_over(
+    people: Sequence[ParticipantContents], writer: BundleWriter
+) -> tuple[ParticipantContents, ...]:
     """Give the tracks that stay their new numbers in the new bundle."""
-    taken: list[PersonParts] = []
+    taken: list[ParticipantContents] = []
     for number, person in enumerate(people, start=1):
         tracks = []
         for track in person.tracks:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = [
     "SCHEMA",
     "AudioCoverage",
+    "BundleState",
     "Check",
     "Coverage",
     "FileEntry",
@@ -19,19 +20,18 @@ __all__ = [
     "Models",
     "Participants",
     "PersonEntry",
-    "State",
     "StillEntry",
     "TrackEntry",
     "VideoCoverage",
     "VoiceEntry",
 ]
 
-Kind = Literal["camera", "screen", "microphone"]
+MediaKind = Literal["camera", "screen", "microphone"]
 
 SCHEMA: Final = "offrecord/bundle/1"
 
 
-class State(StrEnum):
+class BundleState(StrEnum):
     """States of a recording; only VERIFIED may take its final name, and then it is PUBLISHED."""
 
     PENDING = "pending"
@@ -201,7 +201,7 @@ class Manifest(_Entry):
     """Everything a reader of a bundle may rely on."""
 
     schema_version: Literal["offrecord/bundle/1"] = SCHEMA
-    state: State
+    state: BundleState
     version: str
     created: datetime
     expires: datetime

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from recorder.bundle.contents import (
-    CallParts,
-    PersonParts,
-    TrackPart,
+    CallContents,
+    ParticipantContents,
+    TrackContents,
     joined_checks,
     label,
     notes_of,
@@ -23,13 +23,13 @@ from recorder.bundle.contents import (
 )
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import (
+    BundleState,
     Check,
     GapEntry,
     Manifest,
     Participants,
     PersonEntry,
     SpanEntry,
-    State,
     TrackEntry,
     VoiceEntry,
 )
@@ -39,8 +39,8 @@ from recorder.bundle.report.build import call_attention, write_call_report
 from recorder.bundle.transcript import write_transcript
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.call.consent.receipts import Receipts
-from recorder.media.check import check_container, check_sound_length
-from recorder.media.compose import StoredTrack, View, compose
+from recorder.media.check import check_audio_length, check_container
+from recorder.media.compose import ComposedView, StoredTrack, compose
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span
@@ -50,11 +50,11 @@ __all__ = ["TRACKS", "assemble"]
 
 TRACKS: Final = "tracks"
 _REASON: Final = re.compile(r"^[a-z][a-z0-9 _-]{0,63}$")
-_STATES: Final = (State.REDACTED, State.VERIFIED)
+_STATES: Final = (BundleState.REDACTED, BundleState.VERIFIED)
 
 
 def assemble(
-    parts: CallParts,
+    parts: CallContents,
     writer: BundleWriter,
     log: ChainedLog,
     *,
@@ -126,10 +126,10 @@ def _entries(writer: BundleWriter) -> dict[str, object]:
     return {name: entry for name, entry in writer.file_entries().items() if not name.startswith(f"{LIVE}/")}
 
 
-def _views(parts: CallParts) -> Iterator[View]:
+def _views(parts: CallContents) -> Iterator[ComposedView]:
     for number, person in enumerate(parts.people, start=1):
         camera, screen, microphone = (person.track(kind) for kind in ("camera", "screen", "microphone"))
-        yield View(
+        yield ComposedView(
             label(number),
             camera=StoredTrack(camera.path, camera.spans) if camera else None,
             screen=StoredTrack(screen.path, screen.spans) if screen else None,
@@ -137,18 +137,18 @@ def _views(parts: CallParts) -> Iterator[View]:
         )
 
 
-def _container_checks(parts: CallParts, recording: Path) -> Iterator[Check]:
+def _container_checks(parts: CallContents, recording: Path) -> Iterator[Check]:
     for person in parts.people:
         for track in person.tracks:
             sound = track.kind == "microphone"
             yield check_container(track.path, video=int(not sound), audio=int(sound))
             if sound:
-                yield check_sound_length(track.path, parts.duration)
+                yield check_audio_length(track.path, parts.duration)
     yield check_container(recording, video=1, audio=1)
-    yield check_sound_length(recording, parts.duration)
+    yield check_audio_length(recording, parts.duration)
 
 
-def _write_words(parts: CallParts, writer: BundleWriter) -> None:
+def _write_words(parts: CallContents, writer: BundleWriter) -> None:
     utterances: list[RedactedUtterance] = []
     for number, person in enumerate(parts.people, start=1):
         who = label(number)
@@ -161,7 +161,7 @@ def _write_words(parts: CallParts, writer: BundleWriter) -> None:
     )
 
 
-def _complete_log(parts: CallParts, log: ChainedLog, checks: Iterable[Check]) -> None:
+def _complete_log(parts: CallContents, log: ChainedLog, checks: Iterable[Check]) -> None:
     log.extend(_person_events(parts))
     log.extend(parts.call_events)
     for state in _STATES:
@@ -170,10 +170,10 @@ def _complete_log(parts: CallParts, log: ChainedLog, checks: Iterable[Check]) ->
         log.append(
             Event(EventKind.VERIFY, detail={"check": check.name, "passed": "yes" if check.passed else "no"})
         )
-    log.append(Event(EventKind.STATE, detail={"state": str(State.PUBLISHED)}))
+    log.append(Event(EventKind.STATE, detail={"state": str(BundleState.PUBLISHED)}))
 
 
-def _person_events(parts: CallParts) -> list[Event]:
+def _person_events(parts: CallContents) -> list[Event]:
     """Return what happened to everybody's tracks, in order of time."""
     found = [
         replace(event, track=f"{label(number)}-{event.track}" if event.track else label(number))
@@ -183,13 +183,13 @@ def _person_events(parts: CallParts) -> list[Event]:
     return sorted(found, key=lambda event: event.span.start if event.span else -1.0)
 
 
-def _manifest(parts: CallParts, checks: Iterable[Check]) -> Manifest:
+def _manifest(parts: CallContents, checks: Iterable[Check]) -> Manifest:
     redacted: dict[str, int] = {}
     for person in parts.people:
         for kind, count in person.redacted.items():
             redacted[kind] = redacted.get(kind, 0) + count
     return Manifest(
-        state=State.PUBLISHED,
+        state=BundleState.PUBLISHED,
         version=parts.version,
         created=parts.created,
         expires=parts.expires,
@@ -225,7 +225,7 @@ def _manifest(parts: CallParts, checks: Iterable[Check]) -> Manifest:
     )
 
 
-def _person_entry(who: str, person: PersonParts) -> PersonEntry:
+def _person_entry(who: str, person: ParticipantContents) -> PersonEntry:
     return PersonEntry(
         id=who,
         receipt=person.receipt,
@@ -237,7 +237,7 @@ def _person_entry(who: str, person: PersonParts) -> PersonEntry:
     )
 
 
-def _track_entry(who: str, track: TrackPart) -> TrackEntry:
+def _track_entry(who: str, track: TrackContents) -> TrackEntry:
     sound = track.kind == "microphone"
     return TrackEntry(
         id=f"{who}-{track.kind}",
@@ -255,7 +255,7 @@ def _spans(spans: Iterable[Span]) -> tuple[SpanEntry, ...]:
     return tuple(SpanEntry(start=round(span.start, 3), end=round(span.end, 3)) for span in spans)
 
 
-def _gaps(parts: CallParts) -> Iterator[GapEntry]:
+def _gaps(parts: CallContents) -> Iterator[GapEntry]:
     for number, person in enumerate(parts.people, start=1):
         for event in person.events:
             if event.kind is EventKind.GAP and event.span is not None:

@@ -10,19 +10,26 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from recorder.bundle.contents import CALL_LOST, CUT_OFF, CallParts, PersonParts, Still, TrackPart
-from recorder.bundle.manifest import Kind, Manifest, Participants, PersonEntry
+from recorder.bundle.contents import (
+    CALL_LOST,
+    CUT_OFF,
+    CallContents,
+    ParticipantContents,
+    StoredStill,
+    TrackContents,
+)
+from recorder.bundle.manifest import Manifest, MediaKind, Participants, PersonEntry
 from recorder.bundle.quality import Quality
-from recorder.bundle.transcript import SpokenToken, Transcript, TranscriptUtterance
+from recorder.bundle.transcript import SpokenToken, TranscriptFile, TranscriptUtterance
 from recorder.call.consent.receipts import Receipt, Receipts
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 
-__all__ = ["participants_of", "published_parts"]
+__all__ = ["participants_of", "read_contents"]
 
 _LARGEST: Final = 512 << 20
 _BAD: Final = "The bundle holds what this version does not understand; nothing was changed."
-_KINDS: Final[dict[str, Kind]] = {"camera": "camera", "screen": "screen", "microphone": "microphone"}
+_KINDS: Final[dict[str, MediaKind]] = {"camera": "camera", "screen": "screen", "microphone": "microphone"}
 _CHAIN: Final = frozenset({"seq", "prev", "hash", "event", "track", "span"})
 
 
@@ -34,7 +41,7 @@ class _Line:
     event: Event
 
 
-def published_parts(bundle: Path, manifest: Manifest) -> CallParts:
+def read_contents(bundle: Path, manifest: Manifest) -> CallContents:
     """Return the parts of a verified bundle of a call; its tracks stay where they are.
 
     Raises:
@@ -44,13 +51,13 @@ def published_parts(bundle: Path, manifest: Manifest) -> CallParts:
     people = participants_of(manifest)
     try:
         quality = Quality.model_validate_json(_text(bundle / "quality.json"))
-        transcript = Transcript.model_validate_json(_text(bundle / "transcript.json"))
+        transcript = TranscriptFile.model_validate_json(_text(bundle / "transcript.json"))
         receipts = _receipts(bundle / "receipts.json")
         lines = list(_log(bundle / "log.jsonl"))
     except (ValidationError, ValueError, KeyError, TypeError):
         raise UnreadableInput(_BAD) from None
     seconds = {person.id: person.seconds for person in quality.participants}
-    return CallParts(
+    return CallContents(
         version=manifest.version,
         way=people.way,
         created=manifest.created,
@@ -63,7 +70,7 @@ def published_parts(bundle: Path, manifest: Manifest) -> CallParts:
         voice=manifest.voice.method,
         duration=manifest.duration,
         people=tuple(
-            PersonParts(
+            ParticipantContents(
                 receipt=entry.receipt,
                 via=entry.via,
                 stays=tuple(Span(stay.start, stay.end) for stay in entry.stays),
@@ -111,20 +118,20 @@ def _receipts(path: Path) -> tuple[Receipt, ...]:
     return Receipts.model_validate_json(_text(path)).receipts if path.is_file() else ()
 
 
-def _tracks(bundle: Path, manifest: Manifest, entry: PersonEntry) -> Iterator[TrackPart]:
+def _tracks(bundle: Path, manifest: Manifest, entry: PersonEntry) -> Iterator[TrackContents]:
     for track in manifest.tracks:
         who, _, kind = track.id.partition("-")
         if who != entry.id or track.file is None or track.file not in manifest.files:
             continue
         spans = tuple(Span(span.start, span.end) for span in track.spans)
-        yield TrackPart(_KINDS[kind], bundle / track.file, spans, track.width or 0, track.height or 0)
+        yield TrackContents(_KINDS[kind], bundle / track.file, spans, track.width or 0, track.height or 0)
 
 
-def _stills(manifest: Manifest, entry: PersonEntry) -> Iterator[Still]:
+def _stills(manifest: Manifest, entry: PersonEntry) -> Iterator[StoredStill]:
     for still in manifest.stills:
         who, _, kind = still.track.partition("-")
         if who == entry.id:
-            yield Still(_KINDS[kind], still.time, still.rank, still.reason)
+            yield StoredStill(_KINDS[kind], still.time, still.rank, still.reason)
 
 
 def _utterance(item: TranscriptUtterance) -> RedactedUtterance:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from redaction.model import RedactedUtterance, Token
 
-__all__ = ["SpokenToken", "Transcript", "TranscriptUtterance", "speaker_names", "write_transcript"]
+__all__ = ["SpokenToken", "TranscriptFile", "TranscriptUtterance", "speaker_names", "write_transcript"]
 
 
 class _Entry(BaseModel):
@@ -39,7 +39,7 @@ class TranscriptUtterance(_Entry):
     words: tuple[SpokenToken, ...]
 
 
-class Transcript(_Entry):
+class TranscriptFile(_Entry):
     """The file `transcript.json`."""
 
     schema_version: str = "offrecord/transcript/1"
@@ -80,7 +80,7 @@ def write_transcript(
             "",
         ]
     vtt.write_text("\n".join(lines), encoding="utf-8")
-    document = Transcript(utterances=tuple(_entry(item, names[item.speaker]) for item in ordered))
+    document = TranscriptFile(utterances=tuple(_entry(item, names[item.speaker]) for item in ordered))
     json_path.write_text(
         json.dumps(document.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from recorder.bundle.log import check_chain
-from recorder.bundle.manifest import Manifest, State
+from recorder.bundle.manifest import BundleState, Manifest
 from recorder.bundle.writer import MANIFEST, digest_file
 from redaction.errors import RedactionIncomplete, UnreadableInput
 
@@ -61,7 +61,7 @@ def verify_bundle(bundle: Path) -> list[str]:
     manifest = read_manifest(bundle)
     done: list[str] = []
     # Step 1: it was published, not left half way.
-    if manifest.state is not State.PUBLISHED or bundle.resolve().name.endswith(".partial"):
+    if manifest.state is not BundleState.PUBLISHED or bundle.resolve().name.endswith(".partial"):
         raise RedactionIncomplete("The bundle was never published.")
     done.append("It was verified and published.")
     done += check_contents(bundle, manifest)

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Final, Self
 
-from recorder.bundle.manifest import FileEntry, Manifest, State
+from recorder.bundle.manifest import BundleState, FileEntry, Manifest
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, StorageFailed, UnreadableInput, UsageError
 
@@ -147,7 +147,7 @@ class BundleWriter:
             InternalError: the manifest does not say PUBLISHED, or does not hold every file.
             StorageFailed: the disk refused.
         """
-        if manifest.state is not State.PUBLISHED:
+        if manifest.state is not BundleState.PUBLISHED:
             raise InternalError("Only a verified recording may be published.")
         if manifest.files != self.file_entries():
             raise InternalError("The manifest does not describe the files that would be published.")

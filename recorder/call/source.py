@@ -22,8 +22,8 @@ __all__ = [
     "Ended",
     "LiveKind",
     "QualitySample",
-    "TimedPicture",
-    "TimedSound",
+    "TimedAudio",
+    "TimedVideo",
     "TrackKey",
     "Via",
 ]
@@ -47,7 +47,7 @@ class TrackKey:
 
 
 @dataclass(frozen=True, slots=True)
-class TimedPicture:
+class TimedVideo:
     """One decoded picture.
 
     Attributes:
@@ -60,7 +60,7 @@ class TimedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class TimedSound:
+class TimedAudio:
     """A run of samples without a hole; a hole is told by the next block's time.
 
     Attributes:
@@ -169,11 +169,11 @@ class CallObserver(Protocol):
         """Media of a track will follow."""
         ...
 
-    def picture(self, track: TrackKey, picture: TimedPicture) -> None:
+    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
         """One picture."""
         ...
 
-    def sound(self, track: TrackKey, sound: TimedSound) -> None:
+    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
         """A block of sound."""
         ...
 

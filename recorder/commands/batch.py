@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from recorder.batch.job import Finished, Options, run_job
-from recorder.batch.job import expire as expire_bundles
+from recorder.batch.job import expire_bundles as expire_bundles
 from recorder.batch.ledger.ledger import Counts, Record, RecordState, Store
 from recorder.batch.report import REPORT
 from recorder.batch.stores.open import open_destination

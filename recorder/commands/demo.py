@@ -12,7 +12,7 @@ import click
 
 from recorder.commands.display.call import call_view
 from recorder.commands.display.progress import ProgressMode, watched
-from recorder.commands.join import print_recorded, tell_address
+from recorder.commands.join import announce_address, print_recorded
 from recorder.commands.redact import overall, redact_all
 from redaction.errors import ExitCode, ModelMissing
 from redaction.policy import Policy
@@ -59,7 +59,7 @@ def _live(folder: Path, *, force: bool) -> int:
     from recorder.call.http.http_server import Address
     from recorder.call.room.source import RoomSource
     from recorder.live.capture.record import record_call
-    from recorder.live.capture.session import Limits
+    from recorder.live.capture.session import CallLimits
     from samples.participants import make_participants
 
     make_participants()  # takes a moment the first time; the call is not to wait for it
@@ -68,7 +68,7 @@ def _live(folder: Path, *, force: bool) -> int:
     source = RoomSource(NoticeTexts.of(policy), address=Address(), name=policy.call.name)
 
     async def guests() -> None:
-        await tell_address(source)
+        await announce_address(source)
         url = await source.url()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "samples.guests", url, cwd=_SAMPLES.parent, stdin=asyncio.subprocess.DEVNULL
@@ -89,7 +89,7 @@ def _live(folder: Path, *, force: bool) -> int:
             policy=policy,
             view=view,
             watch=lambda: watched(ProgressMode.BAR, number=1, of=1),
-            limits=Limits(alone_s=_ALONE_S, at_most_s=_AT_MOST_S, empty_s=_EMPTY_S),
+            limits=CallLimits(alone_s=_ALONE_S, at_most_s=_AT_MOST_S, empty_s=_EMPTY_S),
             name="call",
             alongside=guests,
         )

@@ -16,7 +16,7 @@ from typing import Final
 import click
 
 from recorder.models.fetch import selected
-from recorder.models.verify import State, states
+from recorder.models.verify import ModelState, states
 from redaction.errors import ExitCode, OffrecordError
 from redaction.weights import cache_root
 
@@ -86,9 +86,9 @@ def _models() -> Iterator[Finding]:
         return
     for entry in entries:
         state = found[entry.name]
-        optional = entry.group != "core" and state is State.MISSING
+        optional = entry.group != "core" and state is ModelState.MISSING
         what = f"{state.value} ({entry.group})"
-        yield Finding(f"model {entry.name}", state is State.OK or optional, what, promise=2)
+        yield Finding(f"model {entry.name}", state is ModelState.OK or optional, what, promise=2)
     yield Finding(
         "model folder", True, "OFFRECORD_MODELS" if "OFFRECORD_MODELS" in os.environ else "default place"
     )

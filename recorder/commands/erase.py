@@ -50,7 +50,7 @@ def erase(
     mode = ProgressMode.choose(as_json=as_json, quiet=quiet)
     try:
         with stopping(cancellation), watched(mode, number=1, of=1) as progress:
-            published = erasing.erase(
+            published = erasing.erase_participant(
                 bundle,
                 participant=participant,
                 receipt=receipt,

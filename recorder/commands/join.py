@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from recorder.live.capture.record import Recorded
     from redaction.model import Samples
 
-__all__ = ["duration", "given_duration", "join", "open_call", "print_recorded", "run_call", "tell_address"]
+__all__ = [
+    "announce_address",
+    "duration",
+    "given_duration",
+    "join",
+    "open_call",
+    "print_recorded",
+    "run_call",
+]
 
 _DURATION: Final = re.compile(r"^(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s?)?$")
 _MOST_LINES: Final = 5
@@ -213,7 +221,7 @@ def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
     return speak_notice(texts, HibariSynthesizer())
 
 
-async def tell_address(source: CallSource) -> None:
+async def announce_address(source: CallSource) -> None:
     """Say on stderr where the built-in room's page is, or where to push to, once it is listened on."""
     from recorder.call.http.whip_source import WhipSource
     from recorder.call.room.source import RoomSource
@@ -238,7 +246,7 @@ def run_call(
             policy=policy,
             view=view,
             watch=lambda: watched(mode, number=1, of=1),
-            alongside=lambda: tell_address(source),
+            alongside=lambda: announce_address(source),
         )
     print_recorded(recorded, as_json=as_json)
     return int(ExitCode.OK)

@@ -7,7 +7,7 @@ import json
 import click
 
 from recorder.models.fetch import fetch, selected
-from recorder.models.verify import State, states
+from recorder.models.verify import ModelState, states
 from redaction.errors import ModelAltered, ModelMissing
 from redaction.weights import GROUPS, ModelEntry
 
@@ -84,16 +84,16 @@ def verify_models(groups: tuple[str, ...], as_json: bool) -> None:
     else:
         for entry in entries:
             click.echo(f"{entry.name:26}{found[entry.name]}")
-    altered = [name for name, state in found.items() if state is State.ALTERED]
+    altered = [name for name, state in found.items() if state is ModelState.ALTERED]
     if altered:
         raise ModelAltered(f"Altered: {', '.join(altered)}; run `offrecord models fetch`.")
-    missing = [entry for entry in entries if found[entry.name] is State.MISSING]
+    missing = [entry for entry in entries if found[entry.name] is ModelState.MISSING]
     needed = [entry.name for entry in missing if groups or entry.group == "core"]
     if needed:
         raise ModelMissing(f"Missing: {', '.join(needed)}; run `offrecord models fetch`.")
 
 
-def _row(entry: ModelEntry, state: State) -> dict[str, object]:
+def _row(entry: ModelEntry, state: ModelState) -> dict[str, object]:
     return {
         "name": entry.name,
         "group": entry.group,

@@ -46,7 +46,9 @@ def recover(partial: Path, policy_file: Path | None, as_json: bool, quiet: bool)
     cancellation = Cancellation()
     mode = ProgressMode.choose(as_json=as_json, quiet=quiet)
     with stopping(cancellation), watched(mode, number=1, of=1) as progress:
-        published = recovering.recover(partial, policy=policy, progress=progress, cancellation=cancellation)
+        published = recovering.recover_call(
+            partial, policy=policy, progress=progress, cancellation=cancellation
+        )
     if as_json:
         click.echo(
             json.dumps({"bundle": str(published.path), "attention": list(published.attention)}, indent=2)

@@ -21,13 +21,13 @@ from redaction.errors import ExitCode, OffrecordError, StorageFailed, Unreadable
 from redaction.policy import Policy
 
 if TYPE_CHECKING:
-    from recorder.offline.session import Engine
+    from redaction.stages import Stages
 
 __all__ = ["redact", "redact_all"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of one input; `number` is its place among the inputs, since its name stays with the user."""
 
     number: int
@@ -107,7 +107,7 @@ def redact_all(
     delete_source: bool,
     mode: ProgressMode,
     name: str | None = None,
-) -> list[Outcome]:
+) -> list[FileOutcome]:
     """Redact every input; one that fails does not stop the others, an interruption does.
 
     Raises:
@@ -115,13 +115,13 @@ def redact_all(
         ModelUnavailable: a model file is missing or altered.
     """
     recordings = _expanded(inputs)
-    from recorder.offline.session import Engine  # takes seconds to import; a mistyped path is told at once
+    from recorder.offline.session import Stages  # takes seconds to import; a mistyped path is told at once
 
     last = {path: number for number, recording in enumerate(recordings, start=1) for path in recording.files}
     cancellation = Cancellation()
-    outcomes: list[Outcome] = []
+    outcomes: list[FileOutcome] = []
     with stopping(cancellation) as stop:
-        engine = Engine(policy)
+        engine = Stages(policy)
         try:
             for number, recording in enumerate(recordings, start=1):
                 cancellation.renew()
@@ -152,7 +152,7 @@ def redact_all(
 def _one(
     recording: Recording,
     folder: Path,
-    engine: Engine,
+    engine: Stages,
     note_writer: object,
     cancellation: Cancellation,
     *,
@@ -162,7 +162,7 @@ def _one(
     deleted: Sequence[Path] | None,
     mode: ProgressMode,
     name: str | None,
-) -> Outcome:
+) -> FileOutcome:
     from recorder.offline.session import bundle_name, redact_file, refuse_unknown
 
     try:
@@ -186,13 +186,15 @@ def _one(
         _delete(deleted or ())
     except OffrecordError as error:
         if cancellation.cancelled:
-            return Outcome(number, ExitCode.INTERRUPTED, None, "The run was stopped. Nothing was published.")
-        return Outcome(number, error.exit_code, None, error.sentence)
+            return FileOutcome(
+                number, ExitCode.INTERRUPTED, None, "The run was stopped. Nothing was published."
+            )
+        return FileOutcome(number, error.exit_code, None, error.sentence)
     except MemoryError:
-        return Outcome(
+        return FileOutcome(
             number, ExitCode.INTERNAL, None, "The machine ran out of memory. Nothing was published."
         )
-    return Outcome(number, ExitCode.OK, published.path, "redacted and verified")
+    return FileOutcome(number, ExitCode.OK, published.path, "redacted and verified")
 
 
 def _refuse_half_deleting(recording: Recording) -> None:
@@ -232,7 +234,7 @@ def _expanded(inputs: Sequence[Path]) -> list[Recording]:
     return recordings
 
 
-def overall(outcomes: Sequence[Outcome]) -> ExitCode:
+def overall(outcomes: Sequence[FileOutcome]) -> ExitCode:
     """Return the status of the whole run: the one failure's own, or 3 when failures differ."""
     codes = {item.code for item in outcomes if item.code is not ExitCode.OK}
     if not codes:
@@ -242,7 +244,7 @@ def overall(outcomes: Sequence[Outcome]) -> ExitCode:
     return codes.pop() if len(codes) == 1 else ExitCode.INCOMPLETE
 
 
-def _row(item: Outcome) -> dict[str, object]:
+def _row(item: FileOutcome) -> dict[str, object]:
     return {
         "input": item.number,
         "status": int(item.code),
@@ -251,7 +253,7 @@ def _row(item: Outcome) -> dict[str, object]:
     }
 
 
-def _print(item: Outcome, *, many: bool) -> None:
+def _print(item: FileOutcome, *, many: bool) -> None:
     which = f"input {item.number}: " if many else ""
     if item.bundle is None:
         click.echo(f"offrecord: {which}{item.sentence}", err=True)

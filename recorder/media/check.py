@@ -13,7 +13,7 @@ from recorder.media.file import FileSource
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Gap
 
-__all__ = ["check_container", "check_sound_length"]
+__all__ = ["check_audio_length", "check_container"]
 
 LENGTH_TOLERANCE_S: Final = 0.1
 _ALLOWED_TAGS: Final = frozenset(
@@ -22,7 +22,7 @@ _ALLOWED_TAGS: Final = frozenset(
 _ALLOWED_VALUES: Final = frozenset({"", "und", "VideoHandler", "SoundHandler", "[0][0][0][0]"})
 
 
-def check_sound_length(path: Path, expected: float) -> Check:
+def check_audio_length(path: Path, expected: float) -> Check:
     """Decode the stored sound and hold its length against the recording's (step 3).
 
     Raises:

@@ -24,10 +24,10 @@ from redaction.errors import InternalError
 from redaction.model import Box, Span, VideoFrame
 from redaction.policy import OutputSection
 
-__all__ = ["StoredTrack", "View", "compose"]
+__all__ = ["ComposedView", "StoredTrack", "compose"]
 
-RATE: Final = 30
-_STILL_EVERY: Final = RATE
+COMPOSED_HZ: Final = 30
+_STILL_EVERY: Final = COMPOSED_HZ
 """A composed picture in which nothing moves is written again after so many ticks, so that players can seek."""
 _DEPTH: Final = 4
 
@@ -49,7 +49,7 @@ class StoredTrack:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ComposedView:
     """One participant: label and stored tracks."""
 
     label: str
@@ -59,7 +59,7 @@ class View:
 
 
 def compose(
-    views: Sequence[View],
+    views: Sequence[ComposedView],
     out: Path,
     *,
     duration: float,
@@ -91,7 +91,7 @@ def compose(
 
 
 def _compose_picture(
-    views: Sequence[View],
+    views: Sequence[ComposedView],
     out: Path,
     *,
     duration: float,
@@ -105,29 +105,29 @@ def _compose_picture(
                 out,
                 width=CANVAS[0],
                 height=CANVAS[1],
-                time_base=Fraction(1, RATE),
+                time_base=Fraction(1, COMPOSED_HZ),
                 crf=output.crf,
                 preset=output.preset,
             )
         )
         scene = _Scene(views, stack, cancellation)
-        ticks = max(1, int(duration * RATE))
+        ticks = max(1, int(duration * COMPOSED_HZ))
         written = -_STILL_EVERY
         for tick in range(ticks):
             cancellation.check()
-            changed = scene.advance(tick / RATE)
+            changed = scene.advance(tick / COMPOSED_HZ)
             if changed or tick - written >= _STILL_EVERY or tick == ticks - 1:
                 y, u, v = scene.canvas
-                writer.write(VideoFrame(y, u, v, tick, Fraction(1, RATE)))
+                writer.write(VideoFrame(y, u, v, tick, Fraction(1, COMPOSED_HZ)))
                 written = tick
-            if not tick % RATE:
-                progress.reach("composing", tick / RATE)
+            if not tick % COMPOSED_HZ:
+                progress.reach("composing", tick / COMPOSED_HZ)
 
 
 class _Scene:
     """The canvas, drawn anew only where something changed."""
 
-    def __init__(self, views: Sequence[View], stack: ExitStack, cancellation: Cancellation) -> None:
+    def __init__(self, views: Sequence[ComposedView], stack: ExitStack, cancellation: Cancellation) -> None:
         self.canvas: Planes = blank(*CANVAS)
         self._labels = [view.label for view in views]
         self._cameras = {view.label: _Film(view.camera, stack, cancellation) for view in views if view.camera}
@@ -220,7 +220,7 @@ class _Film:
     def advance(self, time: float) -> bool:
         """Go on to a time, to the frame nearest to it; tell whether there is another picture now."""
         moved = False
-        until = time + 0.5 / RATE
+        until = time + 0.5 / COMPOSED_HZ
         while self._next is not None and self._next[0] <= until:
             self.picture = self._next[1]
             self._next = next(self._frames, None)

@@ -21,7 +21,7 @@ from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Span, VideoFrame
 from redaction.policy import OutputSection
 
-__all__ = ["Part", "join_pictures"]
+__all__ = ["Part", "concat_video"]
 
 TICKS: Final = Fraction(1, 90_000)
 _BLACK_EVERY_S: Final = 1.0
@@ -49,7 +49,7 @@ class Part:
         return Span(self.start, self.end)
 
 
-def join_pictures(
+def concat_video(
     parts: Sequence[Part],
     out: Path,
     *,

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from recorder.media.opening import open_media
-from recorder.media.packets import packets, prepare
+from recorder.media.packets import packets, prepare_packets
 from recorder.media.probe import Probe, Track, cut_off_at
 from recorder.media.resample import Resampler, mono
 from recorder.media.stream import Input
@@ -49,7 +49,7 @@ def read_audio(
         stream = streams[track.index] if track.index < len(streams) else None
         if not isinstance(stream, AudioStream):
             raise UnreadableInput("The input changed while it was read.")
-        prepare(stream, threads=1)
+        prepare_packets(stream, threads=1)
         reader = _Reader(untrusted, probe, track, sample_rate=sample_rate)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from recorder.media.deinterlace import Deinterlacer
 from recorder.media.opening import open_media
 from recorder.media.orient import Upright
-from recorder.media.packets import packets, prepare
+from recorder.media.packets import packets, prepare_packets
 from recorder.media.planes import black
 from recorder.media.probe import Probe, Track, cut_off_at
 from recorder.media.stream import Input
@@ -59,7 +59,7 @@ def read_video(
         stream = streams[track.index] if track.index < len(streams) else None
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
-        prepare(stream, threads=threads)
+        prepare_packets(stream, threads=threads)
         reader = _Reader(untrusted, probe, track, own=own)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)

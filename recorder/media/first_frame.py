@@ -14,7 +14,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
-from recorder.media.packets import prepare
+from recorder.media.packets import prepare_packets
 from redaction.errors import UnreadableInput
 
 __all__ = ["First", "first_frames"]
@@ -39,7 +39,7 @@ def first_frames(container: InputContainer, streams: list[VideoStream | AudioStr
     firsts = {stream.index: First() for stream in streams}
     wanted = {stream.index: stream for stream in streams}
     for stream in streams:
-        prepare(stream, threads=1)
+        prepare_packets(stream, threads=1)
     tried = 0
     try:
         for packet in container.demux(streams):

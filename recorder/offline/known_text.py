@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final
 
 from recorder.runtime.context import Cancellation, Progress
-from recorder.verify.proof import FrameProof, PictureResult
-from recorder.verify.repair_video import covered_again
+from recorder.verify.proof import FrameProof, RedactedVideo
+from recorder.verify.repair_video import reencode_covered
 from recorder.verify.video import stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, VideoFrame
@@ -19,19 +19,19 @@ from redaction.video.lookahead import Bounds
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.track import ScreenWatch
 
-__all__ = ["cover_known"]
+__all__ = ["cover_known_text"]
 
 _BOUNDS: Final = Bounds()
 
 
-def cover_known(
-    picture: PictureResult,
+def cover_known_text(
+    picture: RedactedVideo,
     *,
     screen: ScreenReader,
     policy: Policy,
     progress: Progress,
     cancellation: Cancellation,
-) -> PictureResult:
+) -> RedactedVideo:
     """Follow the text of a stored picture once more, with a reader for what is known by now, and cover what it finds.
 
     Args:
@@ -76,7 +76,7 @@ def cover_known(
         )
     if not found:
         return picture
-    mended = covered_again(picture, partial(_at, covers), policy=policy, cancellation=cancellation)
+    mended = reencode_covered(picture, partial(_at, covers), policy=policy, cancellation=cancellation)
     event = Event(
         EventKind.MENDED, picture.track.id, detail={"count": watch.lines, "reason": "known from the words"}
     )

@@ -14,10 +14,10 @@ from recorder import __version__
 from recorder.bundle.chat import CHAT, stored, write_chat
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import (
+    BundleState,
     Check,
     Coverage,
     Manifest,
-    State,
     VoiceEntry,
 )
 from recorder.bundle.publication import (
@@ -33,32 +33,32 @@ from recorder.bundle.publication import (
 from recorder.bundle.report.page import attention, write_report
 from recorder.bundle.transcript import speaker_names, write_transcript
 from recorder.bundle.writer import BundleWriter
-from recorder.media.check import check_container, check_sound_length
+from recorder.media.check import check_audio_length, check_container
 from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.offline.audio import listen, render
 from recorder.offline.contents import audio_coverage, counts_by_kind, track_entry, video_coverage
-from recorder.offline.known_text import cover_known
-from recorder.offline.video import redact_picture
+from recorder.offline.known_text import cover_known_text
+from recorder.offline.video import redact_video
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.sources.recording import bundle_name, open_source, refuse_unknown
-from recorder.verify.audio import SoundResult, verified_sound
-from recorder.verify.proof import PictureResult
-from recorder.verify.repair_video import verified_picture
-from recorder.verify.video import Still
-from recorder.verify.words import check_written
-from redaction.audio.redact import Heard, Listened, drop_minors, make_out
+from recorder.verify.audio import RenderedAudio, verify_audio
+from recorder.verify.proof import RedactedVideo
+from recorder.verify.repair_video import verify_video
+from recorder.verify.video import DecodedStill
+from recorder.verify.words import check_text
+from redaction.audio.redact import RedactedSpeech, Transcription, drop_minors, find_personal
 from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, RedactedUtterance, Span
-from redaction.stages import Engine, SoundStages
+from redaction.stages import AudioStages, Stages
 from redaction.text.known import Memory
-from redaction.text.recording_text import NOTHING_WRITTEN, Written, known_names, understand
-from redaction.text.sidecars import NOTHING, Beside
+from redaction.text.recording_text import NO_TEXT, RedactedText, known_names, redact_text
+from redaction.text.sidecars import NO_SIDECARS, Sidecars
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known_names import must_mask, reader_of_known
 
-__all__ = ["Engine", "Published", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
+__all__ = ["Published", "Stages", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
 
 _EDGE_S: Final = 0.5
 """How far around a view of minors alone their voices are dropped too, in seconds."""
@@ -68,10 +68,10 @@ def redact_file(
     source: Source,
     writer: BundleWriter,
     *,
-    engine: Engine,
+    engine: Stages,
     progress: Progress,
     cancellation: Cancellation,
-    beside: Beside = NOTHING,
+    beside: Sidecars = NO_SIDECARS,
     before_publishing: Callable[[], None] | None = None,
 ) -> Published:
     """Redact one recording into a bundle and publish it; on any error the partial bundle is removed.
@@ -105,7 +105,7 @@ class _Run:
         source: Source,
         writer: BundleWriter,
         log: ChainedLog,
-        engine: Engine,
+        engine: Stages,
         progress: Progress,
         cancellation: Cancellation,
     ) -> None:
@@ -121,8 +121,8 @@ class _Run:
         self.notes: list[str] = []
         self.checks: list[Check] = []
         self.before_publishing: Callable[[], None] | None = None
-        self.beside = NOTHING
-        self.written = NOTHING_WRITTEN
+        self.beside = NO_SIDECARS
+        self.written = NO_TEXT
 
     def run(self) -> Published:
         self._log_start()
@@ -134,12 +134,12 @@ class _Run:
         sound = self._speak(pictures, heard) if heard is not None else None
         self.written = self._write(pictures)
         self.cancellation.check()
-        self._state(State.REDACTED)
+        self._state(BundleState.REDACTED)
         pictures, stills = self._verify_pictures(pictures)
         if sound is not None and heard is not None:
             sound = self._verify_sound(pictures, sound, heard)
         self._compose(pictures, sound)
-        self._state(State.VERIFIED)
+        self._state(BundleState.VERIFIED)
         return self._publish(pictures, heard, sound, stills)
 
     @cached_property
@@ -171,7 +171,7 @@ class _Run:
                 )
             )
 
-    def _redact(self) -> tuple[list[PictureResult], Listened | None]:
+    def _redact(self) -> tuple[list[RedactedVideo], Transcription | None]:
         """Redact the pictures and listen to the sound at the same time."""
         stages = self.engine.sound if self.info.audio else None
         with ThreadPoolExecutor(2, thread_name_prefix="redact") as pool:
@@ -185,7 +185,7 @@ class _Run:
                 job.result()
             return picture_job.result(), sound_job.result() if sound_job is not None else None
 
-    def _log_findings(self, pictures: Sequence[PictureResult], heard: Heard | None) -> None:
+    def _log_findings(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> None:
         for picture in pictures:
             self.log.extend(picture.events)
             self.log.extend(gap_events(picture.gaps))
@@ -195,9 +195,9 @@ class _Run:
             if len(self.info.audio) == 1 and not heard.speakers_told_apart:
                 self.notes.append("one-voice-for-all")
 
-    def _pictures(self) -> list[PictureResult]:
+    def _pictures(self) -> list[RedactedVideo]:
         return [
-            redact_picture(
+            redact_video(
                 self.source,
                 track,
                 self.writer.path(f"{track.id}.picture.mp4"),
@@ -209,7 +209,7 @@ class _Run:
             for track in self.info.video
         ]
 
-    def _listen(self, stages: SoundStages) -> Listened:
+    def _listen(self, stages: AudioStages) -> Transcription:
         return listen(
             self.source,
             self.info.audio,
@@ -219,23 +219,23 @@ class _Run:
         )
 
     def _cross(
-        self, pictures: list[PictureResult], listened: Listened | None
-    ) -> tuple[list[PictureResult], Heard | None]:
+        self, pictures: list[RedactedVideo], listened: Transcription | None
+    ) -> tuple[list[RedactedVideo], RedactedSpeech | None]:
         """Search the words for the names that were seen too, and cover on the pictures what was found in the words."""
         screen = self.video.screen if pictures else None
         seen = () if screen is None else must_mask(screen.names_seen())
-        heard: Heard | None = None
+        heard: RedactedSpeech | None = None
         known: Mapping[str, Memory] = {}
         if listened is not None:
             finder = self.engine.sound.finder
-            heard = make_out(listened, self.beside, finder=finder, policy=self.policy, seen=seen)
+            heard = find_personal(listened, self.beside, finder=finder, policy=self.policy, seen=seen)
             self.written, known = heard.written, heard.known
-        elif self.beside != NOTHING:
+        elif self.beside != NO_SIDECARS:
             finder = self.engine.sound.finder
-            understood = understand((), self.beside, finder=finder, policy=self.policy, seen=seen)
+            understood = redact_text((), self.beside, finder=finder, policy=self.policy, seen=seen)
             self.written, known = understood.written, understood.known
-        if self.beside == NOTHING and not seen:
-            self.written = NOTHING_WRITTEN
+        if self.beside == NO_SIDECARS and not seen:
+            self.written = NO_TEXT
         if screen is None:
             return pictures, heard
         self.cancellation.check()
@@ -246,7 +246,7 @@ class _Run:
         if again is None:
             return pictures, heard
         covered = [
-            cover_known(
+            cover_known_text(
                 picture,
                 screen=again,
                 policy=self.policy,
@@ -257,10 +257,10 @@ class _Run:
         ]
         return covered, heard
 
-    def _write(self, pictures: Sequence[PictureResult]) -> Written:
+    def _write(self, pictures: Sequence[RedactedVideo]) -> RedactedText:
         """Return what may be stored of the words beside the media."""
         written = self.written
-        if written is NOTHING_WRITTEN:
+        if written is NO_TEXT:
             return written
         minors_only = _minors_only(pictures)
         kept = tuple(
@@ -279,8 +279,8 @@ class _Run:
         return replace(written, chat=kept, captions=captions)
 
     def _speak(
-        self, pictures: Sequence[PictureResult], heard: Heard, *, silent: Sequence[Span] = ()
-    ) -> SoundResult:
+        self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech, *, silent: Sequence[Span] = ()
+    ) -> RenderedAudio:
         minors_only = _minors_only(pictures)
         utterances, events = drop_minors(heard, minors_only)
         if not silent:
@@ -303,17 +303,19 @@ class _Run:
             cancellation=self.cancellation,
         )
 
-    def _duration(self, pictures: Sequence[PictureResult], heard: Heard | None) -> float:
+    def _duration(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> float:
         """Return when the last decoded frame or sample is; what the container claims is only an estimate."""
         ends = [heard.seconds if heard is not None else 0.0]
         ends += [picture.proofs[-1].time for picture in pictures if picture.proofs]
         return max(ends)
 
-    def _verify_pictures(self, pictures: Sequence[PictureResult]) -> tuple[list[PictureResult], list[Still]]:
-        kept: list[PictureResult] = []
-        stills: list[Still] = []
+    def _verify_pictures(
+        self, pictures: Sequence[RedactedVideo]
+    ) -> tuple[list[RedactedVideo], list[DecodedStill]]:
+        kept: list[RedactedVideo] = []
+        stills: list[DecodedStill] = []
         for picture in pictures:
-            verdict = verified_picture(
+            verdict = verify_video(
                 picture,
                 policy=self.policy,
                 look=self.engine.look,
@@ -328,9 +330,9 @@ class _Run:
         return kept, stills
 
     def _verify_sound(
-        self, pictures: Sequence[PictureResult], sound: SoundResult, heard: Heard
-    ) -> SoundResult:
-        verdict = verified_sound(
+        self, pictures: Sequence[RedactedVideo], sound: RenderedAudio, heard: RedactedSpeech
+    ) -> RenderedAudio:
+        verdict = verify_audio(
             sound,
             heard,
             source=self.source,
@@ -345,7 +347,7 @@ class _Run:
         self.log.extend(verdict.events)
         return verdict.sound
 
-    def _compose(self, pictures: Sequence[PictureResult], sound: SoundResult | None) -> None:
+    def _compose(self, pictures: Sequence[RedactedVideo], sound: RenderedAudio | None) -> None:
         """Put the main picture and the sound into one file; further pictures stand under tracks/."""
         recording = self.writer.path(RECORDING)
         with storage_errors():
@@ -361,15 +363,15 @@ class _Run:
             for part in [*(picture.path for picture in pictures), *([sound.path] if sound else [])]:
                 part.unlink()
         if sound is not None:
-            self.checks.append(check_sound_length(recording, sound.seconds))
+            self.checks.append(check_audio_length(recording, sound.seconds))
         self.checks.append(check_container(recording, video=min(1, len(pictures)), audio=1 if sound else 0))
 
     def _publish(
         self,
-        pictures: Sequence[PictureResult],
-        heard: Heard | None,
-        sound: SoundResult | None,
-        stills: Sequence[Still],
+        pictures: Sequence[RedactedVideo],
+        heard: RedactedSpeech | None,
+        sound: RenderedAudio | None,
+        stills: Sequence[DecodedStill],
     ) -> Published:
         if sound is not None:
             self.log.extend(sound.events)
@@ -380,7 +382,7 @@ class _Run:
                     EventKind.VERIFY, detail={"check": check.name, "passed": "yes" if check.passed else "no"}
                 )
             )
-        self._state(State.PUBLISHED)
+        self._state(BundleState.PUBLISHED)
         manifest = self._manifest(pictures, heard, sound)
         with storage_errors():
             write_report(
@@ -408,8 +410,8 @@ class _Run:
     def _write_words(self, spoken: Sequence[RedactedUtterance] | None) -> None:
         """Write the transcript and the chat; without sound the captions are the transcript."""
         transcript = self.written.captions if spoken is None else spoken
-        if self.written is not NOTHING_WRITTEN:
-            self.checks.append(check_written(self.written, transcript))
+        if self.written is not NO_TEXT:
+            self.checks.append(check_text(self.written, transcript))
         with storage_errors():
             if spoken is not None or transcript:
                 write_transcript(
@@ -422,16 +424,16 @@ class _Run:
                 tracks = {one.track: names[one.speaker] for one in transcript}
                 write_chat(stored(self.written.chat, speakers=tracks), self.writer.path(CHAT))
 
-    def _state(self, state: State) -> None:
+    def _state(self, state: BundleState) -> None:
         self.log.append(Event(EventKind.STATE, detail={"state": str(state)}))
 
     def _manifest(
-        self, pictures: Sequence[PictureResult], heard: Heard | None, sound: SoundResult | None
+        self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None, sound: RenderedAudio | None
     ) -> Manifest:
         created, expires = expiry(self.policy)
         gaps = [gap for picture in pictures for gap in picture.gaps] + list(heard.gaps if heard else ())
         return Manifest(
-            state=State.PUBLISHED,
+            state=BundleState.PUBLISHED,
             version=__version__,
             created=created,
             expires=expires,
@@ -446,7 +448,7 @@ class _Run:
                 speakers=heard is not None
                 and heard.speakers_told_apart
                 and len({item.track for item in heard.utterances}) <= 1,
-                written=self.written is not NOTHING_WRITTEN,
+                written=self.written is not NO_TEXT,
             ),
             duration=round(self._duration(pictures, heard), 3),
             tracks=tuple(track_entry(track) for track in self.info.tracks),
@@ -465,7 +467,7 @@ class _Run:
         )
 
 
-def _minors_only(pictures: Sequence[PictureResult]) -> list[Span]:
+def _minors_only(pictures: Sequence[RedactedVideo]) -> list[Span]:
     return [span.padded(_EDGE_S, _EDGE_S) for picture in pictures for span in picture.spans_minors_only]
 
 
@@ -473,7 +475,7 @@ def _at(time: float) -> Span:
     return Span(time, time + _EDGE_S)
 
 
-def _refuse_incomplete(pictures: Sequence[PictureResult]) -> None:
+def _refuse_incomplete(pictures: Sequence[RedactedVideo]) -> None:
     """Raise when a stage failed on a frame: the frame is covered, yet the result is not what was promised."""
     for picture in pictures:
         summary = picture.summary

@@ -11,7 +11,7 @@ from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
-from recorder.verify.proof import Ledger, PictureResult
+from recorder.verify.proof import Ledger, RedactedVideo
 from redaction.model import (
     Gap,
     RedactedFrame,
@@ -20,12 +20,12 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.video.redact import VideoRedactor, VideoStages
 
-__all__ = ["redact_picture"]
+__all__ = ["redact_video"]
 
 _DEPTH: Final = 6
 
 
-def redact_picture(
+def redact_video(
     source: Source,
     track: TrackInfo,
     path: Path,
@@ -34,7 +34,7 @@ def redact_picture(
     stages: VideoStages,
     progress: Progress,
     cancellation: Cancellation,
-) -> PictureResult:
+) -> RedactedVideo:
     """Redact one video track into an MP4 file without sound.
 
     Raises:
@@ -70,7 +70,7 @@ def redact_picture(
             writer.close()
     progress.end(stage)
     summary = redactor.summary
-    return PictureResult(
+    return RedactedVideo(
         track=track,
         path=path,
         summary=summary,

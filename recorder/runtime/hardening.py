@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Final
 
-__all__ = ["harden", "hush", "place_of", "step_back"]
+__all__ = ["harden_process", "lower_priority", "place_of", "silence_libraries"]
 
 _PR_SET_DUMPABLE: Final = 4
 _M_ARENA_MAX: Final = -8
@@ -29,7 +29,7 @@ _ENVIRONMENT: Final = {
 }
 
 
-def harden() -> None:
+def harden_process() -> None:
     """Turn off core dumps, byte code, telemetry and group access, before anything heavy is imported.
 
     Source: mallopt(3); prctl(2) PR_SET_DUMPABLE, which also keeps other processes of the user from attaching.
@@ -57,7 +57,7 @@ class _Wordless(logging.Filter):
         return True
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Have the calling thread, and those that it starts, give way to the others while there is not enough for all.
 
     Source: sched(7), "the nice value is a per-thread attribute" on Linux; elsewhere nothing happens.
@@ -67,7 +67,7 @@ def step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACK)
 
 
-def hush() -> None:
+def silence_libraries() -> None:
     """Have nothing said on stderr by libraries, threads and finalisers that could carry content of a call."""
     if logging.lastResort is not None:
         logging.lastResort.addFilter(_Wordless())

@@ -16,7 +16,7 @@ from redaction.errors import ExitCode
 
 __all__ = ["Stop", "stopping"]
 
-GRACE_S: Final = 20.0
+STOP_GRACE_S: Final = 20.0
 
 
 class Stop:
@@ -36,7 +36,7 @@ class Stop:
         if self._cancellation.cancelled:
             self._insist()
         self._cancellation.cancel()
-        self._timer = threading.Timer(GRACE_S, self._insist)
+        self._timer = threading.Timer(STOP_GRACE_S, self._insist)
         self._timer.daemon = True
         self._timer.start()
 

@@ -18,9 +18,9 @@ from recorder.media.source import SourceInfo, TrackInfo, TrackKind
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Span, VideoFrame
 
-__all__ = ["PAUSE_S", "JoinedSource"]
+__all__ = ["PART_PAUSE_S", "JoinedSource"]
 
-PAUSE_S: Final = 1
+PART_PAUSE_S: Final = 1
 """Black and silent seconds between two parts, which stand for a pause whose length no file tells."""
 _REASON: Final = "pause between parts"
 _USUAL_RATE: Final = Fraction(25)
@@ -126,7 +126,9 @@ class JoinedSource:
 
     def _starts(self) -> list[Fraction]:
         """Return when each part begins, in seconds on the clock of the whole."""
-        lengths = [Fraction(part.info().duration).limit_denominator(1000) + PAUSE_S for part in self._parts]
+        lengths = [
+            Fraction(part.info().duration).limit_denominator(1000) + PART_PAUSE_S for part in self._parts
+        ]
         return list(accumulate(lengths[:-1], initial=Fraction(0)))
 
     def _track(self, track_id: str, kind: TrackKind) -> TrackInfo:

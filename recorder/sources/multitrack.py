@@ -15,7 +15,7 @@ from recorder.sources.concatenated import JoinedSource
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, VideoFrame
 
-__all__ = ["PartsSource"]
+__all__ = ["MultitrackSource"]
 
 _Item = TypeVar("_Item", VideoFrame, AudioBlock)
 
@@ -27,7 +27,7 @@ class _Track:
     inner: str
 
 
-class PartsSource:
+class MultitrackSource:
     """Reads several media files that began at the same time, in memory only.
 
     Every view gives its picture tracks. Sound comes from the files of single participants where there are any, else

@@ -15,13 +15,13 @@ from typing import Final
 from recorder.media.file import FileSource
 from recorder.media.source import Source
 from recorder.media.stream import Input, open_stream
-from recorder.sources.multitrack import PartsSource
+from recorder.sources.multitrack import MultitrackSource
 from recorder.sources.sidecars.bounded_read import people_in, read_csv, read_json, read_text, read_xml
 from recorder.sources.sidecars.captions import parse_captions, parse_zoom_captions
-from recorder.sources.sidecars.chat import Message, on_call_clock, parse_chat, parse_popcorn
+from recorder.sources.sidecars.chat import SidecarMessage, parse_chat, parse_popcorn, place_on_call_clock
 from redaction.errors import UnreadableInput
 from redaction.text.person_names import roster_of
-from redaction.text.sidecars import Beside, Caption, ChatLine
+from redaction.text.sidecars import Caption, ChatLine, Sidecars
 
 __all__ = ["Listing", "Opened", "Recording", "bundle_name", "open_source", "refuse_unknown"]
 
@@ -36,8 +36,8 @@ _SKIPPED: Final = frozenset({"desktop.ini", "thumbs.db"})
 class Opened:
     """A recording that can be read."""
 
-    source: PartsSource
-    beside: Beside
+    source: MultitrackSource
+    beside: Sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +126,18 @@ class Recording:
         named = dict(zip(source.voice_tracks, self.voice_names, strict=False))
         return Opened(source, self._beside(duration, named))
 
-    def _source(self) -> PartsSource:
+    def _source(self) -> MultitrackSource:
         if not self.joined:
-            return PartsSource(self.views, mix=self.mix, voices=self.voices)
-        return PartsSource([self.views]) if self.views else PartsSource([], mix=[self.mix])
+            return MultitrackSource(self.views, mix=self.mix, voices=self.voices)
+        return MultitrackSource([self.views]) if self.views else MultitrackSource([], mix=[self.mix])
 
-    def _beside(self, duration: float, voices: dict[str, str]) -> Beside:
+    def _beside(self, duration: float, voices: dict[str, str]) -> Sidecars:
         messages = [message for path in self.chats for message in parse_chat(read_text(path, what="chat"))]
-        chat = list(on_call_clock(messages, starts=self._starts(messages, duration)))
+        chat = list(place_on_call_clock(messages, starts=self._starts(messages, duration)))
         names = [*self.names, *self.voice_names]
         if self.popcorn is not None:
             events = parse_popcorn(read_xml(self.popcorn, what="list of events"))
-            chat += on_call_clock(events, starts=0.0)
+            chat += place_on_call_clock(events, starts=0.0)
             messages += events
         captions: list[Caption] = []
         for path in self.captions:
@@ -149,7 +149,7 @@ class Recording:
         context += [line for text in notes for line in text.split("\n") if line.strip()]
         names += [caption.speaker for caption in captions if caption.speaker]
         names += [name for message in messages for name in (message.sender, *message.others)]
-        return Beside(
+        return Sidecars(
             names=roster_of(dict.fromkeys(names)),
             chat=tuple(_in_order(chat)),
             captions=tuple(captions),
@@ -157,7 +157,7 @@ class Recording:
             voices={track: name for track, name in voices.items() if name},
         )
 
-    def _starts(self, messages: Sequence[Message], duration: float) -> float | None:
+    def _starts(self, messages: Sequence[SidecarMessage], duration: float) -> float | None:
         if self.starts is not None or self.layout == "zoom":
             return self.starts
         last = max((message.clock for message in messages), default=0.0)

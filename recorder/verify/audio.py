@@ -15,10 +15,10 @@ from recorder.media.file import FileSource
 from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Cancellation, Progress
 from redaction.audio.listening.listen import Listener
-from redaction.audio.redact import LISTENING_HZ, Heard
+from redaction.audio.redact import LISTENING_HZ, RedactedSpeech
 from redaction.audio.speakers.compare import VoiceCheck
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, Embedder
-from redaction.audio.voice.mute import merged, mute_spans
+from redaction.audio.voice.mute import merged_spans, mute_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import (
     AudioBlock,
@@ -34,9 +34,9 @@ from redaction.model import (
     Word,
 )
 from redaction.policy import Policy
-from redaction.stages import SoundStages
+from redaction.stages import AudioStages
 
-__all__ = ["HeardAgain", "SoundResult", "VerifiedSound", "hear_again", "personal_words", "verified_sound"]
+__all__ = ["HeardAgain", "RenderedAudio", "VerifiedAudio", "hear_again", "personal_words", "verify_audio"]
 
 _SOUND_ROUNDS: Final = 2
 _VOICE_ROUNDS: Final = 4
@@ -75,7 +75,7 @@ def hear_again(
     *,
     duration: float,
     policy: Policy,
-    stages: SoundStages,
+    stages: AudioStages,
     resilence: Resilence,
     progress: Progress,
     cancellation: Cancellation,
@@ -117,7 +117,7 @@ class _Run:
         stored: Mapping[str, Sequence[RedactedUtterance]],
         duration: float,
         policy: Policy,
-        stages: SoundStages,
+        stages: AudioStages,
         progress: Progress,
         cancellation: Cancellation,
     ) -> None:
@@ -161,11 +161,11 @@ class _Run:
             if spans:
                 found.setdefault(person, []).extend(spans)
         self._cancellation.check()
-        return {person: merged(spans) for person, spans in found.items()}
+        return {person: merged_spans(spans) for person, spans in found.items()}
 
     def silence(self, person: str, spans: Sequence[Span]) -> None:
         """Take note of what falls silent, and mask the words in it."""
-        self.silent[person] = merged([*self.silent.get(person, ()), *spans])
+        self.silent[person] = merged_spans([*self.silent.get(person, ()), *spans])
         self._events.setdefault(person, []).extend(
             Event(EventKind.MENDED, "microphone", span, {"reason": "personal word heard"}) for span in spans
         )
@@ -266,7 +266,7 @@ def _mask(token: Token, kind: EntityType, policy: Policy) -> Token:
 
 
 @dataclass(frozen=True, slots=True)
-class SoundResult:
+class RenderedAudio:
     """The stored sound and what is known of it."""
 
     path: Path
@@ -277,37 +277,37 @@ class SoundResult:
     transcript: tuple[RedactedUtterance, ...]
 
 
-Rerender = Callable[[Sequence[Span]], SoundResult]
+Rerender = Callable[[Sequence[Span]], RenderedAudio]
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedSound:
+class VerifiedAudio:
     """A sound that passed, with what the second look did."""
 
-    sound: SoundResult
+    sound: RenderedAudio
     checks: tuple[Check, ...]
     events: tuple[Event, ...]
     notes: tuple[str, ...] = ()
 
 
-def verified_sound(
-    sound: SoundResult,
-    heard: Heard,
+def verify_audio(
+    sound: RenderedAudio,
+    heard: RedactedSpeech,
     *,
     source: Source,
     tracks: Sequence[TrackInfo],
-    stages: SoundStages,
+    stages: AudioStages,
     rerender: Rerender,
     progress: Progress,
     cancellation: Cancellation,
-) -> VerifiedSound:
+) -> VerifiedAudio:
     """Transcribe the stored sound again and compare its voices with those that spoke.
 
     Raises:
         RedactionIncomplete: a personal word or a voice is still there after the last round.
     """
     if sound.method == "mute":
-        return VerifiedSound(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
+        return VerifiedAudio(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
     wanted = personal_words(heard)
     speakers = stages.speakers
     events: list[Event] = []
@@ -335,7 +335,7 @@ def verified_sound(
         sound = rerender(silent)  # which draws new voices, so what they say is heard again
     checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
     if speakers is None:
-        return VerifiedSound(sound, tuple(checks), tuple(events), ("voices-not-compared",))
+        return VerifiedAudio(sound, tuple(checks), tuple(events), ("voices-not-compared",))
     passed = highest < SAME_SPEAKER_COSINE
     if not passed and sound.method == "resynthesize":
         raise RedactionIncomplete("A stored voice may be recognised as one that spoke.")
@@ -348,7 +348,7 @@ def verified_sound(
             note="cosine, CAM++",
         )
     )
-    return VerifiedSound(
+    return VerifiedAudio(
         sound, tuple(checks), tuple(events), () if passed else ("disguised-voice-may-be-recognised",)
     )
 
@@ -361,7 +361,7 @@ class PersonalWords:
     numbers: frozenset[str]
 
 
-def personal_words(heard: Heard) -> PersonalWords:
+def personal_words(heard: RedactedSpeech) -> PersonalWords:
     """Collect the words that were redacted and occur nowhere in what is kept."""
     kept = {
         _normal(token.text)
@@ -391,7 +391,7 @@ def _heard_again(
     path: Path,
     wanted: PersonalWords,
     *,
-    stages: SoundStages,
+    stages: AudioStages,
     progress: Progress,
     cancellation: Cancellation,
 ) -> list[Span]:
@@ -421,8 +421,8 @@ def _heard_again(
 
 
 def _voice_check(
-    sound: SoundResult,
-    heard: Heard,
+    sound: RenderedAudio,
+    heard: RedactedSpeech,
     source: Source,
     tracks: Sequence[TrackInfo],
     embedder: Embedder,

@@ -24,7 +24,7 @@ from redaction.model import (
 )
 from redaction.video.redact import VideoSummary
 
-__all__ = ["FrameProof", "Highlight", "Ledger", "PictureResult"]
+__all__ = ["FrameProof", "Highlight", "Ledger", "RedactedVideo"]
 
 _PROBES: Final = 6
 _HIGHLIGHTS: Final = 12
@@ -57,7 +57,7 @@ class Highlight:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureResult:
+class RedactedVideo:
     """What is known of a redacted picture once it is encoded.
 
     Attributes:

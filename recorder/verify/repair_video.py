@@ -15,8 +15,8 @@ from recorder.bundle.manifest import Check
 from recorder.media.encode import VideoWriter
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
-from recorder.verify.proof import FrameProof, PictureResult
-from recorder.verify.video import Still, Suspect, check_picture, stored_frames
+from recorder.verify.proof import FrameProof, RedactedVideo
+from recorder.verify.video import DecodedStill, Suspect, search_video, stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.policy import Policy
@@ -24,7 +24,7 @@ from redaction.video.cover import evened, solid
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 
-__all__ = ["VerifiedPicture", "covered_again", "verified_picture"]
+__all__ = ["VerifiedVideo", "reencode_covered", "verify_video"]
 
 _ROUNDS: Final = 5
 _BOX_ROUNDS: Final = 3
@@ -41,24 +41,24 @@ _SAME: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedPicture:
+class VerifiedVideo:
     """A picture that passed, with what the second look did."""
 
-    picture: PictureResult
-    stills: tuple[Still, ...]
+    picture: RedactedVideo
+    stills: tuple[DecodedStill, ...]
     checks: tuple[Check, ...]
     events: tuple[Event, ...]
 
 
-def verified_picture(
-    picture: PictureResult,
+def verify_video(
+    picture: RedactedVideo,
     *,
     policy: Policy,
     look: SecondLook,
     progress: Progress,
     cancellation: Cancellation,
     screen: ScreenReader | None = None,
-) -> VerifiedPicture:
+) -> VerifiedVideo:
     """Look at a stored picture, cover what is found, and look again at every frame that was covered anew.
 
     Frames that passed and are encoded anew with the others are compared, but not searched again: a face does not come
@@ -76,7 +76,7 @@ def verified_picture(
             f"second look {picture.track.id}" if not number else f"mending {picture.track.id}, round {number}"
         )
         progress.begin(stage, picture.proofs[-1].time if picture.proofs else 0)
-        verdict = check_picture(
+        verdict = search_video(
             picture.path,
             picture.proofs,
             picture.highlights,
@@ -100,7 +100,7 @@ def verified_picture(
                     Event(EventKind.MENDED, picture.track.id, detail={"count": found, "round": number})
                 )
             told = replace(picture, events=(*picture.events, *events))
-            return VerifiedPicture(told, verdict.stills, checks, tuple(events))
+            return VerifiedVideo(told, verdict.stills, checks, tuple(events))
         if number == _ROUNDS:
             break
         found += len(verdict.suspects)
@@ -109,17 +109,17 @@ def verified_picture(
             for item in verdict.suspects
         ]
         covers = _Covers(verdict.suspects, whole=number >= _BOX_ROUNDS)
-        picture = covered_again(picture, covers, policy=policy, cancellation=cancellation)
+        picture = reencode_covered(picture, covers, policy=policy, cancellation=cancellation)
     raise RedactionIncomplete("The second look still finds a face or personal text in the stored picture.")
 
 
-def covered_again(
-    picture: PictureResult,
+def reencode_covered(
+    picture: RedactedVideo,
     boxes_at: Callable[[int, VideoFrame], Sequence[Box]],
     *,
     policy: Policy,
     cancellation: Cancellation,
-) -> PictureResult:
+) -> RedactedVideo:
     """Encode the stored picture once more with more of it covered; the source is not needed.
 
     Args:

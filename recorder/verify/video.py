@@ -32,7 +32,7 @@ from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.second_search import ScreenSearch
 
-__all__ = ["PictureVerdict", "Still", "Suspect", "check_picture", "stored_frames"]
+__all__ = ["DecodedStill", "Suspect", "VideoVerdict", "search_video", "stored_frames"]
 
 LOOK_EVERY_S: Final = 1.0
 _FACE_LOOK_PX: Final = 32
@@ -62,7 +62,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class DecodedStill:
     """A stored frame for the report."""
 
     highlight: Highlight
@@ -70,7 +70,7 @@ class Still:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureVerdict:
+class VideoVerdict:
     """What the second look at a stored picture found.
 
     Attributes:
@@ -85,10 +85,10 @@ class PictureVerdict:
     probes: int
     looked: int
     suspects: tuple[Suspect, ...]
-    stills: tuple[Still, ...]
+    stills: tuple[DecodedStill, ...]
 
 
-def check_picture(
+def search_video(
     path: Path,
     proofs: Sequence[FrameProof],
     highlights: Sequence[Highlight],
@@ -99,7 +99,7 @@ def check_picture(
     screen: ScreenReader | None = None,
     only: Container[int] | None = None,
     surely: Container[int] = (),
-) -> PictureVerdict:
+) -> VideoVerdict:
     """Decode the stored picture and compare every frame with its proof (steps 1 and 2).
 
     Args:
@@ -117,7 +117,7 @@ def check_picture(
         RedactionIncomplete: a frame is missing, at another time, or shows something else where it was covered.
     """
     suspects: list[Suspect] = []
-    stills: list[Still] = []
+    stills: list[DecodedStill] = []
     looking: deque[Future[list[Suspect]]] = deque()
     wanted = sorted(highlights, key=lambda item: item.time)
     index = probes = looked = 0
@@ -140,14 +140,14 @@ def check_picture(
             while len(looking) > _LOOKS_WAITING:
                 suspects += looking.popleft().result()
             if highlighted:
-                stills.append(Still(wanted.pop(0), _kept(frame)))
+                stills.append(DecodedStill(wanted.pop(0), _kept(frame)))
             index += 1
             reach(frame.time)
         for found in looking:
             suspects += found.result()
     if index != len(proofs):
         raise RedactionIncomplete(f"The stored picture lacks {len(proofs) - index} frames.")
-    return PictureVerdict(index, probes, looked, tuple(suspects), tuple(stills))
+    return VideoVerdict(index, probes, looked, tuple(suspects), tuple(stills))
 
 
 def stored_frames(path: Path, cancellation: Cancellation) -> Iterator[VideoFrame]:

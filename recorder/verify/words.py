@@ -10,12 +10,12 @@ from redaction.errors import RedactionIncomplete
 from redaction.model import RedactedUtterance
 from redaction.text.lexicon import fold, stem
 from redaction.text.person_names import compact
-from redaction.text.recording_text import Written
+from redaction.text.recording_text import RedactedText
 
-__all__ = ["check_written"]
+__all__ = ["check_text"]
 
 
-def check_written(written: Written, transcript: Sequence[RedactedUtterance]) -> Check:
+def check_text(written: RedactedText, transcript: Sequence[RedactedUtterance]) -> Check:
     """Compare every word that will be stored with the raw names, numbers and addresses.
 
     Raises:

@@ -20,10 +20,18 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
-from redaction.text.recording_text import NOTHING_WRITTEN, Written, understand
-from redaction.text.sidecars import NOTHING, Beside
+from redaction.text.recording_text import NO_TEXT, RedactedText, redact_text
+from redaction.text.sidecars import NO_SIDECARS, Sidecars
 
-__all__ = ["LISTENING_HZ", "SPEAKING_HZ", "Heard", "Listened", "drop_minors", "make_out", "personal_spans"]
+__all__ = [
+    "LISTENING_HZ",
+    "SPEAKING_HZ",
+    "RedactedSpeech",
+    "Transcription",
+    "drop_minors",
+    "find_personal",
+    "personal_spans",
+]
 
 LISTENING_HZ: Final = 16_000
 SPEAKING_HZ: Final = 24_000
@@ -32,7 +40,7 @@ _LIKELY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
+class Transcription:
     """What was said in all audio tracks, not yet searched. It holds raw words, so it never leaves memory."""
 
     utterances: tuple[Utterance, ...] = field(repr=False)
@@ -45,7 +53,7 @@ class Listened:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RedactedSpeech:
     """What was heard in all audio tracks. It holds raw words, so it never leaves memory.
 
     Attributes:
@@ -62,7 +70,7 @@ class Heard:
     gaps: tuple[Gap, ...]
     events: tuple[Event, ...]
     speakers_told_apart: bool
-    written: Written = field(default=NOTHING_WRITTEN, repr=False)
+    written: RedactedText = field(default=NO_TEXT, repr=False)
     known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
 
     @property
@@ -76,14 +84,14 @@ class Heard:
         return tuple(dict.fromkeys(said))
 
 
-def make_out(
-    listened: Listened,
-    beside: Beside = NOTHING,
+def find_personal(
+    listened: Transcription,
+    beside: Sidecars = NO_SIDECARS,
     *,
     finder: PersonalDataFinder,
     policy: Policy,
     seen: Sequence[str] = (),
-) -> Heard:
+) -> RedactedSpeech:
     """Find the personal words in the whole recording and in what lies beside it.
 
     Args:
@@ -93,8 +101,8 @@ def make_out(
         policy: what stands for it.
         seen: names that stood on screens, which must not be left standing either.
     """
-    understood = understand(listened.utterances, beside, finder=finder, policy=policy, seen=seen)
-    return Heard(
+    understood = redact_text(listened.utterances, beside, finder=finder, policy=policy, seen=seen)
+    return RedactedSpeech(
         utterances=listened.utterances,
         findings=understood.findings,
         redacted=understood.redacted,
@@ -111,7 +119,7 @@ def make_out(
 
 
 def drop_minors(
-    heard: Heard, spans: Sequence[Span]
+    heard: RedactedSpeech, spans: Sequence[Span]
 ) -> tuple[tuple[RedactedUtterance, ...], tuple[Event, ...]]:
     """Drop the words spoken while every visible person was a minor; return what is left, with events."""
     kept: list[RedactedUtterance] = []
@@ -126,7 +134,9 @@ def drop_minors(
     return tuple(kept), tuple(events)
 
 
-def personal_spans(heard: Heard, utterances: Sequence[RedactedUtterance], track: str) -> Iterator[Span]:
+def personal_spans(
+    heard: RedactedSpeech, utterances: Sequence[RedactedUtterance], track: str
+) -> Iterator[Span]:
     """Return what must not be heard of a track: findings, and words masked only because they recur."""
     yield from mute_spans(
         heard.utterances,

@@ -2,6 +2,6 @@
 
 from redaction.text.find import PersonalDataFinder
 from redaction.text.pseudonyms import assign
-from redaction.text.redact import redact
+from redaction.text.redact import redact_utterances
 
-__all__ = ["PersonalDataFinder", "assign", "redact"]
+__all__ = ["PersonalDataFinder", "assign", "redact_utterances"]

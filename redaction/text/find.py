@@ -9,10 +9,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from redaction.model import EntityType, TextFinding, Utterance
 from redaction.policy import SpeechSection
-from redaction.text.known import Memory, Seen
-from redaction.text.lexicon import CLOSED, FUNCTION_WORDS, LONGEST, fold, is_product, namelike
+from redaction.text.known import KnownToken, Memory
+from redaction.text.lexicon import CLOSED, FUNCTION_WORDS, LONGEST_ENTRY, fold, is_product, namelike
 from redaction.text.ner import NameModel, Opinion, WordReader
-from redaction.text.normalize import Change, WrittenToken, write
+from redaction.text.normalize import Change, NormalizedToken, write
 from redaction.text.number_words import READ
 from redaction.text.passage import Hit, Item, Passage, passages, spread
 from redaction.text.roster import Roster
@@ -110,13 +110,13 @@ class PersonalDataFinder:
         for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
             memory = memories.setdefault(utterances[passage[0].utterance].track, Memory())
             memory.learn(_seen(passage, hits))
-            memory.learn_written(_personal(tokens, hits))
+            memory.learn_tokens(_personal(tokens, hits))
         for passage, (hits, tokens) in zip(streams, first_pass, strict=True):
             for hit in (*hits, *self._again(passage, tokens, memories.values())):
                 findings.extend(spread(passage, hit))
         return sorted(set(findings), key=lambda one: (one.utterance, one.first, -one.last, one.rule))
 
-    def find_again(
+    def find_known(
         self, utterances: Sequence[Utterance], memories: Mapping[str, Memory]
     ) -> list[TextFinding]:
         """Return only what the roster and the memories know by now: cheap, for what was searched before."""
@@ -130,18 +130,18 @@ class PersonalDataFinder:
         return sorted(set(findings), key=lambda one: (one.utterance, one.first, -one.last, one.rule))
 
     def _again(
-        self, passage: Passage, tokens: Sequence[WrittenToken], memories: Iterable[Memory]
+        self, passage: Passage, tokens: Sequence[NormalizedToken], memories: Iterable[Memory]
     ) -> Iterator[Hit]:
         for memory in memories:
             for hit in memory.find(passage):
                 if not self._is_allowed(passage, hit):
                     yield hit
             yield from memory.find_days(passage)
-            yield from memory.find_written(tokens)
+            yield from memory.find_tokens(tokens)
 
     def _search(
         self, passage: Passage, opinions: Sequence[Sequence[Opinion]]
-    ) -> tuple[list[Hit], list[WrittenToken]]:
+    ) -> tuple[list[Hit], list[NormalizedToken]]:
         tokens = write(passage)
         hits = [*self._roster.find(passage)]
         found = [
@@ -193,7 +193,7 @@ class PersonalDataFinder:
                 hits.append(Hit(at, at + 1, opinion.entity_type, opinion.score, MODEL_RULE, strong=False))
         return [_widened(passage, hit) for hit in hits]
 
-    def _of_written(self, passage: Passage, tokens: Sequence[WrittenToken]) -> list[Hit]:
+    def _of_written(self, passage: Passage, tokens: Sequence[NormalizedToken]) -> list[Hit]:
         """Ask the model about the written copy of what has numbers or addresses in it."""
         hits: list[Hit] = []
         for at, token in enumerate(tokens):
@@ -231,7 +231,7 @@ class PersonalDataFinder:
         masked = [
             TextFinding(index, at, at + 1, EntityType.OTHER, 1.0, UNREAD_RULE)
             for at, word in enumerate(utterance.words)
-            if len(word.text) > LONGEST or _foreign(word.text)
+            if len(word.text) > LONGEST_ENTRY or _foreign(word.text)
         ]
         if masked:
             self.unread.append(index)
@@ -281,7 +281,7 @@ def _whole(utterance: Utterance, index: int, rule: str) -> TextFinding:
 
 def _readable(text: str) -> str:
     """Return what the model may see of a word: no absurd length, one line, never empty."""
-    cut = " ".join(text[:LONGEST].split())
+    cut = " ".join(text[:LONGEST_ENTRY].split())
     return cut if cut else "."
 
 
@@ -291,15 +291,17 @@ def _foreign(text: str) -> bool:
         char.isalpha()
         and ord(char) > 0x24F
         and not unicodedata.name(char, "").startswith(("LATIN", "FEMININE", "MASC"))
-        for char in text[: LONGEST + 1]
+        for char in text[: LONGEST_ENTRY + 1]
     )
 
 
-def _seen(passage: Passage, hits: Sequence[Hit]) -> list[Seen]:
+def _seen(passage: Passage, hits: Sequence[Hit]) -> list[KnownToken]:
     return [(passage[hit.first : hit.last], hit.entity_type, hit.score, hit.strong) for hit in hits]
 
 
-def _personal(tokens: Sequence[WrittenToken], hits: Sequence[Hit]) -> list[tuple[WrittenToken, EntityType]]:
+def _personal(
+    tokens: Sequence[NormalizedToken], hits: Sequence[Hit]
+) -> list[tuple[NormalizedToken, EntityType]]:
     """Return the written tokens that a hit covers in whole, with its kind."""
     kinds: dict[int, EntityType] = {}
     for hit in hits:

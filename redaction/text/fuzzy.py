@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from redaction.text.lexicon import is_ordinary
 
-__all__ = ["NameIndex", "distance", "sounds"]
+__all__ = ["NameIndex", "distance", "phonetic_key"]
 
 # Consonants that recognisers take for one another, longest spelling first. The groups are our own: voiced and
 # unvoiced stops apart (Ben and Penn are different people), sibilants together, h and final r silent.
@@ -26,7 +26,7 @@ MOST_ALIKE = 12
 
 
 @lru_cache(maxsize=1 << 15)
-def sounds(name: str) -> str:
+def phonetic_key(name: str) -> str:
     """Return a code of how a folded word sounds: consonants in groups, and an A where it begins with a vowel.
 
     >>> sounds("eleanor") == sounds("alina")
@@ -85,8 +85,8 @@ class NameIndex:
         if fuzzy and len(letters) >= SHORTEST_FUZZY:
             for key in _shortened(letters):
                 _add(self._near[key], letters)
-        if phonetic and len(sounds(letters)) >= SHORTEST_CODE:
-            _add(self._sound[sounds(letters)], letters)
+        if phonetic and len(phonetic_key(letters)) >= SHORTEST_CODE:
+            _add(self._sound[phonetic_key(letters)], letters)
 
     def add_all(
         self, names: Iterable[str], owner: int, *, fuzzy: bool = True, phonetic: bool = False
@@ -114,7 +114,7 @@ class NameIndex:
                         best = (apart, name)
         if best is None:
             heard = sorted(
-                self._sound.get(sounds(letters), ()), key=lambda name: (distance(letters, name), name)
+                self._sound.get(phonetic_key(letters), ()), key=lambda name: (distance(letters, name), name)
             )
             best = next(((0, name) for name in heard if abs(len(name) - len(letters)) <= 3), None)
         return None if best is None else self._exact[best[1]]

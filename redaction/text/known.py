@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from redaction.model import EntityType
 from redaction.text.fuzzy import NameIndex
 from redaction.text.lexicon import FUNCTION_WORDS, is_ordinary, is_product, namelike
-from redaction.text.normalize import Change, WrittenToken
+from redaction.text.normalize import Change, NormalizedToken
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.appointments import WEEKDAYS
 from redaction.text.rules.names import PARTICLES, TITLES
 
-__all__ = ["Memory", "Seen"]
+__all__ = ["KnownToken", "Memory"]
 
 NUMBERS = frozenset({EntityType.PHONE, EntityType.CARD, EntityType.ACCOUNT, EntityType.ID})
 PLACES = frozenset({EntityType.ORGANIZATION, EntityType.SCHOOL, EntityType.ADDRESS, EntityType.LOCATION})
-SHORTEST_PART = 4  # digits; fewer are in too many other numbers
+SHORTEST_KNOWN_PART = 4  # digits; fewer are in too many other numbers
 SHORTEST_WORD = 3
 SURE = 0.5
 
-Seen = tuple[Sequence[Item], EntityType, float, bool]
+KnownToken = tuple[Sequence[Item], EntityType, float, bool]
 
 
 class Memory:
@@ -43,7 +43,7 @@ class Memory:
             len(self._names) + len(self._common) + len(self._places) + len(self._digits) + len(self._mails)
         ) + len(self._days)
 
-    def learn(self, seen: Iterable[Seen]) -> None:
+    def learn(self, seen: Iterable[KnownToken]) -> None:
         """Take up findings: the items of each, its kind, score, and whether no allow-list can take it back."""
         for items, kind, score, strong in seen:
             if kind is EntityType.PERSON:
@@ -55,7 +55,7 @@ class Memory:
                     if len(item.stem) >= SHORTEST_WORD + 2 and item.strange and not is_product(item.stem):
                         self._places.add(item.stem)
 
-    def learn_written(self, tokens: Iterable[tuple[WrittenToken, EntityType]]) -> None:
+    def learn_tokens(self, tokens: Iterable[tuple[NormalizedToken, EntityType]]) -> None:
         """Take up personal tokens of the written copy: numbers and e-mail addresses."""
         for token, kind in tokens:
             if token.change is Change.MAIL:
@@ -63,7 +63,7 @@ class Memory:
                 self._mails.add(token.text)
                 for part in local.replace("_", ".").replace("-", ".").replace("+", ".").split("."):
                     word = part.strip("0123456789")
-                    if len(word) >= SHORTEST_PART and word.isalpha() and not is_ordinary(word):
+                    if len(word) >= SHORTEST_KNOWN_PART and word.isalpha() and not is_ordinary(word):
                         self._names.add(word, 0, fuzzy=False)
             elif kind in NUMBERS:
                 self._learn_number("".join(filter(str.isdigit, token.text)))
@@ -82,8 +82,8 @@ class Memory:
                     self._common.add(word)
 
     def _learn_number(self, digits: str) -> None:
-        for first in range(len(digits) - SHORTEST_PART + 1):
-            for last in range(first + SHORTEST_PART, min(len(digits), first + 20) + 1):
+        for first in range(len(digits) - SHORTEST_KNOWN_PART + 1):
+            for last in range(first + SHORTEST_KNOWN_PART, min(len(digits), first + 20) + 1):
                 self._digits.add(digits[first:last])
 
     def find(self, passage: Passage) -> Iterator[Hit]:
@@ -115,13 +115,13 @@ class Memory:
             return any(len(part) > 3 and self._names.owner(part) is not None for part in parts)
         return False
 
-    def find_written(self, tokens: Iterable[WrittenToken]) -> Iterator[Hit]:
+    def find_tokens(self, tokens: Iterable[NormalizedToken]) -> Iterator[Hit]:
         """Yield tokens of the written copy that are known by now."""
         for token in tokens:
             if token.change is Change.MAIL:
                 continue
             digits = "".join(filter(str.isdigit, token.text))
-            if len(digits) >= SHORTEST_PART and digits in self._digits and not _year(digits):
+            if len(digits) >= SHORTEST_KNOWN_PART and digits in self._digits and not _year(digits):
                 yield Hit(token.first, token.last, EntityType.ID, 0.8, "again-number")
 
 

@@ -16,7 +16,7 @@ from importlib.resources import files
 __all__ = [
     "CLOSED",
     "FUNCTION_WORDS",
-    "LONGEST",
+    "LONGEST_ENTRY",
     "fold",
     "is_city",
     "is_ordinary",
@@ -34,7 +34,7 @@ _EDGE = "\"'.,;:!?()[]{}<>*_~/\\|“”«»„…-¿¡"
 _ENDINGS = ("'s", "s'", "'ll", "'ve", "'re", "'d", "'m", "n't", "'")
 _INFLECTIONS = (("ies", "y"), ("ied", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
                 ("ly", ""), ("er", ""), ("ers", ""), ("er", "e"), ("ness", ""))  # fmt: skip
-LONGEST = 64
+LONGEST_ENTRY = 64
 _SHORT = frozenset({"i", "a", "o"})
 
 

@@ -16,9 +16,9 @@ from redaction.errors import ModelAltered
 from redaction.model import EntityType
 from redaction.weights import Session, open_session, read
 
-__all__ = ["MODEL", "NameModel", "Opinion", "WordReader"]
+__all__ = ["NER_MODEL", "NameModel", "Opinion", "WordReader"]
 
-MODEL = "text.rampart"
+NER_MODEL = "text.rampart"
 WINDOW_CHARS = 480  # Source: Rampart's own package; its recall of phones falls in longer windows
 OVERLAP_CHARS = 64
 MAX_TOKENS = 512  # Source: max_position_embeddings of the model; longer input raises
@@ -84,11 +84,11 @@ class NameModel:
             ModelMissing: it is not in place.
             ModelAltered: a file of it has not the pinned sha256 or cannot be read.
         """
-        session = open_session(MODEL, threads=threads)
+        session = open_session(NER_MODEL, threads=threads)
         try:
-            names = json.loads(read(MODEL, "config.json"))["id2label"]
+            names = json.loads(read(NER_MODEL, "config.json"))["id2label"]
             labels = [names[str(number)] for number in range(len(names))]
-            tokenizer = Tokenizer.from_str(read(MODEL, "tokenizer.json").decode())
+            tokenizer = Tokenizer.from_str(read(NER_MODEL, "tokenizer.json").decode())
         except (ValueError, KeyError, TypeError):
             raise ModelAltered("A file of the name model is not what it should be.") from None
         tokenizer.no_truncation()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from redaction.text.lexicon import is_ordinary, vocabulary
-from redaction.text.numbers import Kind, Run, cardinal, code_runs
+from redaction.text.numbers import NumberKind, Run, cardinal, code_runs
 from redaction.text.passage import Item
 
-__all__ = ["Change", "WrittenToken", "mails", "write"]
+__all__ = ["Change", "NormalizedToken", "mails", "write"]
 
 SIGNS = {
     "dot": ".",
@@ -67,7 +67,7 @@ class Change(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenToken:
+class NormalizedToken:
     """Writing that stands for the items `[first, last)`."""
 
     text: str
@@ -76,13 +76,13 @@ class WrittenToken:
     change: Change = Change.NONE
 
 
-def write(items: Sequence[Item]) -> list[WrittenToken]:
+def write(items: Sequence[Item]) -> list[NormalizedToken]:
     """Return the words in writing; the tokens' ranges cover every item once, in order."""
     runs = code_runs(items)
     found = mails(items, runs)
     found += [token for run in runs if (token := _of_run(run)) is not None]
     found.sort(key=lambda token: (token.first, -token.last))
-    written: list[WrittenToken] = []
+    written: list[NormalizedToken] = []
     at = 0
     for token in found:
         if token.first < at:
@@ -94,39 +94,43 @@ def write(items: Sequence[Item]) -> list[WrittenToken]:
     return written
 
 
-def _plain(items: Sequence[Item], first: int, last: int) -> list[WrittenToken]:
-    return [WrittenToken(items[at].core, at, at + 1) for at in range(first, last)]
+def _plain(items: Sequence[Item], first: int, last: int) -> list[NormalizedToken]:
+    return [NormalizedToken(items[at].core, at, at + 1) for at in range(first, last)]
 
 
-def _of_run(run: Run) -> WrittenToken | None:
-    if run.last - run.first == 1 and run.elements[0].kind in (Kind.NUMERAL, Kind.MIXED, Kind.AMOUNT):
+def _of_run(run: Run) -> NormalizedToken | None:
+    if run.last - run.first == 1 and run.elements[0].kind in (
+        NumberKind.NUMERAL,
+        NumberKind.MIXED,
+        NumberKind.AMOUNT,
+    ):
         return None
     if run.digits:
-        amount = any(element.kind is Kind.AMOUNT for element in run.elements)
+        amount = any(element.kind is NumberKind.AMOUNT for element in run.elements)
         code = not amount and (run.single >= 3 or len(run.digits) >= 6)
-        return WrittenToken(run.text, run.first, run.last, Change.NUMBER if code else Change.QUANTITY)
+        return NormalizedToken(run.text, run.first, run.last, Change.NUMBER if code else Change.QUANTITY)
     if run.letters >= 3:
-        return WrittenToken(run.text, run.first, run.last, Change.LETTERS)
+        return NormalizedToken(run.text, run.first, run.last, Change.LETTERS)
     return None
 
 
-def mails(items: Sequence[Item], runs: Sequence[Run] | None = None) -> list[WrittenToken]:
+def mails(items: Sequence[Item], runs: Sequence[Run] | None = None) -> list[NormalizedToken]:
     """Return e-mail and web addresses, spoken or written, without overlap."""
     spoken = code_runs(items) if runs is None else runs
     ending_at = {run.last: run for run in spoken}
     starting_at = {run.first: run for run in spoken}
-    found: list[WrittenToken] = []
+    found: list[NormalizedToken] = []
     floor = 0
     for at, item in enumerate(items):
-        token: WrittenToken | None = None
+        token: NormalizedToken | None = None
         if at < floor:
             continue
         if _MAIL.fullmatch(item.core):
-            token = WrittenToken(item.core, at, at + 1, Change.MAIL)
+            token = NormalizedToken(item.core, at, at + 1, Change.MAIL)
         elif item.core in ("at", "@"):
             token = _mail_around(items, at, ending_at=ending_at, starting_at=starting_at, floor=floor)
         elif _WEB.fullmatch(item.core):
-            token = WrittenToken(item.core, at, at + 1, Change.WEB)
+            token = NormalizedToken(item.core, at, at + 1, Change.WEB)
         elif item.core == "dot" and at > floor:
             token = _web_around(items, at, starting_at=starting_at)
         if token is not None:
@@ -171,7 +175,7 @@ def _mail_around(
     ending_at: dict[int, Run],
     starting_at: dict[int, Run],
     floor: int,
-) -> WrittenToken | None:
+) -> NormalizedToken | None:
     domain = _domain(items, at + 1, starting_at) if at + 1 < len(items) else None
     if domain is None:
         return None
@@ -185,8 +189,8 @@ def _mail_around(
         if not ended:
             return None
         path, last = _path(items, last)
-        return WrittenToken(text + path, at + 1, last, Change.WEB)
-    return WrittenToken(f"{local}@{text if ended else text + '.com'}", first, last, Change.MAIL)
+        return NormalizedToken(text + path, at + 1, last, Change.WEB)
+    return NormalizedToken(f"{local}@{text if ended else text + '.com'}", first, last, Change.MAIL)
 
 
 def _plausible(domain: str) -> bool:
@@ -239,7 +243,7 @@ def _sign_after(items: Sequence[Item], at: int) -> bool:
     return items[at].core in SIGNS
 
 
-def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) -> WrittenToken | None:
+def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) -> NormalizedToken | None:
     """Read `example dot com slash team`, from the first `dot` on."""
     domain = _domain(items, at + 1, starting_at) if at + 1 < len(items) else None
     before = items[at - 1]
@@ -252,7 +256,7 @@ def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) 
     first = at - 1
     text = f"{before.core}.{text}"
     path, last = _path(items, last)
-    return WrittenToken(text + path, first, last, Change.WEB)
+    return NormalizedToken(text + path, first, last, Change.WEB)
 
 
 def _path(items: Sequence[Item], at: int) -> tuple[str, int]:

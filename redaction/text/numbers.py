@@ -11,7 +11,7 @@ from itertools import pairwise
 from redaction.text.lexicon import vocabulary
 from redaction.text.passage import Item
 
-__all__ = ["Element", "Kind", "Run", "cardinal", "code_runs"]
+__all__ = ["Element", "NumberKind", "Run", "cardinal", "code_runs"]
 
 ONES = {
     "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
@@ -52,7 +52,7 @@ _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th|s)|q[1-4]|h[12]|(?:am|pm)?\d{1,2}(?:am
 _SPELLED = re.compile(r"[a-z](?:[-.][a-z])+")
 
 
-class Kind(Enum):
+class NumberKind(Enum):
     """How a part of a number or code was said."""
 
     DIGIT = "digit"  # read out singly, `double five` too
@@ -72,7 +72,7 @@ class Element:
     first: int
     last: int
     text: str
-    kind: Kind
+    kind: NumberKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Run:
         return sum(
             len(element.text)
             for element in self.elements
-            if element.kind is Kind.DIGIT
-            or (element.kind in (Kind.NUMERAL, Kind.MIXED) and (len(element.text) != 2))
+            if element.kind is NumberKind.DIGIT
+            or (element.kind in (NumberKind.NUMERAL, NumberKind.MIXED) and (len(element.text) != 2))
         )
 
     @property
@@ -139,12 +139,12 @@ def cardinal(items: Sequence[Item], at: int) -> Element | None:
         digit = ONES.get(items[at + 1].core) or ("0" if items[at + 1].core in OH else None)
         if digit is None and len(items[at + 1].core) == 1 and items[at + 1].core.isdigit():
             digit = items[at + 1].core
-        return None if digit is None else Element(at, at + 2, digit * REPEATS[word], Kind.DIGIT)
+        return None if digit is None else Element(at, at + 2, digit * REPEATS[word], NumberKind.DIGIT)
     if _AMOUNT.fullmatch(word):
-        return Element(at, at + 1, "".join(filter(str.isdigit, word)), Kind.AMOUNT)
+        return Element(at, at + 1, "".join(filter(str.isdigit, word)), NumberKind.AMOUNT)
     if _NUMERAL.fullmatch(word) and word.isascii():
         digits = "".join(filter(str.isdigit, word))
-        kind = Kind.DIGIT if len(digits) == 1 else Kind.NUMERAL
+        kind = NumberKind.DIGIT if len(digits) == 1 else NumberKind.NUMERAL
         return _scaled(items, Element(at, at + 1, digits, kind))
     small = _below_hundred(items, at)
     return None if small is None else _scaled(items, small)
@@ -153,17 +153,17 @@ def cardinal(items: Sequence[Item], at: int) -> Element | None:
 def _below_hundred(items: Sequence[Item], at: int) -> Element | None:
     word = items[at].core
     if word in ONES:
-        return Element(at, at + 1, ONES[word], Kind.DIGIT)
+        return Element(at, at + 1, ONES[word], NumberKind.DIGIT)
     if word in TEENS:
-        return Element(at, at + 1, TEENS[word], Kind.PAIR)
+        return Element(at, at + 1, TEENS[word], NumberKind.PAIR)
     if word in TENS:
         following = items[at + 1].core if at + 1 < len(items) and not items[at].pauses else ""
         if following in ONES and following not in ("zero", "nought", "naught"):
-            return Element(at, at + 2, str(int(TENS[word]) + int(ONES[following])), Kind.PAIR)
-        return Element(at, at + 1, TENS[word], Kind.PAIR)
+            return Element(at, at + 2, str(int(TENS[word]) + int(ONES[following])), NumberKind.PAIR)
+        return Element(at, at + 1, TENS[word], NumberKind.PAIR)
     tens, hyphen, ones = word.partition("-")
     if hyphen and tens in TENS and ones in ONES:
-        return Element(at, at + 1, str(int(TENS[tens]) + int(ONES[ones])), Kind.PAIR)
+        return Element(at, at + 1, str(int(TENS[tens]) + int(ONES[ones])), NumberKind.PAIR)
     return None
 
 
@@ -172,15 +172,15 @@ def _scaled(items: Sequence[Item], base: Element) -> Element:
     value, last, kind = int(base.text[:15] or "0"), base.last, base.kind
     word = items[last].core if last < len(items) else ""
     if word == "hundred" and value < 100:
-        value, last, kind = value * 100, last + 1, Kind.HUNDRED
+        value, last, kind = value * 100, last + 1, NumberKind.HUNDRED
         joined = last < len(items) and items[last].core == "and"
         rest = _below_hundred(items, last + joined) if last + joined < len(items) else None
-        if rest is not None and (joined or rest.kind is Kind.PAIR):
+        if rest is not None and (joined or rest.kind is NumberKind.PAIR):
             value, last = value + int(rest.text), rest.last
         word = items[last].core if last < len(items) else ""
-    if word in MAGNITUDES and not (word == "k" and kind is Kind.DIGIT):
+    if word in MAGNITUDES and not (word == "k" and kind is NumberKind.DIGIT):
         value, last = value * MAGNITUDES[word], last + 1
-        return Element(base.first, last, str(value), Kind.AMOUNT)
+        return Element(base.first, last, str(value), NumberKind.AMOUNT)
     if kind is base.kind:
         return base
     return Element(base.first, last, str(value), kind)
@@ -201,7 +201,7 @@ def _element(items: Sequence[Item], at: int, before: Sequence[Element]) -> Eleme
     if core in OH:
         nearby = at + 1 < len(items) and _begins_code(items, at + 1)
         return (
-            Element(at, at + 1, "0", Kind.DIGIT)
+            Element(at, at + 1, "0", NumberKind.DIGIT)
             if after_digits or (nearby and core == "oh")
             else _letter(items, at)
         )
@@ -209,13 +209,13 @@ def _element(items: Sequence[Item], at: int, before: Sequence[Element]) -> Eleme
     if number is not None:
         return number
     if core == "plus" and not inside and at + 1 < len(items) and _begins_code(items, at + 1):
-        return Element(at, at + 1, "+", Kind.SIGN)
+        return Element(at, at + 1, "+", NumberKind.SIGN)
     if core in HOMOPHONES:
-        singly = len(before) >= 3 and inside and all(e.kind is Kind.DIGIT for e in before[-3:])
+        singly = len(before) >= 3 and inside and all(e.kind is NumberKind.DIGIT for e in before[-3:])
         goes_on = at + 1 < len(items) and items[at + 1].core in ONES
-        return Element(at, at + 1, HOMOPHONES[core], Kind.DIGIT) if singly and goes_on else None
+        return Element(at, at + 1, HOMOPHONES[core], NumberKind.DIGIT) if singly and goes_on else None
     if _MIXED.fullmatch(core) and not _ORDINAL.fullmatch(core):
-        return Element(at, at + 1, "".join(filter(str.isalnum, core)), Kind.MIXED)
+        return Element(at, at + 1, "".join(filter(str.isalnum, core)), NumberKind.MIXED)
     return _letter(items, at, inside=inside)
 
 
@@ -234,7 +234,7 @@ def _letter(items: Sequence[Item], at: int, *, inside: bool = False) -> Element 
         return None
     if items[at].core in ("a", "i") and not _among_codes(items, at, inside=inside):
         return None
-    return Element(at, at + 1, letters, Kind.LETTER)
+    return Element(at, at + 1, letters, NumberKind.LETTER)
 
 
 def _among_codes(items: Sequence[Item], at: int, *, inside: bool) -> bool:

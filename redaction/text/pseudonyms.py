@@ -33,7 +33,7 @@ RANK = (
     EntityType.ID,
     EntityType.OTHER,
 )
-FEWEST_DIGITS = 3  # fewer are a part of too many numbers
+FEWEST_NUMBERED_DIGITS = 3  # fewer are a part of too many numbers
 MOST_DIGITS = 40
 
 
@@ -104,7 +104,7 @@ class Pseudonyms:
             return self._people.of(items, source=source)
         text = " ".join(token.text for token in write(items))
         digits = "".join(filter(str.isdigit, text))[:MOST_DIGITS]
-        if len(digits) >= FEWEST_DIGITS and "@" not in text:
+        if len(digits) >= FEWEST_NUMBERED_DIGITS and "@" not in text:
             return 2 * self._numbers.of(digits, source=source)
         if text not in self._others:
             self._others[text] = self._other_count
@@ -249,8 +249,8 @@ class _Numbers:
 
     def _learn(self, digits: str, number: int) -> None:
         self._whole.setdefault(digits, number)
-        for first in range(len(digits) - FEWEST_DIGITS + 1):
-            for last in range(first + FEWEST_DIGITS, len(digits) + 1):
+        for first in range(len(digits) - FEWEST_NUMBERED_DIGITS + 1):
+            for last in range(first + FEWEST_NUMBERED_DIGITS, len(digits) + 1):
                 part = digits[first:last]
                 if part in self._whole:
                     self.groups.join(number, self._whole[part])

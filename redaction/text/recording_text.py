@@ -15,11 +15,11 @@ from redaction.text.known import Memory
 from redaction.text.lexicon import fold, is_ordinary, stem
 from redaction.text.person_names import compact, roster_of
 from redaction.text.pseudonyms import assign
-from redaction.text.redact import redact
+from redaction.text.redact import redact_utterances
 from redaction.text.rules.names import PARTICLES, TITLES
-from redaction.text.sidecars import Beside, Caption, ChatLine
+from redaction.text.sidecars import Caption, ChatLine, Sidecars
 
-__all__ = ["NOTHING_WRITTEN", "RedactedMessage", "Understood", "Written", "known_names", "understand"]
+__all__ = ["NO_TEXT", "FoundText", "RedactedMessage", "RedactedText", "known_names", "redact_text"]
 
 _CHAT, _CAPTIONS, _CONTEXT, _PEOPLE = "chat", "captions", "context", "people"
 _BETWEEN_LINES_S: Final = 10.0
@@ -51,7 +51,7 @@ class RedactedMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class RedactedText:
     """What may be stored of the words beside a recording, and what proves it.
 
     Attributes:
@@ -69,11 +69,11 @@ class Written:
     numbers: frozenset[str] = field(default=frozenset(), repr=False)
 
 
-NOTHING_WRITTEN = Written()
+NO_TEXT = RedactedText()
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class FoundText:
     """The findings of what was said, what may be kept of it, and of what was written.
 
     Attributes:
@@ -82,18 +82,18 @@ class Understood:
 
     findings: tuple[TextFinding, ...]
     redacted: tuple[RedactedUtterance, ...]
-    written: Written
+    written: RedactedText
     known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
 
 
-def understand(
+def redact_text(
     spoken: Sequence[Utterance],
-    beside: Beside,
+    beside: Sidecars,
     *,
     finder: PersonalDataFinder,
     policy: Policy,
     seen: Sequence[str] = (),
-) -> Understood:
+) -> FoundText:
     """Find what is personal in all words of a recording, spoken and written, in one search with one set of labels.
 
     Captions and other texts are searched so that what they know is found in speech too.
@@ -129,14 +129,14 @@ def understand(
         for at, one in enumerate(people)
     ]
     findings = assign(everything, findings, roster=policy.speech.roster)
-    redacted = redact(everything, findings, policy)
+    redacted = redact_utterances(everything, findings, policy)
     ends = len(spoken), len(spoken) + len(chat), len(spoken) + len(chat) + len(captions)
     labels = {
         name: " ".join(token.text for token in one.tokens if token.entity_type)
         for name, one in zip(senders, redacted[len(searched) :], strict=True)
     }
     tracks = {compact(_plain(name)): track for track, name in beside.voices.items()}
-    written = Written(
+    written = RedactedText(
         chat=tuple(
             RedactedMessage(
                 line.time, labels[line.sender], tracks.get(compact(_plain(line.sender)), ""), one.tokens
@@ -154,7 +154,7 @@ def understand(
         ),
         numbers=_numbers(_found(everything, findings, first=ends[0], last=ends[2])),
     )
-    return Understood(
+    return FoundText(
         findings=tuple(one for one in findings if one.utterance < ends[0]),
         redacted=tuple(redacted[: ends[0]]),
         written=written,

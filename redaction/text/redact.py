@@ -11,16 +11,16 @@ from redaction.policy import Policy
 from redaction.text.lexicon import fold, is_ordinary, stem
 from redaction.text.pseudonyms import Pseudonyms
 
-__all__ = ["Mask", "TokenOfWords", "WordMasks", "redact", "tokens_of"]
+__all__ = ["TokenMask", "TokenOfWords", "WordMasks", "redact_utterances", "tokens_of"]
 
-Mask = tuple[EntityType, str]
+TokenMask = tuple[EntityType, str]
 """What stands for a personal word: its kind and its pseudonym."""
 
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 SHORTEST_PART = 3
 
 
-def redact(
+def redact_utterances(
     utterances: Sequence[Utterance], findings: Sequence[TextFinding], policy: Policy
 ) -> list[RedactedUtterance]:
     """Return every utterance with its personal words replaced.
@@ -51,13 +51,15 @@ class WordMasks:
 
     def __init__(self, roster: Sequence[str] = ()) -> None:
         self._pseudonyms = Pseudonyms(roster)
-        self._known: dict[str, dict[str, Mask]] = {}
+        self._known: dict[str, dict[str, TokenMask]] = {}
 
     def know(self, names: Sequence[str]) -> None:
         """Take up names whose parts share a pseudonym."""
         self._pseudonyms.know(names)
 
-    def of(self, utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> list[list[Mask | None]]:
+    def of(
+        self, utterances: Sequence[Utterance], findings: Sequence[TextFinding]
+    ) -> list[list[TokenMask | None]]:
         """Return, for each utterance, what stands for each of its words; None for a word that may be kept."""
         labelled = self._pseudonyms.assign(utterances, findings)
         by_utterance: dict[int, list[TextFinding]] = {}
@@ -84,7 +86,7 @@ class TokenOfWords:
     last: int
 
 
-def tokens_of(words: Sequence[Word], masks: Sequence[Mask | None], policy: Policy) -> list[TokenOfWords]:
+def tokens_of(words: Sequence[Word], masks: Sequence[TokenMask | None], policy: Policy) -> list[TokenOfWords]:
     """Return what may be kept of an utterance's words: masked words that touch and share a mask become one token."""
     tokens: list[TokenOfWords] = []
     at = 0
@@ -106,8 +108,8 @@ def tokens_of(words: Sequence[Word], masks: Sequence[Mask | None], policy: Polic
 
 
 def _masks(
-    utterance: Utterance, findings: Sequence[TextFinding], known: Mapping[str, Mapping[str, Mask]]
-) -> list[Mask | None]:
+    utterance: Utterance, findings: Sequence[TextFinding], known: Mapping[str, Mapping[str, TokenMask]]
+) -> list[TokenMask | None]:
     masks = [_known(word, known) for word in utterance.words]
     for one in findings:
         for at in range(max(0, one.first), min(one.last, len(masks))):
@@ -115,14 +117,14 @@ def _masks(
     return masks
 
 
-def _token(words: Sequence[Word], mask: Mask, policy: Policy) -> Token:
+def _token(words: Sequence[Word], mask: TokenMask, policy: Policy) -> Token:
     kind, pseudonym = mask
     text = {"pseudonym": pseudonym or str(kind), "label": str(kind), "drop": ""}[policy.transcript.names]
     span = Span(min(word.span.start for word in words), max(word.span.end for word in words))
     return Token(text, span, entity_type=kind, located=all(word.located for word in words))
 
 
-def _learn(utterance: Utterance, one: TextFinding, known: dict[str, dict[str, Mask]]) -> None:
+def _learn(utterance: Utterance, one: TextFinding, known: dict[str, dict[str, TokenMask]]) -> None:
     """Take up the telling words of a finding under its track, each with its label."""
     own = known.setdefault(utterance.track, {})
     for word in utterance.words[one.first : one.last]:
@@ -142,7 +144,7 @@ def _telling(part: str) -> bool:
     return len(part) >= SHORTEST_PART and part.isalpha() and not is_ordinary(part)
 
 
-def _known(word: Word, known: Mapping[str, Mapping[str, Mask]]) -> Mask | None:
+def _known(word: Word, known: Mapping[str, Mapping[str, TokenMask]]) -> TokenMask | None:
     for part in (stem(fold(word.text)), *_parts(word.text)):
         for own in known.values():
             if part in own:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from redaction.model import EntityType
 from redaction.text.fuzzy import NameIndex
 from redaction.text.lexicon import FUNCTION_WORDS, fold, is_ordinary
-from redaction.text.numbers import Kind, code_runs
+from redaction.text.numbers import NumberKind, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.names import PARTICLES, TITLES
 
@@ -96,7 +96,7 @@ class Roster:
 
     def _spelled(self, passage: Passage) -> Iterator[Hit]:
         for run in code_runs(passage):
-            letters = [element for element in run.elements if element.kind is Kind.LETTER]
+            letters = [element for element in run.elements if element.kind is NumberKind.LETTER]
             text = "".join(element.text for element in letters)
             if len(text) >= 2 and self._index.owner(text, ordinary=len(text) < 4) is not None:
                 yield Hit(letters[0].first, letters[-1].last, EntityType.PERSON, 1.0, "roster-spelled")

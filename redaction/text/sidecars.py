@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from redaction.model import Span
 
-__all__ = ["NOTHING", "Beside", "Caption", "ChatLine"]
+__all__ = ["NO_SIDECARS", "Caption", "ChatLine", "Sidecars"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Sidecars:
     """Everything that was read beside the media of one recording.
 
     Attributes:
@@ -59,4 +59,4 @@ class Beside:
     voices: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-NOTHING = Beside()
+NO_SIDECARS = Sidecars()

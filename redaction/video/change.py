@@ -14,7 +14,7 @@ from redaction.video.boxes import joined
 __all__ = ["Thumbnail", "block_of", "changed_blocks", "is_cut", "patch_change", "regions", "thumbnail"]
 
 Thumbnail = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+ChangeMask = NDArray[np.bool_]
 
 CHANGE = 8
 """Luma levels by which a block's mean must differ to count as changed.
@@ -38,7 +38,7 @@ def thumbnail(frame: VideoFrame) -> Thumbnail:
     return np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def changed_blocks(now: Thumbnail, before: Thumbnail, *, block: int, covered: Iterable[Box]) -> Mask:
+def changed_blocks(now: Thumbnail, before: Thumbnail, *, block: int, covered: Iterable[Box]) -> ChangeMask:
     """Tell which blocks changed outside what is covered, bool of the thumbnails' shape.
 
     A block is covered only when all of it lies inside one covered box. A weak change that stands alone is noise.
@@ -54,7 +54,7 @@ def changed_blocks(now: Thumbnail, before: Thumbnail, *, block: int, covered: It
     return np.asarray((weak == 1) & ((neighbours >= 2) | (difference >= STRONG)), dtype=np.bool_)
 
 
-def regions(changed: Mask, *, block: int, width: int, height: int, reach: int) -> list[Box]:
+def regions(changed: ChangeMask, *, block: int, width: int, height: int, reach: int) -> list[Box]:
     """Return boxes in frame pixels that hold every changed block, grown by `reach` px and joined where they touch."""
     if not changed.any():
         return []

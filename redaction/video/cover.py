@@ -26,7 +26,7 @@ MOSAIC_BLOCKS = 8
 MOSAIC_LEVELS = 16
 """Levels that a block's mean is rounded to, so that small differences between frames say nothing."""
 
-Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+CoverPlanes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def evened(box: Box, *, width: int, height: int) -> Box:
@@ -60,7 +60,7 @@ def covered_whole(frame: VideoFrame) -> VideoFrame:
     return VideoFrame(y, u, v, frame.pts, frame.time_base, frame.whole_cover)
 
 
-def solid(planes: Planes, box: Box, *, mask: NDArray[np.bool_] | None = None) -> None:
+def solid(planes: CoverPlanes, box: Box, *, mask: NDArray[np.bool_] | None = None) -> None:
     """Fill a box, or where `mask` (bool, of the box's size) is True, with one colour, on whole chroma samples."""
     height, width = planes[0].shape
     if mask is None:
@@ -86,7 +86,7 @@ def solid(planes: Planes, box: Box, *, mask: NDArray[np.bool_] | None = None) ->
         np.copyto(target, value, where=part[: target.shape[0], : target.shape[1]])
 
 
-def mosaic(planes: Planes, box: Box) -> None:
+def mosaic(planes: CoverPlanes, box: Box) -> None:
     """Replace a box by at most 8 blocks across, each the mean of its pixels rounded to 16 levels.
 
     The grid hangs on the frame, not on the box, so a face that moves under it is not sampled anew at every offset;

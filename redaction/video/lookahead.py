@@ -9,7 +9,7 @@ from itertools import islice
 from redaction.model import Box, Cover, CoverReason, Event, EventKind, Examined, Span, VideoFrame
 from redaction.video.cover import evened
 from redaction.video.faces.detect import FaceDetector
-from redaction.video.faces.examine import Cadence, Examiner, Look
+from redaction.video.faces.examine import Cadence, Examiner, FrameLook
 from redaction.video.faces.link import Linker, Tracklet
 from redaction.video.people.adulthood import Ages
 from redaction.video.people.silhouette_track import Moment, Outlines
@@ -68,7 +68,7 @@ class TrackletRecord:
 class _Held:
     index: int
     frame: VideoFrame
-    look: Look
+    look: FrameLook
 
 
 @dataclass(frozen=True, slots=True)

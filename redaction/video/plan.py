@@ -11,7 +11,7 @@ from redaction.model import Box, Cover, CoverReason, Examined, VideoFrame
 from redaction.video.faces.examine import FAULTS
 from redaction.video.people.silhouette_track import Moment, Outlines, Patch
 
-__all__ = ["Doubt", "Draft", "Planned", "Planner", "Removal"]
+__all__ = ["Doubt", "Draft", "PlannedCovers", "Planner", "Removal"]
 
 
 class Doubt(Enum):
@@ -68,7 +68,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedCovers:
     """One frame with all that is to be done to it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Planner:
         self._outlines = outlines
         self.failures = 0
 
-    def plan(self, draft: Draft) -> Planned:
+    def plan(self, draft: Draft) -> PlannedCovers:
         """Return what is to be done to a frame."""
         frame, whole = draft.frame, draft.whole
         covers: list[Cover] = []
@@ -113,10 +113,10 @@ class Planner:
             for number in draft.over:
                 self._outlines.forget(number)
         if not whole:
-            return Planned(frame, tuple(covers), draft.examined, "", draft.people, draft.minors)
+            return PlannedCovers(frame, tuple(covers), draft.examined, "", draft.people, draft.minors)
         reason = CoverReason.MINOR if whole == "unsure" else CoverReason.WHOLE
         cover = Cover(Box(0, 0, frame.width, frame.height), reason)
-        return Planned(frame, (cover,), Examined.COVERED, whole, draft.people, draft.minors)
+        return PlannedCovers(frame, (cover,), Examined.COVERED, whole, draft.people, draft.minors)
 
     def _outlined(self, item: Removal) -> tuple[Patch | None, str]:
         """Return where a person is, or None and why the whole frame must go.

@@ -20,7 +20,7 @@ from redaction.video.people.adulthood import AgeJudging, Ages
 from redaction.video.people.age import AgeJudge
 from redaction.video.people.silhouette import Silhouette
 from redaction.video.people.silhouette_track import Outlines, Silhouettes
-from redaction.video.plan import Draft, Planned, Planner
+from redaction.video.plan import Draft, PlannedCovers, Planner
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.track import ScreenWatch
 
@@ -155,7 +155,7 @@ class VideoRedactor:
         self._track = track
         self._lookers = ThreadPoolExecutor(1, thread_name_prefix="look") if threaded else None
         self._planners = ThreadPoolExecutor(1, thread_name_prefix="plan") if threaded else None
-        self._waiting: deque[Future[list[Planned]]] = deque()
+        self._waiting: deque[Future[list[PlannedCovers]]] = deque()
         self._events: deque[Event] = deque()
         self._counts = dict.fromkeys(Examined, 0)
         self._frames = 0
@@ -244,18 +244,18 @@ class VideoRedactor:
             screen_texts=0 if self._screen is None else self._screen.lines,
         )
 
-    def _plans_of(self, looking: Future[list[Draft]]) -> list[Planned]:
+    def _plans_of(self, looking: Future[list[Draft]]) -> list[PlannedCovers]:
         return self._plans(looking.result())
 
-    def _plans(self, drafts: list[Draft]) -> list[Planned]:
+    def _plans(self, drafts: list[Draft]) -> list[PlannedCovers]:
         return [self._planner.plan(draft) for draft in drafts]
 
-    def _all_done(self, planned: list[Planned]) -> list[RedactedFrame]:
+    def _all_done(self, planned: list[PlannedCovers]) -> list[RedactedFrame]:
         """Render frames, letting go of each original as soon as its redacted copy exists."""
         planned.reverse()
         return [self._done(planned.pop()) for _ in range(len(planned))]
 
-    def _done(self, item: Planned) -> RedactedFrame:
+    def _done(self, item: PlannedCovers) -> RedactedFrame:
         time = item.frame.time
         if self._frames:
             self._step = min(1.0, max(0.0, time - self._time))
@@ -274,7 +274,7 @@ class VideoRedactor:
             self._alone = time
         return RedactedFrame(self._rendered(item), item.covers, item.examined)
 
-    def _rendered(self, item: Planned) -> VideoFrame:
+    def _rendered(self, item: PlannedCovers) -> VideoFrame:
         if item.whole:
             return covered_whole(item.frame)
         return covered(item.frame, item.covers, pixelate=self._pixelate)

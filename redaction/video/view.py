@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 
-__all__ = ["TURNS", "Picture", "Turn", "View", "turned"]
+__all__ = ["TURNS", "Picture", "Rotation", "View", "turned"]
 
 Picture = NDArray[np.uint8]
-Turn = Literal[0, 90, 180, 270]
-TURNS: tuple[Turn, ...] = (0, 90, 180, 270)
+Rotation = Literal[0, 90, 180, 270]
+TURNS: tuple[Rotation, ...] = (0, 90, 180, 270)
 
 _ROTATE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def turned(picture: Picture, turn: Turn) -> Picture:
+def turned(picture: Picture, turn: Rotation) -> Picture:
     """Return a picture turned clockwise by `turn` degrees, uint8 (H, W, 3)."""
     return picture if turn == 0 else np.asarray(cv2.rotate(picture, _ROTATE[turn]), dtype=np.uint8)
 
@@ -39,10 +39,10 @@ class View:
     region: Box
     width: int
     height: int
-    turn: Turn = 0
+    turn: Rotation = 0
 
     @classmethod
-    def of(cls, frame: VideoFrame, *, region: Box | None = None, scale: float, turn: Turn = 0) -> View:
+    def of(cls, frame: VideoFrame, *, region: Box | None = None, scale: float, turn: Rotation = 0) -> View:
         """Return the view of a region (all of the frame if None) at about that scale, edges rounded outward."""
         whole = Box(0, 0, frame.width, frame.height)
         if region is None:

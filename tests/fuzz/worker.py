@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from recorder.runtime.hardening import harden
+from recorder.runtime.hardening import harden_process
 
-harden()
+harden_process()
 
 from recorder.bundle.verify_files import verify_bundle  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
-from recorder.offline.session import Engine, open_source, redact_file  # noqa: E402
+from recorder.offline.session import open_source, redact_file  # noqa: E402
 from recorder.runtime.context import Cancellation, Silent  # noqa: E402
 from redaction.errors import InternalError, OffrecordError  # noqa: E402
 from redaction.policy import Policy  # noqa: E402
+from redaction.stages import Stages  # noqa: E402
 from tests.media import make_clip  # noqa: E402
 
 PLANTED = "Adaeze Okonkwo"
@@ -97,7 +98,7 @@ def main() -> None:
     """Print one line a seed: seed, status, seconds."""
     folder, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     originals = sources(folder / "sources")
-    engine = Engine(Policy())
+    engine = Stages(Policy())
     for seed in range(first, last):
         dice = random.Random(seed)
         original = dice.choice(originals)
@@ -110,7 +111,7 @@ def main() -> None:
     engine.close()
 
 
-def outcome(path: Path, out: Path, engine: Engine) -> str:
+def outcome(path: Path, out: Path, engine: Stages) -> str:
     """Redact one file; return its exit status, or what is wrong with how it ended."""
     try:
         writer = BundleWriter(out, "fuzz")

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from recorder.offline.session import Engine
 from redaction.errors import ModelUnavailable
 from redaction.policy import Policy
+from redaction.stages import Stages
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[Stages]:
     """The real models."""
-    made = Engine(Policy())
+    made = Stages(Policy())
     try:
         _ = made.video, made.look, made.sound
     except ModelUnavailable:

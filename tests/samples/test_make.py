@@ -13,9 +13,9 @@ from redaction.errors import ModelAltered, ModelMissing, OffrecordError
 from samples import picture
 from samples.make import PLANTED, Sample, Truth, make_call
 from samples.picture import FPS, HEIGHT, WIDTH, CallPicture
-from samples.speech import RATE, SCRIPT, Line, speak_call
+from samples.speech import SAMPLE_HZ, SCRIPT, ScriptLine, speak_call
 
-SHORT = (Line(0, "My name is {Laura Bennett}."),)
+SHORT = (ScriptLine(0, "My name is {Laura Bennett}."),)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def made(photograph: None, tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 def test_braces_mark_personal_words() -> None:
     """What stands in braces is personal, whatever punctuation follows."""
-    line = Line(0, "Hi {Laura Bennett}, it is {four one}.")
+    line = ScriptLine(0, "Hi {Laura Bennett}, it is {four one}.")
     assert line.words == [
         ("Hi", False), ("Laura", True), ("Bennett,", True), ("it", False), ("is", False), ("four", True), ("one.", True)
     ]  # fmt: skip
@@ -51,12 +51,15 @@ def test_words_are_where_the_sound_is() -> None:
     """Every word's span holds sound, spans follow each other, and the pause before the first word is quiet."""
     speech = speak_call(SHORT)
     level = [
-        float(np.abs(speech.samples[int(w.span.start * RATE) : int(w.span.end * RATE)]).max())
+        float(np.abs(speech.samples[int(w.span.start * SAMPLE_HZ) : int(w.span.end * SAMPLE_HZ)]).max())
         for w in speech.words
     ]
     assert len(speech.words) == 5
     assert min(level) > 0.02
-    assert float(np.abs(speech.samples[: int(speech.words[0].span.start * RATE) - RATE // 10]).max()) < 0.01
+    assert (
+        float(np.abs(speech.samples[: int(speech.words[0].span.start * SAMPLE_HZ) - SAMPLE_HZ // 10]).max())
+        < 0.01
+    )
     assert all(
         a.span.end <= b.span.start + 0.05 for a, b in zip(speech.words, speech.words[1:], strict=False)
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from redaction.video.faces.detect import YuNet
 from samples.participants import SampleParticipant, make_participants
-from samples.speech import Line
+from samples.speech import ScriptLine
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> tuple[SampleParticipant, ...]:
     """Return two participants who say one sentence each."""
-    script = (Line(0, "Hello, can you hear me?"), Line(1, "Yes, I can hear you well."))
+    script = (ScriptLine(0, "Hello, can you hear me?"), ScriptLine(1, "Yes, I can hear you well."))
     return make_participants(tmp_path_factory.mktemp("people"), script=script)
 
 

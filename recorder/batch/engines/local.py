@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, Step, WorkItem
-from recorder.batch.engines.supervisor import GRACE_S, Supervisor
+from recorder.batch.engines.supervisor import WORKER_GRACE_S, Supervisor
 from recorder.runtime.hardening import place_of
 from redaction.errors import ExitCode, InternalError, UsageError
 
-__all__ = ["LocalEngine", "Size", "size_up"]
+__all__ = ["LocalEngine", "PoolSize", "size_up"]
 
 _WORKER_BYTES: Final = 3 << 29
 """What a worker takes at 720p with some room, 1.5 GiB. Source: README, Figures (1.14 GB with picture and speech)."""
@@ -32,7 +32,7 @@ _CGROUP: Final = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class PoolSize:
     """How a machine is divided.
 
     Attributes:
@@ -48,7 +48,7 @@ class Size:
     cores: tuple[tuple[int, ...], ...]
 
 
-def size_up(jobs: int | None = None, *, threads: int | None = None, at_most: int | None = None) -> Size:
+def size_up(jobs: int | None = None, *, threads: int | None = None, at_most: int | None = None) -> PoolSize:
     """Divide this machine's cores and free memory among workers.
 
     Args:
@@ -72,7 +72,7 @@ def size_up(jobs: int | None = None, *, threads: int | None = None, at_most: int
         tuple(cores[(first + step) % len(cores)] for step in range(min(share, len(cores))))
         for first in range(0, share * jobs, share)
     )
-    return Size(jobs=jobs, threads=share, memory_bytes=max(memory // jobs, _WORKER_BYTES), cores=whole)
+    return PoolSize(jobs=jobs, threads=share, memory_bytes=max(memory // jobs, _WORKER_BYTES), cores=whole)
 
 
 def _cores() -> list[int]:
@@ -121,7 +121,9 @@ def _outcome_of(supervisor: Supervisor, item: WorkItem) -> Outcome:
 class LocalEngine:
     """An `Engine` of threads that hold one worker process each."""
 
-    def __init__(self, job: JobSpec, size: Size, *, module: str = "recorder.batch.engines.worker") -> None:
+    def __init__(
+        self, job: JobSpec, size: PoolSize, *, module: str = "recorder.batch.engines.worker"
+    ) -> None:
         """Make ready; worker processes start with their first recording.
 
         Args:
@@ -200,7 +202,7 @@ class LocalEngine:
             if thread.is_alive():
                 self._inbox.put(None)
         for thread in self._threads:
-            thread.join(timeout=2 * GRACE_S if now else None)
+            thread.join(timeout=2 * WORKER_GRACE_S if now else None)
 
     def _serve(self, supervisor: Supervisor) -> None:
         try:

@@ -31,8 +31,8 @@ from pydantic import TypeAdapter
 
 from recorder import __version__
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
-from recorder.batch.engines.local import LocalEngine, Size
-from recorder.runtime.hardening import harden, hush
+from recorder.batch.engines.local import LocalEngine, PoolSize
+from recorder.runtime.hardening import harden_process, silence_libraries
 from redaction.errors import ExitCode, InternalError, UsageError
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ class _Holder:
     """What runs as an actor: a local engine of one worker."""
 
     def __init__(self, job: str, version: str, module: str) -> None:
-        harden()
-        hush()
+        harden_process()
+        silence_libraries()
         if version != __version__:
             raise RuntimeError("versions differ")
         spec = JobSpec.model_validate_json(job)
-        size = Size(jobs=1, threads=spec.threads, memory_bytes=spec.limits.memory_bytes, cores=((),))
+        size = PoolSize(jobs=1, threads=spec.threads, memory_bytes=spec.limits.memory_bytes, cores=((),))
         self._engine = LocalEngine(spec, size, module=module)
 
     def begin(self, item: str) -> bytes:

@@ -18,9 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from recorder.batch.contract import Happening, Hello, JobSpec, Outcome, OutcomeState, Step, WorkItem
 from redaction.errors import ExitCode, InternalError
 
-__all__ = ["GRACE_S", "Supervisor"]
+__all__ = ["WORKER_GRACE_S", "Supervisor"]
 
-GRACE_S: Final = 30.0
+WORKER_GRACE_S: Final = 30.0
 """How long a worker that was asked to stop may take; its own patience (`recorder.runtime.signals`) is shorter."""
 _LOOK_EVERY_S: Final = 0.2
 _LONGEST_LINE: Final = 1 << 20
@@ -201,7 +201,7 @@ class Supervisor:
         if self._asked_at is None:
             self._asked_at = now
             process.send_signal(signal.SIGTERM)
-        elif now - self._asked_at > GRACE_S:
+        elif now - self._asked_at > WORKER_GRACE_S:
             raise _OutOfBounds("")
 
     def _after(self, outcome: Outcome, process: subprocess.Popen[bytes]) -> None:

@@ -1,15 +1,15 @@
 """A worker process: redacts one recording after another with models that stay loaded.
 
-Started by a `Supervisor` as `python -m recorder.batch.engines.worker`. Its standard input brings one JSON line that says
-what the job is, then one for each recording; what was its standard output takes back steps and outcomes, a line each.
-Nothing else may be printed: both standard streams lead to nowhere once the channel is taken.
+Started by a `Supervisor` as `python -m recorder.batch.engines.worker`. Its standard input brings one JSON line that
+says what the job is, then one for each recording; what was its standard output takes back steps and outcomes, a line
+each. Nothing else may be printed: both standard streams lead to nowhere once the channel is taken.
 """
 
 from __future__ import annotations
 
-from recorder.runtime.hardening import harden, hush, place_of
+from recorder.runtime.hardening import harden_process, place_of, silence_libraries
 
-harden()  # before anything heavy is imported
+harden_process()  # before anything heavy is imported
 
 import ctypes  # noqa: E402
 import os  # noqa: E402
@@ -26,9 +26,9 @@ from recorder.batch.contract import (  # noqa: E402
     DestinationStore,
     Hello,
     JobSpec,
-    Opener,
     Outcome,
     OutcomeState,
+    SourceOpener,
     SourceStore,
     Step,
     WorkItem,
@@ -37,13 +37,14 @@ from recorder.batch.stores.open import open_destination, open_sources  # noqa: E
 from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.media.source import Source  # noqa: E402
-from recorder.offline.session import Engine, open_source, redact_file, refuse_unknown  # noqa: E402
+from recorder.offline.session import open_source, redact_file, refuse_unknown  # noqa: E402
 from recorder.runtime.context import Cancellation  # noqa: E402
 from recorder.runtime.signals import stopping  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
-from redaction.text.sidecars import NOTHING, Beside  # noqa: E402
+from redaction.stages import Stages  # noqa: E402
+from redaction.text.sidecars import NO_SIDECARS, Sidecars  # noqa: E402
 
-__all__ = ["redact_item", "serve"]
+__all__ = ["redact_item", "serve_jobs"]
 
 _PR_SET_PDEATHSIG: Final = 1
 _STEP_EVERY_S: Final = 0.5
@@ -93,7 +94,7 @@ def redact_item(
     item: WorkItem,
     job: JobSpec,
     *,
-    engine: Engine,
+    engine: Stages,
     sources: SourceStore,
     destination: DestinationStore,
     tell: Tell,
@@ -169,10 +170,10 @@ def redact_item(
     )
 
 
-def _opened(opener: Opener) -> tuple[Source, Beside]:
+def _opened(opener: SourceOpener) -> tuple[Source, Sidecars]:
     """Open a recording as `offrecord redact` does; a stream has nothing beside it."""
     if opener.recording is None:
-        return open_source(opener), NOTHING
+        return open_source(opener), NO_SIDECARS
     opened = opener.recording.open()
     refuse_unknown(opened.source)
     return opened.source, opened.beside
@@ -208,9 +209,9 @@ def _confine(hello: Hello) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def serve(incoming: BinaryIO) -> int:
+def serve_jobs(incoming: BinaryIO) -> int:
     """Do what the lines say until they end; returns the exit status."""
-    hush()
+    silence_libraries()
     channel = _Channel()
     try:
         hello = Hello.model_validate_json(incoming.readline())
@@ -246,7 +247,7 @@ def serve(incoming: BinaryIO) -> int:
     return int(ExitCode.OK)
 
 
-_Tools = tuple[Engine, SourceStore, DestinationStore]
+_Tools = tuple[Stages, SourceStore, DestinationStore]
 
 
 def _work(incoming: BinaryIO, job: JobSpec) -> Iterator[tuple[WorkItem, _Tools | OffrecordError]]:
@@ -257,7 +258,7 @@ def _work(incoming: BinaryIO, job: JobSpec) -> Iterator[tuple[WorkItem, _Tools |
         if tools is None:
             try:
                 tools = (
-                    Engine(job.policy, threads=job.threads),
+                    Stages(job.policy, threads=job.threads),
                     open_sources(job.source),
                     open_destination(job.destination),
                 )
@@ -278,4 +279,4 @@ def _refused(item: WorkItem, error: OffrecordError, worker: str) -> Outcome:
 
 
 if __name__ == "__main__":
-    os._exit(serve(sys.stdin.buffer))
+    os._exit(serve_jobs(sys.stdin.buffer))

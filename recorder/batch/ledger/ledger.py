@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from recorder.batch.contract import Found, Outcome, OutcomeState, WorkItem
-from recorder.batch.ledger.records import Counts, Planned, Record, RecordState, item_id
-from recorder.batch.ledger.sqlite import boot_id, change, failures, prepare, started
+from recorder.batch.ledger.records import Counts, PlannedItem, Record, RecordState, item_id
+from recorder.batch.ledger.sqlite import boot_id, change, failures, prepare_database, started
 from redaction.errors import ExitCode, StorageFailed, UsageError
 
-__all__ = ["MOST_TRIES", "Counts", "Planned", "Record", "RecordState", "Store", "item_id"]
+__all__ = ["MOST_TRIES", "Counts", "PlannedItem", "Record", "RecordState", "Store", "item_id"]
 
 MOST_TRIES: Final = 2
 """How often a recording that ends its worker, or whose bundle cannot be stored, is tried in one run."""
@@ -76,7 +76,7 @@ class Store:
 
     def _use(self, db: sqlite3.Connection, *, create: bool) -> None:
         self._db, self._job, self._digest = db, 0, ""
-        prepare(db, create=create)
+        prepare_database(db, create=create)
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +115,7 @@ class Store:
 
     def plan(
         self, found: Iterable[Found], *, key: bytes, spec: str, present: Iterable[str], retry: bool
-    ) -> Planned:
+    ) -> PlannedItem:
         """Enter what was listed, in one transaction and in bounded memory.
 
         Args:
@@ -183,7 +183,7 @@ class Store:
         )
         return done
 
-    def _planned(self, *, new: int, changed: int) -> Planned:
+    def _planned(self, *, new: int, changed: int) -> PlannedItem:
         found: dict[str, tuple[int, int]] = {
             state: (count, size)
             for state, count, size in self._db.execute(
@@ -192,7 +192,7 @@ class Store:
             )
         }
         pending = found.get("pending", (0, 0))
-        return Planned(
+        return PlannedItem(
             listed=sum(count for count, _ in found.values()),
             bytes_listed=sum(size for _, size in found.values()),
             new=new,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from recorder.batch.contract import Found, WorkItem
 
-__all__ = ["Counts", "Planned", "Record", "RecordState", "item_id"]
+__all__ = ["Counts", "PlannedItem", "Record", "RecordState", "item_id"]
 
 
 class RecordState(StrEnum):
@@ -53,7 +53,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedItem:
     """What a plan came to.
 
     Attributes:

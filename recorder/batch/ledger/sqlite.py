@@ -10,7 +10,7 @@ from typing import Final
 
 from redaction.errors import StorageFailed
 
-__all__ = ["boot_id", "change", "failures", "prepare", "started"]
+__all__ = ["boot_id", "change", "failures", "prepare_database", "started"]
 
 _SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = """
@@ -33,7 +33,7 @@ CREATE TABLE jobs (
 """
 
 
-def prepare(db: sqlite3.Connection, *, create: bool) -> None:
+def prepare_database(db: sqlite3.Connection, *, create: bool) -> None:
     """Set a connection up and make its tables when there are none.
 
     Raises:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from recorder.batch.contract import DestinationStore, Found, Opener, SourceStore
+from recorder.batch.contract import DestinationStore, Found, SourceOpener, SourceStore
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.batch.stores.remote import Remote, is_url, scheme_of
@@ -126,7 +126,7 @@ class ListSources:
     def _store(self, item: Found) -> SourceStore:
         return self._remote(item.source) if is_url(item.source) else self._folders
 
-    def open(self, item: Found, *, scratch: Path | None) -> Opener:
+    def open(self, item: Found, *, scratch: Path | None) -> SourceOpener:
         """Open one recording.
 
         Raises:

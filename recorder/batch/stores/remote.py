@@ -16,7 +16,7 @@ from redaction.errors import InternalError, OffrecordError, StorageFailed, Unrea
 
 __all__ = ["AlreadyThere", "Remote", "is_url", "scheme_of", "version_of"]
 
-T = TypeVar("T")
+Reply = TypeVar("Reply")
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PASSWORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
@@ -118,7 +118,7 @@ class Remote:
         """Return the path of something below the root."""
         return "/".join((self.root, *parts))
 
-    def do(self, action: Callable[[], T], *, missing: str = "") -> T:
+    def do(self, action: Callable[[], Reply], *, missing: str = "") -> Reply:
         """Do something with the store, again when it fails in a way that may pass.
 
         Args:

@@ -12,9 +12,9 @@ import av.error
 
 from recorder.bundle.manifest import GapEntry, Manifest, PersonEntry, StillEntry
 from recorder.bundle.quality import Quality
-from recorder.bundle.report.charts import HEIGHT, WIDTH, charts
+from recorder.bundle.report.charts import CHART_HEIGHT, CHART_WIDTH, charts
 from recorder.bundle.report.page import NOTES, Bar, Row, bars, clock, figures, jpeg, report_page, ticks
-from recorder.bundle.transcript import Transcript
+from recorder.bundle.transcript import TranscriptFile
 from recorder.media.encode import reopen
 from recorder.media.planes import planes
 from redaction.model import Span, VideoFrame
@@ -79,7 +79,7 @@ def write_call_report(bundle: Path, manifest: Manifest) -> None:
         OSError: it cannot be written.
     """
     quality = Quality.model_validate_json((bundle / "quality.json").read_bytes())
-    transcript = Transcript.model_validate_json((bundle / "transcript.json").read_bytes())
+    transcript = TranscriptFile.model_validate_json((bundle / "transcript.json").read_bytes())
     logged = list(_log(bundle / "log.jsonl"))
     people = manifest.participants
     plots = charts({person.id: person.seconds for person in quality.participants}, duration=manifest.duration)
@@ -98,8 +98,8 @@ def write_call_report(bundle: Path, manifest: Manifest) -> None:
             ],
             "charts": plots,
             "key": {line.label: line.colour for chart in plots for line in chart.lines},
-            "width": WIDTH,
-            "height": HEIGHT,
+            "width": CHART_WIDTH,
+            "height": CHART_HEIGHT,
         },
     )
     (bundle / "report.html").write_text(page, encoding="utf-8")
@@ -152,7 +152,7 @@ def _gap_lines(gaps: Sequence[GapEntry]) -> Iterator[str]:
 
 
 def _person(
-    entry: PersonEntry, manifest: Manifest, transcript: Transcript, logged: Sequence[_Logged]
+    entry: PersonEntry, manifest: Manifest, transcript: TranscriptFile, logged: Sequence[_Logged]
 ) -> _Person:
     total = max(manifest.duration, 0.001)
     rows = [Row("present", bars((Span(s.start, s.end) for s in entry.stays), total, "present", {}))]

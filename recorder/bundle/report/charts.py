@@ -8,10 +8,10 @@ from typing import Final
 
 from recorder.bundle.quality import QualitySecond
 
-__all__ = ["HEIGHT", "WIDTH", "Chart", "Line", "charts"]
+__all__ = ["CHART_HEIGHT", "CHART_WIDTH", "Chart", "ChartLine", "charts"]
 
-WIDTH: Final = 1000
-HEIGHT: Final = 90
+CHART_WIDTH: Final = 1000
+CHART_HEIGHT: Final = 90
 _MOST_POINTS: Final = 500
 _LONGEST_STEP_S: Final = 4.0
 _COLOURS: Final = 8
@@ -21,7 +21,7 @@ Worst = Callable[[Sequence[float]], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """One participant's line.
 
     Attributes:
@@ -46,7 +46,7 @@ class Chart:
     name: str
     top: str
     worst: str
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
 
 
 def charts(people: Mapping[str, Sequence[QualitySecond]], *, duration: float) -> tuple[Chart, ...]:
@@ -97,7 +97,7 @@ def _chart(
         top=_text(top, unit),
         worst=_text(worst(every), unit),
         lines=tuple(
-            Line(label, number % _COLOURS, _paths(_thinned(points, worst, duration), top, duration))
+            ChartLine(label, number % _COLOURS, _paths(_thinned(points, worst, duration), top, duration))
             for number, (label, points) in enumerate(values.items())
             if points
         ),
@@ -123,8 +123,8 @@ def _paths(points: Sequence[tuple[float, float]], top: float, duration: float) -
         if before is None or time - before > limit:
             paths.append([])
         before = time
-        x = WIDTH * min(1.0, time / max(duration, 1e-3))
-        y = HEIGHT - 2 - (HEIGHT - 6) * min(1.0, max(0.0, value / top))
+        x = CHART_WIDTH * min(1.0, time / max(duration, 1e-3))
+        y = CHART_HEIGHT - 2 - (CHART_HEIGHT - 6) * min(1.0, max(0.0, value / top))
         paths[-1].append(f"{x:.1f},{y:.1f}")
     return tuple(" ".join(path if len(path) > 1 else path * 2) for path in paths)
 

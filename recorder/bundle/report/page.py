@@ -15,10 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import speaker_names
-from recorder.verify.audio import SoundResult
-from recorder.verify.proof import PictureResult
-from recorder.verify.video import Still
-from redaction.audio.redact import Heard
+from recorder.verify.audio import RenderedAudio
+from recorder.verify.proof import RedactedVideo
+from recorder.verify.video import DecodedStill
+from redaction.audio.redact import RedactedSpeech
 from redaction.model import Event, EventKind, Span, VideoFrame
 
 __all__ = [
@@ -89,10 +89,10 @@ def write_report(
     path: Path,
     manifest: Manifest,
     *,
-    pictures: Sequence[PictureResult],
-    heard: Heard | None,
-    sound: SoundResult | None,
-    stills: Sequence[Still],
+    pictures: Sequence[RedactedVideo],
+    heard: RedactedSpeech | None,
+    sound: RenderedAudio | None,
+    stills: Sequence[DecodedStill],
 ) -> None:
     """Write `report.html`. Pictures in it come from the stored file, so they are as redacted as that is."""
     page = report_page(
@@ -128,7 +128,7 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def attention(manifest: Manifest, pictures: Sequence[PictureResult] = ()) -> list[str]:
+def attention(manifest: Manifest, pictures: Sequence[RedactedVideo] = ()) -> list[str]:
     """Say what a person should look at first, worst first."""
     video, audio = manifest.coverage.video, manifest.coverage.audio
     lines = [f"The check {check.name} did not pass." for check in manifest.checks if not check.passed]
@@ -180,7 +180,10 @@ def figures(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def _rows(
-    manifest: Manifest, pictures: Sequence[PictureResult], heard: Heard | None, sound: SoundResult | None
+    manifest: Manifest,
+    pictures: Sequence[RedactedVideo],
+    heard: RedactedSpeech | None,
+    sound: RenderedAudio | None,
 ) -> list[Row]:
     total = max(manifest.duration, 0.001)
     rows: list[Row] = []

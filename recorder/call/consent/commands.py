@@ -8,9 +8,9 @@ from typing import Final
 
 from recorder.call.source import Answer
 
-__all__ = ["LONGEST_NAME", "clean_line", "clean_name", "is_attempt", "mark_in_name", "parse_command"]
+__all__ = ["LONGEST_DISPLAY_NAME", "clean_line", "clean_name", "is_attempt", "mark_in_name", "parse_command"]
 
-LONGEST_NAME: Final = 64
+LONGEST_DISPLAY_NAME: Final = 64
 _LONGEST_COMMAND: Final = 64
 _COMMAND: Final = re.compile(r"/record[ \t]+(yes|no|erase)", re.ASCII | re.IGNORECASE)
 _ATTEMPT: Final = re.compile(r"/record\b", re.ASCII | re.IGNORECASE)
@@ -64,7 +64,7 @@ def clean_line(untrusted_text: str, *, longest: int) -> str:
 
 def clean_name(untrusted_name: str) -> str:
     """Return a display name that may be shown: one line of at most 64 characters, never empty."""
-    return clean_line(untrusted_name, longest=LONGEST_NAME) or _NAMELESS
+    return clean_line(untrusted_name, longest=LONGEST_DISPLAY_NAME) or _NAMELESS
 
 
 def _folded(text: str) -> str:

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 __all__ = ["TileTrack", "draw_tile"]
 
-WIDTH: Final = 320
-HEIGHT: Final = 180
-RATE: Final = 2
+TILE_WIDTH: Final = 320
+TILE_HEIGHT: Final = 180
+TILE_FPS: Final = 2
 """Pictures a second."""
 
 
 def draw_tile(lines: tuple[str, ...]) -> NDArray[np.uint8]:
     """Return uint8 (180, 320, 3) RGB: a red dot and up to four lines of plain text."""
-    picture = np.full((HEIGHT, WIDTH, 3), 32, np.uint8)
+    picture = np.full((TILE_HEIGHT, TILE_WIDTH, 3), 32, np.uint8)
     cv2.circle(picture, (26, 34), 10, (220, 40, 40), -1, cv2.LINE_AA)
     for number, line in enumerate(lines[:4]):
         shown = line.encode("ascii", "replace").decode()[:34]
@@ -46,9 +46,9 @@ class TileTrack(MediaStreamTrack):
 
     async def recv(self) -> av.VideoFrame:
         """Return the picture when it is due."""
-        await asyncio.sleep(max(0.0, self._start + self._count / RATE - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._start + self._count / TILE_FPS - time.monotonic()))
         frame = av.VideoFrame.from_ndarray(self._picture, format="rgb24").reformat(format="yuv420p")
-        frame.pts = self._count * 90000 // RATE
+        frame.pts = self._count * 90000 // TILE_FPS
         frame.time_base = Fraction(1, 90000)
         self._count += 1
         return frame

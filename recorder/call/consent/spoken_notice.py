@@ -10,11 +10,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.rtc.playback import PLAYING_RATE, LoopingSound
-from redaction.audio.voice.speak import RATE, Synthesizer
+from recorder.call.rtc.playback import PLAYING_RATE, LoopingAudio
+from redaction.audio.voice.speak import SPOKEN_HZ, Synthesizer
 from redaction.model import Samples
 
-__all__ = ["as_wav", "notice_sound", "speak_notice"]
+__all__ = ["as_wav", "notice_audio", "speak_notice"]
 
 _PAUSE_S: Final = 1.0
 
@@ -28,7 +28,7 @@ def speak_notice(texts: NoticeTexts, synthesizer: Synthesizer) -> Samples:
         CannotSpeak: the voice model failed.
     """
     speech = synthesizer.speak(texts.spoken.split())
-    spoken = resample_poly(speech.samples, PLAYING_RATE // RATE, 1).astype(np.float32)
+    spoken = resample_poly(speech.samples, PLAYING_RATE // SPOKEN_HZ, 1).astype(np.float32)
     silence = np.zeros(round(_PAUSE_S * PLAYING_RATE), np.float32)
     return np.concatenate([silence, np.clip(spoken, -1, 1), silence])
 
@@ -44,6 +44,6 @@ def as_wav(spoken: Samples) -> bytes:
     return held.getvalue()
 
 
-def notice_sound(spoken: Samples) -> LoopingSound:
+def notice_audio(spoken: Samples) -> LoopingAudio:
     """Return the spoken notice as a sound track: once, then silence. Made anew for each time it is said."""
-    return LoopingSound(spoken, once=True)
+    return LoopingAudio(spoken, once=True)

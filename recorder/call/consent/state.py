@@ -24,11 +24,11 @@ __all__ = [
     "ConsentBook",
     "ConsentEvent",
     "ConsentHistory",
+    "ConsentOutcome",
+    "ConsentStanding",
     "ConsentState",
     "Decision",
     "Notice",
-    "Outcome",
-    "Standing",
 ]
 
 UNASKED_GRACE_S: Final = 10.0  # a chat may come up a moment after the call
@@ -74,7 +74,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ConsentOutcome:
     """What follows from one event; decisions come first."""
 
     decisions: tuple[Decision, ...] = ()
@@ -113,7 +113,7 @@ class ConsentHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConsentStanding:
     """How a participant stands now."""
 
     answer: Answer | None
@@ -173,46 +173,48 @@ class ConsentBook:
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
-    def joined(self, participant: str, name: str, time: float) -> Outcome:
+    def joined(self, participant: str, name: str, time: float) -> ConsentOutcome:
         """Somebody is there, for the first time or again."""
         person = self._known(participant, make=True)
         if person is None:
-            return Outcome()
+            return ConsentOutcome()
         person.present = True
         changed = self._mark(participant, person, name, time)
         decisions = (*changed.decisions, *self._settle(participant, person, time))
-        return Outcome(decisions, (*self._welcome(participant, person, time), *changed.notices))
+        return ConsentOutcome(decisions, (*self._welcome(participant, person, time), *changed.notices))
 
-    def renamed(self, participant: str, name: str, time: float) -> Outcome:
+    def renamed(self, participant: str, name: str, time: float) -> ConsentOutcome:
         """Somebody's display name is another; a mark in it may be an answer."""
         no = mark_in_name(name, yes="", no=self._section.no_tag) is Answer.NO
         person = self._known(participant, make=no)
-        return self._mark(participant, person, name, time) if person is not None else Outcome()
+        return self._mark(participant, person, name, time) if person is not None else ConsentOutcome()
 
-    def left(self, participant: str, time: float) -> Outcome:
+    def left(self, participant: str, time: float) -> ConsentOutcome:
         """Somebody is gone. Their answer stands, and they may still withdraw where the call system lets them."""
         person = self._known(participant)
         if person is None:
-            return Outcome()
+            return ConsentOutcome()
         person.present = False
-        return Outcome(self._settle(participant, person, time))
+        return ConsentOutcome(self._settle(participant, person, time))
 
-    def answered(self, participant: str, answer: Answer, time: float, via: Via = Via.PAGE) -> Outcome:
+    def answered(self, participant: str, answer: Answer, time: float, via: Via = Via.PAGE) -> ConsentOutcome:
         """Somebody answered by a way that only they have."""
         person = self._known(participant, make=answer is not Answer.YES)
-        return self._answer(participant, person, answer, time, via) if person is not None else Outcome()
+        return (
+            self._answer(participant, person, answer, time, via) if person is not None else ConsentOutcome()
+        )
 
-    def chat(self, sender: str, untrusted_text: str, time: float) -> Outcome:
+    def chat(self, sender: str, untrusted_text: str, time: float) -> ConsentOutcome:
         """Somebody wrote; only an exact command is an answer, and it counts for the sender alone."""
         answer = parse_command(untrusted_text)
         if answer is not None:
             return self.answered(sender, answer, time, Via.CHAT)
         person = self._people.get(sender)
         if person is not None and person.present and is_attempt(untrusted_text):
-            return Outcome(notices=self._reply(sender, person, self._texts.hint, time))
-        return Outcome()
+            return ConsentOutcome(notices=self._reply(sender, person, self._texts.hint, time))
+        return ConsentOutcome()
 
-    def can_ask(self, able: bool, time: float) -> Outcome:
+    def can_ask(self, able: bool, time: float) -> ConsentOutcome:
         """Asking works from now on, or no longer; while it does not, nobody could withdraw, so all are paused."""
         self._able = able
         if able:
@@ -220,7 +222,7 @@ class ConsentBook:
             self._owed = any(person.present and not person.told for person in self._people.values())
         elif self._unasked_since is None:
             self._unasked_since = time
-        return Outcome(self._settle_all(time), self._flush(time))
+        return ConsentOutcome(self._settle_all(time), self._flush(time))
 
     def delivered(self, notice: Notice, *, arrived: bool) -> None:
         """A notice was posted or could not be; whom one alone cannot reach is asked together with everybody."""
@@ -232,11 +234,11 @@ class ConsentBook:
             if not arrived and notice.to is not None and not person.asked:
                 person.told, self._owed = False, True
 
-    def voided(self, participant: str, time: float) -> Outcome:
+    def voided(self, participant: str, time: float) -> ConsentOutcome:
         """Somebody cannot consent, as a minor: nothing of them is kept, and nothing they say is a yes from now on."""
         person = self._known(participant, make=True)
         if person is None or person.void:
-            return Outcome()
+            return ConsentOutcome()
         person.void = True
         if person.record.events and not person.record.closed:
             person.record.events.append(
@@ -245,11 +247,11 @@ class ConsentBook:
         kept, person.kept, person.received = person.kept, False, False
         person.answer = Answer.ERASE
         erasure = Decision(participant, Action.ERASE, time, person.via, person.record.receipt)
-        return Outcome((erasure,)) if kept else Outcome()
+        return ConsentOutcome((erasure,)) if kept else ConsentOutcome()
 
-    def tick(self, time: float) -> Outcome:
+    def tick(self, time: float) -> ConsentOutcome:
         """Time goes by: notices that had to wait are posted, and silence begins to count where it means yes."""
-        return Outcome(self._settle_all(time), self._flush(time))
+        return ConsentOutcome(self._settle_all(time), self._flush(time))
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
@@ -262,12 +264,14 @@ class ConsentBook:
             and time - self._unasked_since >= UNASKED_GRACE_S
         )
 
-    def standing(self, participant: str) -> Standing | None:
+    def standing(self, participant: str) -> ConsentStanding | None:
         """Return how a participant stands, None when they are unknown."""
         person = self._people.get(participant)
         if person is None:
             return None
-        return Standing(person.answer, person.via, person.present, person.received, person.record.receipt)
+        return ConsentStanding(
+            person.answer, person.via, person.present, person.received, person.record.receipt
+        )
 
     def histories(self) -> tuple[ConsentHistory, ...]:
         """Return what belongs on receipts, in an order that tells nothing of who joined when."""
@@ -277,41 +281,43 @@ class ConsentBook:
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
-    def _mark(self, participant: str, person: _Person, untrusted_name: str, time: float) -> Outcome:
+    def _mark(self, participant: str, person: _Person, untrusted_name: str, time: float) -> ConsentOutcome:
         """Take a display name's mark as an answer when it changed."""
         mark = mark_in_name(untrusted_name, yes=self._section.yes_tag, no=self._section.no_tag)
         before, person.mark = person.mark, mark
         if mark is before:
-            return Outcome()
+            return ConsentOutcome()
         if mark is None and person.answer is Answer.YES and person.via is Via.RENAME:
             mark = Answer.NO  # the mark was the consent, and it was taken away
         if mark is None:
-            return Outcome()
+            return ConsentOutcome()
         return self._answer(participant, person, mark, time, Via.RENAME)
 
-    def _answer(self, participant: str, person: _Person, answer: Answer, time: float, via: Via) -> Outcome:
+    def _answer(
+        self, participant: str, person: _Person, answer: Answer, time: float, via: Via
+    ) -> ConsentOutcome:
         if answer is Answer.YES:
             return self._yes(participant, person, time, via)
         news = person.answer not in (Answer.NO, Answer.ERASE)
         decisions = self._no(participant, person, answer, time, via)
         if not news and not decisions:
-            return Outcome()
-        return Outcome(decisions, self._reply(participant, person, self._texts.refused, time))
+            return ConsentOutcome()
+        return ConsentOutcome(decisions, self._reply(participant, person, self._texts.refused, time))
 
-    def _yes(self, participant: str, person: _Person, time: float, via: Via) -> Outcome:
+    def _yes(self, participant: str, person: _Person, time: float, via: Via) -> ConsentOutcome:
         if person.answer is Answer.YES:
-            return Outcome()
+            return ConsentOutcome()
         if not person.present or person.void:
-            return Outcome()
+            return ConsentOutcome()
         if person.mark is Answer.NO:
-            return Outcome(notices=self._reply(participant, person, self._texts.marked, time))
+            return ConsentOutcome(notices=self._reply(participant, person, self._texts.marked, time))
         refused = person.answer is not None
         if refused and via is Via.RENAME and person.via is not Via.RENAME:
             return (
-                Outcome()
+                ConsentOutcome()
             )  # in some calls a host can rename others; it must not undo what they said themselves
         if len(person.records) >= MOST_RECORDS or not person.changes.take(time):
-            return Outcome(notices=self._reply(participant, person, self._texts.later, time))
+            return ConsentOutcome(notices=self._reply(participant, person, self._texts.later, time))
         person.answer, person.via = Answer.YES, via
         if (
             person.record.closed
@@ -323,7 +329,7 @@ class ConsentBook:
         else:
             decisions = self._settle(participant, person, time)
         replies = self._reply(participant, person, self._texts.agreed, time) if person.received else ()
-        return Outcome(decisions, replies)
+        return ConsentOutcome(decisions, replies)
 
     def _no(
         self, participant: str, person: _Person, answer: Answer, time: float, via: Via

@@ -24,8 +24,8 @@ from redaction.errors import UnreadableInput, UsageError
 __all__ = ["WhepSource"]
 
 PARTICIPANT: Final = "stream"
-PATIENCE: Final = 60.0
-PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+WHEP_PATIENCE: Final = 60.0
+WHEP_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 REQUEST_TIMEOUT: Final = 15.0
 MAX_REDIRECTS: Final = 3
 _SDP: Final = "application/sdp"
@@ -64,7 +64,7 @@ class WhepSource:
         *,
         name: str = "",
         clock: CallClock | None = None,
-        patience_s: float = PATIENCE,
+        patience_s: float = WHEP_PATIENCE,
         host_addresses: Sequence[str] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -113,7 +113,7 @@ class WhepSource:
                         ) from None
                 if self.clock.now() - lost_at > self._patience_s:
                     return Ended.LOST
-                await self._pause(PAUSES[min(tries, len(PAUSES) - 1)])
+                await self._pause(WHEP_PAUSES[min(tries, len(WHEP_PAUSES) - 1)])
                 tries += 1
         return Ended.OVER
 

@@ -20,16 +20,16 @@ __all__ = [
     "Feed",
     "Gone",
     "JanusAddress",
+    "JanusMessage",
     "Joined",
-    "Left",
-    "Message",
-    "Published",
+    "ParticipantLeft",
+    "PublisherJoined",
     "Removed",
     "Renamed",
     "Room",
     "RoomEvent",
     "Stream",
-    "read_message",
+    "parse_janus_message",
 ]
 
 MAX_MESSAGE: Final = 1 << 20
@@ -41,7 +41,7 @@ _DECODABLE: Final = {"vp8", "h264", "opus"}
 _SCREEN: Final = re.compile(r"screen|desktop|presentation|share", re.IGNORECASE)
 _BINDING: Final = "textroom:"
 
-Value: TypeAlias = Mapping[str, object]
+JsonValue: TypeAlias = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class JanusAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class JanusMessage:
     """One message of the server.
 
     Attributes:
@@ -97,7 +97,7 @@ class Message:
     transaction: str
     handle: int
     created: int
-    data: Value = field(repr=False)
+    data: JsonValue = field(repr=False)
     jsep_type: str
     jsep_sdp: str = field(repr=False)
     error: int
@@ -107,7 +107,7 @@ class Message:
         return self.kind == "error" or self.error != 0
 
 
-def read_message(text: str) -> Message | None:
+def parse_janus_message(text: str) -> JanusMessage | None:
     """Return what the server says, None for what is no message."""
     if len(text) > MAX_MESSAGE:
         return None
@@ -119,7 +119,7 @@ def read_message(text: str) -> Message | None:
         return None
     plugin, jsep, error = _part(whole, "plugindata"), _part(whole, "jsep"), _part(whole, "error")
     data = _part(plugin, "data")
-    return Message(
+    return JanusMessage(
         kind=whole["janus"],
         transaction=_text(whole, "transaction"),
         handle=_whole(whole, "sender"),
@@ -173,7 +173,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublisherJoined:
     """What somebody publishes is now this; nothing, if they stopped."""
 
     feed: Feed
@@ -187,7 +187,7 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ParticipantLeft:
     """Somebody is gone."""
 
     feed: Feed
@@ -203,7 +203,7 @@ class Gone:
     """The room was closed."""
 
 
-RoomEvent: TypeAlias = Joined | Published | Renamed | Left | Removed | Gone
+RoomEvent: TypeAlias = Joined | PublisherJoined | Renamed | ParticipantLeft | Removed | Gone
 
 
 class Room:
@@ -213,7 +213,7 @@ class Room:
         self.people: dict[str, Feed] = {}
         self.own = ""
 
-    def apply(self, data: Value) -> Iterator[RoomEvent]:
+    def apply(self, data: JsonValue) -> Iterator[RoomEvent]:
         """Take what the plugin said; yield what changed. What is malformed changes nothing."""
         said = data.get("videoroom")
         if said == "destroyed":
@@ -235,7 +235,7 @@ class Room:
             if word in data:
                 yield from self._goes(word, data)
 
-    def _there(self, entry: Value) -> Iterator[RoomEvent]:
+    def _there(self, entry: JsonValue) -> Iterator[RoomEvent]:
         identity = _identity(entry)
         if not identity or identity == self.own or entry.get("dummy") is True:
             return
@@ -251,23 +251,23 @@ class Room:
         self.people[identity] = Feed(identity, raw, _text(entry, "display")[:MAX_NAME])
         yield Joined(self.people[identity])
 
-    def _renamed(self, entry: Value) -> Iterator[RoomEvent]:
+    def _renamed(self, entry: JsonValue) -> Iterator[RoomEvent]:
         feed = self.people.get(_identity(entry))
         name = _text(entry, "display")[:MAX_NAME]
         if feed is not None and name != feed.name:
             self.people[feed.id] = feed = replace(feed, name=name)
             yield Renamed(feed)
 
-    def _publishes(self, entry: Value) -> Iterator[RoomEvent]:
+    def _publishes(self, entry: JsonValue) -> Iterator[RoomEvent]:
         feed = self.people.get(_identity(entry))
         if feed is None:
             return
         new = replace(feed, streams=_streams(entry), text_user=_text_user(entry))
         if new != feed:
             self.people[feed.id] = new
-            yield Published(new)
+            yield PublisherJoined(new)
 
-    def _goes(self, word: str, data: Value) -> Iterator[RoomEvent]:
+    def _goes(self, word: str, data: JsonValue) -> Iterator[RoomEvent]:
         who = data[word]
         if who == "ok" or str(who) == self.own:
             if word == "kicked" or (word == "leaving" and data.get("reason") == "kicked"):
@@ -278,13 +278,13 @@ class Room:
             return
         if word == "unpublished":
             self.people[feed.id] = feed = replace(feed, streams=())
-            yield Published(feed)
+            yield PublisherJoined(feed)
         else:
             del self.people[feed.id]
-            yield Left(feed)
+            yield ParticipantLeft(feed)
 
 
-def _streams(entry: Value) -> tuple[Stream, ...]:
+def _streams(entry: JsonValue) -> tuple[Stream, ...]:
     found: list[Stream] = []
     taken: set[LiveKind] = set()
     for stream in _entries(entry, "streams")[:MAX_STREAMS]:
@@ -305,7 +305,7 @@ def _streams(entry: Value) -> tuple[Stream, ...]:
     return tuple(found)
 
 
-def _text_user(entry: Value) -> str:
+def _text_user(entry: JsonValue) -> str:
     named = _text(_part(entry, "metadata"), "textroom")
     if not named:
         described = (_text(stream, "description") for stream in _entries(entry, "streams")[:MAX_STREAMS])
@@ -313,27 +313,27 @@ def _text_user(entry: Value) -> str:
     return named[:200]
 
 
-def _part(whole: Value, key: str) -> Value:
+def _part(whole: JsonValue, key: str) -> JsonValue:
     part = whole.get(key)
     return part if isinstance(part, dict) else {}
 
 
-def _entries(whole: Value, key: str) -> list[Value]:
+def _entries(whole: JsonValue, key: str) -> list[JsonValue]:
     part = whole.get(key)
     return [entry for entry in part if isinstance(entry, dict)] if isinstance(part, list) else []
 
 
-def _text(whole: Value, key: str) -> str:
+def _text(whole: JsonValue, key: str) -> str:
     part = whole.get(key)
     return part if isinstance(part, str) else ""
 
 
-def _whole(whole: Value, key: str) -> int:
+def _whole(whole: JsonValue, key: str) -> int:
     part = whole.get(key)
     return part if isinstance(part, int) and not isinstance(part, bool) else 0
 
 
-def _identity(entry: Value) -> str:
+def _identity(entry: JsonValue) -> str:
     identity = entry.get("id")
     if isinstance(identity, bool) or not isinstance(identity, int | str):
         return ""

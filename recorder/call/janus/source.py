@@ -20,10 +20,10 @@ from recorder.call.janus.protocol import (
     MAX_MESSAGE,
     Gone,
     JanusAddress,
+    JanusMessage,
     Joined,
-    Left,
-    Message,
-    Published,
+    ParticipantLeft,
+    PublisherJoined,
     Removed,
     Renamed,
     Room,
@@ -34,7 +34,7 @@ from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
 from recorder.call.janus.websocket import JanusLink, LinkLost
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.connection import REFUSALS, MediaConnection, check_hooks
-from recorder.call.rtc.playback import LoopingSound
+from recorder.call.rtc.playback import LoopingAudio
 from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import CallObserver, Ended
 from redaction.errors import UnreadableInput
@@ -45,9 +45,9 @@ __all__ = ["JanusSource"]
 _PLUGIN: Final = "janus.plugin.videoroom"
 _NO_SUCH_ROOM: Final = 426
 _UNAUTHORISED: Final = frozenset({403, 433})
-PATIENCE: Final = 180.0
+JANUS_PATIENCE: Final = 180.0
 """Seconds for which a call that cannot be reached is tried again."""
-PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+JANUS_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 TEXT_AGAIN: Final = 5.0
 
 
@@ -87,7 +87,7 @@ class JanusSource:
         tile: tuple[str, ...] | None = ("Recording", "Everybody is asked first.", "No answer means no."),
         spoken: Samples | None = None,
         layer: int = 2,
-        patience_s: float = PATIENCE,
+        patience_s: float = JANUS_PATIENCE,
         host_addresses: Sequence[str] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -131,7 +131,7 @@ class JanusSource:
             if self.clock.now() - lost_at > self._patience_s:
                 return Ended.LOST
             try:
-                async with asyncio.timeout(PAUSES[min(tries, len(PAUSES) - 1)]):
+                async with asyncio.timeout(JANUS_PAUSES[min(tries, len(JANUS_PAUSES) - 1)]):
                     await self._closing.wait()
             except TimeoutError:
                 tries += 1
@@ -205,7 +205,7 @@ class JanusSource:
             await socket.close()
         return entered, outcome
 
-    async def _join(self, link: JanusLink) -> tuple[int, Message]:
+    async def _join(self, link: JanusLink) -> tuple[int, JanusMessage]:
         opened = await link.open()
         if opened.failed():
             raise UnreadableInput("the Janus server refuses the session; it may want another token")
@@ -235,9 +235,9 @@ class JanusSource:
         )
 
     async def _stay(
-        self, link: JanusLink, handle: int, first: Message, observer: CallObserver, feeds: Feeds
+        self, link: JanusLink, handle: int, first: JanusMessage, observer: CallObserver, feeds: Feeds
     ) -> Ended | None:
-        message: Message | None = first
+        message: JanusMessage | None = first
         while message is not None:
             if message.handle == handle:
                 if message.kind == "detached":
@@ -263,10 +263,10 @@ class JanusSource:
                 observer.joined(feed.id, feed.name, now)
             case Renamed(feed):
                 observer.renamed(feed.id, feed.name, now)
-            case Published(feed):
+            case PublisherJoined(feed):
                 self._users.claimed(feed.id, feed.text_user, now)
                 feeds.published(feed)
-            case Left(feed):
+            case ParticipantLeft(feed):
                 self._users.left(feed.id)
                 feeds.gone(feed.id)
         return None
@@ -281,7 +281,7 @@ class JanusSource:
         """Return the tracks that the bot publishes."""
         tracks: list[MediaStreamTrack] = []
         if self._spoken is not None and not self._said:
-            tracks.append(LoopingSound(self._spoken, once=True))
+            tracks.append(LoopingAudio(self._spoken, once=True))
             self._said = True
         if self._tile is not None:
             tracks.append(TileTrack(self._tile))

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.call.janus.protocol import Feed, Message, Stream
+from recorder.call.janus.protocol import Feed, JanusMessage, Stream
 from recorder.call.janus.websocket import JanusLink, LinkLost
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.description import BadDescription
@@ -19,7 +19,7 @@ __all__ = ["FeedSetting", "Feeds"]
 _PLUGIN: Final = "janus.plugin.videoroom"
 SETUPS: Final = 6
 """Peer connections that are set up at once; the others wait their turn."""
-PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+SUBSCRIBE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before a feed that was lost is subscribed to again."""
 STEADY: Final = 30.0
 """Seconds after which a connection counts as having worked."""
@@ -143,7 +143,7 @@ class Feeds:
                 tries += 1
             if self._setting.clock.now() - started > STEADY:
                 tries = 0
-            await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
+            await asyncio.sleep(SUBSCRIBE_PAUSES[min(tries, len(SUBSCRIBE_PAUSES) - 1)])
 
     async def _received(
         self, person: _Person, feed: Feed, streams: list[Stream], declined: list[LiveKind]
@@ -201,7 +201,7 @@ class Feeds:
         return request
 
 
-def _carried(answer: Message, streams: list[Stream]) -> dict[str, Stream]:
+def _carried(answer: JanusMessage, streams: list[Stream]) -> dict[str, Stream]:
     """Return which of the publisher's streams each of the subscription's m-lines carries."""
     by_mid = {stream.mid: stream for stream in streams}
     listed = answer.data.get("streams")

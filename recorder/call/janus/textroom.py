@@ -23,7 +23,7 @@ __all__ = ["BindRule", "TextChannel", "TextUsers"]
 
 _PLUGIN: Final = "janus.plugin.textroom"
 MAX_TEXT: Final = 4000
-MAX_MESSAGE: Final = 256 * 1024
+MAX_TEXT_MESSAGE: Final = 256 * 1024
 MAX_USERS: Final = 1000
 OPEN_TIMEOUT: Final = 10.0
 GRACE: Final = 5.0
@@ -214,7 +214,7 @@ class TextChannel:
             self._over.set()
 
     def _message(self, message: str | bytes) -> None:
-        if len(message) > MAX_MESSAGE:
+        if len(message) > MAX_TEXT_MESSAGE:
             return
         try:
             said = json.loads(message)

@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from recorder.call.janus.protocol import MAX_MESSAGE, Message, read_message
+from recorder.call.janus.protocol import MAX_MESSAGE, JanusMessage, parse_janus_message
 
 __all__ = ["JanusLink", "LinkLost"]
 
@@ -40,9 +40,9 @@ class JanusLink:
         self._session = 0
         self._numbers = itertools.count(1)
         self._salt = secrets.token_hex(4)
-        self._waiting: dict[str, tuple[asyncio.Future[Message], bool]] = {}
+        self._waiting: dict[str, tuple[asyncio.Future[JanusMessage], bool]] = {}
         self._lost = False
-        self.events: asyncio.Queue[Message | None] = asyncio.Queue(MAX_UNREAD)
+        self.events: asyncio.Queue[JanusMessage | None] = asyncio.Queue(MAX_UNREAD)
         """What the server says unasked; None when it is lost."""
 
     async def run(self) -> None:
@@ -51,7 +51,7 @@ class JanusLink:
             async for frame in self._socket:
                 if frame.type is not aiohttp.WSMsgType.TEXT or len(frame.data) > MAX_MESSAGE:
                     continue
-                message = read_message(frame.data)
+                message = parse_janus_message(frame.data)
                 if message is not None and not self._take(message):
                     break
         finally:
@@ -72,7 +72,7 @@ class JanusLink:
         """Whether the server is gone."""
         return self._lost or self._socket.closed
 
-    async def open(self) -> Message:
+    async def open(self) -> JanusMessage:
         """Begin the session."""
         answer = await self.request({"janus": "create"}, event=False)
         self._session = answer.created
@@ -91,14 +91,14 @@ class JanusLink:
 
     async def ask(
         self, handle: int, body: Mapping[str, object], *, jsep: tuple[str, str] | None = None
-    ) -> Message:
+    ) -> JanusMessage:
         """Ask a plugin and return what it answers; `jsep` is type and description."""
         request: dict[str, object] = {"janus": "message", "handle_id": handle, "body": dict(body)}
         if jsep is not None:
             request["jsep"] = {"type": jsep[0], "sdp": jsep[1]}
         return await self.request(request, event=True)
 
-    async def request(self, request: Mapping[str, object], *, event: bool) -> Message:
+    async def request(self, request: Mapping[str, object], *, event: bool) -> JanusMessage:
         """Send a request and return its answer; with `event`, that is what follows the acknowledgement.
 
         Raises:
@@ -110,7 +110,7 @@ class JanusLink:
             whole["session_id"] = self._session
         if self._token is not None:
             whole["token"] = self._token
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[JanusMessage] = asyncio.get_running_loop().create_future()
         self._waiting[transaction] = (answer, event)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
@@ -129,7 +129,7 @@ class JanusLink:
         except (LinkLost, TimeoutError):
             return
 
-    def _take(self, message: Message) -> bool:
+    def _take(self, message: JanusMessage) -> bool:
         """Hand a message to who waits for it; return False if the session is over."""
         if message.kind == "timeout" and not message.handle:
             return False

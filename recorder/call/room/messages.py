@@ -17,7 +17,7 @@ __all__ = [
     "JoinMessage",
     "LeaveMessage",
     "RenameMessage",
-    "read_message",
+    "parse_room_message",
     "written",
 ]
 
@@ -66,7 +66,7 @@ FromPage = JoinMessage | AnswerMessage | ChatMessage | RenameMessage | LeaveMess
 _FROM_PAGE: Final[TypeAdapter[FromPage]] = TypeAdapter(Annotated[FromPage, Field(discriminator="type")])
 
 
-def read_message(untrusted_text: str) -> FromPage | None:
+def parse_room_message(untrusted_text: str) -> FromPage | None:
     """Return a message from a page, None when it is not one."""
     try:
         return _FROM_PAGE.validate_json(untrusted_text)

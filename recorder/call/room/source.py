@@ -32,7 +32,7 @@ from recorder.call.room.messages import (
     JoinMessage,
     LeaveMessage,
     RenameMessage,
-    read_message,
+    parse_room_message,
     written,
 )
 from recorder.call.rtc.clock import CallClock
@@ -292,7 +292,7 @@ class RoomSource:
                 first = await socket.receive()
         except TimeoutError:
             return None
-        message = read_message(first.data) if first.type is WSMsgType.TEXT else None
+        message = parse_room_message(first.data) if first.type is WSMsgType.TEXT else None
         if not isinstance(message, JoinMessage) or self._observer is None or self._over.is_set():
             return None
         person = _Person(
@@ -334,7 +334,7 @@ class RoomSource:
 
     async def _read(self, socket: web.WebSocketResponse, person: _Person) -> None:
         async for frame in socket:
-            message = read_message(frame.data) if frame.type is WSMsgType.TEXT else None
+            message = parse_room_message(frame.data) if frame.type is WSMsgType.TEXT else None
             if isinstance(message, LeaveMessage) or person.gone:
                 return
             if not person.allowance.take(self._clock.now()) or message is None:

@@ -13,7 +13,7 @@ from collections import deque
 from statistics import median_low
 from typing import Final
 
-__all__ = ["CallClock", "SenderClock", "TrackClock", "ntp_seconds"]
+__all__ = ["CallClock", "RtpClock", "SenderClock", "ntp_seconds"]
 
 REPORT_WINDOW: Final = 60.0
 """Seconds over which the quickest sender report counts; a clock 100 ppm off moves 6 ms in it."""
@@ -75,7 +75,7 @@ class SenderClock:
         return min(offset for _, offset in self._seen) if self._seen else None
 
 
-class TrackClock:
+class RtpClock:
     """Places RTP times of one track in call time; what it returns never falls.
 
     Args:

@@ -19,12 +19,12 @@ __all__ = [
     "MAX_SIDE_PX",
     "OPUS_RATE",
     "VIDEO_RATE",
-    "PictureCoding",
-    "PictureDecoder",
-    "SoundDecoder",
+    "AudioDecoder",
+    "VideoCoding",
+    "VideoDecoder",
     "accepted",
     "fits",
-    "picture_coding",
+    "video_coding",
 ]
 
 MAX_SIDE_PX: Final = 4096
@@ -45,7 +45,7 @@ def fits(width: int, height: int) -> bool:
     return 0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX
 
 
-class PictureCoding(Protocol):
+class VideoCoding(Protocol):
     """How pictures of one codec lie in packets."""
 
     decoder: str
@@ -189,18 +189,18 @@ def _sps_size(sps: bytes) -> tuple[int, int] | None:
     return width * 16, height * 16
 
 
-_CODINGS: Final[dict[str, PictureCoding]] = {"video/vp8": _Vp8(), "video/h264": _H264()}
+_CODINGS: Final[dict[str, VideoCoding]] = {"video/vp8": _Vp8(), "video/h264": _H264()}
 
 
-def picture_coding(mime_type: str) -> PictureCoding | None:
+def video_coding(mime_type: str) -> VideoCoding | None:
     """Return how pictures of a codec lie in packets, None for codecs that are not received."""
     return _CODINGS.get(mime_type.lower())
 
 
-class PictureDecoder:
+class VideoDecoder:
     """Decodes one track; used by one thread."""
 
-    def __init__(self, coding: PictureCoding) -> None:
+    def __init__(self, coding: VideoCoding) -> None:
         context = av.CodecContext.create(coding.decoder, "r")
         if not isinstance(context, VideoCodecContext):
             raise TypeError("not a picture decoder")
@@ -219,7 +219,7 @@ class PictureDecoder:
         return self._context.decode(packet)
 
 
-class SoundDecoder:
+class AudioDecoder:
     """Decodes Opus to mono."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ __all__ = [
 MAX_DESCRIPTION: Final = 64 * 1024
 MAX_LINES: Final = 2000
 MAX_SECTIONS: Final = 8
-MAX_SOURCES: Final = 32
+MAX_DESCRIBED_SOURCES: Final = 32
 MAX_CANDIDATES: Final = 40
 _DECODABLE: Final = {
     "audio": re.compile(r"^a=rtpmap:\d+ opus/48000/2\b", re.IGNORECASE | re.MULTILINE),
@@ -211,7 +211,7 @@ def _split(sdp: str) -> tuple[list[str], list[list[str]]]:
     for section in sections:
         sources = {line.split(" ", 1)[0] for line in section if line.startswith("a=ssrc:")}
         if (
-            len(sources) > MAX_SOURCES
+            len(sources) > MAX_DESCRIBED_SOURCES
             or sum(line.startswith("a=candidate:") for line in section) > MAX_CANDIDATES
         ):
             raise BadDescription("a media line has too many sources or candidates")

@@ -20,7 +20,7 @@ from recorder.call.rtc.description import (
     without,
 )
 from recorder.call.rtc.stats import QualityMeter
-from recorder.call.rtc.tracks import PictureTrack, SoundTrack, TrackNumbers, TrackSetting
+from recorder.call.rtc.tracks import ReceivedAudio, ReceivedVideo, TrackNumbers, TrackSetting
 from recorder.call.source import CallObserver, LiveKind
 
 __all__ = ["DEFAULT_KINDS", "BadDescription", "Peer", "PeerEnd"]
@@ -83,7 +83,7 @@ class Peer:
             host_addresses=None if host_addresses is None else list(host_addresses)
         )
         self._connection.on("connectionstatechange", self._state_changed)
-        self._tracks: list[tuple[SoundTrack | PictureTrack, MediaReceiver]] = []
+        self._tracks: list[tuple[ReceivedAudio | ReceivedVideo, MediaReceiver]] = []
         self._declined = list(declined)
         self._wanted = False
         self._closed = False
@@ -239,9 +239,9 @@ class Peer:
             if kind is None:
                 continue
             track = (
-                SoundTrack(self._setting, kind)
+                ReceivedAudio(self._setting, kind)
                 if kind is LiveKind.MICROPHONE
-                else PictureTrack(kind, self._setting)
+                else ReceivedVideo(kind, self._setting)
             )
             receiver.sink = track
             receiver.on_disconnect = self._over.set
@@ -258,7 +258,7 @@ class Peer:
 
     async def _tick(self, now: float) -> None:
         for track, receiver in self._tracks:
-            if isinstance(track, SoundTrack):
+            if isinstance(track, ReceivedAudio):
                 track.tick(now)
                 continue
             wants = track.tick(now)
@@ -269,7 +269,7 @@ class Peer:
 
     def _sample(self, now: float) -> None:
         flow = next(
-            (t.flow for t, _ in self._tracks if isinstance(t, PictureTrack) and t.kind is LiveKind.CAMERA),
+            (t.flow for t, _ in self._tracks if isinstance(t, ReceivedVideo) and t.kind is LiveKind.CAMERA),
             None,
         )
         sample = self._meter.sample(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from redaction.errors import UnreadableInput
 from redaction.model import Samples
 
-__all__ = ["PLAYING_RATE", "LoopingPicture", "LoopingSound", "Pictures", "Sound"]
+__all__ = ["PLAYING_RATE", "LoopingAudio", "LoopingVideo", "Pictures", "Sound"]
 
 Pictures = Path | Sequence[NDArray[np.uint8]]
 Sound = Path | Samples
@@ -26,7 +26,7 @@ _BLOCK: Final = 960  # 20 ms, what Opus takes
 _VIDEO_RATE: Final = 90_000
 
 
-class LoopingPicture(MediaStreamTrack):
+class LoopingVideo(MediaStreamTrack):
     """Plays pictures over and over, in real time, with times that only rise.
 
     Args:
@@ -53,7 +53,7 @@ class LoopingPicture(MediaStreamTrack):
         return frame
 
 
-class LoopingSound(MediaStreamTrack):
+class LoopingAudio(MediaStreamTrack):
     """Plays sound over and over, in real time, with times that only rise.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Final
 
 from recorder.call.source import QualitySample
 
-__all__ = ["PictureFlow", "QualityMeter", "Reception"]
+__all__ = ["QualityMeter", "Reception", "VideoFlow"]
 
 FREEZE_STEPS: Final = 3
 FREEZE_LEAST: Final = 0.15
@@ -82,7 +82,7 @@ class Reception:
         return fraction, max(-(2**23), min(2**23 - 1, current)), self._highest & 0xFFFFFFFF, jitter
 
 
-class PictureFlow:
+class VideoFlow:
     """Counts pictures and freezes of one track by their capture times."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class QualityMeter:
         self,
         now: float,
         receptions: Iterable[Reception],
-        flow: PictureFlow | None,
+        flow: VideoFlow | None,
         *,
         round_trip_s: float | None = None,
     ) -> QualitySample:

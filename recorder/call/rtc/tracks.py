@@ -18,22 +18,22 @@ import numpy as np
 from aiortc import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
-from recorder.call.rtc.clock import CallClock, SenderClock, TrackClock, ntp_seconds
+from recorder.call.rtc.clock import CallClock, RtpClock, SenderClock, ntp_seconds
 from recorder.call.rtc.codecs import (
     OPUS_RATE,
     VIDEO_RATE,
-    PictureCoding,
-    PictureDecoder,
-    SoundDecoder,
+    AudioDecoder,
+    VideoCoding,
+    VideoDecoder,
     fits,
-    picture_coding,
+    video_coding,
 )
 from recorder.call.rtc.jitter_buffer import Assembled, FrameAssembler, MediaPacket, PacketOrder, Wants
-from recorder.call.rtc.stats import PictureFlow, QualityMeter
-from recorder.call.source import CallObserver, LiveKind, TimedPicture, TimedSound, TrackKey
+from recorder.call.rtc.stats import QualityMeter, VideoFlow
+from recorder.call.source import CallObserver, LiveKind, TimedAudio, TimedVideo, TrackKey
 from redaction.model import Samples
 
-__all__ = ["PictureTrack", "SoundPlacer", "SoundTrack", "TrackNumbers", "TrackSetting"]
+__all__ = ["AudioPlacer", "ReceivedAudio", "ReceivedVideo", "TrackNumbers", "TrackSetting"]
 
 MAX_IN_FLIGHT: Final = 32
 """Pictures between network and observer: 45 MB at 720p."""
@@ -82,7 +82,7 @@ class _Track:
         self._wanted = False
         self._refused = False
         self._key: TrackKey | None = None
-        self._clock = TrackClock(setting.sender, rate)
+        self._clock = RtpClock(setting.sender, rate)
         self._until: float | None = None  # call time up to which media was handed on
         self._heard = setting.clock.now()
 
@@ -124,7 +124,7 @@ class _Track:
         self._end()
 
     def _begin_anew(self) -> None:
-        self._clock = TrackClock(self._setting.sender, self._rate)
+        self._clock = RtpClock(self._setting.sender, self._rate)
         self._until = None
 
     def _start(self, time: float) -> TrackKey:
@@ -149,7 +149,7 @@ class _Track:
                 self._setting.meter.concealed += end - start
 
 
-class SoundPlacer:
+class AudioPlacer:
     """Puts blocks of sound end to end, a sample more or less where clocks drift, and leaves a hole where there is one.
 
     Sound that is off by less than `HOLE` is stretched, by a sample in a block where clocks drift, by one part in
@@ -188,14 +188,14 @@ class SoundPlacer:
         return np.interp(places, np.arange(count), samples).astype(np.float32)
 
 
-class SoundTrack(_Track):
+class ReceivedAudio(_Track):
     """A microphone."""
 
     def __init__(self, setting: TrackSetting, kind: LiveKind = LiveKind.MICROPHONE) -> None:
         super().__init__(kind, setting, rate=OPUS_RATE)
         self._order = PacketOrder()
-        self._decoder: SoundDecoder | None = None
-        self._placer = SoundPlacer(OPUS_RATE)
+        self._decoder: AudioDecoder | None = None
+        self._placer = AudioPlacer(OPUS_RATE)
         self._missing = False
         self._reason = "loss"
         self._held: list[tuple[MediaPacket, int]] | None = []
@@ -205,7 +205,7 @@ class SoundTrack(_Track):
         self._held = []
         self._order = PacketOrder()
         self._decoder = None
-        self._placer = SoundPlacer(OPUS_RATE)
+        self._placer = AudioPlacer(OPUS_RATE)
         self._missing = False
 
     def packet(self, packet: RtpPacket, _codec: RTCRtpCodecParameters, ssrc_changed: bool) -> None:
@@ -217,7 +217,7 @@ class SoundTrack(_Track):
         if ssrc_changed:
             self._hand_on(self._order.due(now + 3600))
             self._order = PacketOrder()
-            self._clock = TrackClock(self._setting.sender, self._rate)
+            self._clock = RtpClock(self._setting.sender, self._rate)
             self._held = []
         media = MediaPacket(
             packet.sequence_number, packet.timestamp, packet.payload, bool(packet.marker), now
@@ -250,7 +250,7 @@ class SoundTrack(_Track):
                 continue
             time = self._clock.time(packet.timestamp, packet.arrival)
             if self._decoder is None:
-                self._decoder = SoundDecoder()
+                self._decoder = AudioDecoder()
             try:
                 samples = self._decoder.decode(packet.payload)
             except av.FFmpegError:
@@ -269,27 +269,27 @@ class SoundTrack(_Track):
                 self._lost(self._until, begin, "stalled")
         self._missing = False
         self._until = begin + len(samples) / self._rate
-        self._setting.observer.sound(key, TimedSound(samples, self._rate, begin))
+        self._setting.observer.sound(key, TimedAudio(samples, self._rate, begin))
 
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
     """A coded picture on its way to the decoder."""
 
-    coding: PictureCoding
+    coding: VideoCoding
     data: bytes
     time: float
     lost: str
     generation: int
 
 
-class PictureTrack(_Track):
+class ReceivedVideo(_Track):
     """A camera or a shared screen."""
 
     def __init__(self, kind: LiveKind, setting: TrackSetting) -> None:
         super().__init__(kind, setting, rate=VIDEO_RATE)
-        self.flow = PictureFlow()
-        self._coding: PictureCoding | None = None
+        self.flow = VideoFlow()
+        self._coding: VideoCoding | None = None
         self._frames: FrameAssembler | None = None
         self._held: list[Assembled] | None = []
         self._generation = 0
@@ -318,13 +318,13 @@ class PictureTrack(_Track):
 
     def packet(self, packet: RtpPacket, codec: RTCRtpCodecParameters, ssrc_changed: bool) -> None:
         """Take a packet."""
-        coding = picture_coding(codec.mimeType)
+        coding = video_coding(codec.mimeType)
         if coding is None or not self.wanted():
             return
         now = self._setting.clock.now()
         self._heard = now
         if ssrc_changed:
-            self._clock = TrackClock(self._setting.sender, self._rate)
+            self._clock = RtpClock(self._setting.sender, self._rate)
             self._held = []
         if self._frames is None or coding is not self._coding or ssrc_changed:
             self._coding = coding
@@ -413,13 +413,13 @@ class PictureTrack(_Track):
                     self._lost(self._until, time, "stalled")
             self._last = self._until = time
             self.flow.add(time, frame.width, frame.height)
-            self._setting.observer.picture(key, TimedPicture(frame, time))
+            self._setting.observer.picture(key, TimedVideo(frame, time))
 
 
 class _DecoderThread(threading.Thread):
     """Decodes what one track puts in, in order, and hands it back on the event loop."""
 
-    def __init__(self, track: PictureTrack, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, track: ReceivedVideo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(name="picture-decoder", daemon=True)
         self.jobs: queue.SimpleQueue[_Coded | None] = queue.SimpleQueue()  # bounded by MAX_IN_FLIGHT
         self._track = track
@@ -433,15 +433,15 @@ class _DecoderThread(threading.Thread):
 
     def run(self) -> None:
         """Decode until told to finish."""
-        decoder: PictureDecoder | None = None
-        coding: PictureCoding | None = None
+        decoder: VideoDecoder | None = None
+        coding: VideoCoding | None = None
         times: dict[int, float] = {}
         number = 0
         while (coded := self.jobs.get()) is not None:
             pictures: list[tuple[av.VideoFrame, float]] | None = []
             if not self._finished.is_set():
                 if decoder is None or coded.coding is not coding:
-                    decoder, coding = PictureDecoder(coded.coding), coded.coding
+                    decoder, coding = VideoDecoder(coded.coding), coded.coding
                 number += 1
                 times[number] = coded.time
                 times.pop(number - MAX_IN_FLIGHT, None)

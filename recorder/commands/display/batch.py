@@ -19,7 +19,7 @@ from rich.text import Text
 
 from recorder.batch.contract import Outcome, Step
 from recorder.batch.driver import Watcher
-from recorder.batch.ledger.ledger import Counts, Planned, Record, RecordState
+from recorder.batch.ledger.ledger import Counts, PlannedItem, Record, RecordState
 from recorder.commands.display.progress import ProgressMode
 
 __all__ = ["Pace", "watched_batch"]
@@ -75,7 +75,7 @@ class Pace:
 class _Nobody:
     """Tells nobody."""
 
-    def planned(self, planned: Planned, slots: int) -> None:
+    def planned(self, planned: PlannedItem, slots: int) -> None:
         pass
 
     def step(self, step: Step) -> None:
@@ -97,7 +97,7 @@ class _Events(_Nobody):
     def __init__(self) -> None:
         self._pace = Pace(time.monotonic())
 
-    def planned(self, planned: Planned, slots: int) -> None:
+    def planned(self, planned: PlannedItem, slots: int) -> None:
         _say(
             "planned",
             listed=planned.listed,
@@ -147,7 +147,7 @@ class _Lines(_Nobody):
         self._pace = Pace(time.monotonic())
         self._said = time.monotonic()
 
-    def planned(self, planned: Planned, slots: int) -> None:
+    def planned(self, planned: PlannedItem, slots: int) -> None:
         click.echo(_sentence(planned, slots), err=True)
 
     def counted(self, counts: Counts) -> None:
@@ -166,7 +166,7 @@ class _Screen(_Nobody):
         self._steps: dict[str, Step] = {}
         self._note = ""
 
-    def planned(self, planned: Planned, slots: int) -> None:
+    def planned(self, planned: PlannedItem, slots: int) -> None:
         self._console.print(_sentence(planned, slots), highlight=False)
 
     def step(self, step: Step) -> None:
@@ -218,7 +218,7 @@ def watched_batch(mode: ProgressMode) -> Iterator[Watcher]:
             yield screen
 
 
-def _sentence(planned: Planned, slots: int) -> str:
+def _sentence(planned: PlannedItem, slots: int) -> str:
     parts = [
         f"{planned.to_do:,} of {planned.listed:,} recordings to do ({planned.bytes_to_do / 2**30:.2f} GiB)"
     ]

@@ -14,17 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from recorder.commands.display.progress import ProgressMode
-from recorder.live.capture.status import CallStatus, CallView, Hidden, PersonStatus, Standing
+from recorder.live.capture.status import CallStatus, CallView, Hidden, ParticipantState, PersonStatus
 
 __all__ = ["call_view", "drawn"]
 
 _COLOURS = {
-    Standing.RECORDED: "green",
-    Standing.SILENT: "yellow",
-    Standing.PAUSED: "yellow",
-    Standing.REFUSED: "dim",
-    Standing.ERASED: "dim",
-    Standing.REMOVED: "dim",
+    ParticipantState.RECORDED: "green",
+    ParticipantState.SILENT: "yellow",
+    ParticipantState.PAUSED: "yellow",
+    ParticipantState.REFUSED: "dim",
+    ParticipantState.ERASED: "dim",
+    ParticipantState.REMOVED: "dim",
 }
 
 

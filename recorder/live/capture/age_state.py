@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from redaction.model import CoverReason, RedactedFrame, Span
 
-__all__ = ["Adulthood", "FaceView", "PersonAge"]
+__all__ = ["Adulthood", "FaceView", "ParticipantAge"]
 
 JUDGED_VIEWS: Final = 3
 """Views from which a face counts as judged. Source: `redaction.video.people.age`, which asks for as many."""
@@ -84,7 +84,7 @@ class _Camera:
     last: float | None = None
 
 
-class PersonAge:
+class ParticipantAge:
     """Judges one participant by their own cameras. Every method may be called from any thread.
 
     The main face is the one that was most to be seen, by area and time. It proves an adult as soon as it is proved

@@ -8,22 +8,22 @@ from typing import Final
 
 import numpy as np
 
-from recorder.call.source import TimedSound
-from recorder.live.capture.age_state import PersonAge
+from recorder.call.source import TimedAudio
+from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.video_worker import Inbox, Lost
-from recorder.live.capture.voices import RawSound
+from recorder.live.capture.voices import RawAudio
 from recorder.media.resample import Resampler
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ
 from redaction.model import AudioBlock, Samples, Utterance
 
-__all__ = ["Ear", "Microphone", "loudness"]
+__all__ = ["Microphone", "ResampledInput", "loudness"]
 
 _HOLE_S: Final = 0.06
 """A block that is further from where the last one ended begins anew: less is jitter of the sender's clock."""
 
 
-class Ear:
+class ResampledInput:
     """Brings blocks of any rate to 16,000 Hz on the call clock; a hole in their times stays a hole."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Ear:
         self._expected = 0.0
         self._next = 0
 
-    def take(self, sound: TimedSound) -> list[AudioBlock]:
+    def take(self, sound: TimedAudio) -> list[AudioBlock]:
         """Return what can be heard by now: in order, never overlapping."""
         done: list[AudioBlock] = []
         known = self._resampler
@@ -76,11 +76,11 @@ class Microphone:
     """
 
     token: str
-    age: PersonAge
+    age: ParticipantAge
     listener: Listener
-    inbox: Inbox[TimedSound | Lost]
-    ear: Ear = field(default_factory=Ear)
-    raw: RawSound | None = None
+    inbox: Inbox[TimedAudio | Lost]
+    ear: ResampledInput = field(default_factory=ResampledInput)
+    raw: RawAudio | None = None
     pending: list[Utterance] = field(default_factory=list, repr=False)
     done: int | None = None
     heard: float = 0.0

@@ -9,39 +9,39 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.call.source import TimedSound
-from recorder.live.capture.age_state import Adulthood, PersonAge
+from recorder.call.source import TimedAudio
+from recorder.live.capture.age_state import Adulthood, ParticipantAge
 from recorder.live.capture.audio_track import Microphone
 from recorder.live.capture.video_worker import Inbox, Lost
 from recorder.live.capture.voices import Voices
 from recorder.live.capture.words import Late, Spoken, WordBook
 from recorder.live.store.journal import Journal
-from recorder.live.store.segments import SoundPiece, mute_piece
-from recorder.runtime.hardening import step_back
+from recorder.live.store.segments import AudioSegment, mute_segment
+from recorder.runtime.hardening import lower_priority
 from recorder.runtime.storage import storage_errors
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import SPEAKING_HZ
 from redaction.errors import OffrecordError, StorageFailed
 from redaction.model import AudioBlock, Event, EventKind, Span
 from redaction.policy import Policy
-from redaction.stages import SoundStages
+from redaction.stages import AudioStages
 
-__all__ = ["SoundWorker"]
+__all__ = ["AudioWorker"]
 
 MOST_BLOCKS: Final = 6000
-MOST_BYTES: Final = 24 * 2**20
+MOST_AUDIO_BYTES: Final = 24 * 2**20
 """What may wait of one microphone: about two minutes."""
 
 CONTEXT_S: Final = 8.0
 """How much of what is said next is known before an utterance is searched."""
 
-LONGEST_S: Final = 20.0
+LONGEST_WAIT_S: Final = 20.0
 """Longest sound that is held before it is transcribed; longer would be cheaper, and lost at a crash."""
 
 WITHHELD_S: Final = 30.0
 """Sound that may not be stored yet is dropped when it is older."""
 
-PIECE_S: Final = 300.0
+AUDIO_SEGMENT_S: Final = 300.0
 _BATCH: Final = 50
 _IDLE_S: Final = 2.0
 _RELEASE_EVERY_S: Final = 1.0
@@ -54,11 +54,11 @@ _MUTE_PAD_S: Final = 0.1
 class _Stored:
     """One piece of a participant's sound: where, and which call time it holds."""
 
-    piece: SoundPiece
+    piece: AudioSegment
     closed: bool = False
 
 
-class SoundWorker:
+class AudioWorker:
     """The thread that hears every microphone of a call.
 
     Args:
@@ -70,7 +70,7 @@ class SoundWorker:
 
     def __init__(
         self,
-        stages: SoundStages,
+        stages: AudioStages,
         *,
         policy: Policy,
         journal: Journal,
@@ -96,14 +96,14 @@ class SoundWorker:
         """Begin to listen."""
         self._thread.start()
 
-    def open(self, token: str, age: PersonAge, *, time: float = 0.0) -> Microphone:
+    def open(self, token: str, age: ParticipantAge, *, time: float = 0.0) -> Microphone:
         """Return a new track of a participant, from a call time on."""
         mic = Microphone(
             token,
             age,
             self._listener(token),
-            Inbox(most=MOST_BLOCKS, most_bytes=MOST_BYTES),
-            raw=self._voices.raw_sound(),
+            Inbox(most=MOST_BLOCKS, most_bytes=MOST_AUDIO_BYTES),
+            raw=self._voices.raw_audio(),
             heard=time,
         )
         with self._wake:
@@ -147,7 +147,7 @@ class SoundWorker:
         return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
 
     def _run(self) -> None:
-        step_back()  # sound may be stored later than pictures, which cannot wait
+        lower_priority()  # sound may be stored later than pictures, which cannot wait
         while not self.dead:
             self.busy_since = time.monotonic()
             try:
@@ -207,7 +207,7 @@ class SoundWorker:
             self._failed(mic, error)
         return True
 
-    def _hear(self, mic: Microphone, sound: TimedSound) -> None:
+    def _hear(self, mic: Microphone, sound: TimedAudio) -> None:
         mic.last_block = time.monotonic()
         for block in mic.ear.take(sound):
             self._push(mic, block)
@@ -266,7 +266,7 @@ class SoundWorker:
             speaker="S1",
             transcriber=self._stages.transcriber,
             aligner=self._stages.aligner,
-            longest_s=LONGEST_S,
+            longest_s=LONGEST_WAIT_S,
         )
 
     def _release(self) -> bool:
@@ -375,14 +375,17 @@ class SoundWorker:
         if mic.raw is not None:
             mic.raw.forget(until)
 
-    def _piece(self, mic: Microphone, start: int) -> SoundPiece:
+    def _piece(self, mic: Microphone, start: int) -> AudioSegment:
         pieces = self._stored.setdefault(mic.token, [])
         at = start / SPEAKING_HZ
         if pieces and not pieces[-1].closed:
-            if at - pieces[-1].piece.start < PIECE_S and at >= pieces[-1].piece.end - 0.5 / SPEAKING_HZ:
+            if (
+                at - pieces[-1].piece.start < AUDIO_SEGMENT_S
+                and at >= pieces[-1].piece.end - 0.5 / SPEAKING_HZ
+            ):
                 return pieces[-1].piece
             self._close(pieces[-1])
-        piece = SoundPiece(self._journal.piece(mic.token, "microphone"), start=at, sample_rate=SPEAKING_HZ)
+        piece = AudioSegment(self._journal.piece(mic.token, "microphone"), start=at, sample_rate=SPEAKING_HZ)
         pieces.append(_Stored(piece))
         return piece
 
@@ -429,7 +432,7 @@ class SoundWorker:
         inside = [Span(max(0.0, span.start - piece.start), max(0.0, span.end - piece.start)) for span in here]
         try:
             self._close(stored)
-            mute_piece(piece.paths.media, inside)
+            mute_segment(piece.paths.media, inside)
         except OffrecordError as error:
             self._stored[token].remove(stored)
             if not self._journal.holds(token):

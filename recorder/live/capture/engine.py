@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from recorder.call.source import LiveKind, TimedPicture, TimedSound
-from recorder.live.capture.age_state import Adulthood, PersonAge
+from recorder.call.source import LiveKind, TimedAudio, TimedVideo
+from recorder.live.capture.age_state import Adulthood, ParticipantAge
 from recorder.live.capture.audio_track import Microphone, loudness
-from recorder.live.capture.audio_worker import SoundWorker
+from recorder.live.capture.audio_worker import AudioWorker
 from recorder.live.capture.load_shedding import Governor, Level
-from recorder.live.capture.video_track import PictureTrack, TrackOwner
-from recorder.live.capture.video_worker import Lane, Lost, PictureWorker
+from recorder.live.capture.video_track import TrackOwner, VideoTrack
+from recorder.live.capture.video_worker import Lane, Lost, VideoWorker
 from recorder.live.store.journal import ErasureFigures, Journal
 from recorder.live.store.segments import TIME_BASE
 from recorder.media.planes import black
-from recorder.offline.session import Engine
 from recorder.runtime.context import Progress
-from recorder.runtime.hardening import step_back
+from recorder.runtime.hardening import lower_priority
 from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
+from redaction.stages import Stages
 from redaction.video.faces.examine import FAULTS
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known_names import MOST_SEEN, must_mask
@@ -86,8 +86,8 @@ class LoadSnapshot:
 
 @dataclass(slots=True)
 class _Person:
-    age: PersonAge
-    pictures: dict[int, tuple[LiveKind, Lane, PictureWorker]] = field(default_factory=dict)
+    age: ParticipantAge
+    pictures: dict[int, tuple[LiveKind, Lane, VideoWorker]] = field(default_factory=dict)
     sounds: dict[int, Microphone] = field(default_factory=dict)
     spoke: float = float("-inf")
     spoken_s: float = 0.0
@@ -115,7 +115,7 @@ class LiveEngine:
     def __init__(
         self,
         *,
-        engine: Engine,
+        engine: Stages,
         journal: Journal,
         cores: int | None = None,
         on_minor: Callable[[str], None],
@@ -129,9 +129,9 @@ class LiveEngine:
         self._cores = max(1, min(4, cores or os.cpu_count() or 1))
         self._video = video or (lambda: VideoStages.load(engine.policy, threads=1))
         self._engine = engine
-        self._workers: list[PictureWorker] = []
+        self._workers: list[VideoWorker] = []
         self._stages: dict[int, VideoStages | None] = {}
-        self._sound: SoundWorker | None = None
+        self._sound: AudioWorker | None = None
         self._people: dict[str, _Person] = {}
         self._lanes: dict[int, str] = {}
         self._numbers = count(1)
@@ -155,10 +155,10 @@ class LiveEngine:
             _warm(stages)
             self._add_worker(f"redact-{number + 1}", stages)
         with ThreadPoolExecutor(
-            1, initializer=step_back
+            1, initializer=lower_priority
         ) as loading:  # the models' own threads step back with it
             sound = loading.submit(lambda: self._engine.sound).result()
-        self._sound = SoundWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
+        self._sound = AudioWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
         self._sound.start()
         self._watch.start()
 
@@ -195,7 +195,7 @@ class LiveEngine:
             person = self._people.get(token)
             if person is None:
                 person = self._people[token] = _Person(
-                    PersonAge(declared=self._policy.minors.all_declared_adult)
+                    ParticipantAge(declared=self._policy.minors.all_declared_adult)
                 )
             self._lanes[lane_id] = token
             if kind is LiveKind.MICROPHONE:
@@ -211,7 +211,7 @@ class LiveEngine:
             worker.add(lane)
             return lane_id
 
-    def picture(self, lane: int, picture: TimedPicture) -> None:
+    def picture(self, lane: int, picture: TimedVideo) -> None:
         """Take a picture; when there is no room, the oldest that waits is dropped, and logged as a gap."""
         entry = self._picture_lane(lane)
         if entry is None:
@@ -221,7 +221,7 @@ class LiveEngine:
         own.inbox.put(picture, size=size, at=picture.time)
         worker.wake()
 
-    def sound(self, lane: int, sound: TimedSound) -> None:
+    def sound(self, lane: int, sound: TimedAudio) -> None:
         """Take a block of sound; when there is no room, the oldest that waits is dropped, and logged as a gap."""
         person = self._person(lane)
         mic = person.sounds.get(lane) if person is not None else None
@@ -379,7 +379,7 @@ class LiveEngine:
             time.sleep(_WATCH_EVERY_S if left[0].died else 0.0)
         return False
 
-    def _end_sound(self, sound: SoundWorker) -> bool:
+    def _end_sound(self, sound: AudioWorker) -> bool:
         until = time.monotonic() + _FINISH_S
         while time.monotonic() < until and not sound.dead:
             if sound.stop(_WATCH_EVERY_S):
@@ -395,15 +395,15 @@ class LiveEngine:
                     self._tell_gap(token, LiveKind.MICROPHONE, Span(since, max(since, self._now)))
         return True
 
-    def _track(self, token: str, kind: LiveKind, age: PersonAge, worker: PictureWorker) -> PictureTrack:
+    def _track(self, token: str, kind: LiveKind, age: ParticipantAge, worker: VideoWorker) -> VideoTrack:
         owner = TrackOwner(token, kind, self._journal, age)
-        return PictureTrack(owner, policy=self._policy, stages=self._stages[id(worker)])
+        return VideoTrack(owner, policy=self._policy, stages=self._stages[id(worker)])
 
-    def _add_worker(self, name: str, stages: VideoStages | None) -> PictureWorker:
+    def _add_worker(self, name: str, stages: VideoStages | None) -> VideoWorker:
         governor = Governor()
         if stages is None:
             governor.level = Level.COVERED
-        worker = PictureWorker(name, on_error=self._on_error, governor=governor)
+        worker = VideoWorker(name, on_error=self._on_error, governor=governor)
         self._stages[id(worker)] = stages
         self._workers.append(worker)
         worker.start()
@@ -413,7 +413,7 @@ class LiveEngine:
         token = self._lanes.get(lane)
         return None if token is None else self._people.get(token)
 
-    def _picture_lane(self, lane: int) -> tuple[LiveKind, Lane, PictureWorker] | None:
+    def _picture_lane(self, lane: int) -> tuple[LiveKind, Lane, VideoWorker] | None:
         person = self._person(lane)
         entry = None if person is None else person.pictures.get(lane)
         return None if entry is None or entry[1].forgotten or entry[1].ended is not None else entry
@@ -445,14 +445,14 @@ class LiveEngine:
         if sound.died or (since is not None and now - since > _SOUND_HANGS_AFTER_S):
             self._sound_lost(sound)
 
-    def _sound_lost(self, sound: SoundWorker) -> None:
+    def _sound_lost(self, sound: AudioWorker) -> None:
         """Take note that nothing more of any voice is stored; how much was lost is told in the end."""
         sound.dead = self.broken = True
         self._on_error(
             InternalError("The sound's thread hangs or died; nothing more of any voice is stored.")
         )
 
-    def _replace(self, worker: PictureWorker) -> None:
+    def _replace(self, worker: VideoWorker) -> None:
         """Have the tracks of a thread that hangs or died covered whole by another one from now on."""
         self.broken = True
         lanes = worker.retire()

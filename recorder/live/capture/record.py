@@ -22,16 +22,17 @@ from recorder.call.consent.receipts import receipts_of
 from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import CallSource, Ended
 from recorder.live.capture.engine import LiveEngine
-from recorder.live.capture.session import CallSession, Limits
-from recorder.live.capture.status import CallView, Standing
+from recorder.live.capture.session import CallLimits, CallSession
+from recorder.live.capture.status import CallView, ParticipantState
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord
-from recorder.offline.session import Engine, Published
+from recorder.offline.session import Published
 from recorder.runtime.context import Cancellation, Progress, Silent
 from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 from redaction.policy import Policy
+from redaction.stages import Stages
 
 __all__ = ["Recorded", "call_name", "record_call"]
 
@@ -67,7 +68,7 @@ def record_call(
     policy: Policy,
     view: CallView,
     watch: Callable[[], contextlib.AbstractContextManager[Progress]],
-    limits: Limits | None = None,
+    limits: CallLimits | None = None,
     name: str | None = None,
     alongside: Callable[[], Awaitable[None]] | None = None,
 ) -> Recorded:
@@ -91,7 +92,7 @@ def record_call(
         ConsentRefused: nobody agreed, or nobody could be asked; nothing was stored.
         OffrecordError: with the status of its cause; nothing was published.
     """
-    engine = Engine(policy)
+    engine = Stages(policy)
     try:
         _ = engine.video, engine.look, engine.sound  # a missing model is told before the bot joins
         started = datetime.now(UTC).replace(microsecond=0)
@@ -109,12 +110,12 @@ class _Call:
         self,
         source: CallSource,
         way: str,
-        engine: Engine,
+        engine: Stages,
         writer: BundleWriter,
         started: datetime,
         view: CallView,
         watch: Callable[[], contextlib.AbstractContextManager[Progress]],
-        limits: Limits | None,
+        limits: CallLimits | None,
         alongside: Callable[[], Awaitable[None]] | None,
     ) -> None:
         policy = engine.policy
@@ -150,7 +151,7 @@ class _Call:
             recording=self._live,
             journal=self._journal,
             book=self._book,
-            limits=limits or Limits(policy.call.alone_s, policy.call.at_most_s, least_free=_LEAVE_BELOW),
+            limits=limits or CallLimits(policy.call.alone_s, policy.call.at_most_s, least_free=_LEAVE_BELOW),
             view=view,
             free_bytes=lambda: shutil.disk_usage(writer.partial).free,
             keep=self._keep,
@@ -257,7 +258,7 @@ class _Call:
 
 
 def _nobody(counts: dict[str, int]) -> str:
-    if counts.get(Standing.REMOVED):
+    if counts.get(ParticipantState.REMOVED):
         return (
             "Nobody is left to be stored: who agreed was not proved to be an adult by their camera (larger, brighter "
             "and sharper pictures help; see minors.adult_if_at_least in docs/policy.md)."

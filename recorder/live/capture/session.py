@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from pydantic import ValidationError
 
 from recorder.bundle.quality import QualitySecond
-from recorder.call.consent.state import Action, ConsentBook, ConsentHistory, Decision, Notice, Outcome
+from recorder.call.consent.state import Action, ConsentBook, ConsentHistory, ConsentOutcome, Decision, Notice
 from recorder.call.source import (
     Answer,
     CallObserver,
@@ -23,19 +23,19 @@ from recorder.call.source import (
     Ended,
     LiveKind,
     QualitySample,
-    TimedPicture,
-    TimedSound,
+    TimedAudio,
+    TimedVideo,
     TrackKey,
     Via,
 )
 from recorder.live.capture.engine import LaneState
-from recorder.live.capture.status import CallStatus, CallView, PersonStatus, Standing
+from recorder.live.capture.status import CallStatus, CallView, ParticipantState, PersonStatus
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import ConsentRecord, PersonRecord, Stay
 from recorder.runtime.hardening import place_of
 from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed
 
-__all__ = ["CallSession", "Limits", "Recording"]
+__all__ = ["CallLimits", "CallSession", "Recorder"]
 
 _TICK_S: Final = 1.0
 _LEAVING_S: Final = 10.0
@@ -48,18 +48,18 @@ _MOST_STAYS: Final = 500
 Deed = Callable[[], Awaitable[None]]
 
 
-class Recording(Protocol):
+class Recorder(Protocol):
     """What the session needs of the live engine; every method but `forget` returns at once."""
 
     def open(self, token: str, kind: LiveKind, *, time: float) -> int:
         """Begin a track; return its lane."""
         ...
 
-    def picture(self, lane: int, picture: TimedPicture) -> None:
+    def picture(self, lane: int, picture: TimedVideo) -> None:
         """Take a picture."""
         ...
 
-    def sound(self, lane: int, sound: TimedSound) -> None:
+    def sound(self, lane: int, sound: TimedAudio) -> None:
         """Take a block of sound."""
         ...
 
@@ -89,7 +89,7 @@ class Recording(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CallLimits:
     """When the bot leaves by itself, in seconds.
 
     Attributes:
@@ -141,10 +141,10 @@ class CallSession(CallObserver):
         self,
         source: CallSource,
         *,
-        recording: Recording,
+        recording: Recorder,
         journal: Journal,
         book: ConsentBook,
-        limits: Limits,
+        limits: CallLimits,
         view: CallView,
         free_bytes: Callable[[], int] = lambda: 0,
         keep: Callable[[Sequence[ConsentHistory]], None] = lambda _: None,
@@ -319,13 +319,13 @@ class CallSession(CallObserver):
             return
         guest.lanes[track] = self._recording.open(guest.token, track.kind, time=time)
 
-    def picture(self, track: TrackKey, picture: TimedPicture) -> None:
+    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
         """Hand a picture on, or drop it."""
         lane = self._lane(track)
         if lane is not None:
             self._recording.picture(lane, picture)
 
-    def sound(self, track: TrackKey, sound: TimedSound) -> None:
+    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
         """Hand sound on, or drop it."""
         lane = self._lane(track)
         if lane is not None:
@@ -372,7 +372,7 @@ class CallSession(CallObserver):
         """Have something done soon; what is to be done first overtakes all that waits."""
         self._deeds.put_nowait((not first, next(self._order), deed))
 
-    def _carry_out(self, outcome: Outcome) -> None:
+    def _carry_out(self, outcome: ConsentOutcome) -> None:
         for decision in outcome.decisions:
             guest = self._guests.get(decision.participant)
             if guest is None:
@@ -607,16 +607,16 @@ class CallSession(CallObserver):
             gaps=sum(state.gaps for state in states.values()),
         )
 
-    def _standing(self, participant: str, guest: _Guest) -> Standing:
+    def _standing(self, participant: str, guest: _Guest) -> ParticipantState:
         if guest.minor:
-            return Standing.REMOVED
+            return ParticipantState.REMOVED
         if guest.token:
-            return Standing.RECORDED if guest.receiving or not guest.here else Standing.PAUSED
+            return ParticipantState.RECORDED if guest.receiving or not guest.here else ParticipantState.PAUSED
         if guest.erased:
-            return Standing.ERASED
+            return ParticipantState.ERASED
         known = self._book.standing(participant)
         refused = known is not None and known.answer in (Answer.NO, Answer.ERASE)
-        return Standing.REFUSED if refused else Standing.SILENT
+        return ParticipantState.REFUSED if refused else ParticipantState.SILENT
 
 
 async def _in_time(what: Awaitable[object]) -> None:

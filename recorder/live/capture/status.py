@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["CallStatus", "CallView", "Hidden", "PersonStatus", "Standing"]
+__all__ = ["CallStatus", "CallView", "Hidden", "ParticipantState", "PersonStatus"]
 
 
-class Standing(StrEnum):
+class ParticipantState(StrEnum):
     """How a participant stands with the recording."""
 
     SILENT = "not answered"
@@ -33,7 +33,7 @@ class PersonStatus:
     """
 
     number: int
-    standing: Standing
+    standing: ParticipantState
     camera: bool = False
     screen: bool = False
     microphone: bool = False

@@ -10,11 +10,11 @@ from typing import Final
 import av
 import av.error
 
-from recorder.call.source import LiveKind, TimedPicture
-from recorder.live.capture.age_state import PersonAge
+from recorder.call.source import LiveKind, TimedVideo
+from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.load_shedding import CADENCES, Level, spares
 from recorder.live.store.journal import Journal
-from recorder.live.store.segments import TIME_BASE, PicturePiece
+from recorder.live.store.segments import TIME_BASE, VideoSegment
 from recorder.media.orient import Geometry, Upright
 from recorder.media.planes import Planes, black
 from redaction.model import (
@@ -34,16 +34,16 @@ from redaction.video.faces.examine import FAULTS
 from redaction.video.lookahead import Bounds
 from redaction.video.redact import VideoRedactor, VideoStages
 
-__all__ = ["Canvas", "PictureTrack", "Size", "TrackOwner", "bounded"]
+__all__ = ["Canvas", "FrameSize", "TrackOwner", "VideoTrack", "bounded"]
 
-Size = tuple[int, int]
+FrameSize = tuple[int, int]
 
 LOOK_AHEAD: Final = Bounds(seconds=1.5, bytes=96 * 2**20)
 MOST_LINES: Final = 1080
 MOST_COLUMNS: Final = 1920
 CAMERA_GAP_S: Final = 1.0
 """A camera that shows nothing new for longer is covered meanwhile."""
-PIECE_S: Final = 600.0
+VIDEO_SEGMENT_S: Final = 600.0
 """Longest piece: what the second look has to encode anew when it finds something."""
 _SETTLED_S: Final = 1.0
 _CHANGE_EVERY_S: Final = 2.0
@@ -60,9 +60,9 @@ class Canvas:
     """
 
     def __init__(self) -> None:
-        self.size: Size | None = None
+        self.size: FrameSize | None = None
         self._changed = float("-inf")
-        self._wanted: tuple[Size, float] | None = None
+        self._wanted: tuple[FrameSize, float] | None = None
         self._upright: Upright | None = None
 
     def place(self, picture: av.VideoFrame, time: float) -> Planes:
@@ -79,7 +79,7 @@ class Canvas:
         except av.error.FFmpegError:
             raise ValueError("a picture cannot be converted") from None
 
-    def _choose(self, size: Size, time: float) -> None:
+    def _choose(self, size: FrameSize, time: float) -> None:
         if size == self.size:
             self._wanted = None
             return
@@ -93,7 +93,7 @@ class Canvas:
         self._upright = Upright(Geometry(coded=size, flat=size, bt709=size[1] >= 720))
 
 
-def bounded(width: int, height: int) -> Size:
+def bounded(width: int, height: int) -> FrameSize:
     """Return the size scaled down to at most 1080p, either way up, with even edges.
 
     Raises:
@@ -114,10 +114,10 @@ class TrackOwner:
     token: str
     kind: LiveKind
     journal: Journal
-    age: PersonAge
+    age: ParticipantAge
 
 
-class PictureTrack:
+class VideoTrack:
     """Redacts one track and writes its pieces; belongs to one thread, but for `forget`.
 
     Args:
@@ -132,7 +132,7 @@ class PictureTrack:
         self._stages = stages
         self._canvas = Canvas()
         self._redactor: VideoRedactor | None = None
-        self._piece: PicturePiece | None = None
+        self._piece: VideoSegment | None = None
         self._level = Level.FULL
         self._taken = float("-inf")
         self._looked = float("-inf")
@@ -161,7 +161,7 @@ class PictureTrack:
             self._redactor.pace(CADENCES[level])
         self._tell(Event(EventKind.LOAD, span=Span(time, time), detail={"level": level.name.lower()}))
 
-    def take(self, picture: TimedPicture) -> None:
+    def take(self, picture: TimedVideo) -> None:
         """Redact the next picture and store what is decided.
 
         Raises:
@@ -285,14 +285,16 @@ class PictureTrack:
             if self.owner.kind is LiveKind.CAMERA:
                 self.owner.age.stored(self, redacted)
 
-    def _piece_for(self, frame: VideoFrame) -> PicturePiece:
+    def _piece_for(self, frame: VideoFrame) -> VideoSegment:
         piece, time = self._piece, frame.time
-        if piece is not None and (piece.size != (frame.width, frame.height) or time - piece.start >= PIECE_S):
+        if piece is not None and (
+            piece.size != (frame.width, frame.height) or time - piece.start >= VIDEO_SEGMENT_S
+        ):
             self._close_piece()
             piece = None
         if piece is None:
             owner = self.owner
-            piece = self._piece = PicturePiece(
+            piece = self._piece = VideoSegment(
                 owner.journal.piece(owner.token, owner.kind.value),
                 kind=owner.kind.value,
                 start=time,

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from recorder.call.source import TimedPicture
+from recorder.call.source import TimedVideo
 from recorder.live.capture.load_shedding import Governor, Level, Load
-from recorder.live.capture.video_track import PictureTrack
+from recorder.live.capture.video_track import VideoTrack
 from redaction.errors import StorageFailed
 
-__all__ = ["Dropped", "Inbox", "Lane", "Lost", "PictureWorker"]
+__all__ = ["Dropped", "Inbox", "Lane", "Lost", "VideoWorker"]
 
-T = TypeVar("T")
+Queued = TypeVar("Queued")
 
 MOST_PICTURES: Final = 150
-MOST_BYTES: Final = 96 * 2**20
+MOST_VIDEO_BYTES: Final = 96 * 2**20
 """What may wait of one track: five seconds of 360p, two of 720p at 30 pictures a second."""
 _POLL_S: Final = 0.25
 _REST_AFTER_S: Final = 2.0
@@ -45,14 +45,14 @@ class Dropped:
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[T]):
-    item: T
+class _Waiting(Generic[Queued]):
+    item: Queued
     size: int
     at: float
     arrived: float
 
 
-class Inbox(Generic[T]):
+class Inbox(Generic[Queued]):
     """A queue of bounded length and bytes that never blocks: when it is full the oldest goes, and is counted.
 
     Args:
@@ -62,7 +62,7 @@ class Inbox(Generic[T]):
     """
 
     def __init__(self, *, most: int, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._items: deque[_Waiting[T]] = deque()
+        self._items: deque[_Waiting[Queued]] = deque()
         self._most = most
         self._most_bytes = most_bytes
         self._clock = clock
@@ -71,7 +71,7 @@ class Inbox(Generic[T]):
         self._lock = threading.Lock()
         self.drops = 0
 
-    def put(self, item: T, *, size: int, at: float) -> None:
+    def put(self, item: Queued, *, size: int, at: float) -> None:
         """Take an item of a call time; drop the oldest when there is no room."""
         with self._lock:
             self._items.append(_Waiting(item, size, at, self._clock()))
@@ -87,7 +87,7 @@ class Inbox(Generic[T]):
                     gone.at,
                 )
 
-    def take(self) -> tuple[T | None, Dropped | None]:
+    def take(self) -> tuple[Queued | None, Dropped | None]:
         """Return the oldest item, and what was dropped before it since the last call."""
         with self._lock:
             dropped, self._dropped = self._dropped, None
@@ -117,9 +117,9 @@ class Inbox(Generic[T]):
             return max(len(self._items) / self._most, min(1.0, self._bytes / self._most_bytes))
 
 
-def picture_inbox() -> Inbox[TimedPicture | Lost]:
+def video_inbox() -> Inbox[TimedVideo | Lost]:
     """Return an inbox for the pictures of one track."""
-    return Inbox(most=MOST_PICTURES, most_bytes=MOST_BYTES)
+    return Inbox(most=MOST_PICTURES, most_bytes=MOST_VIDEO_BYTES)
 
 
 @dataclass(slots=True)
@@ -132,8 +132,8 @@ class Lane:
         gaps: stretches that were lost.
     """
 
-    track: PictureTrack
-    inbox: Inbox[TimedPicture | Lost] = field(default_factory=picture_inbox)
+    track: VideoTrack
+    inbox: Inbox[TimedVideo | Lost] = field(default_factory=video_inbox)
     ended: float | None = None
     done: threading.Event = field(default_factory=threading.Event)
     latest: float = 0.0
@@ -148,7 +148,7 @@ class Lane:
         self.inbox.clear()
 
 
-class PictureWorker:
+class VideoWorker:
     """One thread that redacts some tracks, the oldest picture first.
 
     Args:

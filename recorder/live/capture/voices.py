@@ -22,13 +22,13 @@ from redaction.errors import InternalError
 from redaction.model import AudioBlock, Event, RedactedUtterance, Span, TextFinding
 from redaction.policy import Policy
 
-__all__ = ["RawSound", "Rendered", "Voices"]
+__all__ = ["RawAudio", "Rendered", "Voices"]
 
 _VOICES: Final = 16
 _MOST_HELD_S: Final = 120.0
 
 
-class RawSound:
+class RawAudio:
     """The last raw sound of one microphone, which a disguise is made from; wiped as soon as it is not needed."""
 
     def __init__(self) -> None:
@@ -79,9 +79,9 @@ class Voices:
                 raise InternalError("The synthetic voice was not loaded.")
             self._speaker = Resynthesizer(policy, synthesizer, draw_voices(_VOICES))
 
-    def raw_sound(self) -> RawSound | None:
+    def raw_audio(self) -> RawAudio | None:
         """Return where a microphone's raw sound is held, None where no method needs it."""
-        return RawSound() if self._method == "disguise" else None
+        return RawAudio() if self._method == "disguise" else None
 
     def render(
         self,
@@ -91,7 +91,7 @@ class Voices:
         end: int,
         muted: Sequence[Span],
         token: str,
-        raw: RawSound | None,
+        raw: RawAudio | None,
         listener: Listener,
     ) -> Rendered:
         """Return one participant's sound of a stretch, in samples at 24,000 Hz from `start` to `end`.
@@ -156,7 +156,7 @@ def _placed(blocks: Iterator[AudioBlock], start: int) -> Iterator[AudioBlock]:
         yield AudioBlock(block.samples, block.start + start, block.sample_rate)
 
 
-def _forgetting(blocks: Iterator[AudioBlock], raw: RawSound, until: float) -> Iterator[AudioBlock]:
+def _forgetting(blocks: Iterator[AudioBlock], raw: RawAudio, until: float) -> Iterator[AudioBlock]:
     yield from blocks
     raw.forget(until)
 

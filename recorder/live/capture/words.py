@@ -15,7 +15,7 @@ from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
 from redaction.text.ner import Opinion, WordReader
-from redaction.text.redact import Mask, TokenOfWords, WordMasks, tokens_of
+from redaction.text.redact import TokenMask, TokenOfWords, WordMasks, tokens_of
 
 __all__ = ["Late", "Spoken", "WordBook"]
 
@@ -42,7 +42,7 @@ class Spoken:
 
     id: int
     utterance: Utterance = field(repr=False)
-    masks: list[Mask | None] = field(repr=False)
+    masks: list[TokenMask | None] = field(repr=False)
     heard: tuple[Word, ...] = field(repr=False)
     stored: bool = False
 
@@ -191,7 +191,7 @@ class WordBook:
             self._looked_over = known
             history = list(self._history)
             words = [item.utterance for item in history]
-            masks = self._masks.of(words, self._finder.find_again(words, self._memories))
+            masks = self._masks.of(words, self._finder.find_known(words, self._memories))
             return [late for item, own in zip(history, masks, strict=True) for late in self._again(item, own)]
 
     def forget(self, token: str) -> None:
@@ -219,7 +219,7 @@ class WordBook:
         while self._held > MOST_WORDS:
             self._held -= len(self._history.popleft().masks)
 
-    def _again(self, item: Spoken, masks: Sequence[Mask | None]) -> Iterator[Late]:
+    def _again(self, item: Spoken, masks: Sequence[TokenMask | None]) -> Iterator[Late]:
         """Mask what is newly known to be personal of a stored utterance, and yield where it is heard."""
         new = [at for at, (old, own) in enumerate(zip(item.masks, masks, strict=True)) if own and not old]
         if not new:
@@ -236,7 +236,7 @@ class WordBook:
         )
 
 
-def masked_runs(masks: Sequence[Mask | None]) -> Iterator[tuple[int, int, Mask]]:
+def masked_runs(masks: Sequence[TokenMask | None]) -> Iterator[tuple[int, int, TokenMask]]:
     """Yield the runs `[first, last)` of words that one mask stands for."""
     at = 0
     while at < len(masks):

@@ -8,35 +8,35 @@ from pathlib import Path
 from typing import Final
 
 from recorder.bundle.manifest import AudioCoverage, VideoCoverage
-from recorder.live.finish.verify_segments import LAST_SHOWN_S, Seen
+from recorder.live.finish.verify_segments import LAST_SHOWN_S, VerifiedSegments
 from recorder.live.store.load import LivePerson
 from recorder.media.file import FileSource
-from recorder.media.mix import SoundPart
+from recorder.media.mix import AudioPart
 from redaction.errors import OffrecordError
 from redaction.model import Event, RedactedUtterance, Span
 
 __all__ = [
-    "UsableSound",
-    "audio_coverage",
+    "UsableAudio",
+    "audio_seconds",
+    "call_audio_coverage",
     "call_seconds",
+    "call_video_coverage",
     "redacted_counts",
-    "sound_seconds",
-    "video_coverage",
 ]
 
 _SHORTEST_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class UsableSound:
+class UsableAudio:
     """A participant's usable sound pieces on the call clock."""
 
-    parts: tuple[SoundPart, ...]
+    parts: tuple[AudioPart, ...]
     spans: tuple[Span, ...]
     events: tuple[Event, ...]
 
 
-def sound_seconds(path: Path) -> float:
+def audio_seconds(path: Path) -> float:
     """Return how long a piece of sound is, 0 when it cannot be read."""
     try:
         info = FileSource(path).info()
@@ -45,7 +45,7 @@ def sound_seconds(path: Path) -> float:
         return 0.0
 
 
-def call_seconds(people: Sequence[LivePerson], sounds: Sequence[UsableSound]) -> float:
+def call_seconds(people: Sequence[LivePerson], sounds: Sequence[UsableAudio]) -> float:
     """Return when the last picture, sample or participant goes."""
     ends = [_SHORTEST_S]
     for person in people:
@@ -65,7 +65,7 @@ def _picture_seconds(path: Path) -> float:
         return 0.0
 
 
-def video_coverage(seen: Seen) -> VideoCoverage:
+def call_video_coverage(seen: VerifiedSegments) -> VideoCoverage:
     """Add up how the frames of all pieces came to be known."""
     counts = [piece.counts for piece in seen.pieces]
     frames = sum(item.frames for item in counts)
@@ -83,8 +83,8 @@ def video_coverage(seen: Seen) -> VideoCoverage:
     )
 
 
-def audio_coverage(
-    sound: UsableSound, utterances: Sequence[RedactedUtterance], silent: Sequence[Span]
+def call_audio_coverage(
+    sound: UsableAudio, utterances: Sequence[RedactedUtterance], silent: Sequence[Span]
 ) -> AudioCoverage:
     """Return how much sound is stored, spoken and silent."""
     spoken = [item for item in utterances if item.tokens]
@@ -97,9 +97,9 @@ def audio_coverage(
     )
 
 
-def redacted_counts(seen: Seen, utterances: Sequence[RedactedUtterance]) -> dict[str, int]:
+def redacted_counts(seen: VerifiedSegments, utterances: Sequence[RedactedUtterance]) -> dict[str, int]:
     """Count what was removed, by kind."""
-    video = video_coverage(seen)
+    video = call_video_coverage(seen)
     counts = {"faces": max(0, video.tracklets - video.minors), "minors": video.minors}
     for utterance in utterances:
         for token in utterance.tokens:

@@ -26,9 +26,9 @@ from recorder.bundle.contents import (
     CUT_OFF,
     SILENCED,
     VOICE_CHECK,
-    CallParts,
-    PersonParts,
-    TrackPart,
+    CallContents,
+    ParticipantContents,
+    TrackContents,
     joined_checks,
     label,
 )
@@ -42,18 +42,17 @@ from recorder.call.consent.receipts import Receipt, receipts_of
 from recorder.call.consent.state import ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
 from recorder.live.finish.coverage import (
-    UsableSound,
-    audio_coverage,
+    UsableAudio,
+    audio_seconds,
+    call_audio_coverage,
     call_seconds,
+    call_video_coverage,
     redacted_counts,
-    sound_seconds,
-    video_coverage,
 )
-from recorder.live.finish.verify_segments import Seen, look_again
+from recorder.live.finish.verify_segments import VerifiedSegments, verify_segments
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
-from recorder.media.mix import SoundPart, write_track
-from recorder.offline.session import Engine
+from recorder.media.mix import AudioPart, write_track
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
 from recorder.verify.audio import HeardAgain, hear_again
@@ -65,6 +64,7 @@ from redaction.errors import (
     UnreadableInput,
 )
 from redaction.model import Event, EventKind, Span
+from redaction.stages import Stages
 
 __all__ = ["complete_sealed", "finish"]
 
@@ -75,7 +75,7 @@ _ENDED_NOTES: Final = {"lost": (CALL_LOST,), "": (CUT_OFF,)}
 def finish(
     writer: BundleWriter,
     *,
-    engine: Engine,
+    engine: Stages,
     progress: Progress,
     cancellation: Cancellation,
     receipts: Sequence[Receipt] = (),
@@ -131,7 +131,7 @@ def complete_sealed(writer: BundleWriter) -> Published | None:
 
 class _Finishing:
     def __init__(
-        self, writer: BundleWriter, engine: Engine, progress: Progress, cancellation: Cancellation
+        self, writer: BundleWriter, engine: Stages, progress: Progress, cancellation: Cancellation
     ) -> None:
         self.began = time.monotonic()
         self.writer = writer
@@ -162,7 +162,7 @@ class _Finishing:
         mine = {person.record.consent.receipt for person in live.people}
         others = sum(receipt.receipt_id not in mine for receipt in receipts) if counted else None
         created, expires = expiry(self.policy, live.record.started)
-        parts = CallParts(
+        parts = CallContents(
             version=live.record.version,
             way=live.record.way,
             created=created,
@@ -215,11 +215,11 @@ class _Finishing:
         return live, ChainedLog.resumed(kept.given)
 
     def _look_and_hear(
-        self, people: Sequence[LivePerson], sounds: Sequence[UsableSound]
-    ) -> tuple[list[Seen], HeardAgain]:
+        self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]
+    ) -> tuple[list[VerifiedSegments], HeardAgain]:
         """Look at the pictures and listen to the sound at the same time."""
         with ThreadPoolExecutor(2, thread_name_prefix="finish") as pool:
-            looking: Future[list[Seen]] = pool.submit(
+            looking: Future[list[VerifiedSegments]] = pool.submit(
                 lambda: [self._look(number, person) for number, person in enumerate(people, start=1)]
             )
             hearing: Future[HeardAgain] = pool.submit(self._hear, people, sounds)
@@ -231,8 +231,8 @@ class _Finishing:
                 job.result()
             return looking.result(), hearing.result()
 
-    def _look(self, number: int, person: LivePerson) -> Seen:
-        return look_again(
+    def _look(self, number: int, person: LivePerson) -> VerifiedSegments:
+        return verify_segments(
             person.pieces,
             work=self.writer.partial / _WORK,
             who=label(number),
@@ -243,9 +243,9 @@ class _Finishing:
             cancellation=self.cancellation,
         )
 
-    def _sound(self, number: int, person: LivePerson) -> UsableSound:
+    def _sound(self, number: int, person: LivePerson) -> UsableAudio:
         """Take over the usable pieces of a microphone, and note what had to be left out."""
-        parts: list[SoundPart] = []
+        parts: list[AudioPart] = []
         spans: list[Span] = []
         events: list[Event] = []
         for piece in person.pieces:
@@ -254,9 +254,9 @@ class _Finishing:
             copy = self.writer.partial / _WORK / f"{label(number)}-{piece.media.name}"
             with storage_errors():
                 usable = cut_to_whole(piece.media, copy, proven=None)
-            seconds = sound_seconds(copy) if usable else 0.0
+            seconds = audio_seconds(copy) if usable else 0.0
             if seconds:
-                parts.append(SoundPart(copy, piece.start))
+                parts.append(AudioPart(copy, piece.start))
                 spans.append(Span(piece.start, piece.start + seconds))
             elif usable or piece.closed:
                 events.append(
@@ -267,13 +267,13 @@ class _Finishing:
                         {"reason": "unproven"},
                     )
                 )
-        return UsableSound(tuple(parts), tuple(spans), tuple(events))
+        return UsableAudio(tuple(parts), tuple(spans), tuple(events))
 
     def _track_path(self, number: int, kind: str) -> Path:
         suffix = "m4a" if kind == "microphone" else "mp4"
         return self.writer.path(f"{TRACKS}/{label(number).lower()}-{kind}.{suffix}")
 
-    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[UsableSound]) -> HeardAgain:
+    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]) -> HeardAgain:
         """Write every sound track, and hear it again until nothing personal is left in it."""
         mute_all = _recognised(people) if self.policy.voice.method == "resynthesize" else frozenset()
 
@@ -309,10 +309,10 @@ class _Finishing:
         )
 
     def _person(
-        self, number: int, person: LivePerson, seen: Seen, sound: UsableSound, heard: HeardAgain
-    ) -> PersonParts:
+        self, number: int, person: LivePerson, seen: VerifiedSegments, sound: UsableAudio, heard: HeardAgain
+    ) -> ParticipantContents:
         who = label(number)
-        tracks: list[TrackPart] = []
+        tracks: list[TrackContents] = []
         for kind in ("camera", "screen"):
             track = seen.track(
                 kind,
@@ -323,10 +323,10 @@ class _Finishing:
             )
             tracks += [track] if track is not None else []
         if sound.parts:
-            tracks.append(TrackPart("microphone", self._track_path(number, "microphone"), sound.spans))
+            tracks.append(TrackContents("microphone", self._track_path(number, "microphone"), sound.spans))
         utterances = heard.utterances.get(who, ())
         events = (*person.events, *seen.events, *sound.events, *heard.events.get(who, ()))
-        return PersonParts(
+        return ParticipantContents(
             receipt=person.record.consent.receipt,
             via=person.record.consent.via,
             stays=tuple(
@@ -340,15 +340,15 @@ class _Finishing:
             events=events,
             stills=seen.stills,
             coverage=Coverage(
-                video=video_coverage(seen),
-                audio=audio_coverage(sound, utterances, heard.silent.get(who, ())),
+                video=call_video_coverage(seen),
+                audio=call_audio_coverage(sound, utterances, heard.silent.get(who, ())),
             ),
             redacted=redacted_counts(seen, utterances),
             checks=joined_checks(self._checks(person, seen, sound, heard)),
         )
 
     def _checks(
-        self, person: LivePerson, seen: Seen, sound: UsableSound, heard: HeardAgain
+        self, person: LivePerson, seen: VerifiedSegments, sound: UsableAudio, heard: HeardAgain
     ) -> Iterator[Check]:
         for piece in seen.pieces:
             yield from piece.checks

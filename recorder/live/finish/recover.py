@@ -8,15 +8,15 @@ from recorder.bundle.publication import Published
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import complete_sealed, finish
 from recorder.live.store.load import recorded_policy
-from recorder.offline.session import Engine
 from recorder.runtime.context import Cancellation, Progress
 from redaction.errors import UsageError
 from redaction.policy import Policy
+from redaction.stages import Stages
 
-__all__ = ["recover"]
+__all__ = ["recover_call"]
 
 
-def recover(
+def recover_call(
     untrusted_partial: Path,
     *,
     policy: Policy | None = None,
@@ -47,7 +47,7 @@ def recover(
         recorded = recorded_policy(writer.partial)
         if policy is not None and policy.digest != recorded.digest:
             raise UsageError("The call was recorded under another policy than the one given.")
-        engine = Engine(policy or recorded)
+        engine = Stages(policy or recorded)
         try:
             return finish(writer, engine=engine, progress=progress, cancellation=cancellation)
         finally:

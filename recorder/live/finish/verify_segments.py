@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from recorder.bundle.contents import MOST_STILLS, Still, TrackPart
-from recorder.bundle.manifest import Check, Kind, VideoCoverage
+from recorder.bundle.contents import MOST_STILLS, StoredStill, TrackContents
+from recorder.bundle.manifest import Check, MediaKind, VideoCoverage
 from recorder.live.store.fragments import cut_to_whole
-from recorder.live.store.load import Piece, read_proofs
-from recorder.media.concat import Part, join_pictures
+from recorder.live.store.load import StoredSegment, read_proofs
+from recorder.media.concat import Part, concat_video
 from recorder.media.file import FileSource
 from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.storage import storage_errors
-from recorder.verify.proof import Highlight, PictureResult
-from recorder.verify.repair_video import verified_picture
+from recorder.verify.proof import Highlight, RedactedVideo
+from recorder.verify.repair_video import verify_video
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
@@ -24,51 +24,51 @@ from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoSummary
 from redaction.video.screen.reader import ScreenReader
 
-__all__ = ["LAST_SHOWN_S", "Looked", "Seen", "look_again"]
+__all__ = ["LAST_SHOWN_S", "VerifiedSegment", "VerifiedSegments", "verify_segments"]
 
 LAST_SHOWN_S: Final = 0.2
 """How long the last picture of a piece stays. Source: `recorder.live.store.segments.LONGEST_STEP_S`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class VerifiedSegment:
     """One piece that passed, on the call clock."""
 
-    kind: Kind
+    kind: MediaKind
     part: Part
     counts: VideoCoverage
-    stills: tuple[Still, ...]
+    stills: tuple[StoredStill, ...]
     checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VerifiedSegments:
     """What is known of all of a participant's picture pieces; events name their kind of track."""
 
-    pieces: tuple[Looked, ...]
+    pieces: tuple[VerifiedSegment, ...]
     events: tuple[Event, ...]
 
     @property
-    def stills(self) -> tuple[Still, ...]:
+    def stills(self) -> tuple[StoredStill, ...]:
         """The frames most worth a look."""
         found = [still for piece in self.pieces for still in piece.stills]
         return tuple(sorted(found, key=lambda item: (-item.rank, item.time))[:MOST_STILLS])
 
     def track(
-        self, kind: Kind, out: Path, *, duration: float, policy: Policy, cancellation: Cancellation
-    ) -> TrackPart | None:
+        self, kind: MediaKind, out: Path, *, duration: float, policy: Policy, cancellation: Cancellation
+    ) -> TrackContents | None:
         """Join the pieces of one kind; None when there is none."""
         parts = [piece.part for piece in self.pieces if piece.kind == kind]
         if not parts:
             return None
-        width, height = join_pictures(
+        width, height = concat_video(
             parts, out, duration=duration, output=policy.output, cancellation=cancellation
         )
-        return TrackPart(kind, out, tuple(part.span for part in parts), width, height)
+        return TrackContents(kind, out, tuple(part.span for part in parts), width, height)
 
 
-def look_again(
-    pieces: Sequence[Piece],
+def verify_segments(
+    pieces: Sequence[StoredSegment],
     *,
     work: Path,
     who: str,
@@ -77,14 +77,14 @@ def look_again(
     screen: ScreenReader | None,
     progress: Progress,
     cancellation: Cancellation,
-) -> Seen:
+) -> VerifiedSegments:
     """Look at every picture piece; the pieces themselves stay as they are, what is mended is a copy in `work`.
 
     Raises:
         StorageFailed: the disk refused.
         Interrupted: the run was cancelled.
     """
-    kept: list[Looked] = []
+    kept: list[VerifiedSegment] = []
     events: list[Event] = []
     for piece in pieces:
         if piece.kind == "microphone":
@@ -109,11 +109,11 @@ def look_again(
         events += found
         if looked is not None:
             kept.append(looked)
-    return Seen(tuple(kept), tuple(events))
+    return VerifiedSegments(tuple(kept), tuple(events))
 
 
 def _look(
-    piece: Piece,
+    piece: StoredSegment,
     copy: Path,
     *,
     who: str,
@@ -122,7 +122,7 @@ def _look(
     screen: ScreenReader | None,
     progress: Progress,
     cancellation: Cancellation,
-) -> tuple[Looked | None, list[Event]]:
+) -> tuple[VerifiedSegment | None, list[Event]]:
     proofs = read_proofs(piece)
     with storage_errors():
         count = cut_to_whole(piece.media, copy, proven=len(proofs))
@@ -141,7 +141,7 @@ def _look(
         Highlight(0.5, proofs[at].time, "seen before its process died")
         for at in range(0, count, max(1, count // 4))
     )
-    result = PictureResult(
+    result = RedactedVideo(
         track=replace(track, id=f"{who}-{piece.kind}"),
         path=copy,
         summary=VideoSummary(
@@ -165,7 +165,7 @@ def _look(
         area_covered=0.0,
         spans_minors_only=(),
     )
-    verdict = verified_picture(
+    verdict = verify_video(
         result, policy=policy, look=look, progress=progress, cancellation=cancellation, screen=screen
     )
     start = piece.start + first
@@ -177,12 +177,12 @@ def _look(
         )
         for event in verdict.events
     ]
-    looked = Looked(
+    looked = VerifiedSegment(
         kind=piece.kind,
         part=Part(copy, start, start + last + LAST_SHOWN_S, track.width, track.height),
         counts=piece.counts if piece.closed else VideoCoverage(frames=count, unaccounted=count),
         stills=tuple(
-            Still(piece.kind, start + item.highlight.time, item.highlight.rank, item.highlight.reason)
+            StoredStill(piece.kind, start + item.highlight.time, item.highlight.rank, item.highlight.reason)
             for item in verdict.stills
         ),
         checks=verdict.checks,
@@ -190,5 +190,5 @@ def _look(
     return looked, shift
 
 
-def _left_out(piece: Piece, reason: str) -> Event:
+def _left_out(piece: StoredSegment, reason: str) -> Event:
     return Event(EventKind.GAP, piece.kind, Span(piece.start, piece.start), {"reason": reason})

@@ -15,7 +15,7 @@ from typing import IO, Final, Literal
 from pydantic import BaseModel, ValidationError
 
 from recorder.bundle.log import ChainedLog, safe_detail
-from recorder.bundle.manifest import Kind
+from recorder.bundle.manifest import MediaKind
 from recorder.bundle.quality import QualitySecond
 from recorder.call.consent.receipts import Receipt, Receipts
 from recorder.live.store.schema import CallRecord, FactLine, PersonRecord, WordsLine
@@ -23,7 +23,7 @@ from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Event, EventKind
 
-__all__ = ["RECEIPTS", "ErasureFigures", "Journal", "PiecePaths"]
+__all__ = ["RECEIPTS", "ErasureFigures", "Journal", "SegmentPaths"]
 
 RECEIPTS: Final = "receipts.json"
 
@@ -47,7 +47,7 @@ class ErasureFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class PiecePaths:
+class SegmentPaths:
     """Where a piece and its proofs are written.
 
     Attributes:
@@ -174,7 +174,7 @@ class Journal:
         with self._lock:
             return token not in self._forgotten and (self.folder(token) / _PERSON).is_file()
 
-    def piece(self, token: str, kind: Kind) -> PiecePaths:
+    def piece(self, token: str, kind: MediaKind) -> SegmentPaths:
         """Return where a participant's next piece is written.
 
         Raises:
@@ -190,7 +190,7 @@ class Journal:
             self._numbers[token, kind] += 1
             number = self._numbers[token, kind]
             stem = folder / f"{kind}-{number:04d}"
-            return PiecePaths(number, stem.with_suffix(".mp4"), stem.with_suffix(".jsonl"))
+            return SegmentPaths(number, stem.with_suffix(".mp4"), stem.with_suffix(".jsonl"))
 
     def words(self, token: str, line: WordsLine) -> None:
         """Append an utterance, or one that replaces it."""
@@ -200,7 +200,7 @@ class Journal:
         """Append how a participant's connection did."""
         self._append(token, "quality", line)
 
-    def fact(self, token: str, event: Event, *, track: Kind | None = None) -> None:
+    def fact(self, token: str, event: Event, *, track: MediaKind | None = None) -> None:
         """Append an event of a participant; `track` says which of their tracks.
 
         Raises:

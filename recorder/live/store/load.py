@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from recorder.bundle.log import safe_detail
-from recorder.bundle.manifest import Kind, VideoCoverage
+from recorder.bundle.manifest import MediaKind, VideoCoverage
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import LIVE
@@ -24,9 +24,9 @@ from recorder.live.store.schema import (
     CallRecord,
     FactLine,
     PersonRecord,
-    PieceEnd,
-    PieceHeader,
-    PieceProofs,
+    SegmentEnd,
+    SegmentHeader,
+    SegmentProofs,
     WordsLine,
 )
 from recorder.runtime.storage import storage_errors
@@ -36,17 +36,17 @@ from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Spa
 from redaction.policy import Policy
 
 __all__ = [
-    "LONGEST_S",
+    "LONGEST_CALL_S",
     "CallLog",
     "LiveCall",
     "LivePerson",
-    "Piece",
+    "StoredSegment",
     "load",
     "read_proofs",
     "recorded_policy",
 ]
 
-LONGEST_S: Final = 48 * 3600.0
+LONGEST_CALL_S: Final = 48 * 3600.0
 """A call that lasts longer is none: the bot leaves before."""
 _MOST_PEOPLE: Final = 1000
 _MOST_FILES: Final = 200_000
@@ -65,14 +65,14 @@ _GONE: Final = re.compile(r"^gone-[0-9a-f]{16}$")
 _BAD: Final = "The folder of the call holds what this version does not understand; nothing was published."
 _CALL_LOG: Final = "log.jsonl"
 
-Line = TypeVar("Line", bound=BaseModel)
-_PIECE_LINES: Final[TypeAdapter[PieceHeader | PieceProofs | PieceEnd]] = TypeAdapter(
-    PieceHeader | PieceProofs | PieceEnd
+LiveLine = TypeVar("LiveLine", bound=BaseModel)
+_PIECE_LINES: Final[TypeAdapter[SegmentHeader | SegmentProofs | SegmentEnd]] = TypeAdapter(
+    SegmentHeader | SegmentProofs | SegmentEnd
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class StoredSegment:
     """One stored piece of a track.
 
     Attributes:
@@ -82,7 +82,7 @@ class Piece:
         highlights: frames most worth a look, at the piece's own times.
     """
 
-    kind: Kind
+    kind: MediaKind
     number: int
     media: Path
     sidecar: Path
@@ -104,7 +104,7 @@ class LivePerson:
     """What is stored of one participant; events carry the kind of their track as its name."""
 
     record: PersonRecord
-    pieces: tuple[Piece, ...]
+    pieces: tuple[StoredSegment, ...]
     utterances: tuple[RedactedUtterance, ...]
     quality: tuple[QualitySecond, ...]
     events: tuple[Event, ...]
@@ -195,7 +195,7 @@ def recorded_policy(partial: Path) -> Policy:
         raise UnreadableInput(_BAD) from None
 
 
-def read_proofs(piece: Piece) -> tuple[FrameProof, ...]:
+def read_proofs(piece: StoredSegment) -> tuple[FrameProof, ...]:
     """Read what proves the frames of a picture piece.
 
     Raises:
@@ -203,7 +203,7 @@ def read_proofs(piece: Piece) -> tuple[FrameProof, ...]:
     """
     proofs: list[FrameProof] = []
     for line in _piece_lines(piece.sidecar):
-        if isinstance(line, PieceProofs):
+        if isinstance(line, SegmentProofs):
             proofs += _proofs(line)
             if len(proofs) > _MOST_FRAMES:
                 raise UnreadableInput(_BAD)
@@ -279,16 +279,16 @@ def _person(folder: Path, record: PersonRecord) -> LivePerson:
     )
 
 
-def _pieces(folder: Path) -> Iterator[Piece]:
+def _pieces(folder: Path) -> Iterator[StoredSegment]:
     for media in sorted(folder.glob("*.mp4")):
         kind, number = media.stem.rsplit("-", 1)
         sidecar = media.with_suffix(".jsonl")
-        header: PieceHeader | None = None
-        end: PieceEnd | None = None
+        header: SegmentHeader | None = None
+        end: SegmentEnd | None = None
         for line in _piece_lines(sidecar, proofs=False) if sidecar.is_file() else ():
-            if isinstance(line, PieceHeader):
+            if isinstance(line, SegmentHeader):
                 header = line
-            elif isinstance(line, PieceEnd):
+            elif isinstance(line, SegmentEnd):
                 end = line
         if header is None:
             continue  # its process died before it was begun; nothing proves what is in it
@@ -297,7 +297,7 @@ def _pieces(folder: Path) -> Iterator[Piece]:
         _times(header.start, header.start if end is None else end.end)
         if not 0 <= header.width <= 16_384 or not 0 <= header.height <= 16_384:
             raise UnreadableInput(_BAD)
-        yield Piece(
+        yield StoredSegment(
             kind=header.kind,
             number=header.number,
             media=media,
@@ -311,7 +311,7 @@ def _pieces(folder: Path) -> Iterator[Piece]:
         )
 
 
-def _counts(end: PieceEnd) -> VideoCoverage:
+def _counts(end: SegmentEnd) -> VideoCoverage:
     known = {name: value for name, value in end.counts.items() if name in VideoCoverage.model_fields}
     if not all(0 <= value <= 1e9 for value in known.values()):
         raise UnreadableInput(_BAD)
@@ -321,16 +321,16 @@ def _counts(end: PieceEnd) -> VideoCoverage:
         raise UnreadableInput(_BAD) from None
 
 
-def _highlights(end: PieceEnd) -> tuple[Highlight, ...]:
+def _highlights(end: SegmentEnd) -> tuple[Highlight, ...]:
     if len(end.highlights) > 1000 or not all(
-        0 <= rank <= 1 and 0 <= time <= LONGEST_S and _REASON.match(reason)
+        0 <= rank <= 1 and 0 <= time <= LONGEST_CALL_S and _REASON.match(reason)
         for rank, time, reason in end.highlights
     ):
         raise UnreadableInput(_BAD)
     return tuple(Highlight(rank, time, reason) for rank, time, reason in end.highlights)
 
 
-def _proofs(line: PieceProofs) -> Iterator[FrameProof]:
+def _proofs(line: SegmentProofs) -> Iterator[FrameProof]:
     if not len(line.times) == len(line.points) == len(line.luma) == len(line.boxes):
         raise UnreadableInput(_BAD)
     for time, points, luma, boxes in zip(line.times, line.points, line.luma, line.boxes, strict=True):
@@ -379,7 +379,7 @@ def _event(line: FactLine) -> Event:
 
 
 def _times(*values: float) -> None:
-    if not all(0 <= value <= LONGEST_S for value in values):  # also false for what is no number
+    if not all(0 <= value <= LONGEST_CALL_S for value in values):  # also false for what is no number
         raise UnreadableInput(_BAD)
 
 
@@ -390,7 +390,7 @@ def _span(start: float, end: float) -> Span:
     return Span(start, end)
 
 
-def _lines(path: Path, model: type[Line]) -> Iterator[Line]:
+def _lines(path: Path, model: type[LiveLine]) -> Iterator[LiveLine]:
     for raw in _raw_lines(path):
         try:
             yield model.model_validate_json(raw)
@@ -398,7 +398,7 @@ def _lines(path: Path, model: type[Line]) -> Iterator[Line]:
             raise UnreadableInput(_BAD) from None
 
 
-def _piece_lines(path: Path, *, proofs: bool = True) -> Iterator[PieceHeader | PieceProofs | PieceEnd]:
+def _piece_lines(path: Path, *, proofs: bool = True) -> Iterator[SegmentHeader | SegmentProofs | SegmentEnd]:
     for number, raw in enumerate(_raw_lines(path)):
         if not proofs and raw.startswith(b'{"line":"proofs"'):
             continue
@@ -406,7 +406,7 @@ def _piece_lines(path: Path, *, proofs: bool = True) -> Iterator[PieceHeader | P
             line: Any = _PIECE_LINES.validate_json(raw)
         except ValidationError:
             raise UnreadableInput(_BAD) from None
-        if isinstance(line, PieceHeader) != (number == 0):
+        if isinstance(line, SegmentHeader) != (number == 0):
             raise UnreadableInput(_BAD)
         yield line
 

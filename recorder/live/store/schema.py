@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recorder.bundle.manifest import Kind
+from recorder.bundle.manifest import MediaKind
 from recorder.bundle.transcript import SpokenToken
 
 __all__ = [
@@ -34,9 +34,9 @@ __all__ = [
     "ConsentRecord",
     "FactLine",
     "PersonRecord",
-    "PieceEnd",
-    "PieceHeader",
-    "PieceProofs",
+    "SegmentEnd",
+    "SegmentHeader",
+    "SegmentProofs",
     "Stay",
     "WordsLine",
 ]
@@ -100,7 +100,7 @@ class PersonRecord(_Record):
     removed: bool = False
 
 
-class PieceHeader(_Record):
+class SegmentHeader(_Record):
     """First line of a piece's `.jsonl`.
 
     Attributes:
@@ -109,7 +109,7 @@ class PieceHeader(_Record):
     """
 
     line: Literal["header"] = "header"
-    kind: Kind
+    kind: MediaKind
     number: int
     start: float
     width: int = 0
@@ -118,7 +118,7 @@ class PieceHeader(_Record):
     sample_rate: int = 0
 
 
-class PieceProofs(_Record):
+class SegmentProofs(_Record):
     """Some frames in order, as `recorder.verify.proof.FrameProof` has them; times are the piece's own.
 
     Attributes:
@@ -133,7 +133,7 @@ class PieceProofs(_Record):
     boxes: tuple[tuple[tuple[int, int, int, int], ...], ...]
 
 
-class PieceEnd(_Record):
+class SegmentEnd(_Record):
     """Last line of a piece that was closed properly: its figures, as `VideoCoverage` counts them, and highlights."""
 
     line: Literal["end"] = "end"
@@ -146,7 +146,7 @@ class FactLine(_Record):
     """One event or gap of a participant's track, merged into the log when the call is finished."""
 
     kind: str
-    track: Kind | Literal[""] = ""
+    track: MediaKind | Literal[""] = ""
     start: float | None = None
     end: float | None = None
     detail: dict[str, str | int | float] = Field(default_factory=dict)

@@ -16,9 +16,9 @@ import av.error
 import numpy as np
 from pydantic import BaseModel
 
-from recorder.bundle.manifest import Kind
-from recorder.live.store.journal import PiecePaths
-from recorder.live.store.schema import PieceEnd, PieceHeader, PieceProofs
+from recorder.bundle.manifest import MediaKind
+from recorder.live.store.journal import SegmentPaths
+from recorder.live.store.schema import SegmentEnd, SegmentHeader, SegmentProofs
 from recorder.media.encode import STORED_HZ, AudioWriter, VideoWriter
 from recorder.media.resample import mono
 from recorder.runtime.storage import storage_errors
@@ -28,7 +28,7 @@ from redaction.errors import InternalError, OffrecordError
 from redaction.model import AudioBlock, Event, EventKind, Examined, RedactedFrame, Span, VideoFrame
 from redaction.policy import OutputSection
 
-__all__ = ["TIME_BASE", "PicturePiece", "SoundPiece", "mute_piece"]
+__all__ = ["TIME_BASE", "AudioSegment", "VideoSegment", "mute_segment"]
 
 TIME_BASE: Final = Fraction(1, 90_000)
 LONGEST_STEP_S: Final = 0.2
@@ -39,7 +39,7 @@ _MOST_REPEATS: Final = 300
 class _Sidecar:
     """The lines of one piece, each handed to the system whole."""
 
-    def __init__(self, path: Path, header: PieceHeader) -> None:
+    def __init__(self, path: Path, header: SegmentHeader) -> None:
         with storage_errors():
             self._file: IO[bytes] = path.open("xb", buffering=0)
         self.line(header)
@@ -77,7 +77,7 @@ class _Counts:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-class PicturePiece:
+class VideoSegment:
     """One picture piece of one size. Frames come at call times; in the piece the first stands at 0.
 
     What proves a frame is handed to the system before the fragment that holds it.
@@ -99,9 +99,9 @@ class PicturePiece:
 
     def __init__(
         self,
-        paths: PiecePaths,
+        paths: SegmentPaths,
         *,
-        kind: Kind,
+        kind: MediaKind,
         start: float,
         width: int,
         height: int,
@@ -117,7 +117,7 @@ class PicturePiece:
         self._ticks = -1
         self._sidecar = _Sidecar(
             paths.sidecar,
-            PieceHeader(kind=kind, number=paths.number, start=start, width=width, height=height),
+            SegmentHeader(kind=kind, number=paths.number, start=start, width=width, height=height),
         )
         try:
             self._writer = VideoWriter(
@@ -170,7 +170,7 @@ class PicturePiece:
             self._counts.share_of_area_covered = round(self._ledger.area_covered, 4)
             if self._last is not None:
                 self._sidecar.line(
-                    PieceEnd(
+                    SegmentEnd(
                         end=self.end,
                         counts=self._counts.figures(),
                         highlights=tuple(
@@ -210,8 +210,8 @@ class PicturePiece:
             self.proven = self.end
 
 
-def _line(proofs: Sequence[FrameProof]) -> PieceProofs:
-    return PieceProofs.model_construct(
+def _line(proofs: Sequence[FrameProof]) -> SegmentProofs:
+    return SegmentProofs.model_construct(
         line="proofs",
         times=tuple(round(proof.time, 6) for proof in proofs),
         points=tuple(tuple(map(tuple, proof.points.tolist())) for proof in proofs),
@@ -228,7 +228,7 @@ def _between(before: float, after: float) -> Iterator[float]:
         yield from (before + number * step for number in range(1, steps + 1))
 
 
-class SoundPiece:
+class AudioSegment:
     """One piece of redacted sound; its sample 0 stands at `start`. Holes become exact silence.
 
     Args:
@@ -240,7 +240,7 @@ class SoundPiece:
         StorageFailed: the files cannot be written.
     """
 
-    def __init__(self, paths: PiecePaths, *, start: float, sample_rate: int) -> None:
+    def __init__(self, paths: SegmentPaths, *, start: float, sample_rate: int) -> None:
         self.paths = paths
         self.start = self.end = start
         self._rate = sample_rate
@@ -250,7 +250,7 @@ class SoundPiece:
         self._closed = False
         self._sidecar = _Sidecar(
             paths.sidecar,
-            PieceHeader(kind="microphone", number=paths.number, start=start, sample_rate=STORED_HZ),
+            SegmentHeader(kind="microphone", number=paths.number, start=start, sample_rate=STORED_HZ),
         )
         try:
             self._writer = AudioWriter(paths.media, sample_rate=sample_rate, fragmented=True)
@@ -287,7 +287,7 @@ class SoundPiece:
                 "seconds": round(seconds, 3),
                 "silenced": round(max(0.0, seconds - self._loud / self._rate), 3),
             }
-            self._sidecar.line(PieceEnd(end=self.end, counts=counts))
+            self._sidecar.line(SegmentEnd(end=self.end, counts=counts))
         finally:
             self._sidecar.close()
 
@@ -308,7 +308,7 @@ class SoundPiece:
         self.close()
 
 
-def mute_piece(path: Path, spans: Sequence[Span]) -> None:
+def mute_segment(path: Path, spans: Sequence[Span]) -> None:
     """Make stretches of a stored piece of sound exactly silent; a crash leaves the old file or the new one.
 
     Args:

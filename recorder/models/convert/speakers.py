@@ -19,7 +19,7 @@ from redaction.errors import ModelAltered
 
 __all__ = ["campplus", "segmentation"]
 
-Floats = NDArray[np.float32]
+WeightArray = NDArray[np.float32]
 
 _OPSET = 17
 _IR_VERSION = 8
@@ -74,7 +74,7 @@ class _Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
-    def take(self, name: str) -> Floats:
+    def take(self, name: str) -> WeightArray:
         """Return a tensor of the state dict; each must be used for the graph to be whole."""
         try:
             return np.asarray(self._tensors.pop(name), np.float32)
@@ -304,7 +304,7 @@ class _Segmentation:
     def _lstm(self, value: str, layer: int) -> str:
         """Append a two-way LSTM: (F, N, in) to (F, N, 256)."""
         graph = self._graph
-        stacked: dict[str, list[Floats]] = {"ih": [], "hh": [], "bias": []}
+        stacked: dict[str, list[WeightArray]] = {"ih": [], "hh": [], "bias": []}
         for end in ("", "_reverse"):
             place = f"l{layer}{end}"
             stacked["ih"].append(_gates(graph.take(f"lstm.weight_ih_{place}")))
@@ -316,7 +316,7 @@ class _Segmentation:
         side_by_side = graph.add("Transpose", both, perm=[0, 2, 1, 3])
         return graph.add("Reshape", side_by_side, graph.constant("lstm_shape", [0, 0, 256]))
 
-    def _sinc_filters(self) -> Floats:
+    def _sinc_filters(self) -> WeightArray:
         """Return the 80 band-pass filters float32 (80, 1, 251): 40 even ones, then 40 odd ones.
 
         Worked out in double precision and rounded to 2**-30, so that a mathematics library which differs in
@@ -341,7 +341,7 @@ class _Segmentation:
         return (np.round(filters * 2**30) / 2**30).astype(np.float32)
 
 
-def _gates(rows: Floats) -> Floats:
+def _gates(rows: WeightArray) -> WeightArray:
     """Put the four gates, stacked on the first axis, from torch's order (i f c o) into ONNX's (i o f c)."""
     gate_in, forget, cell, out = np.split(rows, 4)
     return np.concatenate([gate_in, out, forget, cell])

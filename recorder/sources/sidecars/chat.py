@@ -13,7 +13,7 @@ from redaction.errors import UnreadableInput
 from redaction.text.person_names import EVERYBODY
 from redaction.text.sidecars import ChatLine
 
-__all__ = ["MOST_MESSAGES", "Message", "on_call_clock", "parse_chat", "parse_popcorn"]
+__all__ = ["MOST_MESSAGES", "SidecarMessage", "parse_chat", "parse_popcorn", "place_on_call_clock"]
 
 MOST_MESSAGES: Final = 20_000
 _LONGEST_LINE: Final = 20_000
@@ -34,7 +34,7 @@ _MARKUP: Final = re.compile(r"<[^<>]{0,2000}>")
 
 
 @dataclass(slots=True)
-class Message:
+class SidecarMessage:
     """A message as its file has it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Message:
         return " ".join(" ".join(self.lines).split())
 
 
-def parse_chat(untrusted_text: str) -> list[Message]:
+def parse_chat(untrusted_text: str) -> list[SidecarMessage]:
     """Read a chat that Zoom saved, locally or in its cloud, or one of the form `00:01:02 Name: text`.
 
     Lines that do not begin with a time and a name go on with the message before.
@@ -62,7 +62,7 @@ def parse_chat(untrusted_text: str) -> list[Message]:
     Raises:
         UnreadableInput: it does not begin with a message, or is out of bounds.
     """
-    messages: list[Message] = []
+    messages: list[SidecarMessage] = []
     size = 0
     for line in untrusted_text.split("\n"):
         if len(line) > _LONGEST_LINE:
@@ -83,7 +83,7 @@ def parse_chat(untrusted_text: str) -> list[Message]:
     return messages
 
 
-def _head(line: str) -> Message | None:
+def _head(line: str) -> SidecarMessage | None:
     for pattern in (_FROM, _TABBED, _PLAIN):
         found = pattern.match(line)
         if found is None:
@@ -95,11 +95,11 @@ def _head(line: str) -> Message | None:
             one for part in receiver.split(",") if (one := part.strip()) and one.casefold() not in EVERYBODY
         )
         text = line[found.end() :].strip()
-        return Message(float(clock), _PRIVATE.sub("", sender).strip(), others, [text] if text else [])
+        return SidecarMessage(float(clock), _PRIVATE.sub("", sender).strip(), others, [text] if text else [])
     return None
 
 
-def on_call_clock(messages: list[Message], *, starts: float | None) -> Iterator[ChatLine]:
+def place_on_call_clock(messages: list[SidecarMessage], *, starts: float | None) -> Iterator[ChatLine]:
     """Put messages on the call clock.
 
     Args:
@@ -114,13 +114,13 @@ def on_call_clock(messages: list[Message], *, starts: float | None) -> Iterator[
         yield ChatLine(time, message.sender, message.text)
 
 
-def parse_popcorn(root: Element) -> list[Message]:
+def parse_popcorn(root: Element) -> list[SidecarMessage]:
     """Read the chat of a BigBlueButton recording (`slides_new.xml`): `chattimeline` elements, seconds in `in`.
 
     Raises:
         UnreadableInput: a message has no time, or there are too many.
     """
-    messages: list[Message] = []
+    messages: list[SidecarMessage] = []
     for item in root.iter("chattimeline"):
         try:
             clock = float(item.get("in", ""))
@@ -129,5 +129,5 @@ def parse_popcorn(root: Element) -> list[Message]:
         text = html.unescape(_MARKUP.sub(" ", item.get("message", "")))
         if not 0 <= clock <= _DAY_S or len(text) > _LONGEST_MESSAGE or len(messages) >= MOST_MESSAGES:
             raise _REFUSED
-        messages.append(Message(clock, " ".join(item.get("name", "").split())[:200], (), [text]))
+        messages.append(SidecarMessage(clock, " ".join(item.get("name", "").split())[:200], (), [text]))
     return messages

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from redaction.audio.listening.pronounce import Slot, phones_of, spoken_slots
-from redaction.audio.listening.segment import RATE, Piece, wipe
+from redaction.audio.listening.segment import RATE, SpeechSegment, wipe
 from redaction.audio.listening.transcribe import JoinedSpeech, Transcript, join_speech
 from redaction.errors import ModelAltered
 from redaction.model import Samples, Span, Word
@@ -41,7 +41,7 @@ _FEWEST_FRAMES_PER_PHONE = 3  # states of a phone model; fewer frames than that 
 class Aligner(Protocol):
     """Gives words exact times."""
 
-    def align(self, piece: Piece, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
+    def align(self, piece: SpeechSegment, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
         """Return the transcript's segments with the same words, `located` where their times are exact."""
 
 
@@ -89,7 +89,7 @@ class PocketsphinxAligner:
         self._phones: dict[str, int] = {}
         self._added = 0
 
-    def align(self, piece: Piece, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
+    def align(self, piece: SpeechSegment, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
         """Return the segments with exact times where they were found, Whisper's where not."""
         if transcript.language != "en":
             return transcript.segments

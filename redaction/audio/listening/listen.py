@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from redaction.audio.listening.align import Aligner
 from redaction.audio.listening.pronounce import is_figure
-from redaction.audio.listening.segment import Piece, Segmenter, Vad, wipe
+from redaction.audio.listening.segment import Segmenter, SpeechSegment, Vad, wipe
 from redaction.audio.listening.transcribe import Transcriber
-from redaction.audio.voice.mute import merged
+from redaction.audio.voice.mute import merged_spans
 from redaction.model import AudioBlock, Span, Utterance, Word
 
 __all__ = ["Listener", "uncovered_speech"]
@@ -21,8 +21,8 @@ FIGURE_PAUSE_S = 2.0
 """Between two figures only a pause this long does: people pause between the groups of a number they read
 out."""
 
-LONGEST_S = 30.0
-MOST_WORDS = 120
+LONGEST_UTTERANCE_S = 30.0
+MOST_UTTERANCE_WORDS = 120
 
 UNCOVERED_S = 0.25
 """Speech without a word counts as unheard from this length on, in seconds: about the length of a spoken
@@ -121,7 +121,7 @@ class Listener:
         self._settled = self._until
         return done
 
-    def _heard(self, pieces: Iterable[Piece]) -> list[Utterance]:
+    def _heard(self, pieces: Iterable[SpeechSegment]) -> list[Utterance]:
         done: list[Utterance] = []
         for piece in pieces:
             try:
@@ -130,7 +130,7 @@ class Listener:
                 wipe(piece.block.samples)
         return done
 
-    def _piece(self, piece: Piece) -> list[Utterance]:
+    def _piece(self, piece: SpeechSegment) -> list[Utterance]:
         done: list[Utterance] = []
         heard, words, language = self._words(piece)
         if language != self._language:
@@ -138,7 +138,7 @@ class Listener:
             self._language = language
         self._speech += piece.speech
         believable = [word for word in words if not _stretched(word)]
-        self._uncovered += merged(
+        self._uncovered += merged_spans(
             [*uncovered_speech(piece.speech, heard), *uncovered_speech(piece.speech, believable)]
         )
         self._open += words
@@ -150,7 +150,7 @@ class Listener:
         self._settled = min((word.span.start for word in self._open), default=self._until)
         return done
 
-    def _words(self, piece: Piece) -> tuple[list[Word], list[Word], str]:
+    def _words(self, piece: SpeechSegment) -> tuple[list[Word], list[Word], str]:
         """Return the words of a piece as transcribed and as aligned, and their language.
 
         Where the transcriber raised there are no words, and the piece is a failure.
@@ -250,7 +250,10 @@ def _complete(words: Sequence[Word]) -> int | None:
     for index, word in enumerate(words):
         if index and word.span.start - latest >= _pause(words[index - 1], word):
             return index
-        if index and (index >= MOST_WORDS or max(latest, word.span.end) - words[0].span.start > LONGEST_S):
+        if index and (
+            index >= MOST_UTTERANCE_WORDS
+            or max(latest, word.span.end) - words[0].span.start > LONGEST_UTTERANCE_S
+        ):
             return _widest_gap(words[: index + 1])
         latest = max(latest, word.span.end)
     return None

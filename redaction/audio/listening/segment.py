@@ -16,7 +16,7 @@ from redaction.errors import InternalError, ModelMissing
 from redaction.model import AudioBlock, Samples, Span
 from redaction.weights import open_session
 
-__all__ = ["FRAME", "RATE", "Piece", "Segmenter", "SileroVad", "Vad", "speech_runs", "wipe"]
+__all__ = ["FRAME", "RATE", "Segmenter", "SileroVad", "SpeechSegment", "Vad", "speech_runs", "wipe"]
 
 RATE = 16_000
 """Listening rate in hertz."""
@@ -43,7 +43,7 @@ _SHORTEST_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SpeechSegment:
     """A bounded stretch of one track, cut at silence where there was any.
 
     Attributes:
@@ -147,7 +147,7 @@ class Segmenter:
         self._start = 0  # call-clock index of the first held sample
         self._next: int | None = None  # call-clock index of the sample expected next
 
-    def push(self, block: AudioBlock) -> list[Piece]:
+    def push(self, block: AudioBlock) -> list[SpeechSegment]:
         """Take samples and return the pieces that are complete.
 
         A block that starts later than the last one ended closes the piece before the gap.
@@ -158,7 +158,7 @@ class Segmenter:
         """
         if block.sample_rate != RATE or block.samples.ndim != 1:
             raise InternalError("The listener was given sound of another rate or shape than 16,000 Hz mono.")
-        pieces: list[Piece] = []
+        pieces: list[SpeechSegment] = []
         if self._next is not None and block.start < self._next:
             raise InternalError("The listener was given sound that goes back in time.")
         if self._next is None or block.start > self._next:
@@ -178,9 +178,9 @@ class Segmenter:
                     pieces.append(self._take(cut))
         return pieces
 
-    def flush(self) -> list[Piece]:
+    def flush(self) -> list[SpeechSegment]:
         """Return what is left as a last piece and start anew; afterwards nothing is held."""
-        pieces: list[Piece] = []
+        pieces: list[SpeechSegment] = []
         if self._held:
             self._examine()
             rest = self._held - self._known * FRAME
@@ -249,7 +249,7 @@ class Segmenter:
                 return min(self._known, end - max(0, ceil(excess * RATE / FRAME)))
         return self._known
 
-    def _take(self, frames: int) -> Piece:
+    def _take(self, frames: int) -> SpeechSegment:
         """Hand over the first frames as a piece; what follows moves to the front."""
         count = min(frames * FRAME, self._held)
         start = self._start
@@ -266,7 +266,7 @@ class Segmenter:
         self._probs[:left] = self._probs[frames : self._known]
         self._known, self._held = left, rest
         self._start = start + count
-        return Piece(AudioBlock(samples, start, RATE), speech)
+        return SpeechSegment(AudioBlock(samples, start, RATE), speech)
 
 
 def speech_runs(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:

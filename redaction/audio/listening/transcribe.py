@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from redaction.audio.listening.segment import RATE, Piece, wipe
+from redaction.audio.listening.segment import RATE, SpeechSegment, wipe
 from redaction.errors import ModelMissing, UsageError
 from redaction.model import Samples, Span, Word
 from redaction.weights import locate
@@ -50,7 +50,7 @@ class Transcript:
 class Transcriber(Protocol):
     """Hears words."""
 
-    def transcribe(self, piece: Piece) -> Transcript:
+    def transcribe(self, piece: SpeechSegment) -> Transcript:
         """Return the words of the piece's speech, in order, with call time.
 
         An implementation may raise anything that `Exception` covers: the piece then counts as not heard.
@@ -101,7 +101,7 @@ class WhisperTranscriber:
         self._bias_s = _BIAS_S.get(model_name_or_path, 0.0)
         self._lock = threading.Lock()
 
-    def transcribe(self, piece: Piece) -> Transcript:
+    def transcribe(self, piece: SpeechSegment) -> Transcript:
         """Return the words of the piece's speech; no words and the set language where there is no speech."""
         speech = join_speech(piece)
         if not speech.places:
@@ -206,7 +206,7 @@ class JoinedSpeech:
         return number
 
 
-def join_speech(piece: Piece, *, pad_s: float = SPEECH_PAD_S) -> JoinedSpeech:
+def join_speech(piece: SpeechSegment, *, pad_s: float = SPEECH_PAD_S) -> JoinedSpeech:
     """Join the runs of speech of a piece, with up to `pad_s` seconds around each; no places without
     speech."""
     start, total = piece.block.start, len(piece.block.samples)

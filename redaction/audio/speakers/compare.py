@@ -12,11 +12,11 @@ from redaction.model import AudioBlock, Gap, Samples, Span
 
 __all__ = ["VoiceCheck"]
 
-RATE: Final = 16_000
+COMPARED_HZ: Final = 16_000
 STRETCHES: Final = 8
 """Stretches compared of each speaker; their mean is what an attacker would enrol."""
 
-LONGEST_S: Final = 8.0
+LONGEST_COMPARED_S: Final = 8.0
 SHORTEST_S: Final = 1.5
 _LEAST_LEVEL: Final = 1e-3
 
@@ -72,7 +72,7 @@ class VoiceCheck:
         for samples in _cut(blocks, spans):
             try:
                 sounding = int((np.abs(samples) > _LEAST_LEVEL).sum())
-                yield [self._embedder.embed(samples)] if sounding >= SHORTEST_SPEECH_S * RATE else []
+                yield [self._embedder.embed(samples)] if sounding >= SHORTEST_SPEECH_S * COMPARED_HZ else []
             finally:
                 samples.fill(0)
 
@@ -89,7 +89,7 @@ def _sum(vectors: Sequence[Embedding], sums: list[Embedding]) -> Embedding:
 def _spread(spans: Sequence[Span]) -> list[Span]:
     """Return at most `STRETCHES` of the longer spans, spread over the recording."""
     usable = [
-        Span(span.start, min(span.end, span.start + LONGEST_S))
+        Span(span.start, min(span.end, span.start + LONGEST_COMPARED_S))
         for span in spans
         if span.duration >= SHORTEST_S
     ]
@@ -101,7 +101,7 @@ def _spread(spans: Sequence[Span]) -> list[Span]:
 
 def _cut(blocks: Iterable[AudioBlock | Gap], spans: Sequence[Span]) -> Iterator[Samples]:
     """Yield the samples of each span in order; silence where there are none. Holds only spans that are open."""
-    bounds = [(round(span.start * RATE), round(span.end * RATE)) for span in spans]
+    bounds = [(round(span.start * COMPARED_HZ), round(span.end * COMPARED_HZ)) for span in spans]
     open_spans: dict[int, Samples] = {}
     given = opened = 0
     for block in blocks:

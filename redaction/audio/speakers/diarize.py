@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.audio.speakers.cluster import Voice, group
-from redaction.audio.speakers.embed import MODEL, SHORTEST_SPEECH_S, Embedder
-from redaction.audio.speakers.fbank import SAMPLE_RATE, STEP, WINDOW, mel_energies
-from redaction.audio.speakers.turns import Turn
+from redaction.audio.speakers.embed import EMBEDDING_MODEL, SHORTEST_SPEECH_S, Embedder
+from redaction.audio.speakers.fbank import FRAME_STEP, SAMPLE_RATE, WINDOW, mel_energies
+from redaction.audio.speakers.turns import SpeakerTurn
 from redaction.errors import InternalError, ModelMissing
 from redaction.model import AudioBlock, Samples, Span
 from redaction.weights import Session, locate, open_session
@@ -91,7 +91,7 @@ class SpeakerModels:
         """
         try:
             locate(_SEGMENTATION)
-            locate(MODEL)
+            locate(EMBEDDING_MODEL)
         except ModelMissing:
             return False
         return True
@@ -144,7 +144,7 @@ class SpeakerSplitter:
             if not done:
                 self.close()
 
-    def finish(self) -> list[Turn]:
+    def finish(self) -> list[SpeakerTurn]:
         """Return the turns in order of time, labelled S1, S2 ... in order of first speech, and forget the voices.
 
         Turns of two speakers may overlap. Without speech there are none.
@@ -223,18 +223,18 @@ class SpeakerSplitter:
 
     def _voice(self, energies: NDArray[np.float32], passage: _Runs, alone: NDArray[np.bool_]) -> Voice:
         """Return the voice of a passage, heard where it speaks alone unless that is too little."""
-        centres = (np.arange(len(energies)) * STEP + WINDOW // 2 - _FRAME_CENTRE) / _FRAME
+        centres = (np.arange(len(energies)) * FRAME_STEP + WINDOW // 2 - _FRAME_CENTRE) / _FRAME
         nearest = np.clip(np.rint(centres).astype(int), 0, len(alone) - 1)
         active = np.zeros(len(alone), dtype=bool)
         for first, end in passage:
             active[first:end] = True
         chosen = (active & alone)[nearest]
-        if chosen.sum() * STEP < SHORTEST_SPEECH_S * SAMPLE_RATE:
+        if chosen.sum() * FRAME_STEP < SHORTEST_SPEECH_S * SAMPLE_RATE:
             chosen = active[nearest]
         picked = energies[chosen][:_MOST_ENERGIES]
         vector = self._embedder.embed_energies(picked)
         picked.fill(0)
-        return Voice(vector, len(picked) * STEP / SAMPLE_RATE)
+        return Voice(vector, len(picked) * FRAME_STEP / SAMPLE_RATE)
 
 
 def _edge(frame: int) -> int:
@@ -266,7 +266,7 @@ def _passages(speaking: NDArray[np.bool_], person: int) -> list[_Runs]:
     return [*long, short] if short else long
 
 
-def _turns(labelled: Iterable[tuple[_Stretch, int]]) -> list[Turn]:
+def _turns(labelled: Iterable[tuple[_Stretch, int]]) -> list[SpeakerTurn]:
     """Join the stretches of each group into turns and label the groups in order of first speech."""
     by_group: dict[int, list[tuple[int, int]]] = {}
     for stretch, number in sorted(labelled, key=lambda item: (item[0].start, item[0].end)):

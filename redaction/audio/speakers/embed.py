@@ -15,11 +15,11 @@ from redaction.audio.speakers.fbank import mel_energies
 from redaction.model import Samples
 from redaction.weights import open_session
 
-__all__ = ["MODEL", "SAME_SPEAKER_COSINE", "SHORTEST_SPEECH_S", "Embedder", "Embedding", "cosine"]
+__all__ = ["EMBEDDING_MODEL", "SAME_SPEAKER_COSINE", "SHORTEST_SPEECH_S", "Embedder", "Embedding", "cosine"]
 
 Embedding = NDArray[np.float32]
 
-MODEL: Final = "speaker.campplus"
+EMBEDDING_MODEL: Final = "speaker.campplus"
 
 SIZE: Final = 192
 
@@ -48,7 +48,7 @@ class Embedder:
             ModelMissing: the optional group `speakers` was not fetched.
             ModelAltered: the file has not the pinned sha256.
         """
-        self._session = open_session(MODEL, threads=threads)
+        self._session = open_session(EMBEDDING_MODEL, threads=threads)
 
     def embed(self, samples: Samples) -> Embedding:
         """Return the speaker vector of a stretch.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from redaction.model import Samples
 
-__all__ = ["BANDS", "SAMPLE_RATE", "STEP", "WINDOW", "mel_energies"]
+__all__ = ["BANDS", "FRAME_STEP", "SAMPLE_RATE", "WINDOW", "mel_energies"]
 
 SAMPLE_RATE: Final = 16_000
 """In hertz."""
@@ -18,7 +18,7 @@ SAMPLE_RATE: Final = 16_000
 WINDOW: Final = 400
 """Samples of one frame, 25 ms."""
 
-STEP: Final = 160
+FRAME_STEP: Final = 160
 """Samples from one frame to the next, 10 ms."""
 
 BANDS: Final = 80
@@ -45,7 +45,7 @@ def mel_energies(samples: Samples) -> NDArray[np.float32]:
     """
     if len(samples) < WINDOW:
         return np.zeros((0, BANDS), np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::STEP]
+    windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::FRAME_STEP]
     energies = np.empty((len(windows), BANDS), np.float32)
     for first in range(0, len(windows), _FRAMES_AT_ONCE):
         energies[first : first + _FRAMES_AT_ONCE] = _log_energies(windows[first : first + _FRAMES_AT_ONCE])

@@ -5,7 +5,7 @@ The vectors behind it are biometric: they live in memory while a run needs them 
 
 from redaction.audio.speakers.diarize import SpeakerModels, SpeakerSplitter
 from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
-from redaction.audio.speakers.turns import ONLY_SPEAKER, Turn, assign_speakers
+from redaction.audio.speakers.turns import ONLY_SPEAKER, SpeakerTurn, assign_speakers
 
 __all__ = [
     "ONLY_SPEAKER",
@@ -14,7 +14,7 @@ __all__ = [
     "Embedding",
     "SpeakerModels",
     "SpeakerSplitter",
-    "Turn",
+    "SpeakerTurn",
     "assign_speakers",
     "cosine",
 ]

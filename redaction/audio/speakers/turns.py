@@ -9,9 +9,9 @@ from typing import Final
 
 from redaction.model import Span, Utterance, Word
 
-__all__ = ["ONLY_SPEAKER", "Turn", "assign_speakers"]
+__all__ = ["ONLY_SPEAKER", "SpeakerTurn", "assign_speakers"]
 
-Turn = tuple[Span, str]
+SpeakerTurn = tuple[Span, str]
 """When someone speaks, and the label such as `S1`."""
 
 ONLY_SPEAKER: Final = "S1"
@@ -20,7 +20,7 @@ ONLY_SPEAKER: Final = "S1"
 _SLACK_S: Final = 1.0
 
 
-def assign_speakers(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> list[Utterance]:
+def assign_speakers(utterances: Sequence[Utterance], turns: Sequence[SpeakerTurn]) -> list[Utterance]:
     """Return the utterances with their speakers, cut wherever the speaker changes between two words.
 
     A word belongs to the turn that shares most time with it, or else to the nearest; where two people speak at once
@@ -43,7 +43,7 @@ def assign_speakers(utterances: Sequence[Utterance], turns: Sequence[Turn]) -> l
     return parts
 
 
-def _near(span: Span, turns: Sequence[Turn]) -> list[Turn]:
+def _near(span: Span, turns: Sequence[SpeakerTurn]) -> list[SpeakerTurn]:
     """Return the turns about an utterance, or the nearest one when there are none."""
     wide = span.padded(_SLACK_S, _SLACK_S)
     return [turn for turn in turns if turn[0].overlaps(wide)] or [
@@ -51,7 +51,7 @@ def _near(span: Span, turns: Sequence[Turn]) -> list[Turn]:
     ]
 
 
-def _labels(words: Sequence[Word], turns: Sequence[Turn], before: str) -> list[str]:
+def _labels(words: Sequence[Word], turns: Sequence[SpeakerTurn], before: str) -> list[str]:
     """Return the speaker of each word; at least one word is located."""
     labels: list[str | None] = []
     for word in words:
@@ -64,7 +64,7 @@ def _labels(words: Sequence[Word], turns: Sequence[Turn], before: str) -> list[s
     return [first if label is None else label for label in labels]
 
 
-def _speaker(span: Span, turns: Sequence[Turn], before: str) -> str:
+def _speaker(span: Span, turns: Sequence[SpeakerTurn], before: str) -> str:
     """Return who speaks in a span: most time shared, then least time away, then who spoke before."""
     best: dict[str, tuple[float, float, bool]] = {}
     for turn, label in turns:

@@ -34,7 +34,7 @@ OUTPUT_RATE = 24_000
 LONGEST_PIECE_S = 20.0  # bounds memory; each piece gets parameters of its own
 SHORTEST_PIECE_S = 0.06  # below this there is no pitch to find
 FRAME_MS = 5.0
-FADE_S = 0.01
+DISGUISE_FADE_S = 0.01
 
 _LOWEST_HZ, _HIGHEST_HZ = 85.0, 235.0
 _NODES_HZ = (0.0, 500.0, 1000.0, 1800.0, 2800.0, 4000.0, 8000.0)
@@ -154,7 +154,7 @@ class Disguiser:
         from scipy.signal import resample_poly  # takes a second to import, and only this method needs it
 
         samples = level(resample_poly(out, OUTPUT_RATE // 8000, LISTENING_RATE // 8000))
-        count = min(round(FADE_S * OUTPUT_RATE), len(samples) // 2)
+        count = min(round(DISGUISE_FADE_S * OUTPUT_RATE), len(samples) // 2)
         ramp = np.linspace(0, 1, count, dtype=np.float32)
         samples[:count] *= ramp
         samples[len(samples) - count :] *= ramp[::-1]

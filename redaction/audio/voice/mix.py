@@ -11,7 +11,7 @@ from redaction.model import AudioBlock, Samples, Span
 
 __all__ = ["Mixer", "mute"]
 
-FADE_S = 0.01
+MIX_FADE_S = 0.01
 """Fade outside a muted span, in seconds."""
 
 KNEE = 0.7  # amplitude from which the sum of several speakers is bent down, never reaching 1
@@ -66,14 +66,14 @@ class Mixer:
         self._pending = self._pending[count:].copy()
         block = AudioBlock(samples, self._at, self._rate)
         self._at += count
-        self._muted = [span for span in self._muted if span.end + FADE_S > block.span.start]
+        self._muted = [span for span in self._muted if span.end + MIX_FADE_S > block.span.start]
         mute(block, self._muted)
         return block
 
 
 def mute(block: AudioBlock, muted: Sequence[Span]) -> None:
     """Make the spans exactly zero in the block, in place, with linear fades of 10 ms outside them."""
-    fade = round(FADE_S * block.sample_rate)
+    fade = round(MIX_FADE_S * block.sample_rate)
     count = len(block.samples)
     for span in muted:
         first = math.floor(span.start * block.sample_rate) - block.start

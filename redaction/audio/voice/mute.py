@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from redaction.model import Span, TextFinding, Utterance, Word
 
-__all__ = ["merged", "mute_spans"]
+__all__ = ["merged_spans", "mute_spans"]
 
 PAD_S = 0.1
 """What is muted around the aligned time of personal words, in seconds. Source: the smallest pad at which
@@ -63,10 +63,10 @@ def mute_spans(
         ]
         if first < last:
             spans.append(_filled(utterance.words[first:last], others, pad_s=pad_s))
-    return merged(spans)
+    return merged_spans(spans)
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
+def merged_spans(spans: Iterable[Span]) -> list[Span]:
     """Return the spans in order with those that touch or overlap made one; empty ones are left out."""
     result: list[Span] = []
     for span in sorted(spans):

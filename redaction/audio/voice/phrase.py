@@ -8,12 +8,12 @@ from itertools import pairwise
 
 from redaction.model import RedactedUtterance, Span, Token
 
-__all__ = ["MAX_TOKENS", "PAUSE_S", "Phrase", "split_phrases"]
+__all__ = ["MAX_PHRASE_TOKENS", "PHRASE_PAUSE_S", "Phrase", "split_phrases"]
 
-PAUSE_S = 0.35
+PHRASE_PAUSE_S = 0.35
 """A pause at least this long ends a phrase, in seconds: shorter ones are the new voice's own affair."""
 
-MAX_TOKENS = 24
+MAX_PHRASE_TOKENS = 24
 """Longest phrase, about 8 s of speech: what bounds memory and how far time may drift inside one."""
 
 _CLAUSE_ENDS = (".", "?", "!", ";", ":", ",")
@@ -48,7 +48,7 @@ def _phrases_of(at: int, utterance: RedactedUtterance) -> list[Phrase]:
     spans = _spread(tokens)
     cuts = [
         0,
-        *(i for i in range(1, len(tokens)) if spans[i].start - spans[i - 1].end >= PAUSE_S),
+        *(i for i in range(1, len(tokens)) if spans[i].start - spans[i - 1].end >= PHRASE_PAUSE_S),
         len(tokens),
     ]
     phrases = []
@@ -61,15 +61,15 @@ def _phrases_of(at: int, utterance: RedactedUtterance) -> list[Phrase]:
 
 
 def _shortened(tokens: Sequence[Token], first: int, last: int) -> list[tuple[int, int]]:
-    """Cut `[first, last)` at clause ends so that no part is longer than `MAX_TOKENS`."""
+    """Cut `[first, last)` at clause ends so that no part is longer than `MAX_PHRASE_TOKENS`."""
     parts = []
-    while last - first > MAX_TOKENS:
+    while last - first > MAX_PHRASE_TOKENS:
         clause_ends = [
             i + 1
-            for i in range(first + MAX_TOKENS // 3, first + MAX_TOKENS)
+            for i in range(first + MAX_PHRASE_TOKENS // 3, first + MAX_PHRASE_TOKENS)
             if tokens[i].text.endswith(_CLAUSE_ENDS)
         ]
-        cut = clause_ends[-1] if clause_ends else first + MAX_TOKENS
+        cut = clause_ends[-1] if clause_ends else first + MAX_PHRASE_TOKENS
         parts.append((first, cut))
         first = cut
     if last > first:

@@ -10,7 +10,7 @@ import numpy as np
 import pyworld
 from numpy.typing import NDArray
 
-from redaction.audio.voice.speak import HOP, RATE, Speech
+from redaction.audio.voice.speak import HOP, SPOKEN_HZ, Speech
 from redaction.audio.voice.vocoder import level, move_formants
 from redaction.model import Samples
 
@@ -66,17 +66,17 @@ class PseudoVoice:
         """
         sound = speech.samples.astype(np.float64)
         frames = len(speech.f0)
-        times = (np.arange(frames) + 0.5) * HOP / RATE
-        envelope = pyworld.cheaptrick(sound, speech.f0, times, RATE)
-        noise = pyworld.d4c(sound, speech.f0, times, RATE)
+        times = (np.arange(frames) + 0.5) * HOP / SPOKEN_HZ
+        envelope = pyworld.cheaptrick(sound, speech.f0, times, SPOKEN_HZ)
+        noise = pyworld.d4c(sound, speech.f0, times, SPOKEN_HZ)
         log_envelope = self._moved(np.log(envelope)) + self._gain(envelope.shape[1])
         breath = np.clip(self._moved(noise) ** (1 / self.breath), 1e-9, 1.0)
         out = pyworld.synthesize(
             self._pitch(speech.f0),
             np.ascontiguousarray(np.exp(log_envelope)),
             np.ascontiguousarray(breath),
-            RATE,
-            1000.0 * HOP / RATE / speed,
+            SPOKEN_HZ,
+            1000.0 * HOP / SPOKEN_HZ / speed,
         )
         return level(out)
 
@@ -97,7 +97,7 @@ class PseudoVoice:
         )
 
     def _moved(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        return move_formants(rows, nodes_hz=WARP_NODES_HZ, factors=self.warp, top_hz=RATE / 2)
+        return move_formants(rows, nodes_hz=WARP_NODES_HZ, factors=self.warp, top_hz=SPOKEN_HZ / 2)
 
     def _pitch(self, f0: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.zeros_like(f0)
@@ -109,7 +109,7 @@ class PseudoVoice:
 
     def _gain(self, bins: int) -> NDArray[np.float64]:
         """Return the spectral colour as natural log of power, (bins,)."""
-        hertz = np.linspace(0, RATE / 2, bins)
+        hertz = np.linspace(0, SPOKEN_HZ / 2, bins)
         mel = np.log1p(hertz / 700)
         bands = np.linspace(0, mel[-1], len(self.colour_db))
         gain_db = np.interp(mel, bands, self.colour_db) + self.tilt_db * np.log2(

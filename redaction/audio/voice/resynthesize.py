@@ -13,7 +13,7 @@ import numpy as np
 from redaction.audio.voice.mix import Mixer
 from redaction.audio.voice.phrase import Phrase, split_phrases
 from redaction.audio.voice.pseudovoice import PseudoVoice, Uniform, draw_voices
-from redaction.audio.voice.speak import RATE, CannotSpeak, Speech, Synthesizer
+from redaction.audio.voice.speak import SPOKEN_HZ, CannotSpeak, Speech, Synthesizer
 from redaction.audio.voice.tone import make_tone
 from redaction.model import AudioBlock, EntityType, Event, EventKind, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy
@@ -106,7 +106,7 @@ class Resynthesizer:
             duration: of the recording in seconds; exactly round(duration * 24,000) samples come out.
             muted: spans where nothing may be heard: exactly zero, with short fades outside them.
         """
-        total = round(duration * RATE)
+        total = round(duration * SPOKEN_HZ)
         self._rendered = ()
         rendered = list(utterances)
         speakable = self._speakable(utterances)
@@ -114,16 +114,16 @@ class Resynthesizer:
         self._assign([utterances[phrase.utterance] for phrase in phrases])
         following = _following(phrases, utterances)
         free: dict[tuple[str, str], float] = defaultdict(float)
-        mixer = Mixer(total, rate=RATE, muted=muted)
+        mixer = Mixer(total, rate=SPOKEN_HZ, muted=muted)
         for at, phrase in enumerate(phrases):
-            yield from mixer.advance(round((phrase.start - MAX_SLIP_S) * RATE))
+            yield from mixer.advance(round((phrase.start - MAX_SLIP_S) * SPOKEN_HZ))
             speaker = _key(utterances[phrase.utterance])
-            limit = min(following[at] + MAX_SLIP_S - GAP_S, total / RATE)
+            limit = min(following[at] + MAX_SLIP_S - GAP_S, total / SPOKEN_HZ)
             take = self._take(phrase, utterances[phrase.utterance], earliest=free[speaker], limit=limit)
             spans: tuple[Span | None, ...] = (None,) * len(phrase.tokens)
             if take is not None:
                 mixer.add(take.samples, take.start)
-                free[speaker] = (take.start + len(take.samples)) / RATE + GAP_S
+                free[speaker] = (take.start + len(take.samples)) / SPOKEN_HZ + GAP_S
                 spans = take.spans
             rendered[phrase.utterance] = _retimed(rendered[phrase.utterance], phrase, spans)
         yield from mixer.finish()
@@ -166,7 +166,7 @@ class Resynthesizer:
         try:
             words = [self._said(token) for token in phrase.tokens]
             speech = self._synthesizer.speak(words, rate=voice.pace)
-            start, speed = self._place(phrase.start, len(speech.samples) / RATE, earliest, limit)
+            start, speed = self._place(phrase.start, len(speech.samples) / SPOKEN_HZ, earliest, limit)
             samples = voice.apply(speech, speed=speed)
         except _FAULTS:
             self._silenced("synthesis-failed", utterance, span, len(phrase.tokens))
@@ -175,16 +175,16 @@ class Resynthesizer:
         if unsaid := sum(1 for one in speech.spans if one is None):
             self._silenced("cannot-be-spoken", utterance, span, unsaid)
         self._substitute(samples, phrase.tokens, spans)
-        room = math.floor((limit - start) * RATE)
+        room = math.floor((limit - start) * SPOKEN_HZ)
         if len(samples) > room:
-            samples, spans = _trimmed(samples, spans, room / RATE)
+            samples, spans = _trimmed(samples, spans, room / SPOKEN_HZ)
             lost = sum(1 for a, b in zip(spans, speech.spans, strict=True) if a is None and b is not None)
             self._silenced("no-room", utterance, span, lost)
         if not len(samples):
             return None
-        first = max(0, round(start * RATE))
+        first = max(0, round(start * SPOKEN_HZ))
         _fade(samples)
-        return _Take(first, samples, tuple(one and _moved(one, first / RATE) for one in spans))
+        return _Take(first, samples, tuple(one and _moved(one, first / SPOKEN_HZ) for one in spans))
 
     def _place(self, wanted: float, length: float, earliest: float, limit: float) -> tuple[float, float]:
         """Return a start in seconds and a speed: jittered if there is room, else as early and fast as needed."""
@@ -213,9 +213,11 @@ class Resynthesizer:
         for token, span in zip(tokens, spans, strict=True):
             if token.entity_type is None or span is None:
                 continue
-            start, end = round(span.start * RATE), min(round(span.end * RATE), len(samples))
+            start, end = round(span.start * SPOKEN_HZ), min(round(span.end * SPOKEN_HZ), len(samples))
             hole = samples[start:end]
-            hole[:] = 0 if self._personal == "mute" else make_tone(len(hole) / RATE, sample_rate=RATE)
+            hole[:] = (
+                0 if self._personal == "mute" else make_tone(len(hole) / SPOKEN_HZ, sample_rate=SPOKEN_HZ)
+            )
 
     def _silenced(self, reason: str, utterance: RedactedUtterance, span: Span, words: int = 0) -> None:
         detail: dict[str, str | int | float] = {"reason": reason, "speaker": utterance.speaker}
@@ -257,12 +259,12 @@ def _trimmed(
     )
     kept[first_lost:] = [None] * (len(kept) - first_lost)
     end = max((span.end for span in kept if span is not None), default=0.0)
-    return samples[: round(end * RATE)].copy(), kept
+    return samples[: round(end * SPOKEN_HZ)].copy(), kept
 
 
 def _fade(samples: Samples) -> None:
     """Fade both ends, in place."""
-    count = min(round(FADE_S * RATE), len(samples) // 2)
+    count = min(round(FADE_S * SPOKEN_HZ), len(samples) // 2)
     ramp = np.linspace(0, 1, count, dtype=np.float32)
     samples[:count] *= ramp
     samples[len(samples) - count :] *= ramp[::-1]

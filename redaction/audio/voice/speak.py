@@ -24,9 +24,9 @@ from redaction.errors import ExitCode, ModelAltered, ModelMissing, OffrecordErro
 from redaction.model import Samples, Span
 from redaction.weights import CATALOG, Session, read
 
-__all__ = ["HOP", "RATE", "CannotSpeak", "HibariSynthesizer", "Speech", "Synthesizer"]
+__all__ = ["HOP", "SPOKEN_HZ", "CannotSpeak", "HibariSynthesizer", "Speech", "Synthesizer"]
 
-RATE = 24_000
+SPOKEN_HZ = 24_000
 """Sample rate of synthetic speech, in hertz."""
 
 HOP = 300
@@ -138,7 +138,7 @@ class HibariSynthesizer:
         frames = 0
         for sentence in _sentences(pieces):
             if frames:
-                pause = round(SENTENCE_PAUSE_S * RATE / HOP)
+                pause = round(SENTENCE_PAUSE_S * SPOKEN_HZ / HOP)
                 sound.append(np.zeros(pause * HOP, np.float32))
                 pitch.append(np.zeros(pause))
                 frames += pause
@@ -148,7 +148,7 @@ class HibariSynthesizer:
             sound.append(samples)
             pitch.append(f0)
             frames += len(f0)
-            if frames * HOP > MAX_SPEECH_S * RATE:
+            if frames * HOP > MAX_SPEECH_S * SPOKEN_HZ:
                 raise CannotSpeak("A phrase takes too long to be spoken at once.")
         return Speech(np.concatenate(sound), np.concatenate(pitch), tuple(spans))
 
@@ -249,7 +249,7 @@ def _frame(value: np.int64, end: int) -> int:
 
 
 def _joined(span: Span | None, start: int, end: int) -> Span:
-    seconds = HOP / RATE
+    seconds = HOP / SPOKEN_HZ
     return Span(start * seconds if span is None else span.start, end * seconds)
 
 

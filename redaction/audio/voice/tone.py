@@ -10,7 +10,7 @@ __all__ = ["make_tone"]
 
 TONE_HZ = 440.0
 TONE_LEVEL = 0.04  # amplitude, about 10 dB under the speech beside it: heard, but startles nobody
-FADE_S = 0.02
+TONE_FADE_S = 0.02
 
 
 def make_tone(duration: float, *, sample_rate: int) -> Samples:
@@ -22,7 +22,7 @@ def make_tone(duration: float, *, sample_rate: int) -> Samples:
     """
     count = max(0, round(duration * sample_rate))
     samples = TONE_LEVEL * np.sin(2 * np.pi * TONE_HZ / sample_rate * np.arange(count))
-    fade = min(round(FADE_S * sample_rate), count // 2)
+    fade = min(round(TONE_FADE_S * sample_rate), count // 2)
     ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(fade) / max(fade, 1))
     samples[:fade] *= ramp
     samples[count - fade :] *= ramp[::-1]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from redaction.model import EntityType
 from redaction.text.lexicon import CLOSED, is_ordinary, vocabulary
 from redaction.text.normalize import Change, mails
-from redaction.text.numbers import SPELLING, Element, Kind, Run, code_runs
+from redaction.text.numbers import SPELLING, Element, NumberKind, Run, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
 
@@ -69,7 +69,7 @@ CALLED: Phrases[EntityType] = Phrases(
     ),
 )
 # Words that may stand between what a number is called and the number.
-BETWEEN = vocabulary(
+CODE_FILLERS = vocabulary(
     """
     is number number's no it's it its the a my his her their our your on at in of one full whole ends ending
     with was are that's that which code id as being so okay um uh and then by to me for him hash pound call or
@@ -146,7 +146,7 @@ def _cue(passage: Passage, run: Run, called: dict[int, EntityType]) -> EntityTyp
         if at in called:
             return called[at]
         if at == 0 or not (
-            passage[at - 1].core in BETWEEN
+            passage[at - 1].core in CODE_FILLERS
             or passage[at - 1].core in SPELLING
             or _numeric(passage[at - 1].core)
             or (at == run.first and _abbreviated(passage[at - 1].core))
@@ -171,7 +171,7 @@ def _numeric(core: str) -> bool:
 
 def _quantity(passage: Passage, run: Run) -> bool:
     following = passage[run.last].core if run.last < len(passage) else ""
-    return following in UNITS or any(element.kind is Kind.AMOUNT for element in run.elements)
+    return following in UNITS or any(element.kind is NumberKind.AMOUNT for element in run.elements)
 
 
 def _kind(run: Run, *, cue: EntityType | None, quantity: bool) -> EntityType | None:
@@ -202,7 +202,7 @@ def _kind(run: Run, *, cue: EntityType | None, quantity: bool) -> EntityType | N
 
 def _read_out(run: Run) -> bool:
     """Tell whether four to six digits were read out as a code, unlike a year or a round number."""
-    if all(element.kind is Kind.DIGIT for element in run.elements):
+    if all(element.kind is NumberKind.DIGIT for element in run.elements):
         return True
     if len(run.digits) == 4 and len(run.elements) == 1:
         return run.digits.startswith("0")
@@ -211,13 +211,13 @@ def _read_out(run: Run) -> bool:
 
 def _mixed(run: Run, cue: EntityType | None) -> EntityType | None:
     kinds = [element.kind for element in run.elements]
-    if any(kind is Kind.AMOUNT for kind in kinds):
+    if any(kind is NumberKind.AMOUNT for kind in kinds):
         return None
     if cue is not None and len(run.text) >= 4:
         return cue
     if len(run.digits) >= 3 and len(run.text) >= 5:
         return ID
-    if Kind.DIGIT in kinds and len(run.text) >= 5 and len(run.digits) >= 2:
+    if NumberKind.DIGIT in kinds and len(run.text) >= 5 and len(run.digits) >= 2:
         return ID
     if len(run.elements) == 1 and len(run.text) >= 6 and run.letters >= 3 and len(run.digits) >= 2:
         return ID
@@ -307,7 +307,7 @@ def find_spelled(passage: Passage) -> Iterator[Hit]:
     for run in code_runs(passage):
         letters: list[Element] = []
         for element in (*run.elements, None):
-            if element is not None and element.kind is Kind.LETTER:
+            if element is not None and element.kind is NumberKind.LETTER:
                 letters.append(element)
                 continue
             if letters:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from redaction.model import EntityType
 from redaction.text.lexicon import vocabulary
-from redaction.text.numbers import Element, Kind, cardinal
+from redaction.text.numbers import Element, NumberKind, cardinal
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.names import RELATIONS
 from redaction.text.rules.phrases import Phrases
@@ -131,7 +131,7 @@ def _joined(passage: Passage, found: int, number: Element) -> bool:
 
 
 def _plausible(number: Element) -> bool:
-    return number.kind is not Kind.AMOUNT and len(number.text) <= 3 and int(number.text) <= OLDEST
+    return number.kind is not NumberKind.AMOUNT and len(number.text) <= 3 and int(number.text) <= OLDEST
 
 
 def _age(passage: Passage, number: Element) -> Iterator[Hit]:
@@ -274,7 +274,7 @@ def _date_end(passage: Passage, first: int) -> int:
             at += 1
             last = at
         elif number is not None and (
-            number.kind is not Kind.AMOUNT or int(number.text or "0") in range(1900, 2100)
+            number.kind is not NumberKind.AMOUNT or int(number.text or "0") in range(1900, 2100)
         ):
             at = last = number.last
         elif (core == "oh" and at > first) or core in ("the", "of", "and") or core in ("slash", "dash", "in"):

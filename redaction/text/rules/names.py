@@ -12,7 +12,7 @@ from redaction.text.rules.phrases import Phrases
 __all__ = ["PARTICLES", "TITLES", "find_named", "find_speakers", "find_strange", "find_titled", "name_end"]
 
 PERSON = EntityType.PERSON
-MONTHS = vocabulary(
+NAMELIKE_MONTHS = vocabulary(
     """
     january february march april may june july august september october november december
     """
@@ -259,7 +259,7 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
         if last - at >= 2:
             yield Hit(at, last, PERSON, 0.4, "strange", strong=False)
         item = passage[at]
-        if item.capital and not is_product(item.core) and item.stem not in MONTHS:
+        if item.capital and not is_product(item.core) and item.stem not in NAMELIKE_MONTHS:
             if namelike(item.core):
                 yield Hit(at, at + 1, PERSON, 0.5, "capital-name", strong=False)
             elif item.strange and len(item.stem) > 2 and passage[at - 1].core not in ("the", "a", "an"):

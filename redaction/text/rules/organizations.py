@@ -116,7 +116,7 @@ NOWHERE = vocabulary(
     all hand large length random risk times best worst ease fault cost the it that this heart bay peace
     """
 )
-LONGEST = 5
+LONGEST_ORGANIZATION = 5
 
 
 def find_schools(passage: Passage) -> Iterator[Hit]:
@@ -199,7 +199,7 @@ def _after(passage: Passage, first: int, kind: EntityType, *, vague: bool, rule:
         yield Hit(first, first + letters[0].last, kind, 0.75, rule)
         return
     begin = first + (passage[first].core == "the" and first + 1 < len(passage))
-    last = _name_run(passage, begin, longest=LONGEST, keep=kind is SCHOOL and not vague)
+    last = _name_run(passage, begin, longest=LONGEST_ORGANIZATION, keep=kind is SCHOOL and not vague)
     if last <= begin:
         return
     words = passage[begin:last]

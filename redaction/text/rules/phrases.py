@@ -10,18 +10,18 @@ from redaction.text.passage import Item
 
 __all__ = ["Phrases"]
 
-Value = TypeVar("Value")
+TableValue = TypeVar("TableValue")
 
 
-class Phrases(Generic[Value]):
+class Phrases(Generic[TableValue]):
     """A table of phrases of folded words, each with a value; the longest that fits is taken.
 
     Args:
         groups: values, each with its phrases parted by semicolons.
     """
 
-    def __init__(self, *groups: tuple[Value, str]) -> None:
-        self._by_first: dict[str, list[tuple[tuple[str, ...], Value]]] = defaultdict(list)
+    def __init__(self, *groups: tuple[TableValue, str]) -> None:
+        self._by_first: dict[str, list[tuple[tuple[str, ...], TableValue]]] = defaultdict(list)
         for value, text in groups:
             for phrase in text.split(";"):
                 words = tuple(phrase.split())
@@ -29,7 +29,7 @@ class Phrases(Generic[Value]):
         for entries in self._by_first.values():
             entries.sort(key=lambda entry: -len(entry[0]))
 
-    def at(self, items: Sequence[Item], at: int) -> tuple[int, Value] | None:
+    def at(self, items: Sequence[Item], at: int) -> tuple[int, TableValue] | None:
         """Return where the longest phrase that begins at an item ends, and its value."""
         for words, value in self._by_first.get(items[at].core, ()):
             end = at + len(words)
@@ -37,7 +37,7 @@ class Phrases(Generic[Value]):
                 return end, value
         return None
 
-    def find(self, items: Sequence[Item]) -> Iterator[tuple[int, int, Value]]:
+    def find(self, items: Sequence[Item]) -> Iterator[tuple[int, int, TableValue]]:
         """Yield every phrase as first item, one past its last item, and value."""
         for at in range(len(items)):
             found = self.at(items, at)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from redaction.model import EntityType
 from redaction.text.lexicon import is_city, is_product, vocabulary
-from redaction.text.numbers import Kind, Run, code_runs
+from redaction.text.numbers import NumberKind, Run, code_runs
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
 
@@ -33,7 +33,7 @@ FOREIGN = vocabulary(
     calle avenida rue via viale piazza rua plaza carrer chemin ulica jalan
     """
 )
-UNITS = vocabulary(
+PLACE_UNITS = vocabulary(
     """
     apartment apt flat unit suite room floor building block house number lot box p.o plot door villa
     """
@@ -74,8 +74,13 @@ HOME: Phrases[EntityType] = Phrases(
     ),
 )
 # Words in a free-form address of another tongue or kind that are no names.
-LINE_WORDS = STREETS | LOOSE_STREETS | FOREIGN | UNITS | frozenset({"north", "south", "east", "west", "upper", "lower",
-                                                                   "number", "po", "box", "floor"})  # fmt: skip
+LINE_WORDS = (
+    STREETS
+    | LOOSE_STREETS
+    | FOREIGN
+    | PLACE_UNITS
+    | frozenset(["north", "south", "east", "west", "upper", "lower", "number", "po", "box", "floor"])
+)
 ZIP = re.compile(r"\d{5}(?:-\d{4})?")
 ZIP_CUES = frozenset(["zip", "zipcode", "postcode", "postal", "post", "pin"])
 LONGEST_LINE = 12
@@ -150,7 +155,7 @@ def _street(passage: Passage, at: int, runs: dict[int, Run]) -> tuple[int, int] 
     number = runs.get(first)
     if number is not None and _house_number(number) and at - first >= 1:
         begin = number.first
-        if begin > 0 and passage[begin - 1].core in UNITS:
+        if begin > 0 and passage[begin - 1].core in PLACE_UNITS:
             begin -= 1
         return begin, at + 1
     if number is not None and at == first and _ordinal_street(passage, at):
@@ -181,7 +186,7 @@ def _house_number(run: Run) -> bool:
     return (
         1 <= len(run.digits) <= 6
         and run.letters <= 1
-        and all(e.kind is not Kind.AMOUNT for e in run.elements)
+        and all(e.kind is not NumberKind.AMOUNT for e in run.elements)
     )
 
 
@@ -192,7 +197,7 @@ def _tail(passage: Passage, at: int, starts: dict[int, Run]) -> int:
         if passage[at - 1].closes:
             break
         item = passage[at]
-        if item.core in UNITS and at + 1 in starts:
+        if item.core in PLACE_UNITS and at + 1 in starts:
             at = end = starts[at + 1].last
         elif (
             at in starts and passage[at - 1].core in STREETS | LOOSE_STREETS and starts[at].single >= 4

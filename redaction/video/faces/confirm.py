@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from redaction.video.faces.detect import BIRTH, Detection, FaceDetector, Rect, merged, overlap
+from redaction.video.faces.detect import BIRTH_SCORE, Detection, FaceDetector, Rect, merged_faces, overlap
 from redaction.video.view import Picture
 
 __all__ = ["DOUBTED", "FLOOR", "SETTLED", "Review", "ReviewedDetector", "ReviewedPair"]
@@ -96,7 +96,7 @@ class ReviewedDetector:
     def _told(self, picture: Picture, face: Detection) -> Detection:
         if face.score >= _SURE:
             return face
-        if face.score < BIRTH:
+        if face.score < BIRTH_SCORE:
             return replace(face, trust=None)
         return self._review.judged(picture, face, brief=True)
 
@@ -112,7 +112,7 @@ class ReviewedPair:
     def detect(self, picture: Picture) -> list[Detection]:
         """Return the faces of a picture, uint8 (H, W, 3) BGR, in its own pixels."""
         one, two = self._first.detect(picture), self._second.detect(picture)
-        return [self._told(picture, face, one, two) for face in merged([*one, *two])]
+        return [self._told(picture, face, one, two) for face in merged_faces([*one, *two])]
 
     def _told(
         self, picture: Picture, face: Detection, one: Sequence[Detection], two: Sequence[Detection]
@@ -121,9 +121,9 @@ class ReviewedPair:
             max((item.score for item in seen if overlap(item.box, face.box)[0] > _SAME), default=0.0)
             for seen in (one, two)
         ]
-        if max(scores) >= _SURE or min(scores) >= BIRTH:
+        if max(scores) >= _SURE or min(scores) >= BIRTH_SCORE:
             return face if _side(face.box) >= _TINY_PX else replace(face, trust=SETTLED)
-        if face.score < BIRTH:
+        if face.score < BIRTH_SCORE:
             return replace(face, trust=None)
         # Two who doubt a large face, and whatever two saw of a small one, are believed but asked again.
         faint = _side(face.box) < _LARGE_PX and min(scores) > 0

@@ -15,21 +15,21 @@ from redaction import weights
 from redaction.video.view import Picture
 
 __all__ = [
-    "BIRTH",
+    "BIRTH_SCORE",
     "CenterFace",
     "Detection",
     "FaceDetector",
     "PairDetector",
     "Rect",
     "YuNet",
-    "merged",
+    "merged_faces",
     "overlap",
 ]
 
 Rect = tuple[float, float, float, float]
 Floats = NDArray[np.float32]
 
-BIRTH = 0.5
+BIRTH_SCORE = 0.5
 """Score from which a detection alone is taken for a face; lower ones only carry a known face on.
 
 Every detector's own score is mapped so that its working threshold falls here. Source: research on 60 galleries and
@@ -43,7 +43,7 @@ class Detection:
 
     Attributes:
         box: `(x1, y1, x2, y2)` in pixels, float, may reach beyond the picture.
-        score: 0 to 1; `BIRTH` is the detector's working threshold.
+        score: 0 to 1; `BIRTH_SCORE` is the detector's working threshold.
         landmarks: float32 (5, 2) xy in pixels: the two eyes, nose, the two corners of the mouth; None if unknown.
         turn: degrees clockwise by which the frame was turned to find it.
         trust: 1 when a detector was sure or two agreed, 0.5 when that face is tiny or a closer look settled a doubt,
@@ -112,7 +112,7 @@ class CenterFace:
         shrink: pictures are made smaller by this factor first.
         limit: longest side in pixels that is looked at.
         floor: lowest of its own scores returned.
-        working: its own score that maps to `BIRTH`.
+        working: its own score that maps to `BIRTH_SCORE`.
     """
 
     def __init__(
@@ -163,17 +163,19 @@ class PairDetector:
 
     def detect(self, picture: Picture) -> list[Detection]:
         """Return the faces of a picture, uint8 (H, W, 3) BGR, in its own pixels."""
-        return merged([*self._first.detect(picture), *self._second.detect(picture)])
+        return merged_faces([*self._first.detect(picture), *self._second.detect(picture)])
 
 
-def merged(detections: Sequence[Detection]) -> list[Detection]:
+def merged_faces(detections: Sequence[Detection]) -> list[Detection]:
     """Return one detection for each face seen several times: the hull of alike boxes, scores joined.
 
     Two witnesses who each doubt are worth more than one: `1 - (1 - a)(1 - b)`. A face seen upright is not also one
     that is turned.
     """
     result: list[Detection] = []
-    for face in sorted(detections, key=lambda item: (item.turn != 0 or item.score < BIRTH, -item.score)):
+    for face in sorted(
+        detections, key=lambda item: (item.turn != 0 or item.score < BIRTH_SCORE, -item.score)
+    ):
         for index, known in enumerate(result):
             iou, inside = overlap(known.box, face.box)
             if iou > 0.4 and face.turn == known.turn:
@@ -249,7 +251,7 @@ def _finished(
 
 def _mapped(score: float, working: float) -> float:
     return (
-        score / working * BIRTH
+        score / working * BIRTH_SCORE
         if score < working
-        else BIRTH + (score - working) / (1 - working) * (1 - BIRTH)
+        else BIRTH_SCORE + (score - working) / (1 - working) * (1 - BIRTH_SCORE)
     )

@@ -27,11 +27,11 @@ from redaction.video.change import (
     regions,
     thumbnail,
 )
-from redaction.video.faces.detect import Detection, FaceDetector, merged, overlap
-from redaction.video.faces.link import Linker, Tracklet, grown, unchanged
-from redaction.video.view import TURNS, Turn, View
+from redaction.video.faces.detect import Detection, FaceDetector, merged_faces, overlap
+from redaction.video.faces.link import Linker, Tracklet, grown_face, unchanged
+from redaction.video.view import TURNS, Rotation, View
 
-__all__ = ["FAULTS", "Cadence", "Examiner", "Look"]
+__all__ = ["FAULTS", "Cadence", "Examiner", "FrameLook"]
 
 FAULTS: tuple[type[Exception], ...] = (
     ArithmeticError,
@@ -81,7 +81,7 @@ class Cadence:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FrameLook:
     """What is known of one frame after it was looked at.
 
     Attributes:
@@ -131,12 +131,12 @@ class Examiner:
         self.cadence = cadence or Cadence()
         self._shot: _Shot | None = None
 
-    def examine(self, frame: VideoFrame, *, key: float | None = None) -> Look:
+    def examine(self, frame: VideoFrame, *, key: float | None = None) -> FrameLook:
         """Look at the next frame; `key` shortens the time between whole looks when the look-ahead is short."""
         if frame.whole_cover:
             if self._shot is not None:
                 self._shot.reference = None
-            return Look(Examined.COVERED)
+            return FrameLook(Examined.COVERED)
         now = thumbnail(frame)
         cut = self._enter(frame, now)
         shot = self._shot
@@ -147,17 +147,17 @@ class Examiner:
             links = self._look(frame, now, shot, key=self.cadence.key if key is None else key)
         except FAULTS:
             shot.reference = None
-            return Look(Examined.COVERED, failed=True, thumbnail=now, cut=cut)
+            return FrameLook(Examined.COVERED, failed=True, thumbnail=now, cut=cut)
         finally:
             shot.last = now
             shot.history.append((frame.time, now))
         if links is None:
-            return Look(Examined.BRIDGED, thumbnail=now, cut=cut)
+            return FrameLook(Examined.BRIDGED, thumbnail=now, cut=cut)
         for item, _ in links:
             item.look = now
             if item.seen == 1:
                 self._hold_before(item, shot, frame, now)
-        return Look(Examined.DETECTED, thumbnail=now, links=tuple(links), cut=cut)
+        return FrameLook(Examined.DETECTED, thumbnail=now, links=tuple(links), cut=cut)
 
     def forget(self, before: float) -> None:
         """Drop thumbnails of frames that have left the look-ahead."""
@@ -207,7 +207,7 @@ class Examiner:
         """Return boxes that are sure to be covered on a frame at this time, whatever comes later."""
         reach = self._linker.reach
         return [
-            grown(item.last.box, wide=item.wide)
+            grown_face(item.last.box, wide=item.wide)
             for item in self._linker.active()
             if time - item.last.time <= min(reach.hull, reach.extend_weak)
         ]
@@ -223,13 +223,13 @@ class Examiner:
             # Whoever the one detector loses every other time is looked for by both in `_rescue`.
             detector = self._quick if shot.turns % 2 else self._thorough
             faces = self._see(frame, View.of(frame, scale=base), detector)
-        turns: Sequence[Turn] = TURNS[1:] if first else (TURNS[1 + shot.turns % 3],)
+        turns: Sequence[Rotation] = TURNS[1:] if first else (TURNS[1 + shot.turns % 3],)
         shot.turns += 1
         for turn in turns:
             view = View.of(frame, scale=base * self.cadence.turned_scale, turn=turn)
             found = self._see(frame, view, self._quick)
             faces += [face for face in found if face.score >= self.cadence.turned_score]
-        links = self._linker.link(frame.time, merged(faces))
+        links = self._linker.link(frame.time, merged_faces(faces))
         links += self._rescue(frame, base)
         for item in self._linker.active():
             if item.seen_last == frame.time:
@@ -259,7 +259,7 @@ class Examiner:
             scale = min(scale, 320 / max(region.width, region.height))
             view = View.of(frame, region=region, scale=scale, turn=_turn(item))
             faces = self._see(frame, view, self._thorough)
-            links += self._linker.link(frame.time, merged(faces))
+            links += self._linker.link(frame.time, merged_faces(faces))
         return links
 
     def _look_changed(
@@ -270,7 +270,7 @@ class Examiner:
         if total >= self.cadence.crowded * frame.width * frame.height:
             faces = self._see(frame, View.of(frame, scale=base), self._quick)
             shot.reference = now.copy()
-            return self._linker.link(frame.time, merged(faces))
+            return self._linker.link(frame.time, merged_faces(faces))
         block = block_of(frame)
         faces = []
         for box in where:
@@ -281,7 +281,7 @@ class Examiner:
             part = np.s_[box.y1 // block : -(-box.y2 // block), box.x1 // block : -(-box.x2 // block)]
             if shot.reference is not None:
                 shot.reference[part] = now[part]
-        return self._linker.link(frame.time, merged(faces))
+        return self._linker.link(frame.time, merged_faces(faces))
 
     def _hold_before(self, item: Tracklet, shot: _Shot, frame: VideoFrame, now: Thumbnail) -> None:
         """Take a face that was born here for present on earlier frames as long as its pixels were the same."""
@@ -342,7 +342,7 @@ def _at_least(box: Box, side: int, frame: VideoFrame) -> Box:
     return Box(box.x1 - dx, box.y1 - dy, box.x2 + dx, box.y2 + dy).clipped(frame.width, frame.height)
 
 
-def _turn(item: Tracklet) -> Turn:
+def _turn(item: Tracklet) -> Rotation:
     return next((turn for turn in TURNS if turn == item.turn), 0)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from redaction.model import Box
 from redaction.video.change import Thumbnail, patch_change
-from redaction.video.faces.detect import BIRTH, Detection, Rect, overlap
+from redaction.video.faces.detect import BIRTH_SCORE, Detection, Rect, overlap
 
-__all__ = ["Linker", "Observation", "Reach", "Tracklet", "grown", "rect_hull", "unchanged"]
+__all__ = ["Linker", "Observation", "Reach", "Tracklet", "grown_face", "rect_hull", "unchanged"]
 
 _SMALL_PX = 32
 
@@ -145,20 +145,22 @@ class Tracklet:
                 parts.append(item.box)
         # Where a blurred face is, a faint sighting does not tell well: the next sure ones on either side do.
         while (
-            first > 0 and self.observations[first].score < BIRTH and time - times[first - 1] <= 2 * reach.hull
+            first > 0
+            and self.observations[first].score < BIRTH_SCORE
+            and time - times[first - 1] <= 2 * reach.hull
         ):
             first -= 1
             parts.append(self.observations[first].box)
         while (
             last + 1 < len(times)
-            and self.observations[last].score < BIRTH
+            and self.observations[last].score < BIRTH_SCORE
             and times[last + 1] - time <= 2 * reach.hull
         ):
             last += 1
             parts.append(self.observations[last].box)
         for moment in (time - margin, time, time + margin):
             parts.append(self._between(moment, times))
-        box = grown(rect_hull(parts), wide=self.wide)
+        box = grown_face(rect_hull(parts), wide=self.wide)
         outside = max(head.time - time, time - tail.time, 0.0)
         if outside > 0:
             slack = 0.4 * outside * max(box.width, box.height)
@@ -177,7 +179,7 @@ class Tracklet:
         return x1, y1, x2, y2
 
 
-def grown(box: Rect, *, wide: bool = False) -> Box:
+def grown_face(box: Rect, *, wide: bool = False) -> Box:
     """Grow a detector's tight face box so that hair, ears and chin are in.
 
     An upright face grows by 0.30 of its width at the sides, 0.45 of its height above and 0.25 below; a turned one by
@@ -235,7 +237,7 @@ class Linker:
         self._close_lost(time)
 
     def link(self, time: float, faces: Sequence[Detection]) -> list[tuple[Tracklet, Detection]]:
-        """Add the faces of one frame; faces over `BIRTH` that match nothing begin a tracklet."""
+        """Add the faces of one frame; faces over `BIRTH_SCORE` that match nothing begin a tracklet."""
         self._close_lost(time)
         links: list[tuple[Tracklet, Detection]] = []
         seen = [item for item in self.active() if item.seen_last == time]
@@ -260,7 +262,7 @@ class Linker:
             links.append((free[row], faces[column]))
         for column, face in enumerate(faces):
             known = any(_same(item.last.box, face.box) for item, _ in links)
-            if column not in used_columns and face.score >= BIRTH and not known:
+            if column not in used_columns and face.score >= BIRTH_SCORE and not known:
                 links.append((self._born(time, face), face))
         return links
 
@@ -349,7 +351,7 @@ def _alike(item: Tracklet, face: Detection, time: float) -> float:
     iou = max(overlap(box, face.box)[0], overlap(item.last.box, face.box)[0])
     if iou >= 0.2:
         return 1 + iou
-    if face.score < BIRTH * 0.7:
+    if face.score < BIRTH_SCORE * 0.7:
         return 0.0
     size = max(box[2] - box[0], box[3] - box[1])
     other = max(face.box[2] - face.box[0], face.box[3] - face.box[1])

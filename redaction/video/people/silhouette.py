@@ -22,7 +22,7 @@ from redaction.weights import read
 
 __all__ = ["PersonSegmenter", "SelfieSegmenter", "Silhouette"]
 
-Mask = NDArray[np.bool_]
+PersonMask = NDArray[np.bool_]
 Share = NDArray[np.float32]
 
 # The net sees 256 x 256 px whatever it is given; twice that keeps the edges of what it says smooth.
@@ -152,7 +152,7 @@ class Silhouette:
         """Let go of the net."""
         self._segmenter.close()
 
-    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> Mask | None:
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> PersonMask | None:
         """Return bool (H, W), True on the person with that head and on a margin around; None when unsure.
 
         Where the outline is unsure, the result is a rectangle that holds a standing body if the person is far away, and
@@ -214,7 +214,7 @@ class _Body:
         continues: the outline runs into an edge of the view that is not the frame's.
     """
 
-    mask: Mask
+    mask: PersonMask
     region: Box
     sure: bool
     continues: bool
@@ -248,7 +248,7 @@ class _Body:
         radius = max(2, round(_MARGIN_OF_HEAD * head.width * scale + max(share.shape) / 128))
         return cls(_dilated(person, radius), region, sure=bool(sure), continues=continues)
 
-    def paint(self, target: Mask) -> None:
+    def paint(self, target: PersonMask) -> None:
         """Set the outlined pixels of a mask of the whole frame."""
         region = self.region
         full = cv2.resize(
@@ -275,7 +275,7 @@ def _part(
     )
 
 
-def _parts(labels: NDArray[np.int32], chosen: NDArray[np.int32], count: int) -> Mask:
+def _parts(labels: NDArray[np.int32], chosen: NDArray[np.int32], count: int) -> PersonMask:
     """Return where the labels are among those chosen; 0, the background, never is."""
     wanted = np.zeros(count, dtype=np.bool_)
     wanted[chosen] = True
@@ -283,7 +283,7 @@ def _parts(labels: NDArray[np.int32], chosen: NDArray[np.int32], count: int) -> 
     return np.asarray(wanted[labels], dtype=np.bool_)
 
 
-def _dilated(mask: Mask, radius: int) -> Mask:
+def _dilated(mask: PersonMask, radius: int) -> PersonMask:
     """Grow by a radius in pixels; the time it takes does not depend on the radius."""
     if radius < 1 or not mask.any():
         return mask
@@ -291,17 +291,17 @@ def _dilated(mask: Mask, radius: int) -> Mask:
     return np.asarray(distance <= radius, dtype=np.bool_)
 
 
-def _filled(mask: Mask, part: tuple[slice, slice]) -> float:
+def _filled(mask: PersonMask, part: tuple[slice, slice]) -> float:
     inside = mask[part]
     return float(inside.mean()) if inside.size else 0.0
 
 
-def _paint_head(target: Mask, head: Box) -> None:
+def _paint_head(target: PersonMask, head: Box) -> None:
     aside, above = _HEAD_MARGIN * head.width, _HEAD_MARGIN * head.height
     _paint(target, Box.outward(head.x1 - aside, head.y1 - above, head.x2 + aside, head.y2 + above))
 
 
-def _paint_body(target: Mask, head: Box, reach: tuple[float, float, float]) -> None:
+def _paint_body(target: PersonMask, head: Box, reach: tuple[float, float, float]) -> None:
     """Set where the body of a person can be; `reach` in head boxes to each side, above and below."""
     across, above, down = reach
     middle = (head.x1 + head.x2) / 2
@@ -309,7 +309,7 @@ def _paint_body(target: Mask, head: Box, reach: tuple[float, float, float]) -> N
     _paint(target, Box.outward(left, head.y1 - above * head.height, right, head.y2 + down * head.height))
 
 
-def _paint(target: Mask, box: Box) -> None:
+def _paint(target: PersonMask, box: Box) -> None:
     inside = box.clipped(target.shape[1], target.shape[0])
     target[inside.y1 : inside.y2, inside.x1 : inside.x2] = True
 

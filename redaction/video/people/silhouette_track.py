@@ -16,8 +16,8 @@ from redaction.video.cover import evened
 
 __all__ = ["Moment", "Outlines", "Patch", "Silhouettes"]
 
-Mask = NDArray[np.bool_]
-Blocks = NDArray[np.uint8]
+TrackMask = NDArray[np.bool_]
+SilhouetteBlocks = NDArray[np.uint8]
 
 _CHANGE = 6
 """Luma levels by which the mean of a block near a person must differ to count as changed."""
@@ -26,7 +26,7 @@ _CHANGE = 6
 class Silhouettes(Protocol):
     """Outlines people."""
 
-    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> Mask | None:
+    def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> TrackMask | None:
         """Return bool (H, W), True on the person with that head, hair and body included; None when unsure.
 
         With `strict` nothing stands in for an outline that is the least unsure.
@@ -50,10 +50,10 @@ class Patch:
     """The part of a frame's mask that is not empty: a box with even edges, and bool of its size."""
 
     box: Box
-    mask: Mask
+    mask: TrackMask
 
     @classmethod
-    def of(cls, mask: Mask) -> Patch:
+    def of(cls, mask: TrackMask) -> Patch:
         """Return the patch of a whole frame's mask, bool (H, W)."""
         height, width = mask.shape
         x, y, w, h = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
@@ -80,8 +80,8 @@ class _Anchor:
     shape: tuple[int, ...]
     patch: Patch | None
     thumbnail: Thumbnail | None = None
-    near: Blocks | None = None
-    filled: Blocks | None = None
+    near: SilhouetteBlocks | None = None
+    filled: SilhouetteBlocks | None = None
 
 
 class Outlines:
@@ -198,7 +198,7 @@ def _grown(patch: Patch, side: int, shape: tuple[int, ...]) -> Patch:
     return Patch(outer, cv2.dilate(mask, np.ones((side, side), np.uint8)).astype(np.bool_))
 
 
-def _blocks(patch: Patch, shape: tuple[int, ...], block: int) -> tuple[Blocks, Blocks]:
+def _blocks(patch: Patch, shape: tuple[int, ...], block: int) -> tuple[SilhouetteBlocks, SilhouetteBlocks]:
     """Return which of a thumbnail's blocks the patch touches, and which it fills."""
     some, filled = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
     box = patch.box
@@ -247,7 +247,7 @@ def _moved(here: Moment, anchors: Sequence[_Anchor]) -> Patch | None:
     return _enlarged(grown, block_of(here.frame), here.frame.y.shape)
 
 
-def _enlarged(blocks: Blocks, block: int, shape: tuple[int, ...]) -> Patch:
+def _enlarged(blocks: SilhouetteBlocks, block: int, shape: tuple[int, ...]) -> Patch:
     """Return blocks, 1 or 0, as a patch; those at the right and lower edge reach the frame's."""
     x, y, w, h = cv2.boundingRect(blocks)
     right = shape[1] if x + w == blocks.shape[1] else (x + w) * block

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from redaction.video.screen.ocr import Reading
 from redaction.video.view import Picture
 
-__all__ = ["Left", "Recall", "look_of"]
+__all__ = ["LeftRegion", "Recall", "look_of"]
 
 _HEIGHT: Final = 16
 _CELL: Final = 4
@@ -24,10 +24,10 @@ _MOST: Final = 1024
 _MOST_TEXTS: Final = 20_000
 _LONGEST: Final = 200
 
-Look = NDArray[np.float32]
+CachedLook = NDArray[np.float32]
 
 
-class Left:
+class LeftRegion:
     """What the lines said that were left to be seen, each text once, to be judged again by what is known later.
 
     Attributes:
@@ -57,11 +57,11 @@ class Recall:
     """Readings by the look of their ink, whatever the margin around it, brightness and contrast."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[int, tuple[tuple[int, int], Look, Reading]] = OrderedDict()
+        self._entries: OrderedDict[int, tuple[tuple[int, int], CachedLook, Reading]] = OrderedDict()
         self._by_size: dict[tuple[int, int], list[int]] = {}
         self._next = 0
 
-    def get(self, look: tuple[tuple[int, int], Look]) -> Reading | None:
+    def get(self, look: tuple[tuple[int, int], CachedLook]) -> Reading | None:
         """Return what a line said that looked the same."""
         size, cells = look
         width, height = size
@@ -73,7 +73,7 @@ class Recall:
                     return reading
         return None
 
-    def put(self, look: tuple[tuple[int, int], Look], reading: Reading) -> None:
+    def put(self, look: tuple[tuple[int, int], CachedLook], reading: Reading) -> None:
         """Remember a line."""
         size, cells = look
         self._entries[self._next] = (size, cells, reading)
@@ -86,7 +86,7 @@ class Recall:
                 del self._by_size[old]
 
 
-def look_of(line: Picture) -> tuple[tuple[int, int], Look]:
+def look_of(line: Picture) -> tuple[tuple[int, int], CachedLook]:
     """Return the size of a line's ink in pixels, and its look as means of cells, 0 to 255."""
     grey = np.asarray(cv2.cvtColor(line, cv2.COLOR_BGR2GRAY), dtype=np.float32)
     away = np.abs(grey - np.median(grey))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from redaction.model import Box
 
-__all__ = ["Blocks", "boxes_of", "changed", "grown", "hide", "likeness", "strokes", "within"]
+__all__ = ["ChangeBlocks", "boxes_of", "changed", "grown_box", "hide", "likeness", "strokes", "within"]
 
-Blocks = NDArray[np.bool_]
-Luma = NDArray[np.uint8]
+ChangeBlocks = NDArray[np.bool_]
+ChangeLuma = NDArray[np.uint8]
 
 _DIFFERENCE: Final = 30
 """Luma levels by which a pixel must differ to count. Source: x264 at CRF 35 leaves under 24 around still letters."""
@@ -24,7 +24,7 @@ _STROKE_SHARE: Final = 0.15
 """Share of a block's pixels with a rise and a fall of luma beside them, as letters have and outlines have not."""
 
 
-def _means(mask: Luma, block: int) -> Luma:
+def _means(mask: ChangeLuma, block: int) -> ChangeLuma:
     height, width = mask.shape
     rows, columns = -(-height // block), -(-width // block)
     if (rows * block, columns * block) != mask.shape:
@@ -37,7 +37,7 @@ def _means(mask: Luma, block: int) -> Luma:
     return _shrunk(mask, columns, rows)
 
 
-def _shrunk(mask: Luma, columns: int, rows: int) -> Luma:
+def _shrunk(mask: ChangeLuma, columns: int, rows: int) -> ChangeLuma:
     """Return means over equal parts, halved as long as that goes: OpenCV is four times as fast at it."""
     while (
         mask.shape[0] >= 2 * rows
@@ -49,13 +49,13 @@ def _shrunk(mask: Luma, columns: int, rows: int) -> Luma:
     return np.asarray(cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def changed(now: Luma, before: Luma, *, block: int) -> Blocks:
+def changed(now: ChangeLuma, before: ChangeLuma, *, block: int) -> ChangeBlocks:
     """Tell which blocks differ, bool (ceil(H / block), ceil(W / block))."""
     _, mask = cv2.threshold(cv2.absdiff(now, before), _DIFFERENCE, 255, cv2.THRESH_BINARY)
     return np.asarray(_means(np.asarray(mask, dtype=np.uint8), block) >= 255 * _CHANGED_SHARE, dtype=np.bool_)
 
 
-def strokes(luma: Luma, *, block: int, slope: int = _SLOPE) -> Blocks:
+def strokes(luma: ChangeLuma, *, block: int, slope: int = _SLOPE) -> ChangeBlocks:
     """Tell which blocks may hold letters, of the shape that `changed` returns."""
     height, width = luma.shape
     half = np.ascontiguousarray(luma[::2])  # letters are higher than a row
@@ -71,20 +71,20 @@ def strokes(luma: Luma, *, block: int, slope: int = _SLOPE) -> Blocks:
     return np.asarray(means >= 255 * _STROKE_SHARE, dtype=np.bool_)
 
 
-def grown(mask: Blocks, across: int, down: int) -> Blocks:
+def grown_box(mask: ChangeBlocks, across: int, down: int) -> ChangeBlocks:
     """Return a map grown by blocks to all sides."""
     kernel = np.ones((2 * down + 1, 2 * across + 1), np.uint8)
     return np.asarray(cv2.dilate(mask.view(np.uint8), kernel), dtype=np.uint8).view(np.bool_)
 
 
-def hide(mask: Blocks, boxes: Sequence[Box], *, block: int) -> None:
+def hide(mask: ChangeBlocks, boxes: Sequence[Box], *, block: int) -> None:
     """Clear the blocks that lie in a box as a whole."""
     for box in boxes:
         x1, y1 = max(0, -(-box.x1 // block)), max(0, -(-box.y1 // block))
         mask[y1 : max(y1, box.y2 // block), x1 : max(x1, box.x2 // block)] = False
 
 
-def within(shape: tuple[int, int], boxes: Sequence[Box], *, block: int) -> Blocks:
+def within(shape: tuple[int, int], boxes: Sequence[Box], *, block: int) -> ChangeBlocks:
     """Return a map of the blocks that boxes touch."""
     mask = np.zeros(shape, np.bool_)
     for box in boxes:
@@ -93,7 +93,7 @@ def within(shape: tuple[int, int], boxes: Sequence[Box], *, block: int) -> Block
     return mask
 
 
-def boxes_of(mask: Blocks, *, block: int, width: int, height: int) -> list[Box]:
+def boxes_of(mask: ChangeBlocks, *, block: int, width: int, height: int) -> list[Box]:
     """Return boxes in pixels of the joined blocks of a map."""
     if not mask.any():
         return []
@@ -104,7 +104,7 @@ def boxes_of(mask: Blocks, *, block: int, width: int, height: int) -> list[Box]:
     ]
 
 
-def likeness(now: Luma, before: Luma, box: Box) -> float:
+def likeness(now: ChangeLuma, before: ChangeLuma, box: Box) -> float:
     """Return how alike a box looks in two frames, -1 to 1: brightness and contrast do not matter."""
     first = now[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
     second = before[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)

@@ -13,7 +13,7 @@ from redaction.text.known import Memory
 from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
 from redaction.video.screen.ocr import Reading
 
-__all__ = ["Judge", "Seen", "parted"]
+__all__ = ["Judge", "SeenText", "parted"]
 
 _UNSURE: Final = 0.6
 """A reading below this mean probability is taken for one that nobody could judge."""
@@ -29,7 +29,7 @@ _SCRIPT: Final = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ]")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenText:
     """A line on the screen.
 
     Attributes:
@@ -87,7 +87,7 @@ class Judge:
         """Return the names that were read; they live in memory only."""
         return tuple(self._names)
 
-    def personal(self, lines: Sequence[Seen]) -> list[bool]:
+    def personal(self, lines: Sequence[SeenText]) -> list[bool]:
         """Judge the lines of one picture."""
         if self._text != "personal":
             return [self._text == "all"] * len(lines)
@@ -127,7 +127,7 @@ class Judge:
             return
         found = self._finder.find(utterances)
         if self._memories:
-            again = self._finder.find_again(utterances, self._memories)
+            again = self._finder.find_known(utterances, self._memories)
             found += [one for one in again if one.entity_type is not EntityType.DATE]
         for finding in found:
             text, skipped = asked[finding.utterance]
@@ -200,11 +200,11 @@ def _unsure(reading: Reading) -> bool:
     return reading.score < _UNSURE and len(_LETTERS.findall(reading.text)) > 1
 
 
-def _is_tag(line: Seen) -> bool:
+def _is_tag(line: SeenText) -> bool:
     return line.cornered and _tag_like(line.reading.text) and not _CLOCK.match(line.reading.text)
 
 
-def _has_clock(line: Seen, lines: Sequence[Seen]) -> bool:
+def _has_clock(line: SeenText, lines: Sequence[SeenText]) -> bool:
     """Tell whether a short line has a time beside it, as the sender of a message has."""
     if not _tag_like(line.reading.text) or _CLOCK.match(line.reading.text):
         return False

@@ -9,9 +9,9 @@ from typing import Final
 from redaction.model import EntityType, Span, Utterance, Word
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
-from redaction.text.lexicon import LONGEST, fold, is_ordinary, is_product, namelike
+from redaction.text.lexicon import LONGEST_ENTRY, fold, is_ordinary, is_product, namelike
 from redaction.text.rules.names import PARTICLES, TITLES
-from redaction.video.screen.decide import Judge, Seen, parted
+from redaction.video.screen.decide import Judge, SeenText, parted
 from redaction.video.screen.ocr import Reading
 from redaction.video.screen.reader import ScreenReader
 
@@ -40,7 +40,7 @@ class KnownJudge(Judge):
         super().__init__(finder, text="personal")
         self.learn(memories)
 
-    def personal(self, lines: Sequence[Seen]) -> list[bool]:
+    def personal(self, lines: Sequence[SeenText]) -> list[bool]:
         """Judge the lines of one picture."""
         return self.holding([line.reading.text for line in lines])
 
@@ -64,7 +64,7 @@ class KnownJudge(Judge):
                 )
         held = {
             asked[one.utterance]
-            for one in self._finder.find_again(utterances, self._memories)
+            for one in self._finder.find_known(utterances, self._memories)
             if one.entity_type is not EntityType.DATE
         }
         return [at in held for at in range(len(texts))]
@@ -93,7 +93,7 @@ def must_mask(seen: Iterable[str]) -> tuple[str, ...]:
 
 def _may_name(core: str) -> bool:
     letters = core.replace("'", "").replace("-", "")
-    if not 1 < len(letters) <= LONGEST or not letters.isalpha() or core in TITLES or core in PARTICLES:
+    if not 1 < len(letters) <= LONGEST_ENTRY or not letters.isalpha() or core in TITLES or core in PARTICLES:
         return False
     everyday = is_ordinary(core) and not core.startswith(("o'", "d'"))
     return not is_product(core) and (not everyday or namelike(core))

@@ -15,10 +15,10 @@ _EDGE: Final = 10
 _ALONG: Final = 0.85
 _GROUND: Final = 0.25
 
-Luma = NDArray[np.uint8]
+LayoutLuma = NDArray[np.uint8]
 
 
-def at_corner(luma: Luma, box: Box) -> bool:
+def at_corner(luma: LayoutLuma, box: Box) -> bool:
     """Tell whether a line stands inside a corner: an edge, or the border, runs below or above it and one beside it."""
     height, width = luma.shape
     tall = max(4, box.height)
@@ -39,7 +39,7 @@ def at_corner(luma: Luma, box: Box) -> bool:
     return False
 
 
-def _part(luma: Luma, columns: tuple[int, int], rows: tuple[int, int]) -> NDArray[np.int16]:
+def _part(luma: LayoutLuma, columns: tuple[int, int], rows: tuple[int, int]) -> NDArray[np.int16]:
     return luma[max(0, rows[0]) : max(0, rows[1]), max(0, columns[0]) : max(0, columns[1])].astype(np.int16)
 
 
@@ -51,7 +51,7 @@ def _runs(part: NDArray[np.int16], *, axis: int) -> bool:
     return bool(((steps > _EDGE).mean(axis=axis) >= _ALONG).any())
 
 
-def avatar(luma: Luma, box: Box) -> Box | None:
+def avatar(luma: LayoutLuma, box: Box) -> Box | None:
     """Return the box of a compact picture, such as a disc with a letter, that stands right before a line."""
     height, width = luma.shape
     tall = max(4, box.height)

@@ -10,14 +10,14 @@ from redaction.model import Box, VideoFrame
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
-from redaction.video.screen.cache import Left, Recall, look_of
+from redaction.video.screen.cache import LeftRegion, Recall, look_of
 from redaction.video.screen.codes import CodeFinder
-from redaction.video.screen.decide import Judge, Seen
+from redaction.video.screen.decide import Judge, SeenText
 from redaction.video.screen.layout import at_corner, avatar
 from redaction.video.screen.ocr import OnnxReader, Place, Reading, TextReader
 from redaction.video.view import Picture, View
 
-__all__ = ["Line", "ScreenReader"]
+__all__ = ["ScreenReader", "TextLine"]
 
 _LONG_SIDE: Final = 960
 _LEAST_SCALE: Final = 0.75
@@ -42,7 +42,7 @@ _AVATAR: Final = 0.08
 
 
 @dataclass(slots=True)
-class Line:
+class TextLine:
     """A line of text, or a code, in one frame.
 
     Attributes:
@@ -76,7 +76,7 @@ class ScreenReader:
         self._judge = judge
         self._codes = codes
         self._recall = Recall()
-        self.left = Left()
+        self.left = LeftRegion()
 
     @classmethod
     def load(cls, policy: Policy, *, threads: int = 1) -> Self | None:
@@ -122,15 +122,15 @@ class ScreenReader:
         """Return the names that were read so far; they live in memory only."""
         return () if self._judge is None else self._judge.names_seen()
 
-    def look(self, frame: VideoFrame, region: Box) -> list[Line]:
+    def look(self, frame: VideoFrame, region: Box) -> list[TextLine]:
         """Find the lines and codes of a region, and read the lines."""
-        lines: list[Line] = []
+        lines: list[TextLine] = []
         if self._reader is not None:
             places = self._found(frame, region)
             pictures = [View.of(frame, region=place.box, scale=1.0).picture(frame) for place in places]
             found = zip(places, self._readings(pictures), strict=True)
             lines += [
-                Line(place.box, reading)
+                TextLine(place.box, reading)
                 for place, reading in found
                 if not self._is_shape(place, reading, frame)
             ]
@@ -138,16 +138,16 @@ class ScreenReader:
             part = frame.y[region.y1 : region.y2, region.x1 : region.x2]
             for box in self._codes.find(part, unread_px=_HUGE_CODE * frame.width * frame.height):
                 moved = Box(box.x1 + region.x1, box.y1 + region.y1, box.x2 + region.x1, box.y2 + region.y1)
-                lines.append(Line(moved, personal=True, covers=(moved,), code=True))
+                lines.append(TextLine(moved, personal=True, covers=(moved,), code=True))
         return lines
 
-    def judged(self, frame: VideoFrame, lines: Sequence[Line]) -> list[Line]:
+    def judged(self, frame: VideoFrame, lines: Sequence[TextLine]) -> list[TextLine]:
         """Return the lines with what is to be covered of each."""
         texts = [line for line in lines if not line.code]
         result = [line for line in lines if line.code]
         if self._judge is None:
             return result
-        seen = [Seen(line.box, line.reading, at_corner(frame.y, line.box)) for line in texts]
+        seen = [SeenText(line.box, line.reading, at_corner(frame.y, line.box)) for line in texts]
         for line, personal in zip(texts, self._judge.personal(seen), strict=True):
             edge = max(2, line.box.height // 8)
             box = Box(
@@ -163,7 +163,7 @@ class ScreenReader:
             result.append(replace(line, personal=personal, covers=tuple(covers)))
         return result
 
-    def telling(self, lines: Sequence[Line]) -> list[Line]:
+    def telling(self, lines: Sequence[TextLine]) -> list[TextLine]:
         """Return the codes, and the lines whose words alone, read for sure, are personal; or all, if all are wanted."""
         if self._judge is None:
             return [line for line in lines if line.code]

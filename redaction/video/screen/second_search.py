@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 from redaction.video.change import block_of
-from redaction.video.screen.changes import boxes_of, changed, grown, strokes
+from redaction.video.screen.changes import boxes_of, changed, grown_box, strokes
 from redaction.video.screen.reader import ScreenReader
 
 __all__ = ["ScreenSearch"]
@@ -39,9 +39,9 @@ class ScreenSearch:
         if self._last is not None and self._last.shape == frame.y.shape:
             block = block_of(frame)
             letters = strokes(frame.y, block=block, slope=_SLOPE)
-            new = grown(changed(frame.y, self._last, block=block), 2, 1) & letters
+            new = grown_box(changed(frame.y, self._last, block=block), 2, 1) & letters
             parts = boxes_of(
-                grown(grown(new, 8, 1) & grown(letters, 2, 0), 3, 2),
+                grown_box(grown_box(new, 8, 1) & grown_box(letters, 2, 0), 3, 2),
                 block=block,
                 width=frame.width,
                 height=frame.height,

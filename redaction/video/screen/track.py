@@ -16,16 +16,16 @@ from redaction.video.boxes import joined
 from redaction.video.change import block_of
 from redaction.video.faces.examine import FAULTS
 from redaction.video.screen.changes import (
-    Blocks,
+    ChangeBlocks,
     boxes_of,
     changed,
-    grown,
+    grown_box,
     hide,
     likeness,
     strokes,
     within,
 )
-from redaction.video.screen.reader import Line, ScreenReader
+from redaction.video.screen.reader import ScreenReader, TextLine
 
 __all__ = ["ScreenCovers", "ScreenWatch"]
 
@@ -70,7 +70,7 @@ class _Sight:
 
     frame: VideoFrame
     lines: list[Box] = field(default_factory=list)
-    unread: Blocks | None = None
+    unread: ChangeBlocks | None = None
     failed: bool = False
 
 
@@ -92,7 +92,7 @@ class ScreenWatch:
         self._sights: deque[_Sight] = deque()
         self._reference: NDArray[np.uint8] | None = None
         self._last: NDArray[np.uint8] | None = None
-        self._lines: list[Line] = []
+        self._lines: list[TextLine] = []
         self._barren = np.zeros((0, 0), np.bool_)
         self._moved = np.zeros((0, 0), np.bool_)
         self._rested = float("-inf")
@@ -135,7 +135,9 @@ class ScreenWatch:
         unread: list[Box] = []
         if sight.unread is not None and sight.unread.any():
             block = block_of(frame)
-            unread = boxes_of(grown(sight.unread, 2, 1), block=block, width=frame.width, height=frame.height)
+            unread = boxes_of(
+                grown_box(sight.unread, 2, 1), block=block, width=frame.width, height=frame.height
+            )
         return ScreenCovers(tuple(dict.fromkeys(sight.lines)), tuple(unread))
 
     def _see(self, sight: _Sight, hidden: Sequence[Box]) -> None:
@@ -152,7 +154,7 @@ class ScreenWatch:
         if frame.time - self._whole >= _WHOLE_EVERY_S and not differs.any():
             self._look_whole(sight, block)
             return
-        near = grown(differs, 2, 1)
+        near = grown_box(differs, 2, 1)
         restless = self._restless()
         touched, untouched = self._parted(differs, block)
         stirred = near & ~restless
@@ -185,14 +187,14 @@ class ScreenWatch:
         self._lines = []
         self._waiting = None
 
-    def _restless(self) -> Blocks:
-        near = grown(self._barren, _AROUND, _AROUND)
+    def _restless(self) -> ChangeBlocks:
+        near = grown_box(self._barren, _AROUND, _AROUND)
         return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
 
-    def _parted(self, differs: Blocks, block: int) -> tuple[list[Line], list[Line]]:
+    def _parted(self, differs: ChangeBlocks, block: int) -> tuple[list[TextLine], list[TextLine]]:
         """Return the lines where something changed, and those that look as they did when they were read."""
-        touched: list[Line] = []
-        untouched: list[Line] = []
+        touched: list[TextLine] = []
+        untouched: list[TextLine] = []
         for line in self._lines:
             changes = differs[_inside(differs.shape, line.box, block)].any()
             (touched if changes else untouched).append(line)
@@ -201,7 +203,9 @@ class ScreenWatch:
     def _block(self) -> int:
         return block_of(self._sights[-1].frame)
 
-    def _wanted(self, frame: VideoFrame, restless: Blocks, unread: Blocks) -> tuple[Blocks, Blocks, bool]:
+    def _wanted(
+        self, frame: VideoFrame, restless: ChangeBlocks, unread: ChangeBlocks
+    ) -> tuple[ChangeBlocks, ChangeBlocks, bool]:
         """Say where to look now, what moves there, and whether what is unread rests."""
         time, block = frame.time, block_of(frame)
         wanted, moves = np.zeros_like(unread), np.zeros_like(unread)
@@ -248,10 +252,10 @@ class ScreenWatch:
         self._whole = frame.time
         self._look_in(sight, [Box(0, 0, frame.width, frame.height)], block, strokes(frame.y, block=block))
 
-    def _look_at(self, sight: _Sight, wanted: Blocks, letters: Blocks, block: int) -> None:
+    def _look_at(self, sight: _Sight, wanted: ChangeBlocks, letters: ChangeBlocks, block: int) -> None:
         """Look at all of every line that a wanted block is part of."""
         frame = sight.frame
-        parts = grown(letters, 2, 0) | grown(wanted, 2, 1)
+        parts = grown_box(letters, 2, 0) | grown_box(wanted, 2, 1)
         for line in self._lines:
             x1, y1, x2, y2 = (
                 edge // block for edge in (line.box.x1, line.box.y1, line.box.x2 - 1, line.box.y2 - 1)
@@ -275,11 +279,11 @@ class ScreenWatch:
             return
         self._look_in(sight, where, block, letters)
 
-    def _look_in(self, sight: _Sight, where: Sequence[Box], block: int, letters: Blocks) -> None:
+    def _look_in(self, sight: _Sight, where: Sequence[Box], block: int, letters: ChangeBlocks) -> None:
         frame = sight.frame
         self.looks += 1
         looked = np.zeros(self._barren.shape, np.bool_)
-        found: list[Line] = []
+        found: list[TextLine] = []
         for box in where:
             found += self._reader.look(frame, box)
             looked |= _inside(looked.shape, box, block)
@@ -296,7 +300,7 @@ class ScreenWatch:
         )
         self._lines = [line for line in self._lines if not _centre_in(line.box, where)] + judged
         self._looked[looked] = frame.time
-        texts = grown(within(looked.shape, [line.box for line in judged], block=block), 1, 1)
+        texts = grown_box(within(looked.shape, [line.box for line in judged], block=block), 1, 1)
         self._barren &= ~(looked & ~letters) & ~texts
         bare = _textures(looked & letters, texts)
         self._barren |= bare
@@ -304,10 +308,10 @@ class ScreenWatch:
         self._go_back(sight, looked, bare, judged, block)
 
     def _go_back(
-        self, sight: _Sight, looked: Blocks, bare: Blocks, judged: Sequence[Line], block: int
+        self, sight: _Sight, looked: ChangeBlocks, bare: ChangeBlocks, judged: Sequence[TextLine], block: int
     ) -> None:
         """Tell earlier frames what stands where they show the same, and where what moved was no text."""
-        texture = grown(bare, _AROUND, _AROUND) & ~within(
+        texture = grown_box(bare, _AROUND, _AROUND) & ~within(
             bare.shape, [line.box for line in judged], block=block
         )
         frame = sight.frame
@@ -335,10 +339,10 @@ class ScreenWatch:
                 earlier.unread = left if left.any() else None
 
 
-def _textures(letters: Blocks, texts: Blocks) -> Blocks:
+def _textures(letters: ChangeBlocks, texts: ChangeBlocks) -> ChangeBlocks:
     """Return which blocks are of something large that looks like letters and holds no line of text."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        grown(letters, 1, 1).view(np.uint8), connectivity=8
+        grown_box(letters, 1, 1).view(np.uint8), connectivity=8
     )
     holds = np.zeros(count, np.bool_)
     holds[np.unique(labels[texts])] = True
@@ -348,7 +352,7 @@ def _textures(letters: Blocks, texts: Blocks) -> Blocks:
     return np.asarray(bare[labels], dtype=np.bool_)
 
 
-def _letters(frame: VideoFrame, where: Blocks, block: int) -> Blocks:
+def _letters(frame: VideoFrame, where: ChangeBlocks, block: int) -> ChangeBlocks:
     """Return which blocks may hold letters within the smallest rectangle around the marked ones."""
     result = np.zeros_like(where)
     rows, columns = np.nonzero(where.any(axis=1))[0], np.nonzero(where.any(axis=0))[0]
@@ -364,7 +368,7 @@ def _letters(frame: VideoFrame, where: Blocks, block: int) -> Blocks:
     return result
 
 
-def _inside(shape: tuple[int, int], box: Box, block: int) -> Blocks:
+def _inside(shape: tuple[int, int], box: Box, block: int) -> ChangeBlocks:
     mask = np.zeros(shape, np.bool_)
     mask[box.y1 // block : -(-box.y2 // block), box.x1 // block : -(-box.x2 // block)] = True
     return mask
@@ -379,7 +383,7 @@ def _centre_in(box: Box, where: Sequence[Box]) -> bool:
     return any(item.x1 <= x < item.x2 and item.y1 <= y < item.y2 for item in where)
 
 
-def _typed_until(line: Line, old: Sequence[Line], time: float) -> float:
+def _typed_until(line: TextLine, old: Sequence[TextLine], time: float) -> float:
     """Return until when a line counts as being typed: its text grows or shrinks where it stood."""
     for other in old:
         apart = abs(line.box.x1 - other.box.x1), abs(line.box.y1 - other.box.y1)

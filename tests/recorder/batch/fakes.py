@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from recorder.batch.contract import Happening, JobSpec, Limits, Outcome, OutcomeState, Step, WorkItem
-from recorder.batch.ledger.ledger import Counts, Planned, Record
+from recorder.batch.contract import Happening, ItemLimits, JobSpec, Outcome, OutcomeState, Step, WorkItem
+from recorder.batch.ledger.ledger import Counts, PlannedItem, Record
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.manifest import Coverage, Manifest, Models, State, VoiceEntry
+from recorder.bundle.manifest import BundleState, Coverage, Manifest, Models, VoiceEntry
 from recorder.bundle.writer import BundleWriter
 from redaction.errors import ExitCode, InternalError
 from redaction.model import Event, EventKind
@@ -31,7 +31,7 @@ def job_in(folder: Path, **limits: float) -> JobSpec:
         source=str(folder / "in"),
         destination=str(folder / "out"),
         state=folder,
-        limits=Limits.model_validate({"memory_bytes": memory, **limits}),
+        limits=ItemLimits.model_validate({"memory_bytes": memory, **limits}),
     )
 
 
@@ -68,7 +68,7 @@ def write_bundle(
     log.close()
     now = datetime.now(UTC)
     manifest = Manifest(
-        state=State.PUBLISHED,
+        state=BundleState.PUBLISHED,
         version="0",
         created=now,
         expires=now + timedelta(days=days),
@@ -134,13 +134,13 @@ class FakeWatcher:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
-        self.plans: list[Planned] = []
+        self.plans: list[PlannedItem] = []
         self.steps: list[Step] = []
         self.ends: list[tuple[Record, Outcome]] = []
         self.counts: list[Counts] = []
         self.waited = 0
 
-    def planned(self, planned: Planned, slots: int) -> None:
+    def planned(self, planned: PlannedItem, slots: int) -> None:
         """Remember."""
         self.plans.append(planned)
 

@@ -10,8 +10,8 @@ import pytest
 
 from recorder.batch import job as module
 from recorder.batch.contract import JobSpec, Outcome, WorkItem
-from recorder.batch.engines.local import Size
-from recorder.batch.job import Finished, Options, expire, run_job
+from recorder.batch.engines.local import PoolSize
+from recorder.batch.job import Finished, Options, expire_bundles, run_job
 from recorder.batch.ledger.ledger import RecordState, Store
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.bundle.log import check_chain
@@ -45,7 +45,7 @@ class Place:
             write_bundle(self.out, item.name, days=-1 if item.source.endswith("0.mp4") else 1)
             return outcome(item)
 
-        def made(spec: JobSpec, _size: Size) -> FakeEngine:
+        def made(spec: JobSpec, _size: PoolSize) -> FakeEngine:
             self.spec, self.engine = spec, FakeEngine(publish)
             return self.engine
 
@@ -130,9 +130,9 @@ def test_scratch_must_exist(place: Place, tmp_path: Path) -> None:
 def test_expire(place: Place) -> None:
     """Bundles past their time go, logged; the others stay, and nothing is redacted again for it."""
     place.run()
-    assert len(expire(str(place.out), dry_run=True)[0]) == 1
+    assert len(expire_bundles(str(place.out), dry_run=True)[0]) == 1
     assert len(list(place.out.glob("*.offrecord"))) == 6
-    (gone,), unread = expire(str(place.out), dry_run=False)
+    (gone,), unread = expire_bundles(str(place.out), dry_run=False)
     assert unread == []
     assert not (place.out / f"{gone}.offrecord").exists()
     assert len(list(place.out.glob("*.offrecord"))) == 5
@@ -148,6 +148,6 @@ def test_expire_where_no_batch_was(tmp_path: Path) -> None:
     """Bundles of `offrecord redact` expire too; one without a readable manifest is kept and named."""
     write_bundle(tmp_path, "recording-one", days=-1)
     (write_bundle(tmp_path, "recording-two") / "manifest.json").write_text("{}")
-    over, unread = expire(str(tmp_path), dry_run=False)
+    over, unread = expire_bundles(str(tmp_path), dry_run=False)
     assert (over, unread) == (["recording-one"], ["recording-two"])
     assert (tmp_path / "recording-two.offrecord").is_dir()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from recorder.batch.contract import Found, OutcomeState
 from recorder.batch.ledger.ledger import Store
-from recorder.batch.report import REPORT, TABLE, write_report
-from recorder.batch.summary import worth_a_look
+from recorder.batch.report import REPORT, TABLE, write_batch_report
+from recorder.batch.summary import attention_rank
 from tests.recorder.batch.fakes import outcome
 
 
@@ -30,7 +30,7 @@ def test_report_and_table(tmp_path: Path) -> None:
         item = store.claim()
         assert item is not None
         store.finish(outcome(item, OutcomeState.REFUSED, status=5))
-        page = write_report(store, tmp_path, links="../").read_text()
+        page = write_batch_report(store, tmp_path, links="../").read_text()
     table = (tmp_path / TABLE).read_bytes()
     rows = list(csv.DictReader(table.decode().splitlines()))
     assert sorted(row["state"] for row in rows) == [
@@ -59,7 +59,7 @@ def test_report_and_table(tmp_path: Path) -> None:
 def test_figures_weigh_failures_over_oddities() -> None:
     """A failed check weighs more than lost time, lost time more than somebody young, and nothing weighs nothing."""
     weights = [
-        worth_a_look(figures)
+        attention_rank(figures)
         for figures in (
             {"checks_failed": 1},
             {"gap_share": 0.3},

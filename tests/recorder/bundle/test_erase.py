@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.bundle.erase import erase
+from recorder.bundle.erase import erase_participant
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.publication import Published
 from recorder.bundle.quality import Quality
@@ -88,7 +88,7 @@ def bundle(original: Path, tmp_path: Path) -> Path:
 
 def erased(bundle: Path, **who: str) -> Published:
     """Erase somebody."""
-    return erase(bundle, progress=Silent(), cancellation=Cancellation(), **who)  # type: ignore[arg-type]
+    return erase_participant(bundle, progress=Silent(), cancellation=Cancellation(), **who)  # type: ignore[arg-type]
 
 
 def log_of(bundle: Path) -> list[dict[str, Any]]:
@@ -301,7 +301,7 @@ def test_failure_leaves_the_old_bundle_whole(
     else:
         cancellation.cancel()
     with pytest.raises((StorageFailed, Interrupted)):
-        erase(bundle, participant="P01", progress=Silent(), cancellation=cancellation)
+        erase_participant(bundle, participant="P01", progress=Silent(), cancellation=cancellation)
     assert snapshot(bundle) == before
     assert [item.name for item in bundle.parent.iterdir()] == [bundle.name]
     assert len(verify_bundle(bundle)) == 5
@@ -334,10 +334,10 @@ def test_command_erases_and_says_what_failed(bundle: Path, tmp_path: Path) -> No
     (tmp_path / "run").mkdir()
     place = place_in(tmp_path / "run")
     before = snapshot(bundle)
-    refused = run(["erase", bundle, "--participant", "P07"], place)
+    refused = run(["erase_participant", bundle, "--participant", "P07"], place)
     assert refused.status == ExitCode.USAGE
     assert snapshot(bundle) == before
-    ran = run(["erase", bundle, "--participant", "P02", "--json"], place)
+    ran = run(["erase_participant", bundle, "--participant", "P02", "--json"], place)
     assert ran.status == 0, ran.err
     assert json.loads(ran.out)["participants"] == 2
     assert place.leftovers() == []

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.manifest import Coverage, Manifest, State, VoiceEntry
+from recorder.bundle.manifest import BundleState, Coverage, Manifest, VoiceEntry
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from redaction.errors import InternalError, RedactionIncomplete, StorageFailed, UnreadableInput, UsageError
 from redaction.model import Event, EventKind
 
 
-def manifest_for(writer: BundleWriter, log: ChainedLog, *, state: State = State.PUBLISHED) -> Manifest:
+def manifest_for(
+    writer: BundleWriter, log: ChainedLog, *, state: BundleState = BundleState.PUBLISHED
+) -> Manifest:
     """Return a manifest of what stands in the partial folder."""
     now = datetime(2026, 1, 2, tzinfo=UTC)
     return Manifest(
@@ -67,8 +69,8 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     assert publish(tmp_path).stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.PUBLISHED])
-def test_no_other_state_takes_the_final_name(tmp_path: Path, state: State) -> None:
+@pytest.mark.parametrize("state", [state for state in BundleState if state is not BundleState.PUBLISHED])
+def test_no_other_state_takes_the_final_name(tmp_path: Path, state: BundleState) -> None:
     """A recording in any state but PUBLISHED cannot be published."""
     writer = BundleWriter(tmp_path, "recording-1")
     log = ChainedLog(writer.path("log.jsonl"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.state import Action, ConsentBook, Outcome
+from recorder.call.consent.state import Action, ConsentBook, ConsentOutcome
 from recorder.call.source import Answer
 from redaction.policy import ConsentSection, Policy
 
@@ -33,7 +33,7 @@ class Room:
         if self.able:
             self.take(self.book.can_ask(True, 0.0))
 
-    def take(self, outcome: Outcome) -> Outcome:
+    def take(self, outcome: ConsentOutcome) -> ConsentOutcome:
         for step in outcome.decisions:
             if step.action is Action.RECEIVE:
                 self.received.add(step.participant)
@@ -54,22 +54,22 @@ class Room:
         self.take(self.book.tick(self.now))
         return self.now
 
-    def join(self, who: str, name: str = "Pat") -> Outcome:
+    def join(self, who: str, name: str = "Pat") -> ConsentOutcome:
         return self.take(self.book.joined(who, name, self.later()))
 
-    def rename(self, who: str, name: str) -> Outcome:
+    def rename(self, who: str, name: str) -> ConsentOutcome:
         return self.take(self.book.renamed(who, name, self.later()))
 
-    def chat(self, who: str, text: str) -> Outcome:
+    def chat(self, who: str, text: str) -> ConsentOutcome:
         return self.take(self.book.chat(who, text, self.later()))
 
-    def press(self, who: str, answer: Answer) -> Outcome:
+    def press(self, who: str, answer: Answer) -> ConsentOutcome:
         return self.take(self.book.answered(who, answer, self.later()))
 
-    def leave(self, who: str) -> Outcome:
+    def leave(self, who: str) -> ConsentOutcome:
         return self.take(self.book.left(who, self.later()))
 
-    def can_ask(self, able: bool) -> Outcome:
+    def can_ask(self, able: bool) -> ConsentOutcome:
         return self.take(self.book.can_ask(able, self.later()))
 
 

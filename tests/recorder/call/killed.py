@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 import aiohttp
 import numpy as np
 
-from recorder.call.rtc.playback import LoopingPicture, LoopingSound
+from recorder.call.rtc.playback import LoopingAudio, LoopingVideo
 from recorder.call.source import Answer
 from samples.room_client import Guest, publish
 from tests.recorder.call.observing import tone
@@ -51,7 +51,7 @@ def pushing(url: str, secret: str) -> None:
     """Push for ever."""
 
     async def play() -> None:
-        tracks = [LoopingPicture([GREY], fps=10), LoopingSound(tone(440))]
+        tracks = [LoopingVideo([GREY], fps=10), LoopingAudio(tone(440))]
         async with aiohttp.ClientSession() as http:
             connection, _ = await publish(http, url, token=secret, tracks=tracks, host_addresses=LOOPBACK)
             await asyncio.sleep(600)

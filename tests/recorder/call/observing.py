@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from recorder.call.consent.state import Action, ConsentBook, Outcome
+from recorder.call.consent.state import Action, ConsentBook, ConsentOutcome
 from recorder.call.source import (
     Answer,
     CallObserver,
     CallSource,
     LiveKind,
     QualitySample,
-    TimedPicture,
-    TimedSound,
+    TimedAudio,
+    TimedVideo,
     TrackKey,
     Via,
 )
@@ -39,7 +39,7 @@ class Watcher(CallObserver):
         self.started: list[TrackKey] = []
         self.ended: list[TrackKey] = []
         self.bright: dict[TrackKey, list[float]] = defaultdict(list)
-        self.sounds: dict[TrackKey, list[TimedSound]] = defaultdict(list)
+        self.sounds: dict[TrackKey, list[TimedAudio]] = defaultdict(list)
 
     def joined(self, participant: str, name: str, time: float) -> None:
         self.events.append(("joined", participant))
@@ -66,10 +66,10 @@ class Watcher(CallObserver):
     def track_started(self, track: TrackKey, time: float) -> None:
         self.started.append(track)
 
-    def picture(self, track: TrackKey, picture: TimedPicture) -> None:
+    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
         self.bright[track].append(float(picture.frame.to_ndarray(format="gray").mean()))
 
-    def sound(self, track: TrackKey, sound: TimedSound) -> None:
+    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
         self.sounds[track].append(sound)
 
     def track_lost(self, track: TrackKey, start: float, end: float, reason: str) -> None:
@@ -116,11 +116,11 @@ class Obedient(Watcher):
     def __init__(self, book: ConsentBook) -> None:
         super().__init__()
         self.book = book
-        self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self.outcomes: asyncio.Queue[ConsentOutcome] = asyncio.Queue()
         self.stored: set[str] = set()
         self.wanted: set[str] = set()
 
-    def _do(self, outcome: Outcome) -> None:
+    def _do(self, outcome: ConsentOutcome) -> None:
         for step in outcome.decisions:
             if step.action is Action.RECEIVE:
                 self.stored.add(step.participant)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recorder.call.source import Answer, LiveKind, QualitySample, TimedPicture, TimedSound, TrackKey, Via
+from recorder.call.source import Answer, LiveKind, QualitySample, TimedAudio, TimedVideo, TrackKey, Via
 
 
 @dataclass
@@ -19,8 +19,8 @@ class Told:
     names: list[tuple[str, str]] = field(default_factory=list)
     events: list[tuple[str, object]] = field(default_factory=list)
     open: set[TrackKey] = field(default_factory=set)
-    pictures: dict[TrackKey, list[TimedPicture]] = field(default_factory=dict)
-    sounds: dict[TrackKey, list[TimedSound]] = field(default_factory=dict)
+    pictures: dict[TrackKey, list[TimedVideo]] = field(default_factory=dict)
+    sounds: dict[TrackKey, list[TimedAudio]] = field(default_factory=dict)
     lost: list[tuple[TrackKey, float, float, str]] = field(default_factory=list)
     samples: list[tuple[str, QualitySample]] = field(default_factory=list)
     chats: list[tuple[str, str]] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Told:
         (self.sounds if track.kind is LiveKind.MICROPHONE else self.pictures)[track] = []
         self.events.append(("started", track))
 
-    def picture(self, track: TrackKey, picture: TimedPicture) -> None:
+    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
         """Remember."""
         if track not in self.open:
             self.wrong.append("a picture outside its track")
@@ -93,7 +93,7 @@ class Told:
         if len(seen) > self.keep:
             seen.pop(0)
 
-    def sound(self, track: TrackKey, sound: TimedSound) -> None:
+    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
         """Remember."""
         if track not in self.open:
             self.wrong.append("sound outside its track")
@@ -126,11 +126,11 @@ class Told:
 
     # What tests ask.
 
-    def pictures_of(self, participant: str) -> list[TimedPicture]:
+    def pictures_of(self, participant: str) -> list[TimedVideo]:
         """Return everything seen of somebody."""
         return [p for key, seen in self.pictures.items() if key.participant == participant for p in seen]
 
-    def sounds_of(self, participant: str) -> list[TimedSound]:
+    def sounds_of(self, participant: str) -> list[TimedAudio]:
         """Return everything heard of somebody."""
         return [s for key, heard in self.sounds.items() if key.participant == participant for s in heard]
 

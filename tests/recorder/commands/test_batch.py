@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from recorder.batch.job import Finished, Options
-from recorder.batch.ledger.records import Counts, Planned, RecordState
+from recorder.batch.ledger.records import Counts, PlannedItem, RecordState
 from recorder.cli import cli
 from recorder.commands import batch as module
 from tests.recorder.batch.fakes import write_bundle
@@ -23,7 +23,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Options]:
     def run_job(options: Options, **_: Any) -> Finished:
         seen.append(options)
         counts = Counts({RecordState.PUBLISHED: 1}, 1.0, 1.0, 1, 0)
-        return Finished(Planned(1, 1, 1, 0, 0, 0, 0, 1, 1), counts, tmp_path / "report.html", 0, 0)
+        return Finished(PlannedItem(1, 1, 1, 0, 0, 0, 0, 1, 1), counts, tmp_path / "report.html", 0, 0)
 
     monkeypatch.setattr(module, "run_job", run_job)
     monkeypatch.setattr(module, "_tell", lambda *_, **__: None)

@@ -15,7 +15,7 @@ from recorder.call.room.source import RoomSource
 from recorder.commands.display.call import call_view, drawn
 from recorder.commands.display.progress import ProgressMode
 from recorder.commands.join import duration, join, open_call
-from recorder.live.capture.status import CallStatus, PersonStatus, Standing
+from recorder.live.capture.status import CallStatus, ParticipantState, PersonStatus
 from redaction.errors import UsageError
 from redaction.policy import Policy
 
@@ -99,10 +99,16 @@ def test_flags_are_policy_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def _status() -> CallStatus:
     people = (
         PersonStatus(
-            1, Standing.RECORDED, camera=True, microphone=True, speaking=True, lag_s=1.25, level="half"
+            1,
+            ParticipantState.RECORDED,
+            camera=True,
+            microphone=True,
+            speaking=True,
+            lag_s=1.25,
+            level="half",
         ),
-        PersonStatus(2, Standing.SILENT),
-        PersonStatus(3, Standing.REMOVED, gaps=2),
+        PersonStatus(2, ParticipantState.SILENT),
+        PersonStatus(3, ParticipantState.REMOVED, gaps=2),
     )
     return CallStatus(75, people, asking=False, stored_bytes=3 << 20, free_bytes=5 << 30)
 

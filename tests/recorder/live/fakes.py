@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from recorder.call.source import CallObserver, Ended
 from recorder.live.capture.status import CallStatus
-from recorder.offline.session import Engine
-from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import Transcript
 from redaction.model import TextFinding, Utterance, VideoFrame
 from redaction.policy import Policy
-from redaction.stages import SoundStages
+from redaction.stages import AudioStages, Stages
 from redaction.video.faces.second_detector import Sighting
 
 __all__ = ["FakeSource", "FakeView", "Script", "deaf_and_blind", "settle"]
@@ -78,7 +77,7 @@ class FakeBlindLook:
 class FakeDeafTranscriber:
     """Hears no word."""
 
-    def transcribe(self, piece: Piece) -> Transcript:
+    def transcribe(self, piece: SpeechSegment) -> Transcript:
         """Hear nothing."""
         return Transcript((), "en")
 
@@ -91,11 +90,11 @@ class FakeCarelessFinder:
         return []
 
 
-def deaf_and_blind(policy: Policy | None = None) -> Engine:
+def deaf_and_blind(policy: Policy | None = None) -> Stages:
     """Return an engine without models."""
-    engine = Engine(policy or Policy())
+    engine = Stages(policy or Policy())
     engine._look = FakeBlindLook()  # type: ignore[assignment]
-    engine._sound = SoundStages(
+    engine._sound = AudioStages(
         transcriber=FakeDeafTranscriber(),  # type: ignore[arg-type]
         aligner=None,  # type: ignore[arg-type]
         finder=FakeCarelessFinder(),  # type: ignore[arg-type]

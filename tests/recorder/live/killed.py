@@ -15,12 +15,12 @@ import numpy as np
 
 from recorder.bundle import publish as assembly
 from recorder.bundle import writer as bundle_writer
-from recorder.bundle.manifest import Kind
+from recorder.bundle.manifest import MediaKind
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.live.finish import finish
 from recorder.live.finish import verify_segments as looking
 from recorder.live.store.journal import Journal
-from recorder.live.store.segments import PicturePiece, SoundPiece
+from recorder.live.store.segments import AudioSegment, VideoSegment
 from recorder.media import compose
 from recorder.runtime.context import Cancellation, Silent
 from redaction.model import AudioBlock, Cover, CoverReason, Examined, RedactedFrame, VideoFrame
@@ -57,7 +57,7 @@ def die(*_arguments: Any, **_keywords: Any) -> Any:
 
 def die_at(moment: str) -> None:
     """Have this process die at a moment of finishing."""
-    looked = vars(looking)["verified_picture"]
+    looked = vars(looking)["verify_video"]
     calls = iter(range(100))
 
     def second_look(*arguments: Any, **keywords: Any) -> Any:
@@ -72,7 +72,7 @@ def die_at(moment: str) -> None:
     real_rmtree: Callable[..., None] = shutil.rmtree
     patches: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         "log put away": (shutil, "copyfile", die),
-        "looking": (looking, "verified_picture", second_look),
+        "looking": (looking, "verify_video", second_look),
         "hearing": (finish, "hear_again", die),
         "composing": (compose, "mux", die),
         "reporting": (assembly, "write_call_report", die),
@@ -100,11 +100,11 @@ def record(folder: Path, ready: Event) -> None:
     token = "c" * 16
     staged = stage(folder, [StagedPerson(token, 1, stays=[(0.0, None)])])
     journal = Journal(staged.partial)
-    kind: Kind = "camera"
-    picture = PicturePiece(
+    kind: MediaKind = "camera"
+    picture = VideoSegment(
         journal.piece(token, kind), kind=kind, start=0.0, width=160, height=120, output=Policy().output
     )
-    sound = SoundPiece(journal.piece(token, "microphone"), start=0.0, sample_rate=SPEAKING_HZ)
+    sound = AudioSegment(journal.piece(token, "microphone"), start=0.0, sample_rate=SPEAKING_HZ)
     draw = moving((40, 80, 160))
     ready.set()
     for number in range(100_000):

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.call.source import TimedPicture
+from recorder.call.source import TimedVideo
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import ConsentRecord, PersonRecord, Stay
 from redaction.model import Box
@@ -38,7 +38,7 @@ def journal_of(folder: Path, *tokens: str) -> Journal:
 
 def picture(
     faces: Iterable[Box] = (), *, at: float, size: tuple[int, int] = SIZE, index: int = 0
-) -> TimedPicture:
+) -> TimedVideo:
     """Return a decoded picture with bright boxes on a dark ground."""
     made = frame(faces, index, size=size)
     width, height = size
@@ -46,7 +46,7 @@ def picture(
     for plane, own in zip((made.y, made.u, made.v), target.planes, strict=True):
         buffer = np.frombuffer(memoryview(own), np.uint8).reshape(-1, own.line_size)
         buffer[: plane.shape[0], : plane.shape[1]] = plane
-    return TimedPicture(target, at)
+    return TimedVideo(target, at)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

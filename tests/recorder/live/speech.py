@@ -10,13 +10,13 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from redaction.audio.listening.align import PocketsphinxAligner
-from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber
 from redaction.audio.speakers.models import SpeakerModels
 from redaction.audio.voice.speak import HibariSynthesizer
 from redaction.model import Samples, Word
 from redaction.policy import Policy
-from redaction.stages import SoundStages
+from redaction.stages import AudioStages
 from redaction.text.find import PersonalDataFinder
 from tests.recorder.live.capture.test_words import TellingReader
 
@@ -37,7 +37,7 @@ class Scripted:
         self.lines = deque(lines)
         self.pieces = 0
 
-    def transcribe(self, piece: Piece) -> Transcript:
+    def transcribe(self, piece: SpeechSegment) -> Transcript:
         """Return the next line; nothing when the script is over."""
         self.pieces += 1
         if not self.lines:
@@ -61,17 +61,17 @@ class Scripted:
 class Believing:
     """An aligner that believes the recogniser."""
 
-    def align(self, piece: Piece, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
+    def align(self, piece: SpeechSegment, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
         """Return the same words, located."""
         return tuple(tuple(Word(w.text, w.span) for w in group) for group in transcript.segments)
 
 
 def stages_of(
     transcriber: Scripted, *, names: tuple[str, ...] = (), policy: Policy | None = None
-) -> SoundStages:
+) -> AudioStages:
     """Return stages that hear a script; the voice is the real one."""
     speech = (policy or Policy()).speech
-    return SoundStages(
+    return AudioStages(
         transcriber=cast(WhisperTranscriber, transcriber),
         aligner=cast(PocketsphinxAligner, Believing()),
         finder=PersonalDataFinder(speech, model=TellingReader(*names)),

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder import __version__
-from recorder.bundle.manifest import Kind
+from recorder.bundle.manifest import MediaKind
 from recorder.bundle.quality import QualitySecond
 from recorder.bundle.transcript import SpokenToken
 from recorder.bundle.writer import BundleWriter
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay, WordsLine
-from recorder.live.store.segments import PicturePiece, SoundPiece
+from recorder.live.store.segments import AudioSegment, VideoSegment
 from redaction.model import (
     AudioBlock,
     Box,
@@ -69,7 +69,7 @@ class StagedPicture:
     start: float = 0.0
     seconds: float = 2.0
     fps: int = 15
-    kind: Kind = "camera"
+    kind: MediaKind = "camera"
     size: tuple[int, int] = (160, 120)
 
 
@@ -91,7 +91,7 @@ class StagedPerson:
     sounds: Sequence[StagedSound] = ()
     words: Sequence[tuple[str, float, float, str | None]] = ()
     stays: Sequence[tuple[float, float | None]] = ((0.0, 2.0),)
-    events: Sequence[tuple[Event, Kind | None]] = ()
+    events: Sequence[tuple[Event, MediaKind | None]] = ()
     quality_seconds: int = 0
     cut_off: bool = False
 
@@ -161,7 +161,7 @@ def _admit(journal: Journal, person: StagedPerson, policy: Policy, *, covered: b
     for picture in person.pictures:
         _write_picture(journal, token, picture, policy, cut_off=person.cut_off, covered=covered)
     for sound in person.sounds:
-        piece = SoundPiece(journal.piece(token, "microphone"), start=sound.start, sample_rate=SPEAKING_HZ)
+        piece = AudioSegment(journal.piece(token, "microphone"), start=sound.start, sample_rate=SPEAKING_HZ)
         first = round(sound.start * SPEAKING_HZ)
         for at in range(0, len(sound.samples), SPEAKING_HZ // 2):
             part = sound.samples[at : at + SPEAKING_HZ // 2]
@@ -208,7 +208,7 @@ def _write_picture(
     journal: Journal, token: str, picture: StagedPicture, policy: Policy, *, cut_off: bool, covered: bool
 ) -> None:
     width, height = picture.size
-    piece = PicturePiece(
+    piece = VideoSegment(
         journal.piece(token, picture.kind),
         kind=picture.kind,
         start=picture.start,
@@ -265,6 +265,6 @@ def tone_at(seconds: float, *, beep: float, hertz: float = 1000.0) -> Samples:
     return samples
 
 
-def gap(start: float, end: float) -> tuple[Event, Kind]:
+def gap(start: float, end: float) -> tuple[Event, MediaKind]:
     """Return a gap of a camera."""
     return Event(EventKind.GAP, span=Span(start, end), detail={"reason": "no pictures"}), "camera"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from recorder.call.rtc.tracks import SoundPlacer
-from recorder.call.source import TimedSound
-from recorder.live.capture.audio_track import Ear
+from recorder.call.rtc.tracks import AudioPlacer
+from recorder.call.source import TimedAudio
+from recorder.live.capture.audio_track import ResampledInput
 from tests.recorder.call.rtc.test_clock import Sender
 
 BLOCK_S = 0.12
@@ -16,7 +16,7 @@ EVERY = 2500
 def test_what_is_stored_of_one_instant_is_together_at_start_and_after_an_hour() -> None:
     """A click lies within 60 ms of the picture of its instant, from the first seconds to past an hour of drift."""
     sender = Sender(ntp_ppm=40, sound_ppm=80, picture_ppm=-60)
-    placer, ear = SoundPlacer(48_000), Ear()
+    placer, ear = AudioPlacer(48_000), ResampledInput()
     heard: list[float] = []
     seen: list[float] = []
     reported = 2.0
@@ -34,7 +34,7 @@ def test_what_is_stored_of_one_instant_is_together_at_start_and_after_an_hour() 
         if click:
             seen.append(picture)
         begin, placed = placer.place(sender.media("sound", now), samples, hole=False)
-        for block in ear.take(TimedSound(placed, 48_000, begin)):
+        for block in ear.take(TimedAudio(placed, 48_000, begin)):
             loud = np.flatnonzero(np.abs(block.samples) > 0.3)
             if len(loud):
                 heard.append((block.start + int(loud[0])) / block.sample_rate)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.media.compose import StoredTrack, View, compose
+from recorder.media.compose import ComposedView, StoredTrack, compose
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.grid import CANVAS, arranged
-from recorder.media.mix import SoundPart, mixed, on_call_clock, write_track
+from recorder.media.mix import AudioPart, mixed, on_call_clock, write_track
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import Interrupted
 from redaction.model import AudioBlock, Gap, Samples, Span, VideoFrame
@@ -45,7 +45,7 @@ def sound(path: Path, samples: Samples) -> Path:
     return path
 
 
-def composed(folder: Path, views: list[View], *, seconds: float) -> Path:
+def composed(folder: Path, views: list[ComposedView], *, seconds: float) -> Path:
     """Compose a recording."""
     out = folder / "recording.mp4"
     compose(
@@ -109,13 +109,13 @@ def pictures(
     """Four seconds: P01's camera until 2, P02's camera, P02's screen from 1 to 3, P03 without any."""
     folder = tmp_path_factory.mktemp("composed")
     views = [
-        View("P01", camera=film(folder / "1.mp4", moving(BLUE), seconds=4, spans=(Span(0, 2),))),
-        View(
+        ComposedView("P01", camera=film(folder / "1.mp4", moving(BLUE), seconds=4, spans=(Span(0, 2),))),
+        ComposedView(
             "P02",
             camera=film(folder / "2.mp4", moving(RED), seconds=4),
             screen=film(folder / "s.mp4", moving(GREEN), seconds=4, spans=(Span(1, 3),)),
         ),
-        View("P03"),
+        ComposedView("P03"),
     ]
     return frames(composed(folder, views, seconds=4.0))
 
@@ -159,7 +159,7 @@ def test_who_has_no_picture_has_a_plain_tile_with_their_number(
 
 def test_recording_is_as_long_as_the_call_and_begins_at_its_start(tmp_path: Path) -> None:
     """Picture and sound go from 0 to the end, also where nobody shows or says anything."""
-    out = composed(tmp_path, [View("P01")], seconds=3.0)
+    out = composed(tmp_path, [ComposedView("P01")], seconds=3.0)
     times = [time for time, _ in frames(out)]
     assert times[0] == 0
     assert times[-1] == pytest.approx(3.0, abs=0.05)
@@ -173,7 +173,7 @@ def test_flash_and_beep_stay_together(tmp_path: Path) -> None:
     for moment in (0.4, 1.3, 2.6):
         folder = tmp_path / str(moment)
         folder.mkdir()
-        view = View(
+        view = ComposedView(
             "P01",
             camera=film(folder / "1.mp4", moving(BLUE, flash=moment), seconds=3.5, fps=30),
             microphone=sound(folder / "1.m4a", tone_at(3.5, beep=moment)),
@@ -195,7 +195,7 @@ def test_composition_can_be_stopped(tmp_path: Path) -> None:
     stopped.cancel()
     with pytest.raises(Interrupted):
         compose(
-            [View("P01")],
+            [ComposedView("P01")],
             tmp_path / "recording.mp4",
             duration=60,
             output=OutputSection(),
@@ -209,7 +209,7 @@ def test_pieces_of_sound_stand_at_their_times(tmp_path: Path) -> None:
     """Each piece is heard from its call time on, silence in between, the earlier where two overlap."""
     first = sound(tmp_path / "1.m4a", np.full(RATE, 0.25, np.float32))
     second = sound(tmp_path / "2.m4a", np.full(RATE, -0.25, np.float32))
-    parts = [SoundPart(second, 1.5), SoundPart(first, 1.0), SoundPart(first, 4.0)]
+    parts = [AudioPart(second, 1.5), AudioPart(first, 1.0), AudioPart(first, 4.0)]
     blocks = list(on_call_clock(parts, duration=6.0))
     joined = np.concatenate([block.samples for block in blocks])
     assert len(joined) == 6 * 48_000
@@ -228,7 +228,7 @@ def test_pieces_of_sound_stand_at_their_times(tmp_path: Path) -> None:
 
 def test_muted_stretches_are_exactly_silent(tmp_path: Path) -> None:
     """What must not be heard is not in the stored track, and what surrounds it is."""
-    part = SoundPart(sound(tmp_path / "1.m4a", tone_at(3.0, beep=1.0) + tone_at(3.0, beep=2.0)), 0.5)
+    part = AudioPart(sound(tmp_path / "1.m4a", tone_at(3.0, beep=1.0) + tone_at(3.0, beep=2.0)), 0.5)
     out = tmp_path / "track.m4a"
     write_track([part], out, duration=4.0, silent=[Span(1.4, 1.7)], cancellation=Cancellation())
     source = FileSource(out)
@@ -243,5 +243,5 @@ def test_many_voices_together_do_not_clip(tmp_path: Path) -> None:
     alone = np.concatenate([block.samples for block in mixed([loud], duration=1.0)])
     together = np.concatenate([block.samples for block in mixed([loud] * 5, duration=1.0)])
     assert np.abs(together).max() < 1
-    given = np.concatenate([block.samples for block in on_call_clock([SoundPart(loud, 0)], duration=1.0)])
+    given = np.concatenate([block.samples for block in on_call_clock([AudioPart(loud, 0)], duration=1.0)])
     assert np.allclose(alone, given)

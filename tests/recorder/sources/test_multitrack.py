@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recorder.media.source import Source
-from recorder.sources.multitrack import PartsSource
+from recorder.sources.multitrack import MultitrackSource
 from redaction.errors import UnreadableInput
 from redaction.model import Gap
 from tests.media import Clip, beep_times, break_bytes, make_clip, samples_of
@@ -36,7 +36,7 @@ class TestPartsSource(SourceContract):
 
     @pytest.fixture
     def source(self, made: tuple[Clip, tuple[Path, ...]]) -> Source:
-        return PartsSource([made[0].path], voices=made[1])
+        return MultitrackSource([made[0].path], voices=made[1])
 
 
 def _clip(path: Path, *, beep: float | None) -> Path:
@@ -45,7 +45,7 @@ def _clip(path: Path, *, beep: float | None) -> Path:
     return make_clip(path, seconds=1.2, size=(64, 48), flashes=(beep,)).path
 
 
-def _beeps(source: PartsSource) -> list[float]:
+def _beeps(source: MultitrackSource) -> list[float]:
     """Return when each sound track beeps, rounded to a tenth of a second."""
     return [
         round(beep_times(samples_of(list(source.audio(track.id, 16_000))), sample_rate=16_000)[0], 1)
@@ -56,7 +56,7 @@ def _beeps(source: PartsSource) -> list[float]:
 def test_every_view_is_a_picture_track_in_the_order_given(tmp_path: Path) -> None:
     """Views become V1 and V2, and only the first view's sound is taken: the others hold the same."""
     views = [_clip(tmp_path / "a.mp4", beep=0.2), _clip(tmp_path / "b.mp4", beep=0.5)]
-    source = PartsSource(views, mix=[_clip(tmp_path / "m.mp4", beep=0.8)])
+    source = MultitrackSource(views, mix=[_clip(tmp_path / "m.mp4", beep=0.8)])
     assert [track.id for track in source.info().tracks] == ["V1", "V2", "A1"]
     assert _beeps(source) == [0.2]
     assert source.voice_tracks == ()
@@ -65,7 +65,7 @@ def test_every_view_is_a_picture_track_in_the_order_given(tmp_path: Path) -> Non
 def test_voices_take_the_place_of_mixed_sound(tmp_path: Path) -> None:
     """Where participants have files of their own, nothing of the mixed sound is read."""
     voices = [_clip(tmp_path / "b.mp4", beep=0.4), _clip(tmp_path / "c.mp4", beep=0.7)]
-    source = PartsSource(
+    source = MultitrackSource(
         [_clip(tmp_path / "a.mp4", beep=0.2)], mix=[_clip(tmp_path / "m.mp4", beep=0.9)], voices=voices
     )
     assert _beeps(source) == [0.4, 0.7]
@@ -74,13 +74,15 @@ def test_voices_take_the_place_of_mixed_sound(tmp_path: Path) -> None:
 
 def test_mix_is_read_where_no_view_has_sound(tmp_path: Path) -> None:
     """A silent view and an audio-only file make one recording."""
-    source = PartsSource([_clip(tmp_path / "a.mp4", beep=None)], mix=[_clip(tmp_path / "m.mp4", beep=0.9)])
+    source = MultitrackSource(
+        [_clip(tmp_path / "a.mp4", beep=None)], mix=[_clip(tmp_path / "m.mp4", beep=0.9)]
+    )
     assert _beeps(source) == [0.9]
 
 
 def test_a_participant_s_file_without_sound_is_refused(tmp_path: Path) -> None:
     """A voice that cannot be heard is not left out in silence."""
-    source = PartsSource([], voices=[_clip(tmp_path / "a.mp4", beep=None)])
+    source = MultitrackSource([], voices=[_clip(tmp_path / "a.mp4", beep=None)])
     with pytest.raises(UnreadableInput, match="no sound"):
         source.info()
 
@@ -90,6 +92,6 @@ def test_gaps_bear_the_track_s_new_id(tmp_path: Path) -> None:
     good = make_clip(tmp_path / "a.ts", seconds=3, size=(160, 120), codec="mpeg2video", audio="mp2")
     bad = make_clip(tmp_path / "b.ts", seconds=3, size=(160, 120), codec="mpeg2video", audio="mp2")
     break_bytes(bad.path, count=4000)
-    gaps = [item for item in PartsSource([good.path, bad.path]).video("V2") if isinstance(item, Gap)]
+    gaps = [item for item in MultitrackSource([good.path, bad.path]).video("V2") if isinstance(item, Gap)]
     assert gaps
     assert {gap.track for gap in gaps} == {"V2"}

@@ -16,15 +16,15 @@ from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
-from recorder.offline.session import Engine, open_source, redact_file
+from recorder.offline.session import open_source, redact_file
 from recorder.runtime.context import Cancellation, Silent
 from recorder.verify import repair_video as mending
-from recorder.verify.audio import SoundResult, VerifiedSound, personal_words, verified_sound
-from recorder.verify.proof import FrameProof, PictureResult
-from recorder.verify.repair_video import verified_picture
-from redaction.audio.listening.segment import RATE, Piece
+from recorder.verify.audio import RenderedAudio, VerifiedAudio, personal_words, verify_audio
+from recorder.verify.proof import FrameProof, RedactedVideo
+from recorder.verify.repair_video import verify_video
+from redaction.audio.listening.segment import RATE, SpeechSegment
 from redaction.audio.listening.transcribe import Transcript
-from redaction.audio.redact import Heard
+from redaction.audio.redact import RedactedSpeech
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.errors import ExitCode, ModelUnavailable, RedactionIncomplete
 from redaction.model import (
@@ -42,7 +42,7 @@ from redaction.model import (
     Word,
 )
 from redaction.policy import Policy
-from redaction.stages import SoundStages
+from redaction.stages import AudioStages, Stages
 from redaction.video.cover import FILL
 from redaction.video.faces.second_detector import SecondLook, Sighting
 from redaction.video.redact import VideoSummary
@@ -117,7 +117,7 @@ class FakeOnceLook(FakeBrightLook):
 
 def stored(
     path: Path, *, proofs: Callable[[VideoFrame], FrameProof], bright: tuple[float, float] = (1.5, 2.5)
-) -> PictureResult:
+) -> RedactedVideo:
     """Store a dark picture in which a bright square stands for a time, from 1.5 s to 2.5 s if not told otherwise."""
     track = TrackInfo("V1", TrackKind.VIDEO, WIDTH, HEIGHT, Fraction(FPS), Fraction(1, FPS), 0, 0)
     made: list[FrameProof] = []
@@ -134,7 +134,7 @@ def stored(
     none: dict[str, Any] = {
         item.name: () if "tuple" in str(item.type) else 0 for item in fields(VideoSummary)
     }
-    return PictureResult(
+    return RedactedVideo(
         track=track,
         path=path,
         summary=VideoSummary(**none),
@@ -162,11 +162,9 @@ def proof_of(
     )
 
 
-def mended(picture: PictureResult, look: SecondLook) -> mending.VerifiedPicture:
+def mended(picture: RedactedVideo, look: SecondLook) -> mending.VerifiedVideo:
     """Look and mend with the default policy."""
-    return verified_picture(
-        picture, policy=Policy(), look=look, progress=Silent(), cancellation=Cancellation()
-    )
+    return verify_video(picture, policy=Policy(), look=look, progress=Silent(), cancellation=Cancellation())
 
 
 def frames(path: Path) -> list[VideoFrame]:
@@ -275,9 +273,9 @@ def test_a_cover_that_is_not_in_the_stored_pixels_is_not_mended(tmp_path: Path) 
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[Stages]:
     """The real models of the picture."""
-    made = Engine(Policy())
+    made = Stages(Policy())
     try:
         _ = made.video
     except ModelUnavailable:
@@ -286,7 +284,7 @@ def engine() -> Iterator[Engine]:
     made.close()
 
 
-def published(folder: Path, engine: Engine, look: SecondLook) -> Path:
+def published(folder: Path, engine: Stages, look: SecondLook) -> Path:
     """Redact a small clip with another second look and return its bundle."""
     clip = make_clip(folder / "a.mkv", seconds=4, size=(WIDTH, HEIGHT), fps=FPS, audio=None).path
     engine._look = look
@@ -299,7 +297,7 @@ def published(folder: Path, engine: Engine, look: SecondLook) -> Path:
         writer.discard()
 
 
-def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, engine: Engine) -> None:
+def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, engine: Stages) -> None:
     """Report and log of a published bundle say how many places the second look covered more."""
     bundle = published(tmp_path, engine, FakeBrightLook())
     lines = (bundle / "log.jsonl").read_text("utf-8").splitlines()
@@ -309,7 +307,7 @@ def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, engine: En
 
 
 def test_nothing_is_published_when_a_suspect_stays(
-    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, engine: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole run whose second look is never content leaves neither a bundle nor a part of one."""
     monkeypatch.setattr(mending, "_ROUNDS", 2)
@@ -329,7 +327,7 @@ class FakeTranscriber:
         self.said = said
         self.heard = 0
 
-    def transcribe(self, piece: Piece) -> Transcript:
+    def transcribe(self, piece: SpeechSegment) -> Transcript:
         """Return the words whose time is not silent in the piece."""
         self.heard += 1
         words = []
@@ -383,7 +381,7 @@ class Call:
         self.silences: list[list[Span]] = []
         self.source = FileSource(make_clip(path.with_name("a.mp4"), seconds=6, size=(64, 48)).path)
         words = (Word("hello", SAID[0]), Word(NAME, SAID[1]))
-        self.heard = Heard(
+        self.heard = RedactedSpeech(
             utterances=tuple(Utterance((word,), word.span, "S1", "A1") for word in words),
             findings=(TextFinding(1, 0, 1, EntityType.PERSON, 1.0, "test", "PERSON 1"),),
             redacted=(
@@ -401,7 +399,7 @@ class Call:
         self.sound = self.render([])
         self.silences.clear()
 
-    def render(self, silent: Sequence[Span]) -> SoundResult:
+    def render(self, silent: Sequence[Span]) -> RenderedAudio:
         """Store a tone that is silent in these spans."""
         self.silences.append(list(silent))
         samples = tone(6, sample_rate=24_000)
@@ -409,12 +407,12 @@ class Call:
             samples[round(span.start * 24_000) : round(span.end * 24_000)] = 0
         with AudioWriter(self.path, sample_rate=24_000) as writer:
             writer.write(AudioBlock(samples, 0, 24_000))
-        return SoundResult(self.path, 6.0, 0.0, self.method, (), self.heard.redacted)
+        return RenderedAudio(self.path, 6.0, 0.0, self.method, (), self.heard.redacted)
 
-    def verified(self, transcriber: FakeTranscriber) -> VerifiedSound:
+    def verified(self, transcriber: FakeTranscriber) -> VerifiedAudio:
         """Verify and mend."""
-        stages = SoundStages(transcriber, None, None, None, self.speakers)  # type: ignore[arg-type]
-        return verified_sound(
+        stages = AudioStages(transcriber, None, None, None, self.speakers)  # type: ignore[arg-type]
+        return verify_audio(
             self.sound,
             self.heard,
             source=self.source,
@@ -522,7 +520,7 @@ def test_new_voices_do_not_bring_a_personal_word_back(tmp_path: Path, voices: Vo
     transcriber = FakeTranscriber({SAID[0]: "hello"})
     render = call.render
 
-    def redrawn(silent: Sequence[Span]) -> SoundResult:
+    def redrawn(silent: Sequence[Span]) -> RenderedAudio:
         transcriber.said = {SAID[1]: NAME}
         return render(silent)
 
@@ -612,7 +610,7 @@ def test_text_is_covered_for_as_long_as_it_stands(tmp_path: Path) -> None:
             frame = VideoFrame(y, chroma, chroma, number, Fraction(1, FPS))
             made.append(bare(frame))
             writer.write(frame)
-    verdict = verified_picture(
+    verdict = verify_video(
         replace(base, path=tmp_path / "text.mp4", proofs=tuple(made)),
         policy=Policy(),
         look=FakeBrightLook(least=10**6),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.text.fuzzy import NameIndex, distance, sounds
+from redaction.text.fuzzy import NameIndex, distance, phonetic_key
 
 LETTERS = st.text(alphabet="abcdeilnorst", min_size=1, max_size=9)
 
@@ -68,5 +68,5 @@ def test_code_is_short_for_short_names() -> None:
     """A name of one or two sounds has too short a code to be known by it."""
     index = NameIndex()
     index.add("wei", 0, phonetic=True)
-    assert len(sounds("wei")) < 3
+    assert len(phonetic_key("wei")) < 3
     assert index.owner("vu", ordinary=False) is None

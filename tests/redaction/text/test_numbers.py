@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redaction.text.numbers import Kind, cardinal, code_runs
+from redaction.text.numbers import NumberKind, cardinal, code_runs
 from redaction.text.passage import items_of
 from tests.redaction.text.conftest import speak
 
@@ -54,7 +54,7 @@ def test_price_is_an_amount() -> None:
     for text in ("$1,250", "2.9%", "3.11", "12,000", "10:45"):
         element = cardinal(items_of(speak(text)[0], 0), 0)
         assert element is not None
-        assert element.kind is Kind.AMOUNT
+        assert element.kind is NumberKind.AMOUNT
 
 
 def test_counting_up_is_known() -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from recorder.bundle.chat import Chat, stored, write_chat
-from recorder.verify.words import check_written
+from recorder.verify.words import check_text
 from redaction.errors import RedactionIncomplete
 from redaction.model import EntityType, RedactedUtterance, Span, Token, Utterance, Word
 from redaction.policy import Policy, TranscriptSection
 from redaction.text.find import PersonalDataFinder
 from redaction.text.ner import Opinion
-from redaction.text.recording_text import RedactedMessage, Written, understand
-from redaction.text.sidecars import NOTHING, Beside, Caption, ChatLine
+from redaction.text.recording_text import RedactedMessage, RedactedText, redact_text
+from redaction.text.sidecars import NO_SIDECARS, Caption, ChatLine, Sidecars
 
 
 class FakeBlindReader:
@@ -49,7 +49,7 @@ def texts(lines: Sequence[RedactedUtterance | RedactedMessage]) -> list[str]:
     ]
 
 
-_BESIDE = Beside(
+_BESIDE = Sidecars(
     names=("Adaeze Okonkwo", "Daniel Carter"),
     chat=(
         ChatLine(1.0, "Adaeze Okonkwo", "hi daniel, mail ada@example.com or 415-555-0142"),
@@ -64,7 +64,7 @@ _BESIDE = Beside(
 def test_one_person_has_one_label_everywhere(finder: PersonalDataFinder) -> None:
     """A name in speech, in a message and as a sender bears the same pseudonym, and a number does too."""
     spoken = [said("So Adaeze went home"), said("Yes, Daniel here", speaker="S2", track="A2", at=9)]
-    understood = understand(spoken, _BESIDE, finder=finder, policy=Policy())
+    understood = redact_text(spoken, _BESIDE, finder=finder, policy=Policy())
     assert texts(understood.redacted) == ["So [PERSON 1] went home", "Yes, [PERSON 2] here"]
     first, second, third = understood.written.chat
     assert (first.sender, second.sender) == ("PERSON 1", "PERSON 2")
@@ -77,20 +77,20 @@ def test_one_person_has_one_label_everywhere(finder: PersonalDataFinder) -> None
 
 def test_nothing_personal_is_left_in_chat_and_captions(finder: PersonalDataFinder) -> None:
     """Names, parts of names inside other words, addresses, numbers and names of files are gone."""
-    written = understand([], _BESIDE, finder=finder, policy=Policy()).written
+    written = redact_text([], _BESIDE, finder=finder, policy=Policy()).written
     kept = " ".join(texts([*written.chat, *written.captions])).casefold()
     for needle in ("adaeze", "okonkwo", "daniel", "carter", "example", "0142", "pdf", "xlsx"):
         assert needle not in kept
-    assert check_written(written, ()).passed
+    assert check_text(written, ()).passed
     assert sum(written.counts.values()) >= 6
 
 
 def test_captions_teach_the_search_of_speech(finder: PersonalDataFinder) -> None:
     """What a caption gives away is found in speech where nothing else would tell it."""
     spoken = [said("i think zanthoria is right")]
-    beside = Beside(captions=(Caption(None, "", "my name is Zanthoria Quex"),))
-    alone = understand(spoken, NOTHING, finder=finder, policy=Policy())
-    taught = understand(spoken, beside, finder=finder, policy=Policy())
+    beside = Sidecars(captions=(Caption(None, "", "my name is Zanthoria Quex"),))
+    alone = redact_text(spoken, NO_SIDECARS, finder=finder, policy=Policy())
+    taught = redact_text(spoken, beside, finder=finder, policy=Policy())
     assert "zanthoria" in texts(alone.redacted)[0]
     assert "zanthoria" not in texts(taught.redacted)[0]
     assert taught.written.captions == ()
@@ -100,13 +100,13 @@ def test_captions_teach_the_search_of_speech(finder: PersonalDataFinder) -> None
 def test_senders_are_called_as_the_policy_says(finder: PersonalDataFinder, names: str, sender: str) -> None:
     """Pseudonyms, labels or nothing stand for senders as they do for names in texts."""
     policy = Policy(transcript=TranscriptSection(names=names))
-    written = understand([], _BESIDE, finder=finder, policy=policy).written
+    written = redact_text([], _BESIDE, finder=finder, policy=policy).written
     assert written.chat[0].sender == sender
 
 
 def test_stored_chat(finder: PersonalDataFinder, tmp_path: Path) -> None:
     """The file holds what its schema says, and what the transcript calls a sender whose voice is known."""
-    written = understand([], _BESIDE, finder=finder, policy=Policy()).written
+    written = redact_text([], _BESIDE, finder=finder, policy=Policy()).written
     write_chat(stored(written.chat, speakers={"A2": "Speaker 1"}), tmp_path / "chat.json")
     chat = Chat.model_validate_json((tmp_path / "chat.json").read_bytes())
     assert [message.speaker for message in chat.messages] == [None, "Speaker 1", None]
@@ -117,24 +117,24 @@ def test_stored_chat(finder: PersonalDataFinder, tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["Okonkwo", "adaeze's", "415-555-0142", "Ada@Example.com"])
 def test_a_name_left_standing_publishes_nothing(finder: PersonalDataFinder, word: str) -> None:
     """The last check refuses what holds a name, number or address from beside the recording."""
-    written = understand([], _BESIDE, finder=finder, policy=Policy()).written
+    written = redact_text([], _BESIDE, finder=finder, policy=Policy()).written
     leak = RedactedMessage(1.0, "PERSON 1", "", (Token("see", Span(0, 0)), Token(word, Span(0, 0))))
     with pytest.raises(RedactionIncomplete) as caught:
-        check_written(replace(written, chat=(leak,)), ())
+        check_text(replace(written, chat=(leak,)), ())
     assert word not in str(caught.value)
     line = RedactedUtterance(leak.tokens, Span(0, 1), "S1", "A1")
     with pytest.raises(RedactionIncomplete):
-        check_written(written, (line,))
+        check_text(written, (line,))
 
 
 def test_nothing_raw_is_in_its_representation(finder: PersonalDataFinder) -> None:
     """Tracebacks that show what was understood show no name."""
-    shown = repr(understand([], _BESIDE, finder=finder, policy=Policy()).written) + repr(_BESIDE)
+    shown = repr(redact_text([], _BESIDE, finder=finder, policy=Policy()).written) + repr(_BESIDE)
     assert not any(name in shown.casefold() for name in ("adaeze", "okonkwo", "carter", "0142"))
 
 
 def test_without_anything_beside_nothing_is_written(finder: PersonalDataFinder) -> None:
     """A recording alone is understood as before."""
-    understood = understand([said("hello there")], NOTHING, finder=finder, policy=Policy())
+    understood = redact_text([said("hello there")], NO_SIDECARS, finder=finder, policy=Policy())
     assert texts(understood.redacted) == ["hello there"]
-    assert understood.written == Written()
+    assert understood.written == RedactedText()

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from redaction.model import Box, VideoFrame
-from redaction.video.view import TURNS, Turn, View
+from redaction.video.view import TURNS, Rotation, View
 from tests.redaction.video.scene import frame
 
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_what_is_seen_maps_back_to_where_it_is(turn: Turn, scale: float) -> None:
+def test_what_is_seen_maps_back_to_where_it_is(turn: Rotation, scale: float) -> None:
     """A bright box found in a scaled and turned part of the frame maps back to its place in the frame."""
     box = Box(70, 40, 90, 64)
     given = frame([box])

@@ -10,7 +10,7 @@ import pytest
 
 from recorder.batch.contract import Outcome, OutcomeState
 from recorder.batch.engines import local
-from recorder.batch.engines.local import LocalEngine, Size, size_up
+from recorder.batch.engines.local import LocalEngine, PoolSize, size_up
 from redaction.errors import InternalError, UsageError
 from tests.paths import ROOT
 from tests.recorder.batch.fakes import item_named, job_in
@@ -20,7 +20,7 @@ FAKE = "tests.recorder.batch.fakeworker"
 
 def engine_of(folder: Path, jobs: int) -> LocalEngine:
     """Return an engine of fake workers."""
-    return LocalEngine(job_in(folder, stall_s=1.0), Size(jobs, 1, 1 << 30, ((),) * jobs), module=FAKE)
+    return LocalEngine(job_in(folder, stall_s=1.0), PoolSize(jobs, 1, 1 << 30, ((),) * jobs), module=FAKE)
 
 
 def collected(engine: LocalEngine, count: int) -> list[Outcome]:
@@ -108,7 +108,7 @@ def test_idle_cores_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     every = sorted(os.sched_getaffinity(0))
     if len(every) < 2:
         pytest.skip("this machine has one core")
-    engine = LocalEngine(job_in(tmp_path), Size(2, 1, 1 << 30, ((every[0],), (every[1],))), module=FAKE)
+    engine = LocalEngine(job_in(tmp_path), PoolSize(2, 1, 1 << 30, ((every[0],), (every[1],))), module=FAKE)
     try:
         for number in range(2):
             engine.submit(item_named("hangs", number))

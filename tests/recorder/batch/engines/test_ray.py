@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recorder.batch.contract import JobSpec, Limits, Outcome, OutcomeState, WorkItem
+from recorder.batch.contract import ItemLimits, JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.engines import ray as ray_engine
 from recorder.batch.engines.ray import Placement, RayEngine
 from redaction.errors import InternalError, UsageError
@@ -54,7 +54,7 @@ def engines(cluster: TwoNodes, tmp_path: Path) -> Iterator[Callable[..., RayEngi
             source=str(tmp_path),
             destination=str(tmp_path),
             state=tmp_path,
-            limits=Limits(memory_bytes=1 << 30),
+            limits=ItemLimits(memory_bytes=1 << 30),
         )
         made.append(
             RayEngine(job, placement, address=cluster.address, jobs=jobs, module=pretend_worker.__name__)

@@ -17,11 +17,11 @@ from recorder.batch.engines.worker import redact_item
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.media.source import Source
-from recorder.offline.session import Engine
 from recorder.runtime.context import Cancellation
 from redaction.errors import ExitCode, RedactionIncomplete, StorageFailed
 from redaction.policy import Policy
-from redaction.text.sidecars import Beside
+from redaction.stages import Stages
+from redaction.text.sidecars import Sidecars
 from tests.media import make_clip
 from tests.recorder.batch.fakes import job_in
 
@@ -120,7 +120,7 @@ def test_every_end_is_an_outcome(
     outcome = redact_item(
         item,
         job_in(tmp_path),
-        engine=Engine(Policy()),
+        engine=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=destination,
         tell=steps.append,
@@ -141,7 +141,7 @@ def test_cancelled(item: WorkItem, tmp_path: Path) -> None:
     outcome = redact_item(
         item,
         job_in(tmp_path),
-        engine=Engine(Policy()),
+        engine=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
         tell=lambda _: None,
@@ -164,7 +164,7 @@ def test_source_that_changes_meanwhile(
     outcome = redact_item(
         item,
         job_in(tmp_path),
-        engine=Engine(Policy()),
+        engine=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
         tell=lambda _: None,
@@ -183,9 +183,9 @@ def test_a_folder_s_recording_is_redacted_whole(tmp_path: Path, monkeypatch: pyt
         make_clip(place / "Audio Record" / f"audio{name}11234567.m4a", seconds=0.4, codec=None)
     (place / "chat.txt").write_text("10:00:00 From Berta Quandt to Everyone:\n\thello\n")
     (found,) = FolderSources(str(tmp_path / "in")).list()
-    given: list[tuple[Source, Beside]] = []
+    given: list[tuple[Source, Sidecars]] = []
 
-    def stand_in(source: Source, *_: object, beside: Beside, **__: object) -> None:
+    def stand_in(source: Source, *_: object, beside: Sidecars, **__: object) -> None:
         given.append((source, beside))
         raise RedactionIncomplete("Far enough.")
 
@@ -193,7 +193,7 @@ def test_a_folder_s_recording_is_redacted_whole(tmp_path: Path, monkeypatch: pyt
     outcome = redact_item(
         WorkItem(id="0" * 16, **found.model_dump()),
         job_in(tmp_path),
-        engine=Engine(Policy()),
+        engine=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
         tell=lambda _: None,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recorder.batch.contract import Found, OutcomeState
-from recorder.batch.ledger.ledger import MOST_TRIES, Planned, RecordState, Store, item_id
+from recorder.batch.ledger.ledger import MOST_TRIES, PlannedItem, RecordState, Store, item_id
 from redaction.errors import ExitCode, StorageFailed, UsageError
 from tests.recorder.batch.fakes import outcome
 
@@ -33,7 +33,7 @@ def planned(
     retry: bool = False,
     version: str = "1",
     spec: str = "/calls",
-) -> Planned:
+) -> PlannedItem:
     """Plan that many recordings."""
     return store.plan(found(count, version=version), key=KEY, spec=spec, present=present, retry=retry)
 

@@ -14,6 +14,7 @@ import pytest
 
 from recorder.bundle.manifest import (
     AudioCoverage,
+    BundleState,
     Check,
     Coverage,
     GapEntry,
@@ -21,7 +22,6 @@ from recorder.bundle.manifest import (
     Participants,
     PersonEntry,
     SpanEntry,
-    State,
     StillEntry,
     TrackEntry,
     VideoCoverage,
@@ -29,7 +29,7 @@ from recorder.bundle.manifest import (
 )
 from recorder.bundle.quality import QualitySecond, write_quality
 from recorder.bundle.report.build import call_attention, write_call_report
-from recorder.bundle.report.charts import HEIGHT, WIDTH, charts
+from recorder.bundle.report.charts import CHART_HEIGHT, CHART_WIDTH, charts
 from recorder.bundle.transcript import write_transcript
 from redaction.model import RedactedUtterance, Span, Token
 
@@ -52,7 +52,7 @@ def manifest(**changes: object) -> Manifest:
         for number in (1, 2)
     )
     made = Manifest(
-        state=State.PUBLISHED,
+        state=BundleState.PUBLISHED,
         version="0",
         created=now,
         expires=now,
@@ -164,8 +164,8 @@ def test_short_fault_in_a_long_call_is_drawn() -> None:
     points = [tuple(map(float, point.split(","))) for path in loss.lines[0].paths for point in path.split()]
     assert len(points) <= 501
     x, y = min(points, key=lambda point: point[1])
-    assert abs(x - WIDTH / 2) < 3
-    assert y < HEIGHT / 10
+    assert abs(x - CHART_WIDTH / 2) < 3
+    assert y < CHART_HEIGHT / 10
 
 
 def test_lines_break_where_nothing_was_measured() -> None:

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.consent.commands import LONGEST_NAME, clean_name, is_attempt, mark_in_name, parse_command
+from recorder.call.consent.commands import (
+    LONGEST_DISPLAY_NAME,
+    clean_name,
+    is_attempt,
+    mark_in_name,
+    parse_command,
+)
 from recorder.call.source import Answer
 
 
@@ -76,7 +82,7 @@ def test_no_wins_in_a_name(name: str, answer: Answer | None) -> None:
 def test_names_can_be_shown(name: str) -> None:
     """Any name becomes one line of 1 to 64 characters without control or format characters."""
     shown = clean_name(name)
-    assert 1 <= len(shown) <= LONGEST_NAME
+    assert 1 <= len(shown) <= LONGEST_DISPLAY_NAME
     assert not any(unicodedata.category(char)[0] == "C" for char in shown)
     assert shown == shown.strip()
     assert "\n" not in shown

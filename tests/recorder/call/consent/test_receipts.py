@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.receipts import Receipt, Receipts, receipts_of
-from recorder.call.consent.state import ConsentBook, ConsentState, Outcome
+from recorder.call.consent.state import ConsentBook, ConsentOutcome, ConsentState
 from recorder.call.source import Answer, Via
 from redaction.policy import Policy
 
@@ -27,7 +27,7 @@ def _played(policy: Policy) -> ConsentBook:
     return book
 
 
-def _posted(book: ConsentBook, outcome: Outcome) -> None:
+def _posted(book: ConsentBook, outcome: ConsentOutcome) -> None:
     for notice in outcome.notices:
         book.delivered(notice, arrived=True)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.spoken_notice import as_wav, notice_sound, speak_notice
-from redaction.audio.voice.speak import RATE, HibariSynthesizer, Speech
+from recorder.call.consent.spoken_notice import as_wav, notice_audio, speak_notice
+from redaction.audio.voice.speak import SPOKEN_HZ, HibariSynthesizer, Speech
 from redaction.errors import OffrecordError
 from redaction.policy import Policy
 
@@ -29,7 +29,7 @@ class Voice:
 
     def speak(self, words: Sequence[str], *, rate: float = 1.0) -> Speech:
         self.said.append(" ".join(words))
-        hum = (0.5 * np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)).astype(np.float32)
+        hum = (0.5 * np.sin(2 * np.pi * 200 * np.arange(SPOKEN_HZ) / SPOKEN_HZ)).astype(np.float32)
         return Speech(hum, np.full(80, 200.0), tuple(None for _ in words))
 
 
@@ -43,7 +43,7 @@ def test_the_notice_is_spoken_once() -> None:
     assert abs(spoken[60_000:80_000]).max() > 0.4
 
     async def test() -> list[int]:
-        track = notice_sound(spoken[:1920])
+        track = notice_audio(spoken[:1920])
         track._samples = np.full(1920, 1000, np.int16)
         return [int(np.abs((await track.recv()).to_ndarray()).max()) for _ in range(4)]
 

@@ -17,7 +17,7 @@ from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip import WhipLimits
 from recorder.call.http.whip_source import WhipSource, serve_source
 from recorder.call.rtc.peer import Peer
-from recorder.call.rtc.playback import LoopingPicture, LoopingSound
+from recorder.call.rtc.playback import LoopingAudio, LoopingVideo
 from recorder.call.source import Answer, Ended, LiveKind, Via
 from samples.room_client import publish
 from tests.recorder.call.contract import CallSourceContract, Stage
@@ -61,7 +61,7 @@ async def push(
         http,
         url,
         token=secret,
-        tracks=[LoopingPicture([GREY], fps=10), LoopingSound(tone(hertz))],
+        tracks=[LoopingVideo([GREY], fps=10), LoopingAudio(tone(hertz))],
         host_addresses=["127.0.0.1"],
     )
     return connection, where

@@ -24,10 +24,10 @@ from recorder.call.janus.protocol import (
     MAX_PEOPLE,
     JanusAddress,
     Joined,
-    Published,
+    PublisherJoined,
     Removed,
     Room,
-    read_message,
+    parse_janus_message,
 )
 from recorder.call.janus.source import JanusSource
 from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
@@ -142,20 +142,20 @@ def test_whatever_a_server_says_is_an_event_or_nothing(data: dict[str, object], 
     text = json.dumps(
         {"janus": "event", "plugindata": {"data": data}, "jsep": other, "error": other, "sender": other}
     )
-    message = read_message(text)
+    message = parse_janus_message(text)
     assert message is not None
     room = Room()
     list(room.apply(message.data))
     list(room.apply({**message.data, "publishers": [data, {"id": 5, "streams": [data]}]}))
     assert len(room.people) <= MAX_PEOPLE
-    assert read_message(json.dumps(other)) is None or isinstance(other, dict)
+    assert parse_janus_message(json.dumps(other)) is None or isinstance(other, dict)
 
 
 def test_messages_are_bounded() -> None:
     """A message beyond the bound, nested too deeply or no JSON is none."""
-    assert read_message('{"janus":"event","x":"' + "a" * MAX_MESSAGE + '"}') is None
-    assert read_message("[" * 100_000) is None
-    assert read_message("hello") is None
+    assert parse_janus_message('{"janus":"event","x":"' + "a" * MAX_MESSAGE + '"}') is None
+    assert parse_janus_message("[" * 100_000) is None
+    assert parse_janus_message("hello") is None
 
 
 def test_kinds_and_codecs_come_from_what_is_published() -> None:
@@ -173,7 +173,7 @@ def test_kinds_and_codecs_come_from_what_is_published() -> None:
         room.apply({"videoroom": "event", "publishers": [{"id": 9, "display": "x", "streams": streams}]})
     )
     assert isinstance(events[0], Joined)
-    assert isinstance(events[1], Published)
+    assert isinstance(events[1], PublisherJoined)
     found = {s.mid: (s.kind, s.decodable, s.simulcast) for s in events[1].feed.streams}
     assert found == {
         "0": (LiveKind.SCREEN, False, False),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.room.messages import AnswerMessage, ChatMessage, read_message, written
+from recorder.call.room.messages import AnswerMessage, ChatMessage, parse_room_message, written
 from recorder.call.source import Answer
 
 JSON = st.recursive(
@@ -23,7 +23,7 @@ JSON = st.recursive(
 @given(st.text() | JSON.map(json.dumps))
 def test_nothing_breaks_the_reader(text: str) -> None:
     """Any text is a message or none; reading never raises."""
-    read_message(text)
+    parse_room_message(text)
 
 
 @pytest.mark.parametrize(
@@ -41,19 +41,21 @@ def test_nothing_breaks_the_reader(text: str) -> None:
 )
 def test_almost_messages_are_none(text: str) -> None:
     """A wrong type, value, length or an extra key makes it no message."""
-    assert read_message(text) is None
+    assert parse_room_message(text) is None
 
 
 def test_messages_are_read() -> None:
     """The page's own messages are understood."""
-    assert read_message('{"type":"answer","answer":"no"}') == AnswerMessage(type="answer", answer=Answer.NO)
-    assert read_message('{"type":"chat","text":"<b>"}') == ChatMessage(type="chat", text="<b>")
+    assert parse_room_message('{"type":"answer","answer":"no"}') == AnswerMessage(
+        type="answer", answer=Answer.NO
+    )
+    assert parse_room_message('{"type":"chat","text":"<b>"}') == ChatMessage(type="chat", text="<b>")
 
 
 def test_names_and_words_stay_out_of_repr() -> None:
     """What is printed by accident shows no name and no word."""
     for text in ('{"type":"join","name":"Zebulon"}', '{"type":"chat","text":"Zebulon"}'):
-        assert "Zebulon" not in repr(read_message(text))
+        assert "Zebulon" not in repr(parse_room_message(text))
 
 
 @given(st.text())

@@ -20,7 +20,7 @@ from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.state import ConsentBook
 from recorder.call.room import source as room_module
 from recorder.call.room.source import RoomLimits, RoomSource
-from recorder.call.rtc.playback import LoopingSound
+from recorder.call.rtc.playback import LoopingAudio
 from recorder.call.source import Answer, Ended, LiveKind
 from redaction.errors import UnreadableInput
 from redaction.policy import Policy
@@ -406,7 +406,7 @@ def test_a_second_session_takes_the_first_ones_place() -> None:
                 http,
                 urljoin(url, "/whip"),
                 token=ada.token,
-                tracks=[LoopingSound(tone(880))],
+                tracks=[LoopingAudio(tone(880))],
                 host_addresses=["127.0.0.1"],
             )
             await session.until(lambda: len(session.started) == 3)

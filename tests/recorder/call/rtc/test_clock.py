@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.rtc.clock import CallClock, SenderClock, TrackClock, ntp_seconds
+from recorder.call.rtc.clock import CallClock, RtpClock, SenderClock, ntp_seconds
 
 NTP = 3_900_000_000.0
 
@@ -24,8 +24,8 @@ class Sender:
         self.ntp_rate = 1 + ntp_ppm * 1e-6
         shared = SenderClock()
         self.tracks = {
-            "sound": (TrackClock(shared, 48000), 48000 * (1 + sound_ppm * 1e-6), 4_294_000_000, 0.010),
-            "picture": (TrackClock(shared, 90000), 90000 * (1 + picture_ppm * 1e-6), 12_345, picture_work),
+            "sound": (RtpClock(shared, 48000), 48000 * (1 + sound_ppm * 1e-6), 4_294_000_000, 0.010),
+            "picture": (RtpClock(shared, 90000), 90000 * (1 + picture_ppm * 1e-6), 12_345, picture_work),
         }
 
     def rtp(self, name: str, captured: float) -> int:
@@ -90,7 +90,7 @@ def test_without_reports_arrival_times_stand_in() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.floats(0, 0.5)), min_size=2, max_size=60))
 def test_time_never_falls_and_stays_near_arrival_for_any_stamps(steps: list[tuple[int, float]]) -> None:
     """Whatever RTP times a sender invents, call time rises and stays within seconds of the arrival."""
-    clock, now, last = TrackClock(SenderClock(), 90000), 10.0, -1.0
+    clock, now, last = RtpClock(SenderClock(), 90000), 10.0, -1.0
     for rtp, wait in steps:
         now += wait
         placed = clock.time(rtp, now)
@@ -101,7 +101,7 @@ def test_time_never_falls_and_stays_near_arrival_for_any_stamps(steps: list[tupl
 
 def test_stamps_that_run_backwards_do_not_hold_time_up() -> None:
     """RTP time that falls with every packet leaves call time at most five seconds behind."""
-    clock = TrackClock(SenderClock(), 90000)
+    clock = RtpClock(SenderClock(), 90000)
     for n in range(3000):
         placed = clock.time((10_000_000 - n * 3000) & 0xFFFFFFFF, n / 30)
         assert placed >= n / 30 - 5.1
@@ -109,7 +109,7 @@ def test_stamps_that_run_backwards_do_not_hold_time_up() -> None:
 
 def test_wrapping_stamps_are_no_step() -> None:
     """RTP time that wraps goes on evenly."""
-    clock = TrackClock(SenderClock(), 90000)
+    clock = RtpClock(SenderClock(), 90000)
     times = [clock.time((2**32 - 30_000 + n * 3000) & 0xFFFFFFFF, n / 30) for n in range(40)]
     assert all(
         later - earlier == pytest.approx(1 / 30, abs=1e-3) for earlier, later in itertools.pairwise(times)
@@ -118,7 +118,7 @@ def test_wrapping_stamps_are_no_step() -> None:
 
 def test_a_lying_report_is_not_believed() -> None:
     """A report that would place media hours away changes nothing."""
-    clock = TrackClock(SenderClock(), 48000)
+    clock = RtpClock(SenderClock(), 48000)
     for n in range(50):
         clock.time(n * 960, 1 + n * 0.02)
     clock.report(NTP, (50 * 960 + 48000 * 4000) & 0xFFFFFFFF, 2.0)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from recorder.call.rtc.codecs import (
     MAX_SIDE_PX,
-    PictureDecoder,
-    SoundDecoder,
+    AudioDecoder,
+    VideoDecoder,
     accepted,
     fits,
-    picture_coding,
+    video_coding,
 )
 from tests.recorder.call.senders import coded_pictures, coded_tone, pitch
 
@@ -36,7 +36,7 @@ def payloads(codec: str, width: int, height: int) -> list[list[bytes]]:
 @pytest.mark.parametrize(("width", "height"), [(320, 180), (640, 368)])
 def test_key_frames_and_their_size_are_seen_before_decoding(codec: str, width: int, height: int) -> None:
     """Exactly the key frames begin with a packet that says so, and they announce their size."""
-    coding = picture_coding(f"video/{codec}")
+    coding = video_coding(f"video/{codec}")
     assert coding is not None
     pictures = payloads(codec, width, height)
     assert [any(coding.begins_keyframe(p) for p in picture) for picture in pictures] == [True] + [False] * 29
@@ -45,7 +45,7 @@ def test_key_frames_and_their_size_are_seen_before_decoding(codec: str, width: i
     assert size[0] == width
     assert height <= size[1] < height + 16
     assert coding.size(pictures[1]) is None
-    decoder = PictureDecoder(coding)
+    decoder = VideoDecoder(coding)
     shown = [frame for n, picture in enumerate(pictures) for frame in decoder.decode(coding.join(picture), n)]
     assert len(shown) == 30
     assert {(frame.width, frame.height) for frame in shown} == {(width, height)}
@@ -56,7 +56,7 @@ def test_only_three_codecs_are_offered() -> None:
     """Opus, VP8 and H264, and what sends VP8 and H264 again."""
     names = {codec.mimeType.lower() for kind in ("audio", "video") for codec in accepted(kind)}
     assert names == {"audio/opus", "video/vp8", "video/h264", "video/rtx"}
-    assert picture_coding("video/VP9") is None
+    assert video_coding("video/VP9") is None
 
 
 def test_a_size_is_within_bounds_or_not() -> None:
@@ -71,7 +71,7 @@ def test_a_size_is_within_bounds_or_not() -> None:
 @given(st.binary(max_size=200), st.sampled_from(["video/vp8", "video/h264"]))
 def test_no_payload_confuses_the_readers(data: bytes, codec: str) -> None:
     """Any bytes give an answer, or a ValueError from joining."""
-    coding = picture_coding(codec)
+    coding = video_coding(codec)
     assert coding is not None
     coding.begins_keyframe(data)
     size = coding.size([data])
@@ -92,17 +92,17 @@ def test_an_h264_decoder_refuses_what_is_too_large() -> None:
     frame = av.VideoFrame.from_ndarray(np.zeros((4128 * 3 // 2, 4128), np.uint8), format="yuv420p")
     frame.pts = 0
     data = b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
-    coding = picture_coding("video/H264")
+    coding = video_coding("video/H264")
     assert coding is not None
     packets = H264Encoder._packetize(H264Encoder._split_bitstream(data))
     assert coding.size(packets) == (4128, 4128)
     with pytest.raises(av.FFmpegError):
-        PictureDecoder(coding).decode(data, 0)
+        VideoDecoder(coding).decode(data, 0)
 
 
 def test_sound_is_mono_at_48_khz() -> None:
     """Stereo Opus becomes mono float32 with the same tone."""
-    decoder = SoundDecoder()
+    decoder = AudioDecoder()
     heard = np.concatenate([decoder.decode(data) for data, _ in coded_tone(700)])
     assert heard.dtype == np.float32
     assert len(heard) == 48000

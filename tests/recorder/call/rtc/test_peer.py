@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from recorder.call.rtc import connection as hooks
 from recorder.call.rtc import tracks as pipeline
 from recorder.call.rtc.clock import CallClock
-from recorder.call.rtc.codecs import PictureDecoder, SoundDecoder
+from recorder.call.rtc.codecs import AudioDecoder, VideoDecoder
 from recorder.call.rtc.peer import BadDescription, Peer, PeerEnd
 from recorder.call.source import LiveKind, TrackKey
 from redaction.errors import InternalError
@@ -127,18 +127,18 @@ def test_nothing_is_decoded_before_it_is_wanted_or_after(monkeypatch: pytest.Mon
     """No decoder exists before receive(True), and none is fed after receive(False), while packets keep coming."""
     fed: list[str] = []
 
-    class CountedPictures(PictureDecoder):
+    class CountedPictures(VideoDecoder):
         def decode(self, data: bytes, number: int) -> list[av.VideoFrame]:
             fed.append("picture")
             return super().decode(data, number)
 
-    class CountedSound(SoundDecoder):
+    class CountedSound(AudioDecoder):
         def decode(self, data: bytes) -> Samples:
             fed.append("sound")
             return super().decode(data)
 
-    monkeypatch.setattr(pipeline, "PictureDecoder", CountedPictures)
-    monkeypatch.setattr(pipeline, "SoundDecoder", CountedSound)
+    monkeypatch.setattr(pipeline, "VideoDecoder", CountedPictures)
+    monkeypatch.setattr(pipeline, "AudioDecoder", CountedSound)
 
     async def go() -> None:
         async with line() as here:

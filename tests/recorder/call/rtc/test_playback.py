@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.call.rtc.playback import LoopingPicture, LoopingSound
+from recorder.call.rtc.playback import LoopingAudio, LoopingVideo
 from redaction.errors import UnreadableInput
 
 
@@ -33,7 +33,7 @@ def test_a_file_goes_on_over_its_end(tmp_path: Path) -> None:
     """A clip of three pictures is played again and again, times rising by the same step over every seam."""
 
     async def test() -> tuple[list[int | None], list[float]]:
-        track = LoopingPicture(_clip(tmp_path / "clip.mp4"), fps=100)
+        track = LoopingVideo(_clip(tmp_path / "clip.mp4"), fps=100)
         frames = [await track.recv() for _ in range(8)]
         return [frame.pts for frame in frames], [
             float(frame.to_ndarray(format="gray").mean()) for frame in frames
@@ -50,7 +50,7 @@ def test_sound_goes_on_over_its_end(tmp_path: Path) -> None:
     ramp = (np.arange(1000) / 32767).astype(np.float32)
 
     async def test() -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-        track = LoopingSound(ramp)
+        track = LoopingAudio(ramp)
         blocks = [await track.recv() for _ in range(3)]
         assert [block.pts for block in blocks] == [0, 960, 1920]
         return np.concatenate([block.to_ndarray()[0] for block in blocks])
@@ -66,14 +66,14 @@ def test_a_sound_file_is_taken_at_any_rate(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(np.full(16_000, 3000, "<i2").tobytes())
-    assert abs(len(LoopingSound(path)._samples) - 48_000) < 100
+    assert abs(len(LoopingAudio(path)._samples) - 48_000) < 100
 
 
 def test_pictures_come_in_real_time() -> None:
     """Pictures are handed on when they are due, not as fast as they are taken."""
 
     async def test() -> float:
-        track = LoopingPicture([np.zeros((16, 16, 3), np.uint8)], fps=20)
+        track = LoopingVideo([np.zeros((16, 16, 3), np.uint8)], fps=20)
         loop = asyncio.get_running_loop()
         start = loop.time()
         for _ in range(5):
@@ -86,6 +86,6 @@ def test_pictures_come_in_real_time() -> None:
 def test_nothing_to_play() -> None:
     """No picture and no sound end with an error that says so."""
     with pytest.raises(UnreadableInput):
-        LoopingSound(np.zeros(0, np.float32))
+        LoopingAudio(np.zeros(0, np.float32))
     with pytest.raises(UnreadableInput):
-        asyncio.run(LoopingPicture([]).recv())
+        asyncio.run(LoopingVideo([]).recv())

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from recorder.call.rtc.stats import PictureFlow, QualityMeter, Reception
+from recorder.call.rtc.stats import QualityMeter, Reception, VideoFlow
 
 
 def received(numbers: list[int], *, jitter: float = 0.0) -> Reception:
@@ -45,7 +45,7 @@ def test_jitter_follows_the_network() -> None:
 
 def test_a_freeze_is_a_pause_of_three_steps_and_150_ms() -> None:
     """At 30 a second, 200 ms is a freeze and 120 ms is none."""
-    flow = PictureFlow()
+    flow = VideoFlow()
     time = 0.0
     for step in [1 / 30] * 40 + [0.12] + [1 / 30] * 40 + [0.2] + [1 / 30] * 5:
         time += step
@@ -55,7 +55,7 @@ def test_a_freeze_is_a_pause_of_three_steps_and_150_ms() -> None:
 
 def test_a_sample_is_what_happened_since_the_last() -> None:
     """Counters that grow become figures of one second each."""
-    meter, reception, flow = QualityMeter(0.0), received(list(range(50))), PictureFlow()
+    meter, reception, flow = QualityMeter(0.0), received(list(range(50))), VideoFlow()
     reception.size = 12_500
     for n in range(30):
         flow.add(n / 30, 640, 360)

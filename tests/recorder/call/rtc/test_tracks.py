@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from recorder.call.rtc import tracks
 from recorder.call.rtc.clock import CallClock, SenderClock
-from recorder.call.rtc.codecs import PictureDecoder
+from recorder.call.rtc.codecs import VideoDecoder
 from recorder.call.rtc.stats import QualityMeter
-from recorder.call.rtc.tracks import PictureTrack, SoundPlacer, SoundTrack, TrackNumbers, TrackSetting
+from recorder.call.rtc.tracks import AudioPlacer, ReceivedAudio, ReceivedVideo, TrackNumbers, TrackSetting
 from recorder.call.source import LiveKind, TrackKey
 from tests.recorder.call.senders import coded_pictures, coded_tone, pitch
 from tests.recorder.call.told import Told, until
@@ -62,7 +62,7 @@ def test_numbers_rise_for_each_participant_and_kind() -> None:
 )
 def test_blocks_never_overlap(steps: list[tuple[float, int, bool]]) -> None:
     """Whatever times blocks claim, each begins at or after the end of the last."""
-    placer, end, claimed = SoundPlacer(48000), 0.0, 1.0
+    placer, end, claimed = AudioPlacer(48000), 0.0, 1.0
     for off, count, hole in steps:
         claimed += count / 48000
         begin, samples = placer.place(claimed + off, np.ones(count, np.float32), hole=hole)
@@ -74,7 +74,7 @@ def test_blocks_never_overlap(steps: list[tuple[float, int, bool]]) -> None:
 
 def test_drift_is_taken_up_without_a_hole() -> None:
     """A sender 300 ppm slow is followed for ten minutes within 10 ms, end to end, its tone unchanged."""
-    placer, heard = SoundPlacer(48000), []
+    placer, heard = AudioPlacer(48000), []
     tone = np.sin(2 * np.pi * 440 * np.arange(48000) / 48000).astype(np.float32)
     last = None
     for n in range(30_000):
@@ -88,7 +88,7 @@ def test_drift_is_taken_up_without_a_hole() -> None:
     assert pitch(np.concatenate(heard), 48000) == pytest.approx(440, abs=1)
 
 
-def feed(track: SoundTrack, clock: Steps, numbers: range, *, skip: frozenset[int] = frozenset()) -> None:
+def feed(track: ReceivedAudio, clock: Steps, numbers: range, *, skip: frozenset[int] = frozenset()) -> None:
     """Send a tone in real time."""
     packets = coded_tone(440)
     for n in numbers:
@@ -104,7 +104,7 @@ def feed(track: SoundTrack, clock: Steps, numbers: range, *, skip: frozenset[int
 def test_a_hole_is_a_later_time_and_a_loss() -> None:
     """Ten lost packets are one loss of their length, and the sound after it stands where it was sent."""
     shared, told, clock = setting()
-    track = SoundTrack(shared)
+    track = ReceivedAudio(shared)
     track.receive(True)
     feed(track, clock, range(100), skip=frozenset(range(40, 50)))
     track.receive(False)
@@ -121,7 +121,7 @@ def test_a_hole_is_a_later_time_and_a_loss() -> None:
 def test_a_microphone_that_sends_nothing_is_a_pause_not_a_gap_in_time() -> None:
     """Two seconds without a packet and without a missing number are told as stalled, once they are over."""
     shared, told, clock = setting()
-    track = SoundTrack(shared)
+    track = ReceivedAudio(shared)
     track.receive(True)
     feed(track, clock, range(50))
     clock.at = 3.0
@@ -134,7 +134,7 @@ def test_a_microphone_that_sends_nothing_is_a_pause_not_a_gap_in_time() -> None:
 def test_what_ends_and_comes_back_is_another_track() -> None:
     """After receive(False) and receive(True), or a goodbye, the key's number is higher, and nothing lies between."""
     shared, told, clock = setting()
-    track = SoundTrack(shared)
+    track = ReceivedAudio(shared)
     feed(track, clock, range(10))
     assert told.sounds == {}
     track.receive(True)
@@ -166,16 +166,16 @@ def test_a_decoder_that_stalls_costs_pictures_not_memory(monkeypatch: pytest.Mon
     """While the decoder stands still, a bounded number of pictures is held; the rest is told as overload."""
     gate = threading.Event()
 
-    class Slow(PictureDecoder):
+    class Slow(VideoDecoder):
         def decode(self, data: bytes, number: int) -> list[av.VideoFrame]:
             gate.wait(10)
             return super().decode(data, number)
 
-    monkeypatch.setattr(tracks, "PictureDecoder", Slow)
+    monkeypatch.setattr(tracks, "VideoDecoder", Slow)
     shared, told, clock = setting()
 
     async def go() -> None:
-        track = PictureTrack(LiveKind.CAMERA, shared)
+        track = ReceivedVideo(LiveKind.CAMERA, shared)
         track.receive(True)
         packets = vp8_packets(300)
         for packet in packets[:-200]:
@@ -206,16 +206,16 @@ def test_nothing_is_handed_on_after_it_is_no_longer_wanted(monkeypatch: pytest.M
     """Pictures that are in the decoder when receiving stops are thrown away, and the thread ends."""
     gate = threading.Event()
 
-    class Slow(PictureDecoder):
+    class Slow(VideoDecoder):
         def decode(self, data: bytes, number: int) -> list[av.VideoFrame]:
             gate.wait(10)
             return super().decode(data, number)
 
-    monkeypatch.setattr(tracks, "PictureDecoder", Slow)
+    monkeypatch.setattr(tracks, "VideoDecoder", Slow)
     shared, told, clock = setting()
 
     async def go() -> None:
-        track = PictureTrack(LiveKind.CAMERA, shared)
+        track = ReceivedVideo(LiveKind.CAMERA, shared)
         track.receive(True)
         for packet in vp8_packets(20):
             clock.at = packet.timestamp / 90000
@@ -236,7 +236,7 @@ def test_nothing_is_handed_on_after_it_is_no_longer_wanted(monkeypatch: pytest.M
 def test_a_key_frame_is_asked_for_at_once_and_then_ever_more_rarely() -> None:
     """Without a key frame a request goes out at once, and at most four in the next four seconds."""
     shared, _, clock = setting()
-    track = PictureTrack(LiveKind.CAMERA, shared)
+    track = ReceivedVideo(LiveKind.CAMERA, shared)
     track.receive(True)
     asked = []
     for n in range(200):

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from recorder.batch.contract import OutcomeState, Step
-from recorder.batch.ledger.records import Counts, Planned, Record, RecordState
+from recorder.batch.ledger.records import Counts, PlannedItem, Record, RecordState
 from recorder.commands.display import batch as module
 from recorder.commands.display.batch import Pace, watched_batch
 from recorder.commands.display.progress import ProgressMode
@@ -21,7 +21,7 @@ SAFE = {
     "seconds", "total", "result", "state", "status", "reason", "media_seconds", "published", "refused", "left",
     "media_hours", "media_hours_per_hour", "seconds_left",
 }  # fmt: skip
-PLANNED = Planned(
+PLANNED = PlannedItem(
     listed=9, bytes_listed=9, new=5, changed=1, kept=2, refused=1, elsewhere=1, to_do=6, bytes_to_do=1 << 30
 )
 ITEM = item_named("Adaeze Okonkwo.mp4")

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood, PersonAge
+from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood, ParticipantAge
 from redaction.model import Box, Cover, CoverReason, Examined, RedactedFrame, Span, VideoFrame
 
 CAMERA, SECOND = "camera", "second camera"
@@ -24,20 +24,20 @@ class Face:
     adult: bool = False
 
 
-def watched(age: PersonAge, *faces: Face, start: float, end: float) -> None:
+def watched(age: ParticipantAge, *faces: Face, start: float, end: float) -> None:
     """Show faces four times a second."""
     for tick in range(round(start * 4), round(end * 4)):
         age.saw(CAMERA, tick / 4, faces)
 
 
-def opened(*, declared: bool = False) -> PersonAge:
+def opened(*, declared: bool = False) -> ParticipantAge:
     """Return somebody whose camera has just been turned on."""
-    age = PersonAge(declared=declared)
+    age = ParticipantAge(declared=declared)
     age.camera_opened(CAMERA, 0.0)
     return age
 
 
-def state_of(age: PersonAge) -> Adulthood:
+def state_of(age: ParticipantAge) -> Adulthood:
     """Return what is known of somebody now."""
     return age.state
 
@@ -53,7 +53,7 @@ def frame_at(time: float, *reasons: CoverReason) -> RedactedFrame:
 
 def test_whoever_has_no_camera_is_not_judged() -> None:
     """Sound of somebody without a camera is released as it is decided."""
-    age = PersonAge()
+    age = ParticipantAge()
     assert state_of(age) is Adulthood.NO_CAMERA
     assert age.may_release(12.0) == 12.0
     assert not age.withholds(Span(0, 12))

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.bundle.manifest import Kind
-from recorder.call.source import TimedSound
+from recorder.bundle.manifest import MediaKind
+from recorder.call.source import TimedAudio
 from recorder.live.capture import audio_worker as sounds
-from recorder.live.capture.age_state import PersonAge
-from recorder.live.capture.audio_track import Ear, Microphone, loudness
-from recorder.live.capture.audio_worker import SoundWorker
+from recorder.live.capture.age_state import ParticipantAge
+from recorder.live.capture.audio_track import Microphone, ResampledInput, loudness
+from recorder.live.capture.audio_worker import AudioWorker
 from recorder.live.capture.words import Late
-from recorder.live.store.journal import Journal, PiecePaths
+from recorder.live.store.journal import Journal, SegmentPaths
 from redaction.model import AudioBlock, Samples
 from redaction.policy import Policy, VoiceSection
 from tests.recorder.live.capture.test_age_state import Face
@@ -27,10 +27,10 @@ from tests.recorder.live.speech import RATE, Scripted, spoken, stages_of
 BLOCK = 960
 
 
-def blocks(samples: Samples, *, at: float = 0.0) -> list[TimedSound]:
+def blocks(samples: Samples, *, at: float = 0.0) -> list[TimedAudio]:
     """Cut samples into blocks of 20 ms on the call clock."""
     return [
-        TimedSound(samples[start : start + BLOCK], RATE, at + start / RATE)
+        TimedAudio(samples[start : start + BLOCK], RATE, at + start / RATE)
         for start in range(0, len(samples) - BLOCK + 1, BLOCK)
     ]
 
@@ -60,7 +60,7 @@ class Stage:
         self.journal = journal_of(folder, ADA, BOB)
         self.errors: list[BaseException] = []
         rules = policy or Policy()
-        self.worker = SoundWorker(
+        self.worker = AudioWorker(
             stages_of(transcriber, names=names, policy=rules),
             policy=rules,
             journal=self.journal,
@@ -68,9 +68,9 @@ class Stage:
         )
         self.worker.start()
 
-    def open(self, token: str = ADA, age: PersonAge | None = None) -> Microphone:
+    def open(self, token: str = ADA, age: ParticipantAge | None = None) -> Microphone:
         """Open a microphone."""
-        return self.worker.open(token, age or PersonAge())
+        return self.worker.open(token, age or ParticipantAge())
 
     def speak(self, mic: Microphone, samples: Samples, *, at: float = 0.0) -> None:
         """Give samples to a microphone."""
@@ -121,10 +121,10 @@ def loud(samples: Samples, start: float, end: float) -> bool:
 )
 def test_an_ear_never_overlaps_or_goes_back(steps: list[tuple[int, int, float]]) -> None:
     """Whatever rates, lengths and times come, what is heard is in order, and as long as what came less overlaps."""
-    ear, at, done = Ear(), 0.0, list[AudioBlock]()
+    ear, at, done = ResampledInput(), 0.0, list[AudioBlock]()
     for rate, count, jump in steps:
         at = max(0.0, at + jump)
-        done += ear.take(TimedSound(np.ones(count, np.float32), rate, at))
+        done += ear.take(TimedAudio(np.ones(count, np.float32), rate, at))
         at += count / rate
     done += ear.finish()
     for before, after in itertools.pairwise(done):
@@ -134,17 +134,17 @@ def test_an_ear_never_overlaps_or_goes_back(steps: list[tuple[int, int, float]])
 
 def test_an_ear_keeps_time_over_small_drift_and_realigns() -> None:
     """Blocks whose times drift by 100 ppm for an hour's worth stay within 60 ms of the call clock."""
-    ear, worst = Ear(), 0.0
+    ear, worst = ResampledInput(), 0.0
     for number in range(3600 * 5):
         true = number * 0.2 * (1 + 100e-6)
-        out = ear.take(TimedSound(np.zeros(3200, np.float32), 16_000, true))
+        out = ear.take(TimedAudio(np.zeros(3200, np.float32), 16_000, true))
         worst = max([worst, *(abs(block.span.start - true) for block in out)])
     assert worst < 0.07
 
 
 def test_concealed_sound_is_silence() -> None:
     """Samples that a jitter buffer made up are heard by nobody."""
-    (block,) = Ear().take(TimedSound(np.ones(16_000, np.float32), 16_000, 0.0, concealed=True))
+    (block,) = ResampledInput().take(TimedAudio(np.ones(16_000, np.float32), 16_000, 0.0, concealed=True))
     assert not block.samples.any()
 
 
@@ -274,7 +274,7 @@ def test_a_file_that_an_erasure_took_away_is_no_error(
     mic = stage.open(ADA)
     place = stage.journal.piece
 
-    def raced(token: str, kind: Kind) -> PiecePaths:
+    def raced(token: str, kind: MediaKind) -> SegmentPaths:
         paths = place(token, kind)
         stage.worker.forget(token)
         stage.journal.erase(token)
@@ -293,7 +293,7 @@ def test_sound_waits_for_a_proof_of_age_and_is_dropped_in_time(
     """With a camera on, words are held back until an adult is proved; what is too old by then is a gap, the rest
     is stored."""
     monkeypatch.setattr(sounds, "WITHHELD_S", 25.0)
-    age = PersonAge()
+    age = ParticipantAge()
     age.camera_opened("camera", 0.0)
     stage = Stage(
         tmp_path, Scripted("these words came too early", "these were said just now", "and these follow")
@@ -316,7 +316,7 @@ def test_sound_waits_for_a_proof_of_age_and_is_dropped_in_time(
 
 def test_an_unproved_participants_words_never_come_out(tmp_path: Path) -> None:
     """Somebody whose camera never proves an adult leaves neither words nor sound, and the gaps say so."""
-    age = PersonAge()
+    age = ParticipantAge()
     age.camera_opened("camera", 0.0)
     age.saw("camera", 1.0, [Face()])
     stage = Stage(tmp_path, Scripted("words of a child", "more words of a child"))

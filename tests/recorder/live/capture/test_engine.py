@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.call.source import LiveKind, TimedPicture, TimedSound
+from recorder.call.source import LiveKind, TimedAudio, TimedVideo
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood
 from recorder.live.capture.engine import LiveEngine
@@ -24,11 +24,11 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.segments import LONGEST_STEP_S
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.orient import Geometry, Upright
-from recorder.offline.session import Engine
 from recorder.runtime.context import Silent
 from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy
+from redaction.stages import Stages
 from redaction.video.faces.detect import Detection
 from redaction.video.redact import VideoStages
 from redaction.video.screen.reader import ScreenReader
@@ -87,7 +87,7 @@ class Call:
         self.errors: list[BaseException] = []
         self.minors: list[str] = []
         rules = Policy() if real else policy()
-        engine = Engine(rules)
+        engine = Stages(rules)
         engine._sound = stages_of(Scripted(*script), names=names, policy=rules)
 
         def models() -> VideoStages:
@@ -104,7 +104,7 @@ class Call:
         )
         self.live.start()
 
-    def show(self, lane: int, pictures: Sequence[TimedPicture], *, pace: bool = True) -> None:
+    def show(self, lane: int, pictures: Sequence[TimedVideo], *, pace: bool = True) -> None:
         """Give pictures to a lane, waiting while its queue is a tenth full."""
         for one in pictures:
             while pace and self.fill(lane) > 0.1:
@@ -131,7 +131,7 @@ class Call:
         return [line["detail"] for line in lines(path) if line["kind"] == kind]
 
 
-def marked(at: float, *, x: int = 100, level: int = 60) -> TimedPicture:
+def marked(at: float, *, x: int = 100, level: int = 60) -> TimedVideo:
     """Return a picture with a face that carries a pattern, on a ground of its own grey."""
     one = picture([Box(x, 40, x + 56, 96)], at=at)
     plane = one.frame.planes[0]
@@ -489,7 +489,7 @@ def models() -> None:
         pytest.skip("the shared clips are not there: set OFFRECORD_SHARED_DATA")
 
 
-def clip(name: str, *, seconds: float, size: tuple[int, int] = (480, 360)) -> list[TimedPicture]:
+def clip(name: str, *, seconds: float, size: tuple[int, int] = (480, 360)) -> list[TimedVideo]:
     """Decode a clip to a size, forth and back until it is long enough, at 25 pictures a second."""
     with av.open(str(CLIPS / f"{name}.mp4")) as container:
         upright = Upright(Geometry(coded=size, flat=size))
@@ -499,10 +499,10 @@ def clip(name: str, *, seconds: float, size: tuple[int, int] = (480, 360)) -> li
             packed = np.concatenate([y.ravel(), u.ravel(), v.ravel()]).reshape(size[1] * 3 // 2, size[0])
             frames.append(av.VideoFrame.from_ndarray(packed, "yuv420p"))
     order = [*range(len(frames)), *range(len(frames) - 2, 0, -1)]
-    return [TimedPicture(frames[order[at % len(order)]], at / 25) for at in range(round(seconds * 25))]
+    return [TimedVideo(frames[order[at % len(order)]], at / 25) for at in range(round(seconds * 25))]
 
 
-def voice_blocks(samples: Samples) -> list[TimedSound]:
+def voice_blocks(samples: Samples) -> list[TimedAudio]:
     """Return a participant's sound in blocks."""
     return blocks(samples)
 

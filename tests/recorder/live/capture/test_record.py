@@ -18,20 +18,20 @@ from recorder.bundle.publication import Published
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import LIVE
 from recorder.call.consent.receipts import Receipts
-from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedSound, TrackKey
+from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedAudio, TrackKey
 from recorder.commands import join
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture import record as record_module
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.record import Recorded, record_call
-from recorder.live.capture.session import Limits
-from recorder.live.finish.recover import recover
+from recorder.live.capture.session import CallLimits
+from recorder.live.finish.recover import recover_call
 from recorder.live.store.journal import RECEIPTS
-from recorder.offline.session import Engine
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ConsentRefused, ExitCode, InternalError, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy
+from redaction.stages import Stages
 from redaction.video.redact import VideoStages
 from tests.recorder.live.fakes import FakeSource, FakeView, Script, deaf_and_blind, settle
 from tests.recorder.live.scene import picture, wait_until
@@ -48,7 +48,7 @@ def models() -> VideoStages:
     return VideoStages(eyes, eyes)
 
 
-def quick_engine(rules: Policy) -> Engine:
+def quick_engine(rules: Policy) -> Stages:
     """Return an engine that needs no model file."""
     engine = deaf_and_blind(rules)
     engine._video = models()
@@ -74,7 +74,7 @@ async def media(to: CallObserver, *, start: float = 0.3, seconds: float = 3.0) -
         at = start + index / 30
         to.picture(CAMERA, picture([Box(100, 40, 156, 96)], at=at))
         if index % 3 == 0:
-            to.sound(MICROPHONE, TimedSound(silence, 48_000, at))
+            to.sound(MICROPHONE, TimedAudio(silence, 48_000, at))
         await asyncio.sleep(0.005)
     to.quality("a", QualitySample(time=start + 1, packets=100))
 
@@ -109,7 +109,7 @@ async def stays(_to: CallObserver) -> Ended:
 
 
 def recorded(
-    folder: Path, script: Script, view: FakeView | None = None, limits: Limits | None = None
+    folder: Path, script: Script, view: FakeView | None = None, limits: CallLimits | None = None
 ) -> Recorded:
     """Record a call."""
     return record_call(
@@ -127,7 +127,7 @@ def recorded(
 def recovered(folder: Path) -> Published:
     """Recover the call, and verify what comes out."""
     partial_bundle = folder / "call-1.offrecord.partial"
-    published = recover(partial_bundle, policy=policy(), progress=Silent(), cancellation=Cancellation())
+    published = recover_call(partial_bundle, policy=policy(), progress=Silent(), cancellation=Cancellation())
     assert len(verify_bundle(published.path)) == 5
     return published
 
@@ -188,7 +188,7 @@ def test_a_camera_in_a_strange_codec_leaves_the_sound_and_the_manifest_says_so(t
         to.track_started(MICROPHONE, 0.3)
         for index in range(30):
             silence: Samples = np.zeros(4800, np.float32)
-            to.sound(MICROPHONE, TimedSound(silence, 48_000, 0.3 + index / 10))
+            to.sound(MICROPHONE, TimedAudio(silence, 48_000, 0.3 + index / 10))
         await asyncio.sleep(0.5)
         to.left("a", 3.4)
         return Ended.OVER
@@ -249,7 +249,7 @@ def test_a_disk_that_fills_up_ends_the_call_in_good_order(
         return await stays(_to)
 
     with pytest.raises(StorageFailed, match=r"nearly full.*recover") as failed:
-        recorded(tmp_path, call(after=filling), view, Limits(60, 60, least_free=1 << 62))
+        recorded(tmp_path, call(after=filling), view, CallLimits(60, 60, least_free=1 << 62))
     assert failed.value.exit_code is ExitCode.STORAGE
     assert ("leaving", {"reason": "disk nearly full"}) in view.events
     published = recovered(tmp_path)
@@ -275,7 +275,7 @@ def test_a_disk_that_refuses_ends_the_call(tmp_path: Path, monkeypatch: pytest.M
             await media(to, start=6.4)
             return await stays(to)
 
-    with pytest.raises(StorageFailed, match="recover"):
+    with pytest.raises(StorageFailed, match="recover_call"):
         recorded(tmp_path, call(after=refusing))
     assert recovered(tmp_path).manifest.coverage.video.frames > 60
 
@@ -305,7 +305,7 @@ def test_a_thread_that_dies_or_hangs_is_not_called_done(
         await media(to, start=3.4)
         return Ended.OVER
 
-    with pytest.raises(InternalError, match="recover") as failed:
+    with pytest.raises(InternalError, match="recover_call") as failed:
         recorded(tmp_path, call(after=breaking), view)
     let_go.set()
     assert failed.value.exit_code is ExitCode.INTERNAL

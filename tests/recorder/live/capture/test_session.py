@@ -20,13 +20,13 @@ from recorder.call.source import (
     Ended,
     LiveKind,
     QualitySample,
-    TimedPicture,
-    TimedSound,
+    TimedAudio,
+    TimedVideo,
     TrackKey,
 )
 from recorder.live.capture.engine import LaneState
-from recorder.live.capture.session import CallSession, Limits
-from recorder.live.capture.status import Standing
+from recorder.live.capture.session import CallLimits, CallSession
+from recorder.live.capture.status import ParticipantState
 from recorder.live.store.journal import Journal
 from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
 from redaction.policy import ConsentSection, Policy
@@ -49,10 +49,10 @@ class FakeRecording:
         self.lanes[len(self.lanes)] = token
         return len(self.lanes) - 1
 
-    def picture(self, lane: int, picture: TimedPicture) -> None:
+    def picture(self, lane: int, picture: TimedVideo) -> None:
         self.given.append((self.lanes[lane], "picture"))
 
-    def sound(self, lane: int, sound: TimedSound) -> None:
+    def sound(self, lane: int, sound: TimedAudio) -> None:
         self.given.append((self.lanes[lane], "sound"))
 
     def lost(self, lane: int, start: float, end: float, reason: str) -> None:
@@ -100,7 +100,7 @@ class Stage:
 
 
 def stage(
-    folder: Path, script: Script, *, consent: ConsentSection | None = None, limits: Limits | None = None
+    folder: Path, script: Script, *, consent: ConsentSection | None = None, limits: CallLimits | None = None
 ) -> Stage:
     journal = Journal(folder)
     source, recording, view = FakeSource(script), FakeRecording(journal), FakeView()
@@ -110,7 +110,7 @@ def stage(
         recording=recording,
         journal=journal,
         book=book,
-        limits=limits or Limits(alone_s=60, at_most_s=60),
+        limits=limits or CallLimits(alone_s=60, at_most_s=60),
         view=view,
     )
     return Stage(session, source, recording, journal, view)
@@ -120,12 +120,12 @@ def camera(participant: str) -> TrackKey:
     return TrackKey(participant, LiveKind.CAMERA)
 
 
-def picture(time: float) -> TimedPicture:
-    return TimedPicture(av.VideoFrame(16, 16, "yuv420p"), time)
+def picture(time: float) -> TimedVideo:
+    return TimedVideo(av.VideoFrame(16, 16, "yuv420p"), time)
 
 
-def sound(time: float) -> TimedSound:
-    return TimedSound(np.zeros(960, np.float32), 48_000, time)
+def sound(time: float) -> TimedAudio:
+    return TimedAudio(np.zeros(960, np.float32), 48_000, time)
 
 
 async def agreed(to: CallObserver, *, name: str = "Rosa") -> None:
@@ -190,7 +190,7 @@ def test_a_yes_is_recorded_and_written_down(tmp_path: Path) -> None:
     assert person.stays[0].end is not None
     assert played.recording.ended == [0]
     assert b'"packets":50' in (tmp_path / "live" / "people" / person.token / "quality.jsonl").read_bytes()
-    assert played.view.shown[0].people[0].standing is Standing.RECORDED
+    assert played.view.shown[0].people[0].standing is ParticipantState.RECORDED
 
 
 def test_a_withdrawal_takes_effect_on_the_next_picture_and_erases(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_it_leaves_when_alone_and_when_time_is_up(tmp_path: Path) -> None:
         await asyncio.sleep(30)
         return Ended.OVER
 
-    for limits, reason in ((Limits(alone_s=1, at_most_s=60), "alone"), (Limits(60, 1), "time is up")):
+    for limits, reason in ((CallLimits(alone_s=1, at_most_s=60), "alone"), (CallLimits(60, 1), "time is up")):
         folder = tmp_path / reason
         folder.mkdir()
         played = stage(folder, script, limits=limits)
@@ -353,7 +353,7 @@ def test_a_disk_that_is_nearly_full_ends_the_call(tmp_path: Path) -> None:
         await asyncio.sleep(30)
         return Ended.OVER
 
-    played = stage(tmp_path, script, limits=Limits(60, 60, least_free=1))
+    played = stage(tmp_path, script, limits=CallLimits(60, 60, least_free=1))
     with pytest.raises(StorageFailed, match="nearly full"):
         played.play()
     assert played.source.closed

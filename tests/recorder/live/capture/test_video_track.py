@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.call.source import LiveKind, TimedPicture
-from recorder.live.capture.age_state import PersonAge
+from recorder.call.source import LiveKind, TimedVideo
+from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.load_shedding import Level
-from recorder.live.capture.video_track import Canvas, PictureTrack, TrackOwner, bounded
+from recorder.live.capture.video_track import Canvas, TrackOwner, VideoTrack, bounded
 from recorder.live.store.journal import Journal
 from redaction.errors import StorageFailed
 from redaction.model import Box
@@ -34,20 +34,20 @@ def track_of(
     detector: FakeDetector | None = None,
     blind: bool = False,
     journal: Journal | None = None,
-) -> PictureTrack:
+) -> VideoTrack:
     """Return a track with fake models."""
     eyes = detector or FakeDetector()
-    age = PersonAge(declared=True)
+    age = ParticipantAge(declared=True)
     owner = TrackOwner(ADA, kind, journal or journal_of(folder), age)
-    track = PictureTrack(owner, policy=policy(), stages=None if blind else VideoStages(eyes, eyes))
+    track = VideoTrack(owner, policy=policy(), stages=None if blind else VideoStages(eyes, eyes))
     if kind is LiveKind.CAMERA:
         age.camera_opened(track, 0.0)
     return track
 
 
-def moving(times: Iterable[float], *, size: tuple[int, int] = SIZE) -> list[TimedPicture]:
+def moving(times: Iterable[float], *, size: tuple[int, int] = SIZE) -> list[TimedVideo]:
     """Return pictures with a face that moves to the right."""
-    made: list[TimedPicture] = []
+    made: list[TimedVideo] = []
     for time in times:
         x = 20 + round(time * 30) % (size[0] // 2)
         face = Box(x, size[1] // 4, x + size[1] // 4, size[1] // 2)
@@ -129,7 +129,7 @@ def test_no_canvas_is_larger_than_1080p(width: int, height: int) -> None:
 def test_a_picture_of_no_size_is_covered(tmp_path: Path, size: tuple[int, int]) -> None:
     """A picture too small to be one is stored as a covered one once there is a canvas, and as none before."""
     track = track_of(tmp_path)
-    tiny = TimedPicture(av.VideoFrame(*size, "yuv420p"), 0.0)
+    tiny = TimedVideo(av.VideoFrame(*size, "yuv420p"), 0.0)
     track.take(tiny)
     for one in moving((0.1, 0.2)):
         track.take(one)
@@ -301,8 +301,8 @@ def test_the_judge_of_ages_forgets_every_face(tmp_path: Path, way: str) -> None:
     """However a track ends, nothing of its faces stays with the judge that other tracks go on using."""
     judge = FakeJudge(range(100))
     eyes = FakeDetector()
-    owner = TrackOwner(ADA, LiveKind.CAMERA, journal_of(tmp_path), PersonAge())
-    track = PictureTrack(owner, policy=policy(adults=False), stages=VideoStages(eyes, eyes, judge))
+    owner = TrackOwner(ADA, LiveKind.CAMERA, journal_of(tmp_path), ParticipantAge())
+    track = VideoTrack(owner, policy=policy(adults=False), stages=VideoStages(eyes, eyes, judge))
     for one in moving(index / 30 for index in range(60)):
         track.take(one)
     assert judge.observed

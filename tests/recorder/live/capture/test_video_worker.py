@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.bundle.manifest import Kind
+from recorder.bundle.manifest import MediaKind
 from recorder.live.capture.load_shedding import Governor
-from recorder.live.capture.video_worker import Inbox, Lane, PictureWorker
-from recorder.live.store.journal import PiecePaths
+from recorder.live.capture.video_worker import Inbox, Lane, VideoWorker
+from recorder.live.store.journal import SegmentPaths
 from redaction.errors import StorageFailed
 from tests.recorder.live.capture.test_video_track import facts, moving, shown, track_of
 from tests.recorder.live.scene import ADA, BOB, CID, journal_of, wait_until
@@ -56,9 +56,9 @@ def test_what_was_dropped_is_told_with_its_times() -> None:
     assert inbox.take()[1] is None
 
 
-def worker_of(errors: list[BaseException]) -> PictureWorker:
+def worker_of(errors: list[BaseException]) -> VideoWorker:
     """Return a worker that has started."""
-    worker = PictureWorker("test", on_error=errors.append, governor=Governor(raise_lag_s=100))
+    worker = VideoWorker("test", on_error=errors.append, governor=Governor(raise_lag_s=100))
     worker.start()
     return worker
 
@@ -160,7 +160,7 @@ def test_a_file_that_an_erasure_took_away_is_no_error(
     journal, token = lane.track.owner.journal, lane.track.owner.token
     place = journal.piece
 
-    def raced(of: str, kind: Kind) -> PiecePaths:
+    def raced(of: str, kind: MediaKind) -> SegmentPaths:
         paths = place(of, kind)
         lane.forget()
         journal.erase(of)

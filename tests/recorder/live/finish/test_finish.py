@@ -14,15 +14,14 @@ import cv2
 import numpy as np
 import pytest
 
-from recorder.bundle.manifest import State
+from recorder.bundle.manifest import BundleState
 from recorder.bundle.publication import Published
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import verify_bundle
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
-from recorder.live.store.segments import PicturePiece
+from recorder.live.store.segments import VideoSegment
 from recorder.media.file import FileSource
-from recorder.offline.session import Engine
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (
@@ -37,6 +36,7 @@ from redaction.model import (
     VideoFrame,
 )
 from redaction.policy import Policy
+from redaction.stages import Stages
 from tests.recorder.live.fakes import deaf_and_blind
 from tests.recorder.live.staged import (
     SPEAKING_HZ,
@@ -59,9 +59,9 @@ FLASH_AT, BEEP_AT = 3.0, 3.0
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> Stages:
     """The real models."""
-    made = Engine(Policy())
+    made = Stages(Policy())
     try:
         _ = made.look, made.sound
     except ModelUnavailable:
@@ -69,7 +69,7 @@ def engine() -> Engine:
     return made
 
 
-def finished(call: StagedCall, engine: Engine) -> Published:
+def finished(call: StagedCall, engine: Stages) -> Published:
     """Finish a staged call."""
     return finish(call.writer, engine=engine, progress=Silent(), cancellation=Cancellation())
 
@@ -118,7 +118,7 @@ def three_people(folder: Path) -> StagedCall:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Published:
+def published(tmp_path_factory: pytest.TempPathFactory, engine: Stages) -> Published:
     """The call of three people, finished."""
     return finished(three_people(tmp_path_factory.mktemp("call")), engine)
 
@@ -156,7 +156,7 @@ def is_near(pixel: np.ndarray[Any, Any], colour: tuple[int, int, int]) -> bool:
 def test_bundle_verifies_and_nothing_of_the_call_s_folder_is_left(published: Published) -> None:
     """A finished call verifies, stands alone in its folder, and names nobody by their token."""
     assert len(verify_bundle(published.path)) == 5
-    assert published.manifest.state is State.PUBLISHED
+    assert published.manifest.state is BundleState.PUBLISHED
     assert [item.name for item in published.path.parent.iterdir()] == ["call-1.offrecord"]
     assert set(published.manifest.files) == {
         "log.jsonl", "quality.json", "receipts.json", "recording.mp4", "report.html", "transcript.json",
@@ -263,7 +263,7 @@ def test_screen_that_stood_still_for_minutes_is_kept(tmp_path: Path) -> None:
     call = stage(tmp_path, [StagedPerson(ADA, 1)])
     journal = Journal(call.partial)
     output = Policy().output
-    piece = PicturePiece(
+    piece = VideoSegment(
         journal.piece(ADA, "screen"), kind="screen", start=0.0, width=64, height=48, output=output
     )
     planes = planes_of(np.full((48, 64, 3), 90, np.uint8))
@@ -279,7 +279,7 @@ def test_screen_that_stood_still_for_minutes_is_kept(tmp_path: Path) -> None:
     assert bundle.manifest.tracks[0].spans[0].end == pytest.approx(382, abs=0.3)
 
 
-def test_face_in_a_stored_piece_is_covered(tmp_path: Path, engine: Engine) -> None:
+def test_face_in_a_stored_piece_is_covered(tmp_path: Path, engine: Stages) -> None:
     """A face that the first look let through is found in the stored piece, covered, and told of."""
     from samples.picture import portrait
 
@@ -353,7 +353,7 @@ def test_frames_without_proof_are_cut_off(tmp_path: Path) -> None:
     assert bundle.manifest.tracks[0].spans[0].end < 2.3
 
 
-def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, engine: Engine) -> None:
+def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, engine: Stages) -> None:
     """A name and a number left in the stored sound are silent in every track, and masked in the transcript."""
     voice = import_module("hibari").Hibari()
     spoken = np.asarray(voice("My name is Rebecca Johnson. The weather is lovely today.", seed=7), np.float32)
@@ -380,7 +380,7 @@ def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, engine: 
     assert any(line["event"] == "mended" for line in log_of(bundle.path))
 
 
-def _words(samples: Samples, engine: Engine) -> str:
+def _words(samples: Samples, engine: Stages) -> str:
     from redaction.audio.listening.listen import Listener
 
     listener = Listener(track="A", speaker="S", transcriber=engine.sound.transcriber, aligner=None)

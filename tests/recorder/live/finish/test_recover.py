@@ -15,7 +15,7 @@ from recorder.bundle.publication import Published
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
-from recorder.live.finish.recover import recover
+from recorder.live.finish.recover import recover_call
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import FacesSection, Policy
@@ -148,7 +148,7 @@ def test_recording_process_that_was_killed_leaves_a_call_to_recover(tmp_path: Pa
         while media.stat().st_size < size and time.monotonic() < deadline:
             time.sleep(0.01)
         with pytest.raises(StorageFailed):
-            recover(partial, progress=Silent(), cancellation=Cancellation())
+            recover_call(partial, progress=Silent(), cancellation=Cancellation())
     bundle = finished(partial)
     assert len(verify_bundle(bundle.path)) == 5
     kinds = [track.id for track in bundle.manifest.tracks]
@@ -165,7 +165,7 @@ def test_other_policy_and_existing_bundle_are_refused(tmp_path: Path) -> None:
     """A call is not finished under another policy, and never over a bundle that stands."""
     partial = two_people(tmp_path)
     with pytest.raises(UsageError, match="another policy"):
-        recover(
+        recover_call(
             partial,
             policy=Policy(faces=FacesSection(method="remove")),
             progress=Silent(),
@@ -173,7 +173,7 @@ def test_other_policy_and_existing_bundle_are_refused(tmp_path: Path) -> None:
         )
     (tmp_path / "call-1.offrecord").mkdir()
     with pytest.raises(UsageError, match="exists"):
-        recover(partial, progress=Silent(), cancellation=Cancellation())
+        recover_call(partial, progress=Silent(), cancellation=Cancellation())
     assert (partial / "live" / "call.json").is_file()
 
 
@@ -185,7 +185,7 @@ def test_what_is_no_partial_bundle_is_unreadable(tmp_path: Path, name: str) -> N
     if not name.startswith("nothing"):
         (tmp_path / name).mkdir()
     with pytest.raises(UnreadableInput):
-        recover(tmp_path / name, progress=Silent(), cancellation=Cancellation())
+        recover_call(tmp_path / name, progress=Silent(), cancellation=Cancellation())
 
 
 def test_file_s_partial_bundle_is_unreadable(tmp_path: Path) -> None:
@@ -194,14 +194,14 @@ def test_file_s_partial_bundle_is_unreadable(tmp_path: Path) -> None:
     left.mkdir()
     (left / "recording.mp4").write_bytes(b"half")
     with pytest.raises(UnreadableInput, match="no call"):
-        recover(left, progress=Silent(), cancellation=Cancellation())
+        recover_call(left, progress=Silent(), cancellation=Cancellation())
     assert (left / "recording.mp4").is_file()
 
 
 def test_redacting_a_file_never_clears_a_call(tmp_path: Path) -> None:
     """A run that would write a bundle of that name refuses, and the pieces stay."""
     partial = two_people(tmp_path)
-    with pytest.raises(UsageError, match="recover"):
+    with pytest.raises(UsageError, match="recover_call"):
         BundleWriter(tmp_path, "call-1", replace=True)
     assert (partial / "live" / "call.json").is_file()
     with pytest.raises(UsageError, match="begun"):
@@ -212,7 +212,7 @@ def test_command_recovers_with_its_documented_statuses(tmp_path: Path) -> None:
     """The command publishes with status 0, refuses what is no call with 5, and an altered log with 3."""
     place = place_in(tmp_path)
     partial = two_people(place.out)
-    ran = run(["recover", partial, "--json"], place)
+    ran = run(["recover_call", partial, "--json"], place)
     if ran.status == ExitCode.MODEL:
         pytest.skip("the models are not in the cache: offrecord models fetch")
     assert ran.status == 0, ran.err
@@ -222,9 +222,9 @@ def test_command_recovers_with_its_documented_statuses(tmp_path: Path) -> None:
     assert manifest.participants.not_recorded is None
     assert len(json.loads((bundle / "receipts.json").read_text())["receipts"]) == 2
     assert run(["verify", bundle], place).status == 0
-    assert run(["recover", partial], place).status == ExitCode.UNREADABLE
+    assert run(["recover_call", partial], place).status == ExitCode.UNREADABLE
     altered = two_people(tmp_path / "two")
     log = altered / "log.jsonl"
     log.write_text(log.read_text().replace("started", "stopped"))
-    assert run(["recover", altered], place).status == ExitCode.INCOMPLETE
+    assert run(["recover_call", altered], place).status == ExitCode.INCOMPLETE
     assert place.leftovers() == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.live.store.segments import LONGEST_STEP_S, PicturePiece, SoundPiece, mute_piece
+from recorder.live.store.segments import LONGEST_STEP_S, AudioSegment, VideoSegment, mute_segment
 from redaction.errors import InternalError
 from redaction.model import (
     AudioBlock,
@@ -39,9 +39,9 @@ def redacted(index: int, *, ticks: int | None = None, box: Box = BOX) -> Redacte
     return RedactedFrame(covered(made, [cover]), (cover,), Examined.DETECTED)
 
 
-def piece_of(folder: Path, start: float = 0.0) -> PicturePiece:
+def piece_of(folder: Path, start: float = 0.0) -> VideoSegment:
     """Return a new camera piece."""
-    return PicturePiece(
+    return VideoSegment(
         journal_of(folder).piece(ADA, "camera"),
         kind="camera",
         start=start,
@@ -148,7 +148,7 @@ def test_sound_stands_at_its_place_with_exact_silence_between(tmp_path: Path) ->
     """Two tones with a hole of two seconds are where they were, and the hole is silent."""
     start = 240_000
     tone = (np.sin(np.arange(24_000) / 8) / 2).astype(np.float32)
-    with SoundPiece(journal_of(tmp_path).piece(ADA, "microphone"), start=10.0, sample_rate=24_000) as piece:
+    with AudioSegment(journal_of(tmp_path).piece(ADA, "microphone"), start=10.0, sample_rate=24_000) as piece:
         piece.write(AudioBlock(tone, start, 24_000))
         piece.write(AudioBlock(tone, start + 72_000, 24_000))
         with pytest.raises(InternalError):
@@ -168,10 +168,10 @@ def test_sound_stands_at_its_place_with_exact_silence_between(tmp_path: Path) ->
 def test_muting_a_stored_piece_silences_that_and_nothing_else(tmp_path: Path) -> None:
     """A stretch of a closed piece becomes silent; the rest sounds as before and the length stays."""
     tone = (np.sin(np.arange(24_000 * 4) / 8) / 2).astype(np.float32)
-    with SoundPiece(journal_of(tmp_path).piece(ADA, "microphone"), start=0.0, sample_rate=24_000) as piece:
+    with AudioSegment(journal_of(tmp_path).piece(ADA, "microphone"), start=0.0, sample_rate=24_000) as piece:
         piece.write(AudioBlock(tone, 0, 24_000))
     before = heard(piece.paths.media)
-    mute_piece(piece.paths.media, [Span(1.0, 2.0)])
+    mute_segment(piece.paths.media, [Span(1.0, 2.0)])
     after = heard(piece.paths.media)
     assert abs(len(after) - len(before)) <= 2048
     assert np.abs(after[48_000 + 2400 : 96_000 - 2400]).max() < 2e-3

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from recorder.sources.sidecars.chat import MOST_MESSAGES, on_call_clock, parse_chat, parse_popcorn
+from recorder.sources.sidecars.chat import MOST_MESSAGES, parse_chat, parse_popcorn, place_on_call_clock
 from redaction.errors import UnreadableInput
 
 
@@ -43,8 +43,8 @@ def test_forms(text: str, sender: str, others: tuple[str, ...], said: str) -> No
 def test_call_clock() -> None:
     """Times are put on the call's clock, also past midnight; without a known start there is none."""
     messages = parse_chat("23:59:59 From Ada to Everyone:\n\ta\n00:00:03 From Ada to Everyone:\n\tb")
-    assert [line.time for line in on_call_clock(messages, starts=86_390.0)] == [9.0, 13.0]
-    assert [line.time for line in on_call_clock(messages, starts=None)] == [None, None]
+    assert [line.time for line in place_on_call_clock(messages, starts=86_390.0)] == [9.0, 13.0]
+    assert [line.time for line in place_on_call_clock(messages, starts=None)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_nothing_of_a_message_is_in_its_representation() -> None:
     """Tracebacks and logs that show a message show no word of it."""
     messages = parse_chat("00:00:01\tAdaeze:\tsecret")
     assert "Adaeze" not in repr(messages)
-    assert "secret" not in repr([*messages, *on_call_clock(messages, starts=0.0)])
+    assert "secret" not in repr([*messages, *place_on_call_clock(messages, starts=0.0)])

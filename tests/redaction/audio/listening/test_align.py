@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from redaction.audio.listening.align import PocketsphinxAligner
-from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.segment import RATE, SpeechSegment
 from redaction.audio.listening.transcribe import Transcript
 from redaction.errors import ModelMissing
 from redaction.model import AudioBlock, Samples, Span, Word
@@ -17,10 +17,10 @@ from redaction.model import AudioBlock, Samples, Span, Word
 START = 100.0
 
 
-def piece_of(samples: Samples) -> Piece:
+def piece_of(samples: Samples) -> SpeechSegment:
     """Return the samples as a piece at `START` whose middle is speech."""
     span = Span(START + 0.4, START + len(samples) / RATE - 0.4)
-    return Piece(AudioBlock(samples, round(START * RATE), RATE), (span,))
+    return SpeechSegment(AudioBlock(samples, round(START * RATE), RATE), (span,))
 
 
 def guessed(text: str, samples: Samples) -> Transcript:

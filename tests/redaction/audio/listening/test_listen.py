@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener, uncovered_speech
-from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.segment import RATE, SpeechSegment
 from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber
 from redaction.model import AudioBlock, Samples, Span, Utterance, Word
 
@@ -31,11 +31,11 @@ class AllSpeech:
 class Scripted:
     """Returns what a function makes of each piece, and keeps the arrays it was given."""
 
-    def __init__(self, answer: Callable[[Piece], Transcript]) -> None:
+    def __init__(self, answer: Callable[[SpeechSegment], Transcript]) -> None:
         self.answer = answer
         self.seen: list[Samples] = []
 
-    def transcribe(self, piece: Piece) -> Transcript:
+    def transcribe(self, piece: SpeechSegment) -> Transcript:
         self.seen.append(piece.block.samples)
         return self.answer(piece)
 
@@ -43,7 +43,7 @@ class Scripted:
 class Mirror:
     """An aligner that believes the recogniser."""
 
-    def align(self, piece: Piece, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
+    def align(self, piece: SpeechSegment, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
         return tuple(tuple(word_at(w.text, w.span) for w in segment) for segment in transcript.segments)
 
 
@@ -66,7 +66,7 @@ def heard(listener: Listener, samples: Samples, *, start: int = 0) -> list[Utter
     return utterances + listener.flush()
 
 
-def scripted(answer: Callable[[Piece], Transcript], *, aligner: Mirror | None = None) -> Listener:
+def scripted(answer: Callable[[SpeechSegment], Transcript], *, aligner: Mirror | None = None) -> Listener:
     return Listener(track="t1", speaker="S1", transcriber=Scripted(answer), aligner=aligner, vad=AllSpeech())
 
 
@@ -75,7 +75,7 @@ def test_a_piece_that_raises_is_a_failure(error: type[Exception]) -> None:
     """A transcriber that raises over one piece costs that piece alone: no words there, a failure span, words
     after."""
 
-    def answer(piece: Piece) -> Transcript:
+    def answer(piece: SpeechSegment) -> Transcript:
         if piece.span.start == 0.0:
             raise error("secret words")
         return words((piece.span.start, piece.span.start + 0.5))
@@ -94,7 +94,7 @@ def test_an_aligner_that_raises_leaves_words_unlocated() -> None:
     """Words are kept with the recogniser's times, marked as not located, when the aligner breaks."""
 
     class Broken(Mirror):
-        def align(self, piece: Piece, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
+        def align(self, piece: SpeechSegment, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
             raise RuntimeError("secret words")
 
     (utterance,) = heard(scripted(lambda _: words((0.5, 0.9), (1.0, 1.4)), aligner=Broken()), tone(5))
@@ -105,7 +105,7 @@ def test_an_aligner_that_loses_words_is_not_believed() -> None:
     """An aligner that returns other words than it was given changes nothing."""
 
     class Losing(Mirror):
-        def align(self, piece: Piece, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
+        def align(self, piece: SpeechSegment, transcript: Transcript) -> tuple[tuple[Word, ...], ...]:
             return (super().align(piece, transcript)[0][:1],)
 
     (utterance,) = heard(scripted(lambda _: words((0.5, 0.9), (1.0, 1.4)), aligner=Losing()), tone(5))
@@ -124,7 +124,7 @@ def test_impossible_times_lose_no_word(times: list[tuple[float, float]]) -> None
     """Negative, infinite, overlapping and late times: every word is kept, inside the sound, in text order."""
     spans = [(min(pair), max(pair)) for pair in times]
 
-    def answer(piece: Piece) -> Transcript:
+    def answer(piece: SpeechSegment) -> Transcript:
         texts = [f"w{number}" for number in range(len(spans))]
         return Transcript((tuple(word_at(t, Span(a, b)) for t, (a, b) in zip(texts, spans, strict=True)),))
 
@@ -185,7 +185,7 @@ def test_utterances_are_bounded() -> None:
 def test_an_utterance_goes_on_over_a_cut() -> None:
     """Words on both sides of a cut between pieces, without a pause, are one utterance."""
 
-    def answer(piece: Piece) -> Transcript:
+    def answer(piece: SpeechSegment) -> Transcript:
         if piece.span.start == 0.0:
             return words((piece.span.end - 0.5, piece.span.end - 0.1))
         return words((piece.span.start + 0.1, piece.span.start + 0.5))
@@ -214,7 +214,7 @@ def test_settled_never_passes_what_is_still_to_come() -> None:
 def test_samples_are_wiped() -> None:
     """Every array a recogniser was given holds zeros afterwards, also where it raised; the caller's stay."""
 
-    def answer(piece: Piece) -> Transcript:
+    def answer(piece: SpeechSegment) -> Transcript:
         if piece.span.start > 0.0:
             raise RuntimeError
         return words((1.0, 2.0))
@@ -295,7 +295,7 @@ def test_unheard_words_are_uncovered(
         def __init__(self) -> None:
             return None
 
-        def transcribe(self, piece: Piece) -> Transcript:
+        def transcribe(self, piece: SpeechSegment) -> Transcript:
             full = whisper.transcribe(piece)
             keep = tuple(
                 tuple(word for word in segment if not _within(word, full)) for segment in full.segments

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from redaction.audio.listening.segment import FRAME, RATE, Piece, Segmenter, SileroVad, speech_runs, wipe
+from redaction.audio.listening.segment import (
+    FRAME,
+    RATE,
+    Segmenter,
+    SileroVad,
+    SpeechSegment,
+    speech_runs,
+    wipe,
+)
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Samples
 
@@ -28,9 +36,9 @@ def sound(*parts: tuple[float, float]) -> Samples:
     return np.concatenate([np.full(round(s * RATE), p, np.float32) for p, s in parts])
 
 
-def cut(samples: Samples, *, block: int = 1600, start: int = 0, **bounds: float) -> list[Piece]:
+def cut(samples: Samples, *, block: int = 1600, start: int = 0, **bounds: float) -> list[SpeechSegment]:
     segmenter = Segmenter(vad=LevelVad(), **bounds)
-    pieces: list[Piece] = []
+    pieces: list[SpeechSegment] = []
     for at in range(0, len(samples), block):
         pieces += segmenter.push(AudioBlock(samples[at : at + block], start + at, RATE))
     return pieces + segmenter.flush()

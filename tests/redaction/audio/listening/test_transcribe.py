@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.listening.segment import RATE, Piece
+from redaction.audio.listening.segment import RATE, SpeechSegment
 from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber, join_speech
 from redaction.errors import ModelMissing, UsageError
 from redaction.model import AudioBlock, Samples, Span
 
 
-def piece_of(samples: Samples, *speech: Span, start: float = 0.0) -> Piece:
-    return Piece(AudioBlock(samples, round(start * RATE), RATE), speech)
+def piece_of(samples: Samples, *speech: Span, start: float = 0.0) -> SpeechSegment:
+    return SpeechSegment(AudioBlock(samples, round(start * RATE), RATE), speech)
 
 
 @pytest.mark.parametrize("language", ["de", "auto", "fr"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from redaction.audio.speakers import compare as voicecheck
-from redaction.audio.speakers.compare import LONGEST_S, STRETCHES, VoiceCheck
+from redaction.audio.speakers.compare import LONGEST_COMPARED_S, STRETCHES, VoiceCheck
 from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder, Embedding, cosine
 from redaction.model import AudioBlock, Gap, Samples, Span
 from tests.redaction.audio.conftest import Say
@@ -91,7 +91,7 @@ def test_long_recordings_are_sampled() -> None:
     listener = Listener()
     VoiceCheck(listener).cosines(blocks(level(0.1, 300)), blocks(level(0.1, 300)), {"S1": spans})
     assert len(listener.heard) == 2 * STRETCHES
-    assert all(len(sound) == LONGEST_S * RATE for sound in listener.heard)
+    assert all(len(sound) == LONGEST_COMPARED_S * RATE for sound in listener.heard)
 
 
 def test_vectors_are_zeroed() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from redaction.audio.speakers import diarize
 from redaction.audio.speakers.diarize import SpeakerModels, SpeakerSplitter
-from redaction.audio.speakers.turns import Turn
+from redaction.audio.speakers.turns import SpeakerTurn
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Samples, Span
 from tests.redaction.audio.conftest import Say
@@ -45,11 +45,11 @@ def splitter(models: SpeakerModels) -> Iterator[SpeakerSplitter]:
 
 
 @pytest.fixture(scope="module")
-def call(models: SpeakerModels, say: Say) -> tuple[Samples, list[Turn]]:
+def call(models: SpeakerModels, say: Say) -> tuple[Samples, list[SpeakerTurn]]:
     """Two voices in turn, and who spoke when."""
     spoken = [sound for pair in zip(HIGH, LOW, strict=False) for sound in (say(pair[0]), lower(say(pair[1])))]
     spoken.append(say(HIGH[2]))
-    truth: list[Turn] = []
+    truth: list[SpeakerTurn] = []
     now = 0.0
     for place, sound in enumerate(spoken):
         edge = 0.5 if place % 2 == 0 else 0.67
@@ -65,12 +65,14 @@ def pushed(splitter: SpeakerSplitter, sound: Samples, *, start: int = 0, size: i
         splitter.push(AudioBlock(sound[first : first + size], start + first, RATE))
 
 
-def speaker_at(turns: list[Turn], time: float) -> set[str]:
+def speaker_at(turns: list[SpeakerTurn], time: float) -> set[str]:
     """Return who speaks at a time."""
     return {label for span, label in turns if span.start <= time < span.end}
 
 
-def test_two_voices_are_kept_apart(splitter: SpeakerSplitter, call: tuple[Samples, list[Turn]]) -> None:
+def test_two_voices_are_kept_apart(
+    splitter: SpeakerSplitter, call: tuple[Samples, list[SpeakerTurn]]
+) -> None:
     """Each turn of two alternating voices has the right speaker, numbered by who spoke first."""
     sound, truth = call
     pushed(splitter, sound)
@@ -84,7 +86,7 @@ def test_two_voices_are_kept_apart(splitter: SpeakerSplitter, call: tuple[Sample
 
 
 def test_turns_do_not_depend_on_block_sizes_and_follow_the_clock(
-    models: SpeakerModels, splitter: SpeakerSplitter, call: tuple[Samples, list[Turn]]
+    models: SpeakerModels, splitter: SpeakerSplitter, call: tuple[Samples, list[SpeakerTurn]]
 ) -> None:
     """The same sound in other blocks, an hour later on the clock, gives the same turns an hour later."""
     sound, _ = call
@@ -100,7 +102,7 @@ def test_turns_do_not_depend_on_block_sizes_and_follow_the_clock(
 
 @pytest.mark.parametrize("missing_s", [4, 40])
 def test_missing_time_is_silence(
-    splitter: SpeakerSplitter, call: tuple[Samples, list[Turn]], missing_s: int
+    splitter: SpeakerSplitter, call: tuple[Samples, list[SpeakerTurn]], missing_s: int
 ) -> None:
     """After a gap in the samples, turns are still at their call time, and none lies in the gap."""
     sound, truth = call
@@ -135,7 +137,7 @@ def vectors_of(splitter: SpeakerSplitter) -> list[np.ndarray]:
 
 
 def test_vectors_and_samples_are_zeroed_at_the_end(
-    splitter: SpeakerSplitter, call: tuple[Samples, list[Turn]]
+    splitter: SpeakerSplitter, call: tuple[Samples, list[SpeakerTurn]]
 ) -> None:
     """After the turns are given, no speaker vector and no sample is left."""
     pushed(splitter, call[0])
@@ -152,7 +154,7 @@ def test_vectors_and_samples_are_zeroed_at_the_end(
 @pytest.mark.parametrize("failing", ["mel_energies", "group"])
 def test_vectors_and_samples_are_zeroed_on_an_error(
     splitter: SpeakerSplitter,
-    call: tuple[Samples, list[Turn]],
+    call: tuple[Samples, list[SpeakerTurn]],
     monkeypatch: pytest.MonkeyPatch,
     failing: str,
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redaction.audio.speakers.fbank import BANDS, SAMPLE_RATE, STEP, WINDOW, mel_energies
+from redaction.audio.speakers.fbank import BANDS, FRAME_STEP, SAMPLE_RATE, WINDOW, mel_energies
 from redaction.model import Samples
 
 KALDI_FIRST = [1.1552, -0.3408, -3.7266, 1.8861, -0.7827, 0.3802, -0.0205, 0.0707]
@@ -23,7 +23,7 @@ def noise(count: int, seed: int = 0) -> Samples:
 @given(st.integers(0, 5000))
 def test_a_frame_begins_every_ten_milliseconds(count: int) -> None:
     """There is one row for each whole frame of 25 ms, and none for a shorter stretch."""
-    rows = 0 if count < WINDOW else 1 + (count - WINDOW) // STEP
+    rows = 0 if count < WINDOW else 1 + (count - WINDOW) // FRAME_STEP
     assert mel_energies(noise(count)).shape == (rows, BANDS)
 
 
@@ -64,8 +64,8 @@ def test_silence_is_finite() -> None:
 
 def test_long_sounds_are_the_same_in_parts() -> None:
     """Energies of a long stretch, worked out in parts, are those of its frames, less the mean."""
-    sound = noise(STEP * 1500 + WINDOW)
+    sound = noise(FRAME_STEP * 1500 + WINDOW)
     whole = mel_energies(sound)
-    part = mel_energies(sound[STEP * 990 : STEP * 1010 + WINDOW])
+    part = mel_energies(sound[FRAME_STEP * 990 : FRAME_STEP * 1010 + WINDOW])
     cut = whole[990:1011]
     assert cut - cut.mean(axis=0) == pytest.approx(part, abs=1e-3)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.speakers.turns import Turn, assign_speakers
+from redaction.audio.speakers.turns import SpeakerTurn, assign_speakers
 from redaction.model import Span, Utterance, Word
 
 seconds = st.integers(0, 600).map(lambda tenths: tenths / 10)
@@ -51,14 +51,14 @@ def heard(parts: list[Utterance]) -> list[tuple[str, str]]:
 
 
 @given(utterances(), turns_lists)
-def test_every_word_is_kept_once_and_in_order(talk: list[Utterance], turns: list[Turn]) -> None:
+def test_every_word_is_kept_once_and_in_order(talk: list[Utterance], turns: list[SpeakerTurn]) -> None:
     """Whatever the turns, the words are the same words in the same order."""
     parts = assign_speakers(talk, turns)
     assert [word for part in parts for word in part.words] == [word for one in talk for word in one.words]
 
 
 @given(utterances(), turns_lists)
-def test_parts_have_a_known_speaker_and_stay_inside(talk: list[Utterance], turns: list[Turn]) -> None:
+def test_parts_have_a_known_speaker_and_stay_inside(talk: list[Utterance], turns: list[SpeakerTurn]) -> None:
     """Every part has one of the turns' speakers, lies within its utterance and holds its located words."""
     parts = assign_speakers(talk, turns)
     known = {label for _, label in turns} or {"S1"}
@@ -74,7 +74,7 @@ def test_parts_have_a_known_speaker_and_stay_inside(talk: list[Utterance], turns
 
 @given(utterances(), turns_lists)
 def test_neighbouring_parts_of_one_utterance_differ_in_speaker(
-    talk: list[Utterance], turns: list[Turn]
+    talk: list[Utterance], turns: list[SpeakerTurn]
 ) -> None:
     """An utterance is cut only where the speaker changes."""
     for one in talk:
@@ -88,7 +88,7 @@ def test_without_turns_there_is_one_speaker(talk: list[Utterance]) -> None:
     assert assign_speakers(talk, []) == [replace(one, speaker="S1") for one in talk]
 
 
-TWO: list[Turn] = [(Span(0, 2), "S1"), (Span(2.2, 4), "S2")]
+TWO: list[SpeakerTurn] = [(Span(0, 2), "S1"), (Span(2.2, 4), "S2")]
 
 
 def test_an_utterance_is_cut_where_the_turn_ends() -> None:
@@ -100,7 +100,7 @@ def test_an_utterance_is_cut_where_the_turn_ends() -> None:
 
 def test_a_word_between_turns_goes_to_the_nearest() -> None:
     """A word in no turn belongs to the nearest one, however far."""
-    turns: list[Turn] = [(Span(0, 1), "S1"), (Span(3, 4), "S2")]
+    turns: list[SpeakerTurn] = [(Span(0, 1), "S1"), (Span(3, 4), "S2")]
     parts = assign_speakers([said(("near", 1.2, 1.5), ("far", 2.6, 2.8)), said(("late", 60, 61))], turns)
     assert heard(parts) == [("S1", "near"), ("S2", "far"), ("S2", "late")]
 
@@ -109,7 +109,7 @@ def test_a_word_between_turns_goes_to_the_nearest() -> None:
 def test_where_two_speak_the_speaker_stays(first: str) -> None:
     """A word that both turns cover wholly goes with the speaker of the word before."""
     second = "S2" if first == "S1" else "S1"
-    turns: list[Turn] = [(Span(0, 3), first), (Span(1, 4), second)]
+    turns: list[SpeakerTurn] = [(Span(0, 3), first), (Span(1, 4), second)]
     parts = assign_speakers([said(("a", 0, 0.9), ("b", 1.5, 2.5), ("c", 3.1, 3.9), ("d", 1.6, 2.4))], turns)
     assert heard(parts) == [(first, "a b"), (second, "c d")]
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve, resample_poly
 
-from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.voice import disguise as module
 from redaction.audio.voice.disguise import LISTENING_RATE, OUTPUT_RATE, Disguiser
@@ -180,6 +180,6 @@ def test_understood(original: Samples, whisper: WhisperTranscriber) -> None:
     """A recogniser still hears most of the words."""
     sound = resample_poly(disguised(original), 2, 3).astype(np.float32)
     block = AudioBlock(sound, 0, LISTENING_RATE)
-    segments = whisper.transcribe(Piece(block, (block.span,))).segments
+    segments = whisper.transcribe(SpeechSegment(block, (block.span,))).segments
     heard = {word.text.lower().strip(".,?!") for segment in segments for word in segment}
     assert len(set(TEXT.split()) & heard) >= 0.6 * len(set(TEXT.split()))

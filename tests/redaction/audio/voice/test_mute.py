@@ -16,7 +16,7 @@ from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import RATE
 from redaction.audio.listening.transcribe import WhisperTranscriber
-from redaction.audio.voice.mute import merged, mute_spans
+from redaction.audio.voice.mute import merged_spans, mute_spans
 from redaction.model import AudioBlock, EntityType, Samples, Span, TextFinding, Utterance, Word
 from tests.paths import SHARED_DATA
 
@@ -109,7 +109,7 @@ SPANS = st.lists(
 @given(SPANS)
 def test_merged_spans_are_the_same_time(spans: list[Span]) -> None:
     """Merging keeps every moment, in order, and leaves no two that touch."""
-    result = merged(spans)
+    result = merged_spans(spans)
     for span in spans:
         assert span.duration == 0 or any(r.start <= span.start and span.end <= r.end for r in result)
     for one, two in pairwise(result):

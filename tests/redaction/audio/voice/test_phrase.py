@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redaction.audio.voice.phrase import MAX_TOKENS, PAUSE_S, split_phrases
+from redaction.audio.voice.phrase import MAX_PHRASE_TOKENS, PHRASE_PAUSE_S, split_phrases
 from redaction.model import RedactedUtterance, Span, Token
 
 gaps = st.lists(st.tuples(st.floats(0, 1), st.floats(0.05, 0.6), st.booleans()), max_size=80)
@@ -27,9 +27,9 @@ def test_every_token_once(words: list[tuple[float, float, bool]]) -> None:
     phrases = split_phrases([one], [0])
     assert [i for phrase in phrases for i in range(phrase.first, phrase.last)] == list(range(len(one.tokens)))
     for phrase in phrases:
-        assert 0 < len(phrase.tokens) <= MAX_TOKENS
+        assert 0 < len(phrase.tokens) <= MAX_PHRASE_TOKENS
         spans = [token.span for token in phrase.tokens]
-        assert all(b.start - a.end < PAUSE_S for a, b in itertools.pairwise(spans))
+        assert all(b.start - a.end < PHRASE_PAUSE_S for a, b in itertools.pairwise(spans))
         assert phrase.start == spans[0].start
 
 

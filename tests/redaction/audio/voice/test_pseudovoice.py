@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from redaction.audio.voice.pseudovoice import PseudoVoice, draw_voices
-from redaction.audio.voice.speak import RATE, HibariSynthesizer, Speech
+from redaction.audio.voice.speak import SPOKEN_HZ, HibariSynthesizer, Speech
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_pitch_is_the_voice_s_own(speech: Speech) -> None:
     import pyworld
 
     for voice in draw_voices(3, rng=random.Random(3)):
-        f0, _ = pyworld.harvest(voice.apply(speech).astype(np.float64), RATE)
+        f0, _ = pyworld.harvest(voice.apply(speech).astype(np.float64), SPOKEN_HZ)
         assert np.median(f0[f0 > 0]) == pytest.approx(voice.pitch_hz, rel=0.12)
 
 

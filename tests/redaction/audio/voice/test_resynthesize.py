@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, resample_poly
 
-from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.voice.pseudovoice import PseudoVoice, draw_voices
 from redaction.audio.voice.resynthesize import MAX_SLIP_S, MAX_SPEED, Resynthesizer
-from redaction.audio.voice.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
+from redaction.audio.voice.speak import HOP, SPOKEN_HZ, CannotSpeak, HibariSynthesizer, Speech
 from redaction.model import AudioBlock, EntityType, EventKind, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy, SpeechSection
 
@@ -40,10 +40,10 @@ class Hum:
         self.said.append(list(words))
         if self.failure is not None and self.fails_on in words:
             raise self.failure
-        frames = max(1, round(self.word_s / rate * RATE / HOP))
+        frames = max(1, round(self.word_s / rate * SPOKEN_HZ / HOP))
         count = frames * len(words)
-        times = np.arange(count * HOP) / RATE
-        seconds = frames * HOP / RATE
+        times = np.arange(count * HOP) / SPOKEN_HZ
+        seconds = frames * HOP / SPOKEN_HZ
         spans = tuple(Span(i * seconds, (i + 1) * seconds) for i in range(len(words)))
         return Speech(np.sin(2 * np.pi * 200 * times).astype(np.float32), np.full(count, 200.0), spans)
 
@@ -105,14 +105,14 @@ def test_timing(plan: list[tuple[float, int, float, str]], word_s: float, durati
         at = utterances[-1].span.end
     maker = plain(Hum(word_s))
     sound = join(maker.render(utterances, duration=duration))
-    assert len(sound) == round(duration * RATE)
+    assert len(sound) == round(duration * SPOKEN_HZ)
     heard: dict[str, list[Span]] = {"S1": [], "S2": []}
     for before, after in zip(utterances, maker.rendered, strict=True):
         assert [token.text for token in before.tokens] == [token.text for token in after.tokens]
         spans = [token.span for token in after.tokens if token.located]
         heard[before.speaker] += spans
         if after.tokens[0].located:
-            assert abs(after.tokens[0].span.start - before.tokens[0].span.start) <= MAX_SLIP_S + 1 / RATE
+            assert abs(after.tokens[0].span.start - before.tokens[0].span.start) <= MAX_SLIP_S + 1 / SPOKEN_HZ
     for spans in heard.values():
         assert all(a.end <= b.start + 1e-3 for a, b in itertools.pairwise(spans))
         assert all(span.start >= 0 and span.end <= duration + 1e-3 for span in spans)
@@ -163,9 +163,9 @@ def test_failure_is_silence(failure: Exception) -> None:
     utterances = [say("good", 1), say("secret plan", 3), say("bye", 6)]
     maker = plain(Hum(failure=failure, fails_on="secret"))
     sound = join(maker.render(utterances, duration=8))
-    assert not sound[round(2.5 * RATE) : round(5.5 * RATE)].any()
-    assert sound[: 2 * RATE].any()
-    assert sound[6 * RATE :].any()
+    assert not sound[round(2.5 * SPOKEN_HZ) : round(5.5 * SPOKEN_HZ)].any()
+    assert sound[: 2 * SPOKEN_HZ].any()
+    assert sound[6 * SPOKEN_HZ :].any()
     (event,) = maker.drain_events()
     assert event.detail == {"reason": "synthesis-failed", "speaker": "S1", "words": 2}
     assert "secret" not in str(event)
@@ -198,8 +198,8 @@ def test_muted_spans_are_zero(hibari: HibariSynthesizer) -> None:
     muted = [Span(1.5, 2.25), Span(3.0001, 3.1)]
     sound = join(Resynthesizer(Policy(), hibari).render([say(TEXT, 0.5)], duration=6, muted=muted))
     for span in muted:
-        assert not sound[int(span.start * RATE) : math.ceil(span.end * RATE)].any()
-    assert sound[RATE : round(1.4 * RATE)].any()
+        assert not sound[int(span.start * SPOKEN_HZ) : math.ceil(span.end * SPOKEN_HZ)].any()
+    assert sound[SPOKEN_HZ : round(1.4 * SPOKEN_HZ)].any()
 
 
 @pytest.mark.parametrize(("personal", "level"), [("tone", 0.04), ("mute", 0.0)])
@@ -209,7 +209,7 @@ def test_personal_words(personal: str, level: float) -> None:
     maker = plain(synthesizer, personal=personal)
     sound = join(maker.render([say("hello MARIA bye", 1)], duration=4))
     span = maker.rendered[0].tokens[1].span
-    inside = sound[round(span.start * RATE) + 5 : round(span.end * RATE) - 5]
+    inside = sound[round(span.start * SPOKEN_HZ) + 5 : round(span.end * SPOKEN_HZ) - 5]
     assert np.abs(inside).max() == pytest.approx(level, abs=1e-3)
     assert synthesizer.said == [["hello", "name", "bye"]]
 
@@ -232,7 +232,7 @@ def test_nothing_of_the_original(hibari: HibariSynthesizer) -> None:
     original = hibari.speak(TEXT.split()).samples.astype(
         np.float64
     )  # stands for a person with the same base voice
-    utterance = say(TEXT, 0.5, word_s=len(original) / RATE / len(TEXT.split()))
+    utterance = say(TEXT, 0.5, word_s=len(original) / SPOKEN_HZ / len(TEXT.split()))
     sound = join(Resynthesizer(Policy(), hibari).render([utterance], duration=6)).astype(np.float64)
     likeness = np.abs(fftconvolve(sound, original[::-1])).max()
     assert likeness < 0.4 * np.linalg.norm(original) * np.linalg.norm(sound)
@@ -245,7 +245,7 @@ def test_each_recording_has_new_voices(hibari: HibariSynthesizer) -> None:
     for seed in (1, 2):
         voices = draw_voices(2, rng=random.Random(seed))
         sound = join(Resynthesizer(Policy(), hibari, voices).render(utterances, duration=13))
-        pitches += [_pitch(sound[: 6 * RATE]), _pitch(sound[6 * RATE :])]
+        pitches += [_pitch(sound[: 6 * SPOKEN_HZ]), _pitch(sound[6 * SPOKEN_HZ :])]
         assert pitches[-2:] == pytest.approx([voice.pitch_hz for voice in voices], rel=0.12)
     assert len({round(pitch) for pitch in pitches}) == 4
 
@@ -265,7 +265,7 @@ def test_streams() -> None:
     utterances = [say("one two three", at) for at in range(0, 600, 3)]
     ahead = []
     for block in plain(synthesizer).render(utterances, duration=600):
-        ahead.append(len(synthesizer.said) * 3 - block.start / RATE)
+        ahead.append(len(synthesizer.said) * 3 - block.start / SPOKEN_HZ)
     assert max(ahead) <= 6
 
 
@@ -273,7 +273,7 @@ def test_streams() -> None:
 def test_words_after_the_end(start: float) -> None:
     """Words placed at or after the end of the recording are dropped and told."""
     maker = plain(Hum())
-    assert len(join(maker.render([say("one two", start)], duration=5))) == 5 * RATE
+    assert len(join(maker.render([say("one two", start)], duration=5))) == 5 * SPOKEN_HZ
     assert [event.detail["reason"] for event in maker.drain_events()] == ["no-room"]
 
 
@@ -289,12 +289,12 @@ def test_understood(hibari: HibariSynthesizer, whisper: WhisperTranscriber) -> N
 
 def _heard(whisper: WhisperTranscriber, sound: Samples) -> list[str]:
     block = AudioBlock(resample_poly(sound, 2, 3).astype(np.float32), 0, 16_000)
-    segments = whisper.transcribe(Piece(block, (block.span,))).segments
+    segments = whisper.transcribe(SpeechSegment(block, (block.span,))).segments
     return [word.text.lower().strip(".,?!") for segment in segments for word in segment]
 
 
 def _pitch(sound: NDArray[np.float32]) -> float:
     import pyworld
 
-    f0, _ = pyworld.dio(sound.astype(np.float64), RATE)
+    f0, _ = pyworld.dio(sound.astype(np.float64), SPOKEN_HZ)
     return float(np.median(f0[f0 > 0]))

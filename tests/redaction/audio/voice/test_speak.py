@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
-from redaction.audio.listening.segment import Piece
+from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import WhisperTranscriber
 from redaction.audio.voice import speak as module
-from redaction.audio.voice.speak import HOP, RATE, CannotSpeak, HibariSynthesizer, Speech
+from redaction.audio.voice.speak import HOP, SPOKEN_HZ, CannotSpeak, HibariSynthesizer, Speech
 from redaction.errors import ModelAltered
 from redaction.model import AudioBlock
 
@@ -40,7 +40,7 @@ def test_words_have_places_in_order(voice: HibariSynthesizer) -> None:
         "am!",
     ]
     speech = voice.speak(words)
-    length = len(speech.samples) / RATE
+    length = len(speech.samples) / SPOKEN_HZ
     spans = [span for span in speech.spans if span is not None]
     assert len(spans) == len(words)
     assert all(a.start <= b.start and a.end <= b.end + 1e-9 for a, b in pairwise(spans))
@@ -84,7 +84,7 @@ def test_odd_words(voice: HibariSynthesizer, word: str, spoken: bool) -> None:
     assert (speech.spans[1] is not None) is spoken
     assert speech.spans[0] is not None
     assert speech.spans[2] is not None
-    assert len(speech.samples) < 30 * RATE
+    assert len(speech.samples) < 30 * SPOKEN_HZ
 
 
 @pytest.mark.parametrize("words", [[], [""], ["Привет", "мир"], ["?!"], ["word"] * 61, ["a" * 5000]])
@@ -133,7 +133,7 @@ def test_altered_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_packaged_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a cache the installed package's file is used, if it is the pinned one."""
     monkeypatch.setenv("OFFRECORD_MODELS", str(tmp_path))
-    assert len(HibariSynthesizer().speak(["yes"]).samples) > 0.1 * RATE
+    assert len(HibariSynthesizer().speak(["yes"]).samples) > 0.1 * SPOKEN_HZ
     monkeypatch.setattr(module, "files", lambda _: tmp_path)
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "hibari.onnx").write_bytes(b"something else")
@@ -154,7 +154,7 @@ def test_understood(voice: HibariSynthesizer, whisper: WhisperTranscriber) -> No
     text = "can we move the meeting to thursday afternoon because the release is late"
     samples = np.pad(resample_poly(voice.speak(text.split()).samples, 2, 3), 4000).astype(np.float32)
     block = AudioBlock(samples, 0, 16_000)
-    segments = whisper.transcribe(Piece(block, (block.span,))).segments
+    segments = whisper.transcribe(SpeechSegment(block, (block.span,))).segments
     heard = " ".join(word.text for segment in segments for word in segment)
     plain = "".join(char for char in heard.lower() if char.isalpha() or char == " ").split()
     assert len(plain) == len(text.split())

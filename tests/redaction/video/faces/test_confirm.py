@@ -10,7 +10,15 @@ import pytest
 
 from redaction.errors import ModelUnavailable
 from redaction.video.faces.confirm import DOUBTED, FLOOR, SETTLED, Review, ReviewedDetector, ReviewedPair
-from redaction.video.faces.detect import BIRTH, CenterFace, Detection, Rect, YuNet, merged, overlap
+from redaction.video.faces.detect import (
+    BIRTH_SCORE,
+    CenterFace,
+    Detection,
+    Rect,
+    YuNet,
+    merged_faces,
+    overlap,
+)
 from redaction.video.faces.link import Linker
 from redaction.video.view import Picture
 from redaction.weights import cache_root
@@ -56,7 +64,7 @@ def test_doubtful_face_of_one_detector_that_nobody_sees_again_is_doubted(box: Re
     """What one detector alone was not sure of, and neither sees in a crop, begins no tracklet."""
     assert seen(box, first=0.8) == DOUBTED
     assert seen(box, first=0.0, second=0.8) == DOUBTED
-    assert DOUBTED < BIRTH
+    assert DOUBTED < BIRTH_SCORE
 
 
 @pytest.mark.parametrize("box", [LARGE, SMALL])
@@ -136,7 +144,7 @@ def test_doubted_face_carries_a_known_one_on_and_begins_none() -> None:
     """A face followed already stays followed through doubt; doubt alone begins nothing, joined or not."""
     doubted = Detection(LARGE, DOUBTED)
     linker = Linker()
-    assert linker.link(0.0, merged([doubted, doubted])) == []
+    assert linker.link(0.0, merged_faces([doubted, doubted])) == []
     linker.link(0.1, [Detection(LARGE, 0.9)])
     ((item, _),) = linker.link(0.2, [doubted])
     assert item.seen == 2

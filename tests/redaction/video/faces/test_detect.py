@@ -6,13 +6,13 @@ import pytest
 
 from redaction.errors import ModelUnavailable
 from redaction.video.faces.detect import (
-    BIRTH,
+    BIRTH_SCORE,
     CenterFace,
     Detection,
     FaceDetector,
     PairDetector,
     YuNet,
-    merged,
+    merged_faces,
     overlap,
 )
 from redaction.video.view import Picture
@@ -27,23 +27,23 @@ def found(box: tuple[float, float, float, float], score: float = 0.9, turn: int 
 
 def test_alike_boxes_become_their_hull_and_doubts_add_up() -> None:
     """Two doubtful sightings of one face are one sighting that is not: hull of the boxes, scores joined."""
-    one = merged([found((10, 10, 50, 60), 0.4), found((14, 8, 54, 58), 0.4)])
+    one = merged_faces([found((10, 10, 50, 60), 0.4), found((14, 8, 54, 58), 0.4)])
     assert [item.box for item in one] == [(10, 8, 54, 60)]
     assert one[0].score == pytest.approx(0.64)
-    assert one[0].score >= BIRTH
+    assert one[0].score >= BIRTH_SCORE
 
 
 def test_neighbours_stay_apart() -> None:
     """Faces side by side are not merged."""
-    assert len(merged([found((10, 10, 50, 60)), found((45, 10, 85, 60))])) == 2
+    assert len(merged_faces([found((10, 10, 50, 60)), found((45, 10, 85, 60))])) == 2
 
 
 def test_upright_sighting_wins_over_a_turned_one() -> None:
     """A face seen upright and, by chance, turned too is one upright face; a doubtful upright one yields."""
-    assert merged([found((10, 10, 50, 60), 0.6), found((8, 8, 52, 62), 0.95, 90)]) == [
+    assert merged_faces([found((10, 10, 50, 60), 0.6), found((8, 8, 52, 62), 0.95, 90)]) == [
         found((10, 10, 50, 60), 0.6)
     ]
-    assert merged([found((10, 10, 50, 60), 0.3), found((8, 8, 52, 62), 0.95, 90)])[0].turn == 90
+    assert merged_faces([found((10, 10, 50, 60), 0.3), found((8, 8, 52, 62), 0.95, 90)])[0].turn == 90
 
 
 def test_overlap_of_disjoint_and_contained_boxes() -> None:
@@ -92,7 +92,7 @@ def test_models_place_a_face_at_any_size_of_picture(detector: FaceDetector, port
         canvas = np.full((height, width, 3), (150, 170, 160), np.uint8)
         canvas[y : y + 240, x : x + 240] = portrait
         face = best(detector, canvas)
-        assert face.score >= BIRTH
+        assert face.score >= BIRTH_SCORE
         assert overlap(face.box, (x + 97, y + 51, x + 168, y + 140))[0] > 0.7
         assert face.landmarks is not None
         left, right = face.landmarks[0], face.landmarks[1]
@@ -105,7 +105,7 @@ def test_models_see_nothing_in_nothing(detector: FaceDetector) -> None:
     """Flat pictures of any size, down to a few pixels, hold no face."""
     for height, width in ((2, 2), (5, 3), (33, 64), (360, 640)):
         faces = detector.detect(np.full((height, width, 3), 120, np.uint8))
-        assert all(face.score < BIRTH for face in faces)
+        assert all(face.score < BIRTH_SCORE for face in faces)
 
 
 @pytest.mark.slow

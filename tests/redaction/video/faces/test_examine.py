@@ -6,13 +6,15 @@ import numpy as np
 
 from redaction.model import Box, Examined, VideoFrame
 from redaction.video.faces.detect import Detection
-from redaction.video.faces.examine import Cadence, Examiner, Look, scales
+from redaction.video.faces.examine import Cadence, Examiner, FrameLook, scales
 from redaction.video.faces.link import Linker
 from redaction.video.view import Picture
 from tests.redaction.video.scene import FakeDetector, frame
 
 
-def looks(frames: Sequence[VideoFrame], detector: FakeDetector | None = None) -> tuple[list[Look], Linker]:
+def looks(
+    frames: Sequence[VideoFrame], detector: FakeDetector | None = None
+) -> tuple[list[FrameLook], Linker]:
     """Look at all frames."""
     linker = Linker()
     eyes = detector or FakeDetector()

@@ -5,7 +5,7 @@ import pytest
 
 from redaction.model import Box
 from redaction.video.faces.detect import Detection, Rect
-from redaction.video.faces.link import Linker, Reach, Tracklet, grown
+from redaction.video.faces.link import Linker, Reach, Tracklet, grown_face
 
 REACH = Reach()
 
@@ -220,9 +220,9 @@ def test_hold_stands_for_a_sighting() -> None:
 
 def test_growth_holds_hair_ears_and_chin() -> None:
     """An upright box grows most above; a turned one the same way on all sides, never less."""
-    upright = grown((100, 100, 140, 150))
+    upright = grown_face((100, 100, 140, 150))
     assert upright == Box(88, 77, 152, 163)
-    wide = grown((100, 100, 140, 150), wide=True)
+    wide = grown_face((100, 100, 140, 150), wide=True)
     assert wide.intersection(upright) == upright
     assert 100 - wide.x1 == wide.x2 - 140 == 100 - wide.y1 == wide.y2 - 150
 
@@ -236,7 +236,7 @@ def test_what_was_covered_stays_covered_whatever_comes_later() -> None:
             float(random.uniform(0, 200)), float(random.uniform(0, 200)), float(random.uniform(10, 80))
         )
         linker.link(0.0, [first])
-        promised = grown(first.box)
+        promised = grown_face(first.box)
         later = float(random.uniform(0.03, 0.25))
         shift = float(random.uniform(-30, 30))
         linker.link(later, [Detection(tuple(value + shift for value in first.box), 0.9)])  # type: ignore[arg-type]

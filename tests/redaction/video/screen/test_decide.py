@@ -5,7 +5,7 @@ import pytest
 from redaction.model import Box
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
-from redaction.video.screen.decide import Judge, Seen
+from redaction.video.screen.decide import Judge, SeenText
 from redaction.video.screen.ocr import Reading
 
 
@@ -15,9 +15,9 @@ def finder() -> PersonalDataFinder:
     return PersonalDataFinder(Policy().speech)
 
 
-def seen(text: str, *, y: int = 100, x: int = 40, score: float = 0.99, cornered: bool = False) -> Seen:
+def seen(text: str, *, y: int = 100, x: int = 40, score: float = 0.99, cornered: bool = False) -> SeenText:
     """Return a line 16 px high."""
-    return Seen(Box(x, y, x + 8 * len(text), y + 16), Reading(text, score), cornered)
+    return SeenText(Box(x, y, x + 8 * len(text), y + 16), Reading(text, score), cornered)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_line_that_is_not_read_for_sure_is_personal(finder: PersonalDataFinder) 
     lines = [
         seen("great, thanks!", score=0.4),
         seen("Ольга Соколова"),
-        Seen(Box(0, 0, 40, 16), Reading("", 0.0)),
+        SeenText(Box(0, 0, 40, 16), Reading("", 0.0)),
     ]
     assert judge.personal(lines) == [True, True, False]
 
 
 def test_all_and_none(finder: PersonalDataFinder) -> None:
     """`all` covers what could not be read, too."""
-    unread = Seen(Box(0, 0, 40, 16), Reading("", 0.0))
+    unread = SeenText(Box(0, 0, 40, 16), Reading("", 0.0))
     assert Judge(finder, text="all").personal([unread, seen("great, thanks!")]) == [True, True]
     assert Judge(finder, text="none").personal([seen("Siobhan Kelly")]) == [False]
 

@@ -9,11 +9,11 @@ from redaction.model import Box, Span, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
-from redaction.video.screen.cache import Left
-from redaction.video.screen.decide import Judge, Seen
+from redaction.video.screen.cache import LeftRegion
+from redaction.video.screen.decide import Judge, SeenText
 from redaction.video.screen.known_names import MOST_SEEN, KnownJudge, must_mask, reader_of_known
 from redaction.video.screen.ocr import Place, Reading
-from redaction.video.screen.reader import Line, ScreenReader
+from redaction.video.screen.reader import ScreenReader, TextLine
 from tests.redaction.video.screen.made import as_frame
 
 
@@ -39,9 +39,9 @@ def heard(finder: PersonalDataFinder, *texts: str) -> dict[str, Memory]:
     return memories
 
 
-def seen(text: str, *, cornered: bool = False, score: float = 0.99) -> Seen:
+def seen(text: str, *, cornered: bool = False, score: float = 0.99) -> SeenText:
     """Return a line 16 px high."""
-    return Seen(Box(40, 100, 40 + 8 * len(text), 116), Reading(text, score), cornered)
+    return SeenText(Box(40, 100, 40 + 8 * len(text), 116), Reading(text, score), cornered)
 
 
 LINES = (
@@ -126,7 +126,7 @@ def test_reader_of_known_is_only_made_where_it_is_needed(finder: PersonalDataFin
     reader = ScreenReader(FakeNoReader(), judge, None)
     frame = as_frame(np.full((120, 640, 3), 200, np.uint8), 0)
     texts = ("the oskren build is green", "Siobhan Kelly")
-    reader.judged(frame, [Line(Box(60, 40, 400, 60), Reading(text, 0.99)) for text in texts])
+    reader.judged(frame, [TextLine(Box(60, 40, 400, 60), Reading(text, 0.99)) for text in texts])
     assert reader.left.texts == texts[:1]
     assert reader_of_known(reader, [], {}) is None
     assert reader_of_known(reader, ["Siobhan Kelly"], {}) is None
@@ -150,7 +150,7 @@ class FakeNoReader:
 
 def test_left_is_bounded() -> None:
     """Texts beyond the bound are not kept, and that is told."""
-    left = Left()
+    left = LeftRegion()
     for number in range(20_001):
         left.note(f"line {number % 20_000}")
     before = left.whole

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from redaction.model import Box, VideoFrame
-from redaction.video.screen.decide import Judge, Seen
+from redaction.video.screen.decide import Judge, SeenText
 from redaction.video.screen.ocr import Place, Reading
 from redaction.video.screen.reader import ScreenReader
 from tests.redaction.video.screen.made import as_frame
@@ -40,7 +40,7 @@ class AllPersonal(Judge):
     def __init__(self, *, reads: bool = True) -> None:
         self._text = "personal" if reads else "all"
 
-    def personal(self, lines: Sequence[Seen]) -> list[bool]:
+    def personal(self, lines: Sequence[SeenText]) -> list[bool]:
         """Everything is."""
         return [True] * len(lines)
 
