@@ -1,9 +1,9 @@
 """Ordinary words, names that are ordinary words, and product words; and how words are compared.
 
-Source: `words/ordinary.txt` holds the lower-case entries of the misaki lexicon (Apache-2.0) that are most frequent
+Source: `words/en/ordinary.txt` holds the lower-case entries of the misaki lexicon (Apache-2.0) that are most frequent
 in the CMU Sphinx US English language model (BSD), less the names among them, plus words of meetings written for
-this project. `words/cities.txt` holds towns of the time zone database (public domain) and further large ones. The other
-lists were written for this project.
+this project. `words/en/cities.txt` holds towns of the time zone database (public domain) and further large ones.
+The other lists were written for this project.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib.resources import files
+
+from redaction.text.vocabulary import LISTS, word_sections, word_set, word_table
 
 __all__ = [
     "CLOSED",
     "FUNCTION_WORDS",
     "LONGEST_ENTRY",
     "fold",
+    "has_everyday_words",
     "is_city",
     "is_ordinary",
     "is_product",
     "namelike",
     "stem",
-    "vocabulary",
 ]
 
 _LETTERS = str.maketrans(
@@ -31,37 +32,13 @@ _LETTERS = str.maketrans(
      "ʼ": "'", "`": "'", "‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-"}
 )  # fmt: skip
 _EDGE = "\"'.,;:!?()[]{}<>*_~/\\|“”«»„…-¿¡"
-_ENDINGS = ("'s", "s'", "'ll", "'ve", "'re", "'d", "'m", "n't", "'")
-_INFLECTIONS = (("ies", "y"), ("ied", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
-                ("ly", ""), ("er", ""), ("ers", ""), ("er", "e"), ("ness", ""))  # fmt: skip
+_ENDINGS = word_table("endings", "en")
 LONGEST_ENTRY = 64
-_SHORT = frozenset({"i", "a", "o"})
-
-
-def vocabulary(text: str) -> frozenset[str]:
-    """Return the words of a table written as running text."""
-    return frozenset(text.split())
-
-
+_SHORT = word_set("one_letter_words")
 # Names that are words no sentence can do without.
-FUNCTION_WORDS = vocabulary(
-    """
-    will may can hope mark bill so my an in no any do has see be long young still even so do you he she less
-    more art joy early see key guy page case day sky love rich grant may park march april june august chase
-    drew pat frank bea ward christian summer dawn an and the or as at on to by up us we it is are was
-    """
-)
-
-
+FUNCTION_WORDS = word_set("function_words")
 # Words that only join others.
-CLOSED = vocabulary(
-    """
-    i'm i'll i've i'd you you're you'll you've he he's he'll he'd she she's she'll she'd it it's we we're we'll they
-    they're they'll me him her us them my your his their our mine yours is are was were be been do does did has have had
-    can can't could would should don't doesn't didn't isn't wasn't won't the a an and or but if so that this these those
-    that's there's here's what what's who who's tell ask
-    """
-)
+CLOSED = word_set("closed_class")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -77,48 +54,62 @@ def fold(text: str) -> str:
 
 def stem(core: str) -> str:
     """Return a folded word without possessive or contracted ending."""
-    for ending in _ENDINGS:
+    for ending, instead in _ENDINGS.items():
         if core.endswith(ending) and len(core) > len(ending) + 1:
-            return core[: -len(ending)] + ("s" if ending == "s'" else "")
+            return core[: -len(ending)] + instead
     return core
-
-
-@cache
-def _words(name: str) -> frozenset[str]:
-    text = files("redaction.text").joinpath(f"words/{name}.txt").read_text(encoding="utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in line.split())
 
 
 def is_city(cores: Sequence[str]) -> bool:
     """Tell whether folded words are together the name of a well-known town."""
-    return "_".join(core.replace("-", "_") for core in cores) in _words("cities")
+    return "_".join(core.replace("-", "_") for core in cores) in word_set("cities")
+
+
+def has_everyday_words(language: str) -> bool:
+    """Tell whether a list says which words of a language are everyday words."""
+    return bool(_everyday(language))
+
+
+@cache
+def _everyday(language: str) -> frozenset[str]:
+    return word_set("ordinary", language) if LISTS.has("ordinary", language) else frozenset()
+
+
+@cache
+def _inflections(language: str) -> tuple[tuple[str, str], ...]:
+    if not LISTS.has("inflections", language):
+        return ()
+    entries = word_sections("inflections", language)[""]
+    return tuple((ending, instead) for ending, _, instead in (entry.partition(" ") for entry in entries))
 
 
 @lru_cache(maxsize=1 << 16)
-def is_ordinary(core: str) -> bool:
-    """Tell whether a folded word, or what it is bent from, is an everyday English word."""
-    words = _words("ordinary")
-    base = stem(core)
-    if core in words or base in words or core.partition("'")[0] in _SHORT or core.endswith("n't"):
+def is_ordinary(core: str, language: str = "en") -> bool:
+    """Tell whether a folded word, or what it is bent from, is an everyday word of a language.
+
+    Where no list tells the everyday words of the language, the English ones count.
+    """
+    spoken = language if has_everyday_words(language) else "en"
+    everyday, base = _everyday(spoken), stem(core)
+    if core in everyday or base in everyday or core.partition("'")[0] in _SHORT or core.endswith("n't"):
         return True
     if "-" in base:
-        return all(is_ordinary(part) for part in base.split("-") if part)
-    for ending, instead in _INFLECTIONS:
+        return all(is_ordinary(part, spoken) for part in base.split("-") if part)
+    for ending, instead in _inflections(spoken):
         if base.endswith(ending) and len(base) - len(ending) >= 3:
             root = base[: -len(ending)] + instead
-            if root in words and (ending == "s" or root not in _words("namelike")):
+            if root in everyday and (ending == "s" or root not in word_set("namelike")):
                 return True
-            if ending in ("ed", "ing", "er") and root[-1:] == root[-2:-1] and root[:-1] in words:
+            if ending in ("ed", "ing", "er") and root[-1:] == root[-2:-1] and root[:-1] in everyday:
                 return True
     return False
 
 
 def namelike(core: str) -> bool:
     """Tell whether a folded word is an everyday word that people are also called."""
-    return stem(core) in _words("namelike")
+    return stem(core) in word_set("namelike")
 
 
 def is_product(core: str) -> bool:
     """Tell whether a folded word is a known product, method, tongue or day."""
-    return core in _words("products") or stem(core) in _words("products")
+    return core in word_set("products") or stem(core) in word_set("products")

@@ -7,51 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from redaction.text.lexicon import is_ordinary, vocabulary
+from redaction.text.lexicon import is_ordinary
 from redaction.text.numbers import NumberKind, Run, cardinal, code_runs
 from redaction.text.passage import Item
+from redaction.text.vocabulary import word_sections, word_set, word_table
 
 __all__ = ["Change", "NormalizedToken", "mails", "write"]
 
-SIGNS = {
-    "dot": ".",
-    "period": ".",
-    "point": ".",
-    "underscore": "_",
-    "dash": "-",
-    "hyphen": "-",
-    "minus": "-",
-    "plus": "+",
-}
+SIGNS = word_table("address_signs")
 # Mail houses that people name without their ending.
-HOUSES = vocabulary(
-    """
-    gmail googlemail yahoo hotmail outlook icloud proton protonmail aol gmx live msn fastmail zoho yandex mail
-    qq btinternet comcast verizon web
-    """
-)
-HOUSE_FIRST = HOUSES - {"live", "mail", "web", "outlook"}
-ENDINGS = vocabulary(
-    """
-    com org net edu gov io co uk us ca au de fr es it nl pl ie in za ng ke gh jp cn br mx ch at be se no dk fi
-    pt ru tr info biz app dev ai me tv africa eu int mil name online shop site school health tech cloud xyz
-    """
-)
+HOUSES = word_set("mail_houses")
+HOUSE_FIRST = frozenset(word_sections("mail_houses")["sure"])
+ENDINGS = word_set("domain_endings")
+SURE_ENDINGS = frozenset(word_sections("domain_endings")["sure"])
 # Words that end an e-mail's local part when read backwards: they lead up to it.
-LEAD = vocabulary(
-    """
-    look looking check go live found find available hosted
-    is it's its at to me my email e-mail mail address the a an or and on him her them us use reach send
-    contact write that's that i'm was just so by for it okay yeah him he's she's be under through via you your
-    with not
-    """
-)
+LEAD = word_set("mail_lead")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _WEB = re.compile(
     r"(?:https?://|www\.)\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|io|co\.uk|app|dev)(?:/\S*)?"
 )
 # What right before an address says that all of what follows is one.
-CUES = frozenset({"is", "it's", "email", "e-mail", "address", "to", "my"})
+CUES = word_set("mail_cues")
 LONGEST_LOCAL = 10
 
 
@@ -251,7 +227,7 @@ def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) 
         return None
     text, last, _ = domain
     ending = text.rpartition(".")[2]
-    if ending not in ENDINGS - {"me", "it", "in", "at", "us", "no", "be", "name", "site", "school", "int"}:
+    if ending not in SURE_ENDINGS:
         return None
     first = at - 1
     text = f"{before.core}.{text}"

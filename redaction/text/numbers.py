@@ -8,40 +8,24 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
-from redaction.text.lexicon import vocabulary
 from redaction.text.passage import Item
+from redaction.text.vocabulary import word_set, word_table
 
 __all__ = ["Element", "NumberKind", "Run", "cardinal", "code_runs"]
 
-ONES = {
-    "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
-    "nine": "9", "nought": "0", "naught": "0", "niner": "9", "fife": "5",
-}  # fmt: skip
-OH = frozenset({"oh", "o"})
-TEENS = {
-    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
-    "seventeen": "17", "eighteen": "18", "nineteen": "19",
-}  # fmt: skip
-TENS = {
-    "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80",
-    "ninety": "90", "fourty": "40", "ninty": "90",
-}  # fmt: skip
-REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
-MAGNITUDES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "k": 1_000}
+NUMBERS = word_table("numbers", "en")
+ONES = {word: value for word, value in NUMBERS.items() if len(value) == 1}
+TEENS = {word: value for word, value in NUMBERS.items() if 10 <= int(value) < 20}
+TENS = {word: value for word, value in NUMBERS.items() if int(value) >= 20}
+OH = word_set("oh")
+REPEATS = {word: int(times) for word, times in word_table("repeats").items()}
+MAGNITUDES = {word: int(times) for word, times in word_table("magnitudes").items()}
 # Words that sound like a digit and stand for one between digits that were read out singly.
-HOMOPHONES = {"to": "2", "too": "2", "for": "4", "won": "1", "ate": "8"}
+HOMOPHONES = word_table("digit_homophones")
 # What people say or breathe between the digits of a number.
-FILLERS = vocabulary(
-    """
-    uh um er erm ah hmm dash hyphen minus space stroke slash then
-    """
-)
+FILLERS = word_set("number_fillers")
 # Source: the ITU/NATO spelling alphabet, less the words that are too usual to mean a letter.
-SPELLING = {
-    "alfa": "a", "bravo": "b", "foxtrot": "f", "hotel": "h", "juliett": "j", "juliet": "j", "kilo": "k", "lima": "l",
-    "oscar": "o", "papa": "p", "quebec": "q", "romeo": "r", "sierra": "s", "tango": "t", "whiskey": "w", "x-ray": "x",
-    "xray": "x", "yankee": "y", "zulu": "z", "zed": "z", "zee": "z",
-}  # fmt: skip
+SPELLING = word_table("spelling_alphabet")
 
 _NUMERAL = re.compile(r"\+?\d[\d()./-]*\d|\+?\d")
 _AMOUNT = re.compile(
@@ -158,7 +142,7 @@ def _below_hundred(items: Sequence[Item], at: int) -> Element | None:
         return Element(at, at + 1, TEENS[word], NumberKind.PAIR)
     if word in TENS:
         following = items[at + 1].core if at + 1 < len(items) and not items[at].pauses else ""
-        if following in ONES and following not in ("zero", "nought", "naught"):
+        if following in ONES and ONES[following] != "0":
             return Element(at, at + 2, str(int(TENS[word]) + int(ONES[following])), NumberKind.PAIR)
         return Element(at, at + 1, TENS[word], NumberKind.PAIR)
     tens, hyphen, ones = word.partition("-")

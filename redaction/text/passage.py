@@ -7,17 +7,14 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from redaction.model import EntityType, TextFinding, Utterance
-from redaction.text.lexicon import fold, is_ordinary, namelike, stem, vocabulary
+from redaction.text.lexicon import fold, has_everyday_words, is_ordinary, namelike, stem
 from redaction.text.number_words import number_word
+from redaction.text.vocabulary import word_set
 
 __all__ = ["Hit", "Item", "Passage", "item_of", "items_of", "passages", "spread"]
 
 LONGEST_PAUSE = 30.0  # seconds; a number read out in parts is not held up for longer
-_ABBREVIATIONS = vocabulary(
-    """
-    mr mrs ms dr prof st sr jr no ave rd blvd apt p.o vs etc
-    """
-)
+_ABBREVIATIONS = word_set("abbreviations")
 _BOUND = 64
 _I = re.compile(r"\W*I(?:['’]\w+)?\W*$")
 
@@ -37,7 +34,7 @@ class Item:
         closes: a sentence ends with it.
         pauses: punctuation follows it.
         cased: its utterance has capital letters at all.
-        english: its utterance is; of other tongues no list tells the everyday words.
+        language: that of its utterance.
     """
 
     utterance: int
@@ -50,12 +47,17 @@ class Item:
     closes: bool
     pauses: bool
     cased: bool
-    english: bool = True
+    language: str = "en"
 
     @property
     def ordinary(self) -> bool:
         """True for an everyday word, also where people are called so."""
-        return is_ordinary(self.core)
+        return is_ordinary(self.core, self.language)
+
+    @property
+    def listed(self) -> bool:
+        """True where a list tells the everyday words of its language; of others none is strange."""
+        return has_everyday_words(self.language)
 
     @property
     def alphabetic(self) -> bool:
@@ -71,13 +73,13 @@ class Item:
         if self.cased and self.upper:
             return not self.ordinary or namelike(self.core) or self.capital
         if self.cased:
-            return self.english and not self.ordinary
+            return self.listed and not self.ordinary
         return not self.ordinary or namelike(self.core)
 
     @property
     def strange(self) -> bool:
         """True when it is no everyday word and, in text with capitals, written with one."""
-        if not self.english:
+        if not self.listed:
             return False
         return self.alphabetic and not self.ordinary and (self.upper or not self.cased)
 
@@ -118,7 +120,7 @@ def item_of(utterance: Utterance, index: int, word: int, *, opens: bool, cased: 
         closes=closes,
         pauses=tail.endswith((".", "?", "!", "…", ",", ";", ":")) and not short,
         cased=cased,
-        english=utterance.language == "en",
+        language=utterance.language,
     )
 
 

@@ -8,35 +8,17 @@ from typing import Final
 
 from redaction.errors import UnreadableInput
 from redaction.text.lexicon import fold, is_ordinary
+from redaction.text.vocabulary import word_set
 
 __all__ = ["EVERYBODY", "compact", "from_file_name", "roster_of"]
 
-EVERYBODY: Final = frozenset(
-    {"everyone", "everyone in meeting", "all panelists", "hosts and panelists", "me"}
-)
+EVERYBODY: Final = word_set("everybody")
 
 _MOST_NAMES: Final = 2_000
 _LONGEST_NAME: Final = 120
 _LONGEST_WORD: Final = 40
-_NOBODY: Final = EVERYBODY | {
-    "admin",
-    "anonymous",
-    "guest",
-    "host",
-    "meeting host",
-    "moderator",
-    "participant",
-    "speaker",
-    "system",
-    "unknown",
-    "unknown speaker",
-    "user",
-    "you",
-    "zoom user",
-}
-_DEVICES: Final = frozenset(
-    {"android", "galaxy", "ipad", "iphone", "laptop", "macbook", "phone", "pc", "tablet"}
-)
+_NOBODY: Final = EVERYBODY | word_set("nobody")
+_DEVICES: Final = word_set("devices")
 _BREAKS: Final = re.compile(r"[()\[\]{}<>|/;•·–—\"]+|\s-\s")
 _CAMEL: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")

@@ -5,70 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from redaction.model import EntityType, TextFinding, Utterance
-from redaction.text.lexicon import CLOSED, vocabulary
+from redaction.text.lexicon import CLOSED
 from redaction.text.passage import Passage, items_of
 from redaction.text.rules.phrases import Phrases
+from redaction.text.vocabulary import word_set
 
 __all__ = ["find_answers"]
 
-ASKED: Phrases[EntityType] = Phrases(
-    (
-        EntityType.PERSON,
-        """
-        your name; your full name; your last name; your first name; your surname; your middle name; your maiden name;
-        the last name; the first name; his name; her name; their name; last name please; first name please;
-        name please; spell that; spell it; spell your; spell the; who am i speaking; who is calling; who's calling;
-        who is this; mother's maiden name; the patient's name; child's name
-        """,
-    ),
-    (
-        EntityType.BIRTH_DATE,
-        """
-        your date of birth; date of birth; your birthday; your birth date; when were you born; when was he born;
-        when was she born; your dob; the dob
-        """,
-    ),
-    (
-        EntityType.AGE,
-        "how old are you; how old is he; how old is she; how old are they; your age; how old is",
-    ),
-    (
-        EntityType.PHONE,
-        """
-        your number; your phone number; your phone; your cell; your mobile; a callback number; best number;
-        a contact number; your extension
-        """,
-    ),
-    (EntityType.EMAIL, "your email; your email address; your e-mail; his email; her email; best email"),
-    (
-        EntityType.ADDRESS,
-        """
-        your address; the address; your home address; where do you live; where does he live; where does she live;
-        your postcode; your zip; your zip code; the zip code; your street; the house number; which city; what city;
-        where are you from; where are you based; where were you born
-        """,
-    ),
-    (
-        EntityType.ORGANIZATION,
-        "where do you work; who do you work for; your employer; which company; what company",
-    ),
-    (EntityType.SCHOOL, "what school; which school; where do you study; which university; what university"),
-    (
-        EntityType.ID,
-        """
-        your account number; the account number; the passcode; your pin; your password; the password; last four;
-        last four digits; your social; social security number; the case number; the reference number;
-        your member id; the confirmation number; the security code; your license plate; the plate; the card number
-        """,
-    ),
-)
+ASKED: Phrases[EntityType] = Phrases.of_kinds("asked")
 LONGEST_ANSWER = 12
-NO_ANSWER = CLOSED | vocabulary(
-    """
-    yes yeah yep yup no nope okay ok sure um uh er hmm well right thanks thank please sorry what pardon again hold on
-    one second moment just wait let get think know sec check on in at of to for with from not why when where how
-    """
-)
+NO_ANSWER = CLOSED | word_set("no_answer")
 
 
 def find_answers(utterances: Sequence[Utterance]) -> Iterator[TextFinding]:

@@ -6,54 +6,23 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import vocabulary
 from redaction.text.numbers import cardinal
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.dates import MONTHS, is_ordinal
+from redaction.text.vocabulary import word_set
 
 __all__ = ["WEEKDAYS", "find_appointments", "find_days"]
 
-WEEKDAYS = vocabulary(
-    """
-    monday tuesday wednesday thursday friday saturday sunday
-    """
-)
+WEEKDAYS = word_set("weekdays")
 # What people do with each other, go to, or are at. A past form is no plan: `I spoke with Henry on Tuesday`.
-MEETINGS = vocabulary(
-    """
-    meet meeting meetings talk talking speak speaking chat call calling ring phone see seeing visit visiting come
-    catch join joining interview appointment appointments booked reservation consultation surgery operation therapy
-    therapist checkup check-up dentist doctor hospital clinic lunch dinner breakfast coffee drinks party wedding
-    funeral flight fly flying arrive arriving arrives travel travelling traveling available free away office holiday
-    vacation
-    """
-)
+MEETINGS = word_set("meetings")
 # What takes up an offered day: `Thursday works`.
-OFFERS = vocabulary(
-    """
-    works work suits suit okay ok fine good better best possible
-    """
-)
-REPEATED = vocabulary(
-    """
-    every each most any
-    """
-)
-HALVES = vocabulary(
-    """
-    morning afternoon evening night
-    """
-)
-CLOCK_WORDS = vocabulary(
-    """
-    noon midday midnight half quarter
-    """
-)
-HALF_DAYS = vocabulary(
-    """
-    pm am p.m a.m o'clock
-    """
-)
+OFFERS = word_set("offers")
+REPEATED = word_set("repeated")
+HALVES = word_set("day_parts")
+HOUR_LEADING = word_set("hour_leading")
+CLOCK_WORDS = word_set("clock_words")
+HALF_DAYS = word_set("clock_marks")
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?:am|pm)?|\d{1,2}(?:am|pm)")
 _NUMERIC = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}|\d{4}-\d\d-\d\d")
 BEFORE, BEHIND = 8, 5  # words of the sentence that are searched on each side of a day
@@ -126,7 +95,7 @@ def _number_end(passage: Passage, at: int) -> int | None:
 def _timed(passage: Passage, first: int, last: int) -> bool:
     """Tell whether a time of day stands beside: `Thursday at three`, `Thursday 3 pm`, `three on Thursday`."""
     at = last + (last < len(passage) and passage[last].core in HALVES)
-    joined = at < len(passage) and passage[at].core in ("at", "around", "about", "from")
+    joined = at < len(passage) and passage[at].core in HOUR_LEADING
     if _is_hour(passage, at + joined, sure=not joined):
         return True
     at = first - 1

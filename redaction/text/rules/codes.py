@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import CLOSED, is_ordinary, vocabulary
+from redaction.text.lexicon import CLOSED, is_ordinary
 from redaction.text.normalize import Change, mails
 from redaction.text.numbers import SPELLING, Element, NumberKind, Run, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
+from redaction.text.vocabulary import word_set
 
 __all__ = ["find_codes", "find_handles", "find_mails", "find_passwords", "find_spelled", "luhn"]
 
@@ -23,87 +24,19 @@ PHONE, CARD, ACCOUNT, ID, ADDRESS = (
 )
 
 # What a number is called before it is said, and what that makes of it.
-CALLED: Phrases[EntityType] = Phrases(
-    (
-        PHONE,
-        """
-        phone; telephone; cell; mobile; landline; fax; extension; ext; reach me; reach him; reach her;
-        reach them; call me; call him; call her; call us; text me; text him; text her; dial; ring me; whatsapp;
-        hotline; area code; number is; number's; my number; her number; his number; their number;
-        contact number; work number; home number; callback; dial in; voicemail
-        """,
-    ),
-    (
-        CARD,
-        """
-        card; card number; visa; mastercard; amex; american express; expiry; expires; expiration;
-        expiration date; cvv; cvc; security code; debit card; credit card
-        """,
-    ),
-    (
-        ACCOUNT,
-        """
-        account; account number; iban; sort code; routing number; routing; swift code; bic; bank account; acct
-        """,
-    ),
-    (
-        ID,
-        """
-        case; case number; social security; social security number; social; ssn; passport; passport number;
-        national insurance; national insurance number; aadhaar; nhs; n h s; nhs number; reference;
-        reference number; booking reference; confirmation; confirmation number; confirmation code; booking;
-        licence; license; licence number; license number; driver's license; driving licence; license plate;
-        licence plate; plate; plates; registration; registration number; passcode; pass code; pin; pin code;
-        pin number; password; access code; entry code; door code; gate code; alarm code; code is; meeting id;
-        zoom id; serial number; serial; member number; membership; membership number; member id; employee id;
-        employee number; badge; badge number; staff number; student id; student number; patient id;
-        patient number; medical record; medical record number; record number; mrn; chart number; policy number;
-        claim number; claim; policy; tracking number; tracking; order number; invoice number; ticket number;
-        customer number; customer id; client number; user id; tax id; tax number; tax file number; ein;
-        vat number; id; id number; identity number; identity card; vin; imei; flight; locker; safe combination;
-        combination; one time code; verification code; docket; docket number; file number; application number;
-        visa number; insurance number; medicare; medicare number; medicaid; pan; pan card; cpf; curp; nif; dni;
-        siret; bsn; last four; ends in; ending in; ending with; final four digits; sin; social insurance;
-        social insurance number; voter id; account ending; last four digits
-        """,
-    ),
-)
+CALLED = Phrases.of_kinds("number_called")
 # Words that may stand between what a number is called and the number.
-CODE_FILLERS = vocabulary(
-    """
-    is number number's no it's it its the a my his her their our your on at in of one full whole ends ending
-    with was are that's that which code id as being so okay um uh and then by to me for him hash pound call or
-    are's i'll now him her give you them please will be reads goes starts from last first four digits card
-    uses under
-    """
-)
+CODE_FILLERS = word_set("number_called_between")
 FURTHEST = 6
 # A quantity when such a word follows.
-UNITS = vocabulary(
-    """
-    percent per cent dollars dollar euros euro pounds pound bucks cents pence rupees yen users people
-    customers rows lines files records requests tickets points seconds minutes minute hours hour days day
-    weeks week months month years year megabytes gigabytes kilobytes bytes meg gig kilometers kilometres miles
-    meters metres feet inches kilos grams degrees pixels items units views clicks downloads times steps words
-    pages slides questions students employees milliseconds mb gb kb ms km kg mm cm px calories volts watts rpm
-    fps hertz
-    """
-)
+UNITS = word_set("units")
 POSTCODE = re.compile(
     r"(?:gir0aa|[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}|[a-z]\d[a-z]\d[a-z]\d)"
 )  # Source: UK, Canadian post
 IBAN = re.compile(r"[a-z]{2}\d{2}[a-z0-9]{11,30}")  # Source: ISO 13616
 TAX_ID = re.compile(r"[a-z]{2}\d{6}[a-d]|[a-z]{5}\d{4}[a-z]")  # Source: UK national insurance, Indian PAN
-SPELL_CUES = frozenset(["spelled", "spelt", "spell", "spells", "spelling", "letters"])
-ACRONYMS = vocabulary(
-    """
-    abc aac api apis ascii asap aws btw ceo cfo cli cms cpu crm css csv ctrl dna dns erp eta faq fyi gdp gpu
-    gui hdmi hipaa html http https iot iso jpeg json kpi llc mvp mri nasa ngo okr pdf php png poc qa rfp roi
-    rsvp saas sdk seo sla smtp sms sql ssh ssl svg tcp tls tbd ucla ufo uk ui uk un url us usa usb ux vat vip
-    vpn wifi www xls xml yaml ymca diy eod eta hr it pc pr tv abtest bbc cbc cnn fbi cia irs nhs dmv hmrc ikea
-    lgbt lgbtq abcd
-    """
-)
+SPELL_CUES = word_set("spelling_cues")
+ACRONYMS = word_set("acronyms")
 
 
 def luhn(digits: str) -> bool:
@@ -224,25 +157,9 @@ def _mixed(run: Run, cue: EntityType | None) -> EntityType | None:
     return None
 
 
-HANDLES: Phrases[EntityType] = Phrases(
-    (
-        ID,
-        """
-        handle is; handle's; username is; user name is; username's; login is; user is; screen name is;
-        gamertag is; skype is; skype id is; instagram is; insta is; twitter is; telegram is; discord is;
-        password is; password's; passphrase is; passcode is; tag is; alias is; nickname is; handle; username;
-        on instagram; on twitter; on telegram; on discord; on tiktok
-        """,
-    ),
-)
-JOINTS = frozenset({"underscore", "dot", "dash", "hyphen", "slash"})
-AFTER_HANDLE = vocabulary(
-    """
-    and or but so not in on for with the a is was to of if it's i my no you we should must field column table
-    when where please okay there here like wrong right correct expired required too very reset stored hashed
-    encrypted same still already being taken going gone back
-    """
-)
+HANDLES = Phrases.of_kinds("handle_cues")
+JOINTS = word_set("handle_joints")
+AFTER_HANDLE = word_set("handle_stops")
 
 
 def find_handles(passage: Passage) -> Iterator[Hit]:
@@ -268,7 +185,7 @@ def find_handles(passage: Passage) -> Iterator[Hit]:
                 yield Hit(first, last, ID, 0.7, "handle")
 
 
-PASSWORDS: Phrases[EntityType] = Phrases((ID, "password is; password's; passphrase is; passphrase's"))
+PASSWORDS = Phrases.of_kinds("password_cues")
 
 
 def find_passwords(passage: Passage) -> Iterator[Hit]:

@@ -6,96 +6,36 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import vocabulary
 from redaction.text.numbers import Element, NumberKind, cardinal
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.names import RELATIONS
 from redaction.text.rules.phrases import Phrases
+from redaction.text.vocabulary import word_set
 
 __all__ = ["MONTHS", "find_ages", "find_birth_dates", "is_ordinal"]
 
 AGE, BIRTH_DATE = EntityType.AGE, EntityType.BIRTH_DATE
 OLDEST = 115
-MONTHS = vocabulary(
-    """
-    january february march april may june july august september october november december jan feb mar apr jun
-    jul aug sep sept oct nov dec
-    """
-)
-ORDINALS = vocabulary(
-    """
-    first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
-    fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth fortieth fiftieth sixtieth
-    seventieth eightieth ninetieth hundredth twenty-first twenty-second twenty-third thirty-first
-    """
-)
+MONTHS = word_set("months")
+ORDINALS = word_set("ordinals")
 _WRITTEN_ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)")
 _DATE = re.compile(r"\d{1,4}([/.-])\d{1,2}\1\d{1,4}|\d{1,2}/\d{1,4}|(?:19|20)\d\d|'?\d\ds?")
 # What is so many years old without being anybody.
-THINGS = vocabulary(
-    """
-    codebase code company building system systems house car laptop project bug server contract document product database
-    phone machine version issue whisky whiskey wine computer account law tradition firm business brand app website site
-    ticket request patch release branch engine bridge church tree record data story joke problem technology tech device
-    hardware software battery bond loan mortgage policy agreement startup organization organisation repo library
-    framework language standard feature platform tool team model furniture equipment truck van bus boat plane printer
-    scotch mall hotel restaurant it that this
-    """
-)
-YEARS_OLD = frozenset({"years", "year", "yrs", "yr", "months", "month", "weeks", "days"})
-BIRTH: Phrases[bool] = Phrases(
-    (
-        True,
-        """
-        born; born on; born in; birthday; birthday is; birthday's; birthday was; birthday on; birth date;
-        birthdate; birth date is; birthdate is; date of birth; date of birth is; dob; d o b; dob is;
-        year of birth; due date; birth year; born the; turns; d.o.b
-        """,
-    ),
-)
-BETWEEN = vocabulary(
-    """
-    is was on in the it's it of a back around sometime year month my her his their and that's be at s
-    """
-)
+THINGS = word_set("things_with_ages")
+AGE_CALLED, AGE_ENDS, AGE_JOINS = word_set("age_called"), word_set("age_ends"), word_set("age_joins")
+NO_SUBJECTS = tuple(word_set("no_subjects"))
+YEARS_OLD = word_set("age_units")
+BIRTH = Phrases.of_sections("birth_cues")
+BETWEEN = word_set("birth_between")
 # After these a bare number is a person's age.
-SUBJECTS = vocabulary(
-    """
-    he's she's i'm he'd she'd they're who's he'll she'll they'd you're
-    """
-)
-PRONOUNS = frozenset(["he", "she", "i", "they", "who", "it"])
-BE = vocabulary(
-    """
-    is was am are turns turned turning be being
-    """
-)
-ADVERBS = vocabulary(
-    """
-    only just almost nearly about now already not yet turning turned like still be around going on gonna
-    barely maybe probably roughly approximately over under really at she he
-    """
-)
+SUBJECTS = word_set("age_subjects")
+PRONOUNS = word_set("age_pronouns")
+BE = word_set("age_verbs")
+ADVERBS = word_set("age_adverbs")
 # What may stand right after a bare age; anything else makes it a quantity.
-AFTER = vocabulary(
-    """
-    and now right so but he she they i in when next on because yeah okay today tomorrow this who if years year
-    yrs or which that as too though fell died had got loves likes plays lives still also maybe almost probably
-    already then can has goes is was my his her last since with
-    """
-)
-TIMES = vocabulary(
-    """
-    minutes minute hours hour o'clock am pm percent days weeks thirty fifteen people feet foot inches pounds
-    dollars miles kilometers of for to at past
-    """
-)
-KIDS = vocabulary(
-    """
-    boys girls kids children sons daughters twins siblings brothers sisters grandchildren grandkids boy girl
-    kid child son daughter baby grandson granddaughter nephew niece nephews nieces toddler teenager teen
-    """
-)
+AFTER = word_set("age_after")
+TIMES = word_set("age_not_before")
+KIDS = word_set("children")
 
 
 def find_ages(passage: Passage) -> Iterator[Hit]:
@@ -125,9 +65,7 @@ def _joined(passage: Passage, found: int, number: Element) -> bool:
     if found < 0 or not 1 <= number.first - found <= 3:
         return False
     between = [passage[at].core for at in range(found, number.first)]
-    return all(word in ("or", "maybe", "and", "to", "almost") for word in between) and _ends(
-        passage, number.last
-    )
+    return all(word in AGE_JOINS for word in between) and _ends(passage, number.last)
 
 
 def _plausible(number: Element) -> bool:
@@ -143,14 +81,10 @@ def _age(passage: Passage, number: Element) -> Iterator[Hit]:
         end = last + (3 if following[1:2] == ["of"] else 2)
         if not _of_thing(passage, first, end):
             yield Hit(first, end, AGE, 0.95, "age-old")
-    elif following[:1] and following[0] in ("year-old", "years-old", "year-olds", "yearold", "yo", "y.o"):
+    elif following[:1] and following[0] in AGE_ENDS:
         if not _of_thing(passage, first, last + 1):
             yield Hit(first, last + 1, AGE, 0.95, "age-old")
-    elif (
-        before
-        and before[-1] in ("aged", "age", "ages", "turning", "turned", "turns")
-        and not _timed(following)
-    ):
+    elif before and before[-1] in AGE_CALLED and not _timed(following):
         yield Hit(first, last, AGE, 0.8, "age-called")
     elif before[-2:] in (["age", "of"], ["age", "is"]):
         yield Hit(first, last, AGE, 0.85, "age-called")
@@ -206,7 +140,7 @@ def _bare(passage: Passage, number: Element) -> bool:
     if core in SUBJECTS:
         return True
     if core.endswith("'s") and (passage[at].stem in RELATIONS or passage[at].strange):
-        return not passage[at].stem.endswith(("it", "that", "there", "here", "what"))
+        return not passage[at].stem.endswith(NO_SUBJECTS)
     if core in BE and at > 0:
         before = passage[at - 1]
         return before.core in PRONOUNS - {"it"} or before.stem in RELATIONS or before.strange

@@ -5,136 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import FUNCTION_WORDS, is_product, namelike, vocabulary
+from redaction.text.lexicon import FUNCTION_WORDS, is_product, namelike
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
+from redaction.text.vocabulary import word_sections, word_set
 
 __all__ = ["PARTICLES", "TITLES", "find_named", "find_speakers", "find_strange", "find_titled", "name_end"]
 
 PERSON = EntityType.PERSON
-NAMELIKE_MONTHS = vocabulary(
-    """
-    january february march april may june july august september october november december
-    """
-)
-TITLES = vocabulary(
-    """
-    mr mrs ms miss mister missus dr doctor prof professor coach sir madam madame father sister reverend rev
-    pastor rabbi imam judge justice officer detective sergeant captain lieutenant colonel general major
-    principal nurse uncle aunt auntie aunty grandma grandpa nana señor senor señora senora herr frau monsieur
-    mademoiselle signor signora sheikh sister brother deacon bishop cardinal senator congressman congresswoman
-    councillor councilman governor mayor ambassador inspector constable sri shri mx agent sensei ustad pandit
-    """
-)
+NAMELIKE_MONTHS = frozenset(word_sections("months")["whole"])
+TITLES = word_set("titles")
 # Titles that are everyday words too: what follows must be strange, not just possible.
-LOOSE_TITLES = vocabulary(
-    """
-    father sister brother judge justice general major principal nurse captain coach officer doctor professor
-    uncle aunt miss sir madam cardinal senator governor mayor inspector pastor bishop agent
-    """
-)
-KIN = frozenset(
-    {"father", "sister", "brother", "uncle", "aunt", "auntie", "aunty", "grandma", "grandpa", "nana"}
-)
-PARTICLES = vocabulary(
-    """
-    al el de da do dos das del della di du la le van von der den ter ten bin bint ibn abu ben st mac mc o
-    van't zu zur af y san santa e
-    """
-)
+LOOSE_TITLES = word_set("loose_titles")
+KIN = word_set("kin_titles")
+PARTICLES = word_set("particles")
 LONGEST_NAME = 4
 
 # What is said before a name, and how sure that makes it: "sure" takes any word that may be a name, and "likely" only
 # words that are no everyday words (or, in text with capitals, capitalised ones).
-BEFORE: Phrases[str] = Phrases(
-    (
-        "sure",
-        """
-        my name is; my name's; name is; name's; named; maiden name was; maiden name is; last name is; last name;
-        first name is; first name; surname is; surname; middle name; middle name is; family name is;
-        legal name is; full name is; her name is; his name is; their name is; name was; goes by; go by;
-        known as; nicknamed; answers to; call him; call her; call me; i'll call her; i'll call him;
-        calls herself; calls himself; ask for; signed by; speaking with; speaking to; is this;
-        am i speaking with; am i speaking to; name of; by the name of; introduce you to; maiden name;
-        meet my friend; addressed to; registered to; made out to; care of; attention of; married name is;
-        deadname; née; nee; patient is; patient name is; attending is; called
-        """,
-    ),
-    (
-        "likely",
-        """
-        heard from; hear from; message from; messages from; email from; note from; word from; call from; letter from;
-        regards from; okay; ok; alright; no; yes; yeah; well; poor; old; dear old;
-        this is; it's; i'm; i am; here's; that's; that was; there's; hi; hello; hey; dear; thanks; thank you;
-        thank; thanks to; welcome; congratulations; congrats; bye; goodbye; good morning; good afternoon; sorry;
-        morning; cheers; ask; asked; tell; told; remind; ping; pinged; invite; invited; cc; loop in; looping in;
-        email; emailed; message; messaged; text; texted; call; called; phone; speak to; speak with; spoke to;
-        spoke with; talk to; talk with; talked to; talked with; talking to; chat with; check with; checked with;
-        met with; met; meet; meeting with; follow up with; sync with; hand over to; handing over to; over to;
-        pass it to; passing to; waiting on; waiting for; reach; reached; assigned to; assign it to; reports to;
-        report to; work with; worked with; working with; paired with; see; saw; know; with; from; for; by;
-        about; and; or; to; did; does; has; is; was; can; could; will; would; should; let; make; sent; send;
-        give; gave; help; helped; join; joined; married; divorced; dating; visited; visiting; visit; hired;
-        hire; fired; promoted; and then; when; because; if; since; that; so; but; unless; while; until;
-        what did; where is; where's; who is; who's; when does; when did; how is; how's; of; between; like;
-        including
-        """,
-    ),
-)
+BEFORE = Phrases.of_sections("name_cues")
 # Cues that are too weak without a capital letter inside the sentence.
-WEAK = vocabulary(
-    """
-    with from for by about and or to did does has is was can could will would should let make sent send give
-    gave help helped join joined when because if since that so but unless while until of between like
-    including see saw know reach reached it's that's there's here's this call text phone email message meet
-    visit sorry report
-    """
-) | {"and then", "i am", "work with", "working with", "waiting for", "waiting on", "report to", "this is"}
-RELATIONS = vocabulary(
-    """
-    daughter son wife husband brother sister mother father mom mum dad partner fiance fiancee girlfriend
-    boyfriend cousin niece nephew uncle aunt grandmother grandfather granddaughter grandson manager boss
-    colleague coworker assistant supervisor teammate roommate neighbor neighbour friend teacher tutor client
-    customer patient tenant landlord caseworker nurse doctor lawyer attorney accountant recruiter candidate
-    interviewee interviewer intern student pupil kid child baby boy girl toddler twin twins stepson
-    stepdaughter stepmother stepfather godson goddaughter babysitter nanny carer coach director lead mentor
-    mentee hubby kids children boys girls sons daughters parents defendant plaintiff witness applicant
-    employee contractor founder
-    """
-)
-SPEAKING = frozenset({"speaking", "here"})
-DOING = vocabulary(
-    """
-    said says told asked thinks thought wants wanted mentioned suggested agreed agrees joined knows knew
-    believes explained replied emailed messaged texted pinged called volunteered offered promised complained
-    left resigned loves hates feels noticed reported raised confirmed proposed insisted wrote signed spoke
-    speaks lives lived works worked went goes took takes sent sends brought got gets has had is was will would
-    can could might should did does isn't wasn't hasn't won't didn't doesn't and
-    """
-)
-SURE_DOING = vocabulary(
-    """
-    said says told asked thinks thought wants wanted mentioned suggested agreed agrees knows knew believes
-    explained replied emailed messaged texted pinged volunteered offered promised complained resigned loves
-    hates feels noticed insisted wrote lives lived speaking
-    """
-)
+WEAK = word_set("name_cues_weak")
+RELATIONS = word_set("relations")
+SPEAKING = word_set("speaking")
+SURE_DOING = word_set("deeds_sure")
 
 
 # What a person does, also asked after: `did Grace finish`.
-ACTS = SURE_DOING | vocabulary(
-    """
-    called sent joined replied signed confirmed finished left asked finish send say think know want agree join reply
-    sign mention coming going back here joining speaking talking working ready available okay done tell call email ask
-    explain present volunteer get have need come go make take wrote
-    """
-)
-BEFORE_ACTOR = vocabulary(
-    """
-    and but so then when because if that yeah okay well um uh since after before until did does has is could would
-    should was have though although while why how where hey
-    """
-)
+ACTS = SURE_DOING | word_set("deeds")
+BEFORE_ACTOR = word_set("before_actor")
 
 
 def name_end(items: Passage, first: int, *, strict: bool = False) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+from redaction.model import EntityType
 from redaction.text.passage import Item
+from redaction.text.vocabulary import word_sections
 
 __all__ = ["Phrases"]
 
@@ -17,13 +19,13 @@ class Phrases(Generic[TableValue]):
     """A table of phrases of folded words, each with a value; the longest that fits is taken.
 
     Args:
-        groups: values, each with its phrases parted by semicolons.
+        groups: values, each with its phrases.
     """
 
-    def __init__(self, *groups: tuple[TableValue, str]) -> None:
+    def __init__(self, groups: Iterable[tuple[TableValue, Iterable[str]]]) -> None:
         self._by_first: dict[str, list[tuple[tuple[str, ...], TableValue]]] = defaultdict(list)
-        for value, text in groups:
-            for phrase in text.split(";"):
+        for value, phrases in groups:
+            for phrase in phrases:
                 words = tuple(phrase.split())
                 self._by_first[words[0]].append((words, value))
         for entries in self._by_first.values():
@@ -43,3 +45,13 @@ class Phrases(Generic[TableValue]):
             found = self.at(items, at)
             if found is not None:
                 yield at, *found
+
+    @staticmethod
+    def of_kinds(name: str) -> Phrases[EntityType]:
+        """Read a word list whose sections are kinds of personal data."""
+        return Phrases((EntityType(kind), entries) for kind, entries in word_sections(name).items())
+
+    @staticmethod
+    def of_sections(name: str) -> Phrases[str]:
+        """Read a word list; the value of a phrase is the name of its section."""
+        return Phrases(word_sections(name).items())

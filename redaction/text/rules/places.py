@@ -6,83 +6,30 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import is_city, is_product, vocabulary
+from redaction.text.lexicon import is_city, is_product
 from redaction.text.numbers import NumberKind, Run, code_runs
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
+from redaction.text.vocabulary import word_set
 
 __all__ = ["find_addresses", "find_cities", "find_homes"]
 
 ADDRESS, LOCATION = EntityType.ADDRESS, EntityType.LOCATION
-STREETS = vocabulary(
-    """
-    street st avenue ave road rd lane ln boulevard blvd terrace crescent parkway pkwy mews gardens alley
-    highway hwy cul-de-sac quay esplanade causeway turnpike promenade strasse straße allee platz
-    """
-)
+STREETS = word_set("streets")
 # Street words that are everyday words: they need a house number or a capital before them.
-LOOSE_STREETS = vocabulary(
-    """
-    drive dr close court ct way place pl square sq row circle hill park walk rise grove green view trail
-    bridge heights point path loop broadway wharf yard field fields ridge run bend cove plaza estate
-    """
-)
+LOOSE_STREETS = word_set("streets_loose")
 # Streets whose kind comes first.
-FOREIGN = vocabulary(
-    """
-    calle avenida rue via viale piazza rua plaza carrer chemin ulica jalan
-    """
-)
-PLACE_UNITS = vocabulary(
-    """
-    apartment apt flat unit suite room floor building block house number lot box p.o plot door villa
-    """
-)
-NOT_BEFORE = vocabulary(
-    """
-    the a an this that these those my your his her our their its main high same other whole next last first
-    second third one in on at to from of by for with and or but is was along across down up over back off into
-    through every each any some no what which right left long short quick easy hard better best only all take
-    takes took taking find make it i we you they he she how where whatever either half long-term under hit
-    rocky just there here
-    """
-)
-LEADING = frozenset(
-    {"on", "at", "in", "of", "along", "to", "near", "from", "off", "down", "is", "up", "by", "past", "live"}
-)
-HOME: Phrases[EntityType] = Phrases(
-    (
-        ADDRESS,
-        """
-        address is; address was; address's; lives at; live at; living at; lived at; located at; staying at;
-        stays at; mail it to; ship it to; shipped to; deliver it to; delivered to; house is at; house at;
-        place is at; home is at; office is at; moved to; moving to
-        """,
-    ),
-    (
-        LOCATION,
-        """
-        live in; lives in; living in; lived in; grew up in; grow up in; raised in; born in; born and raised in;
-        moved to; moving to; move to; moved from; moved here from; relocated to; relocating to; based in;
-        based out of; i'm from; he's from; she's from; they're from; we're from; comes from; come from;
-        came from; originally from; from a village called; from a town called; town called; village called;
-        hometown is; hometown of; flew to; flying to; fly to; flew in from; flying in from; back home in;
-        stationed in; family in; parents in; house in; home in; apartment in; flat in; dialing in from;
-        calling in from; joining from; joining us from; calling from; deported to; fled; emigrated from;
-        immigrated from; retired to; holiday in; city of; town of; village of; visiting family in
-        """,
-    ),
-)
+FOREIGN = word_set("streets_first")
+PLACE_UNITS = word_set("address_units")
+NOT_BEFORE = word_set("street_not_before")
+FLATS = word_set("flats")
+LEADING = word_set("street_leading")
+HOME = Phrases.of_kinds("home_cues")
 # Words in a free-form address of another tongue or kind that are no names.
-LINE_WORDS = (
-    STREETS
-    | LOOSE_STREETS
-    | FOREIGN
-    | PLACE_UNITS
-    | frozenset(["north", "south", "east", "west", "upper", "lower", "number", "po", "box", "floor"])
-)
+LINE_WORDS = STREETS | LOOSE_STREETS | FOREIGN | PLACE_UNITS | word_set("address_words")
 ZIP = re.compile(r"\d{5}(?:-\d{4})?")
-ZIP_CUES = frozenset(["zip", "zipcode", "postcode", "postal", "post", "pin"])
+ZIP_CUES = word_set("postcode_cues")
+ZIP_FILLERS = word_set("postcode_between")
 LONGEST_LINE = 12
 
 
@@ -122,7 +69,7 @@ def find_addresses(passage: Passage) -> Iterator[Hit]:
         elif item.core == "box" and at > 0 and at + 1 in starts and _post_office(passage, at):
             first = at - (2 if passage[at - 1].core == "o" else 1)
             yield Hit(first, _tail(passage, starts[at + 1].last, starts), ADDRESS, 0.9, "post-box")
-        elif item.core in ("flat", "apartment", "apt", "suite") and at + 1 in starts and not item.pauses:
+        elif item.core in FLATS and at + 1 in starts and not item.pauses:
             end = starts[at + 1].last
             yield Hit(at, _tail(passage, end, starts), ADDRESS, 0.7, "flat")
 
@@ -140,7 +87,7 @@ def _zip(passage: Passage, at: int, starts: dict[int, Run]) -> Iterator[Hit]:
             if len(run.text) >= 4:
                 yield Hit(run.first, run.last, ADDRESS, 0.85, "postcode")
             return
-        if passage[begin].core not in ("code", "is", "it's", "was", "here"):
+        if passage[begin].core not in ZIP_FILLERS:
             return
 
 
