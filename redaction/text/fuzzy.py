@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
+from rapidfuzz.distance import OSA
+
 from redaction.text.lexicon import is_ordinary
 
 __all__ = ["NameIndex", "distance", "phonetic_key"]
@@ -40,22 +42,12 @@ def phonetic_key(name: str) -> str:
     return re.sub(r"(.)\1+", r"\1", code)
 
 
-@lru_cache(maxsize=1 << 15)
 def distance(left: str, right: str) -> int:
     """Return how many letters have to be added, dropped, changed or swapped with a neighbour.
 
-    Source: optimal string alignment, the restricted Damerau-Levenshtein distance.
+    Source: optimal string alignment, the restricted Damerau-Levenshtein distance, as rapidfuzz computes it.
     """
-    before: list[int] = []
-    row = list(range(len(right) + 1))
-    for i, char in enumerate(left, start=1):
-        older, before, row = before, row, [i]
-        for j, other in enumerate(right, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (char != other))
-            if i > 1 and j > 1 and char == right[j - 2] and left[i - 2] == other:
-                cost = min(cost, older[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+    return OSA.distance(left, right)
 
 
 def _shortened(word: str) -> set[str]:
