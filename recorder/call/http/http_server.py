@@ -17,9 +17,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 from redaction.errors import UnreadableInput, UsageError
 
-__all__ = ["LARGEST_BODY", "Address", "Server", "known_hosts", "listening", "refusal"]
+__all__ = ["LARGEST_BODY", "Address", "Server", "known_hosts", "listening", "read_body", "refusal"]
 
 LARGEST_BODY: Final = 64 * 1024
+_BODY_TIMEOUT_S: Final = 10.0
+_LINGER_S: Final = 2.0  # so long a refused sender's rest is thrown away unread, then the connection is closed
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -122,6 +124,32 @@ def refusal(status: int, sentence: str, **headers: str) -> web.Response:
     return web.Response(status=status, text=sentence + "\n", headers=named)
 
 
+async def read_body(request: web.Request) -> bytes:
+    """Return the body of a request whose sender may send one: small, in time, and never unpacked.
+
+    Raises:
+        web.HTTPException: 415 for a compressed body, 413 for too large a one, 408 for one that does not come; a
+            compressed or large body is refused unread.
+    """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise web.HTTPUnsupportedMediaType(text="A body is taken as it is, not compressed.\n")
+    size = request.content_length or 0
+    if size > LARGEST_BODY:
+        raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, size, text="The body is too large.\n")
+    body = b""
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise web.HTTPRequestEntityTooLarge(
+                        LARGEST_BODY, len(body), text="The body is too large.\n"
+                    )
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="The body did not come in time.\n") from None
+    return body
+
+
 def known_hosts(address: Address) -> Middleware:
     """Return a middleware that answers under our own names alone, so that no other page can pose as ours."""
 
@@ -145,7 +173,13 @@ async def listening(application: web.Application, address: Address) -> AsyncIter
     context = address.context()
     application.on_response_prepare.append(_harden)
     runner = web.AppRunner(
-        application, access_log=None, handle_signals=False, shutdown_timeout=2.0, logger=_LOGGER
+        application,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=2.0,
+        logger=_LOGGER,
+        auto_decompress=False,  # a few kilobytes would become gigabytes before anybody asked for a token
+        lingering_time=_LINGER_S,
     )
     await runner.setup()
     try:

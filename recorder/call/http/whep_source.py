@@ -96,7 +96,9 @@ class WhepSource:
         self.clock = self._given_clock or CallClock()  # models were loaded since this object was made
         lost_at, tries, been_there = self.clock.now(), 0, False
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
+        async with aiohttp.ClientSession(
+            timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        ) as http:
             while not self._closing.is_set():
                 try:
                     if await self._visit(http, observer, first=not been_there):
@@ -175,7 +177,8 @@ class WhepSource:
         """Return the address of the session, and the answer."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
-            headers = {"Content-Type": _SDP, "Accept": _SDP, **self._authority(url)}
+            headers = {"Content-Type": _SDP, "Accept": _SDP, "Accept-Encoding": "identity"}
+            headers |= self._authority(url)
             async with http.post(
                 url, data=offer.encode(), headers=headers, allow_redirects=False, ssl=self._tls
             ) as response:

@@ -10,16 +10,15 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from recorder.call.http.http_server import LARGEST_BODY, refusal
+from recorder.call.http.http_server import read_body, refusal
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.http.tokens import Grant, bearer
 from recorder.call.rtc.description import BadDescription, offered
 from recorder.call.rtc.peer import Peer
 
-__all__ = ["BODY_TIMEOUT_S", "Pushed", "WhipEndpoint", "WhipLimits", "WhipOwner", "unauthorised"]
+__all__ = ["Pushed", "WhipEndpoint", "WhipLimits", "WhipOwner", "unauthorised"]
 
 _SDP: Final = "application/sdp"
-BODY_TIMEOUT_S: Final = 10.0
 _REMEMBERED: Final = 1000
 
 
@@ -139,14 +138,10 @@ class WhipEndpoint:
     async def _accept(self, request: web.Request, grant: Grant) -> web.Response:
         if request.content_type != _SDP:
             return refusal(415, "A session description (application/sdp) is needed.", Accept_Post=_SDP)
-        if (request.content_length or 0) > LARGEST_BODY:
-            return refusal(413, "The session description is too large.")
+        body = await read_body(request)
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                untrusted_offer = (await request.read()).decode("utf-8")
+            untrusted_offer = body.decode("utf-8")
             offered(untrusted_offer)
-        except TimeoutError:
-            return refusal(408, "The session description did not come in time.")
         except (UnicodeDecodeError, BadDescription):
             return refusal(400, "The session description is malformed.")
         peer = await self._owner.make(grant)

@@ -11,9 +11,9 @@ from typing import Final
 from aiohttp import web
 
 from recorder.call.consent.commands import clean_name
-from recorder.call.http.http_server import LARGEST_BODY, Address, Server, refusal
+from recorder.call.http.http_server import LARGEST_BODY, Address, Server, read_body, refusal
 from recorder.call.http.tokens import Grant, Tokens, bearer
-from recorder.call.http.whip import BODY_TIMEOUT_S, Pushed, WhipEndpoint, WhipLimits, unauthorised
+from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits, unauthorised
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
@@ -168,11 +168,9 @@ class WhipSource:
         participant = session.participant if session is not None else gone if holder == grant.holder else ""
         if not participant or self._observer is None:
             return refusal(404, "There is no such session.")
+        body = await read_body(request)
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                answer = Answer((await request.read())[:16].decode("utf-8").strip().lower())
-        except TimeoutError:
-            return refusal(408, "The answer did not come in time.")
+            answer = Answer(body[:16].decode("utf-8").strip().lower())
         except (UnicodeDecodeError, ValueError):
             return refusal(400, "The answer is yes, no or erase.")
         self._observer.answered(participant, answer, self._clock.now(), Via.TOKEN)

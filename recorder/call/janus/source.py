@@ -163,7 +163,8 @@ class JanusSource:
         self._users = TextUsers(self._users_rule)
         outcome: Ended | UnreadableInput | None = None
         entered = False
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=10)) as http:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
             try:
                 async with asyncio.timeout(15):
                     socket = await http.ws_connect(
