@@ -49,7 +49,7 @@ from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
 from recorder.media.orient import Geometry, Upright
-from recorder.runtime.context import Silent
+from recorder.runtime.context import Run
 from redaction.model import Samples
 from redaction.policy import Policy
 from redaction.stages import Stages
@@ -314,7 +314,7 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
         )
         errors: list[BaseException] = []
         engine = LiveEngine(
-            engine=Stages(policy), journal=journal, on_minor=lambda _: None, on_error=errors.append
+            stages=Stages(policy), journal=journal, on_minor=lambda _: None, on_error=errors.append
         )
         engine.start()
         tokens = [f"{number:016x}" for number in range(people)]
@@ -338,7 +338,7 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
             row.dropped = sum(state.drops for state in states)
 
         def finished(row: Row) -> None:
-            engine.finish(Silent())
+            engine.finish(Run())
             journal.close()
             if errors:
                 raise errors[0]

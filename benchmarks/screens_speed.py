@@ -23,7 +23,7 @@ from benchmarks.screens import as_frame
 from benchmarks.video import write
 from recorder.media.file import FileSource
 from recorder.offline.video import redact_video
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Run
 from redaction.model import VideoFrame
 from redaction.policy import Policy, ScreenSection
 from redaction.video.redact import VideoStages
@@ -98,8 +98,7 @@ def main() -> None:
                         Path(folder) / "out.mp4",
                         policy=policy,
                         stages=stages[key],
-                        progress=Silent(),
-                        cancellation=Cancellation(),
+                        run=Run(),
                     )
                     wall[key] = min(wall.get(key, 1e9), time.monotonic() - began)
                     cpu[key] = min(cpu.get(key, 1e9), time.process_time() - used)

@@ -149,7 +149,7 @@ def picture(source: str, target: str) -> None:
     """Decode, redact and encode, without the second look and the bundle."""
     from recorder.media.file import FileSource
     from recorder.offline.video import redact_video
-    from recorder.runtime.context import Cancellation, Silent
+    from recorder.runtime.context import Run
     from redaction.policy import Policy
     from redaction.video.redact import VideoStages
 
@@ -160,8 +160,7 @@ def picture(source: str, target: str) -> None:
         Path(target),
         policy=policy,
         stages=VideoStages.load(policy, threads=2),
-        progress=Silent(),
-        cancellation=Cancellation(),
+        run=Run(),
     )
 
 

@@ -24,7 +24,7 @@ from recorder.bundle.read_contents import participants_of, read_contents
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file
 from recorder.call.consent.receipts import Receipt, withdrawn
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from redaction.errors import StorageFailed, UnreadableInput, UsageError
 from redaction.model import Event, EventKind
@@ -41,8 +41,7 @@ def erase_participant(
     participant: str = "",
     receipt: str = "",
     output: OutputSection | None = None,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> Published:
     """Rebuild a bundle without one participant and put it in the place of the old one.
 
@@ -51,8 +50,7 @@ def erase_participant(
         participant: `P01`, `P02` ... as in its manifest; or
         receipt: the id of their receipt.
         output: how to encode the recording that is composed anew.
-        progress: told of composing.
-        cancellation: ends it; the old bundle stands.
+        run: is told of the progress, and stops the work when somebody asks.
 
     Raises:
         UnreadableInput: there is no bundle.
@@ -90,8 +88,7 @@ def erase_participant(
                 log,
                 output=output or OutputSection(),
                 began=began,
-                progress=progress,
-                cancellation=cancellation,
+                run=run,
             )
     finally:
         writer.discard()

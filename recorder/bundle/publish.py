@@ -41,7 +41,7 @@ from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.call.consent.receipts import Receipts
 from recorder.media.check import check_audio_length, check_container
 from recorder.media.compose import ComposedView, StoredTrack, compose
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span
 from redaction.policy import OutputSection
@@ -60,8 +60,7 @@ def assemble(
     *,
     output: OutputSection,
     began: float,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
     before_publishing: Callable[[], None] | None = None,
 ) -> Published:
     """Write everything that is made of the parts, check it and publish it.
@@ -72,8 +71,7 @@ def assemble(
         log: begun; it is completed and closed.
         output: how to encode the composed recording.
         began: monotonic time at which this began.
-        progress: told of composing.
-        cancellation: ends it; the parts stay.
+        run: is told of the progress, and stops the work when somebody asks.
         before_publishing: looks once more, when all is whole, and raises if it must not be published.
 
     Raises:
@@ -88,8 +86,7 @@ def assemble(
             recording,
             duration=parts.duration,
             output=output,
-            progress=progress,
-            cancellation=cancellation,
+            run=run,
         )
         checks += _container_checks(parts, recording)
     checks = list(joined_checks(checks))
@@ -112,7 +109,7 @@ def assemble(
     manifest = manifest.model_copy(
         update={"files": _entries(writer), "log_head": log.head, "log_lines": log.count}
     )
-    cancellation.check()
+    run.check()
     writer.seal(manifest)
     if before_publishing is not None:
         before_publishing()

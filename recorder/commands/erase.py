@@ -9,7 +9,7 @@ import click
 
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import stopping
 from redaction.errors import ExitCode, OffrecordError
 
@@ -55,8 +55,7 @@ def erase(
                 participant=participant,
                 receipt=receipt,
                 output=output,
-                progress=progress,
-                cancellation=cancellation,
+                run=Run(progress, cancellation),
             )
     except OffrecordError as error:
         if error.exit_code in (ExitCode.USAGE, ExitCode.UNREADABLE):

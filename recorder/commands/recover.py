@@ -9,7 +9,7 @@ import click
 
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import stopping
 
 __all__ = ["recover"]
@@ -46,9 +46,7 @@ def recover(partial: Path, policy_file: Path | None, as_json: bool, quiet: bool)
     cancellation = Cancellation()
     mode = ProgressMode.choose(as_json=as_json, quiet=quiet)
     with stopping(cancellation), watched(mode, number=1, of=1) as progress:
-        published = recovering.recover_call(
-            partial, policy=policy, progress=progress, cancellation=cancellation
-        )
+        published = recovering.recover_call(partial, policy=policy, run=Run(progress, cancellation))
     if as_json:
         click.echo(
             json.dumps({"bundle": str(published.path), "attention": list(published.attention)}, indent=2)

@@ -13,8 +13,8 @@ import click
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy, output_option
-from recorder.runtime.context import Cancellation
-from recorder.runtime.signals import stopping
+from recorder.runtime.context import Cancellation, Run
+from recorder.runtime.signals import Stop, stopping
 from recorder.sources.discover import recording_at, recordings_in
 from recorder.sources.recording import Recording
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
@@ -121,7 +121,7 @@ def redact_all(
     cancellation = Cancellation()
     outcomes: list[FileOutcome] = []
     with stopping(cancellation) as stop:
-        engine = Stages(policy)
+        stages = Stages(policy)
         try:
             for number, recording in enumerate(recordings, start=1):
                 cancellation.renew()
@@ -129,8 +129,8 @@ def redact_all(
                     _one(
                         recording,
                         folder,
-                        engine,
-                        stop.note,
+                        stages,
+                        stop,
                         cancellation,
                         number=number,
                         of=len(recordings),
@@ -145,15 +145,15 @@ def redact_all(
                 if outcomes[-1].code is ExitCode.INTERRUPTED:
                     break
         finally:
-            engine.close()
+            stages.close()
     return outcomes
 
 
 def _one(
     recording: Recording,
     folder: Path,
-    engine: Stages,
-    note_writer: object,
+    stages: Stages,
+    stop: Stop,
     cancellation: Cancellation,
     *,
     number: int,
@@ -172,15 +172,13 @@ def _one(
         opened = recording.open()
         refuse_unknown(opened.source)
         writer = BundleWriter(folder, name or bundle_name(*recording.read), replace=force)
-        if callable(note_writer):
-            note_writer(writer)
+        stop.before_exit(writer.discard)
         with watched(mode, number=number, of=of) as progress:
             published = redact_file(
                 opened.source,
                 writer,
-                engine=engine,
-                progress=progress,
-                cancellation=cancellation,
+                stages=stages,
+                run=Run(progress, cancellation),
                 beside=opened.beside,
             )
         _delete(deleted or ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +17,7 @@ from recorder.media.encode import VideoWriter, mux, reopen
 from recorder.media.grid import CANVAS, arranged, draw_label, draw_plain, draw_screen_label
 from recorder.media.mix import mix
 from recorder.media.planes import Planes, blank, fitted, paste, planes
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
 from redaction.errors import InternalError
@@ -64,8 +64,7 @@ def compose(
     *,
     duration: float,
     output: OutputSection,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> None:
     """Write `recording.mp4` in bounded memory; picture and sound begin at call time 0.
 
@@ -75,14 +74,11 @@ def compose(
         Interrupted: the run was cancelled.
     """
     picture, sound = out.with_name("composed.mp4"), out.with_name("mixed.m4a")
-    progress.begin("composing", duration)
     try:
-        _compose_picture(
-            views, picture, duration=duration, output=output, progress=progress, cancellation=cancellation
-        )
-        progress.end("composing")
+        with run.stage("composing", duration) as reach:
+            _compose_picture(views, picture, duration=duration, output=output, run=run, reach=reach)
         tracks = [view.microphone for view in views if view.microphone is not None]
-        mix(tracks, sound, duration=duration, cancellation=cancellation)
+        mix(tracks, sound, duration=duration, run=run)
         mux(video=picture, audio=sound, out=out)
     finally:
         with storage_errors():
@@ -96,8 +92,8 @@ def _compose_picture(
     *,
     duration: float,
     output: OutputSection,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
+    reach: Callable[[float], None],
 ) -> None:
     with ExitStack() as stack:
         writer = stack.enter_context(
@@ -110,28 +106,28 @@ def _compose_picture(
                 preset=output.preset,
             )
         )
-        scene = _Scene(views, stack, cancellation)
+        scene = _Scene(views, stack, run)
         ticks = max(1, int(duration * COMPOSED_HZ))
         written = -_STILL_EVERY
         for tick in range(ticks):
-            cancellation.check()
+            run.check()
             changed = scene.advance(tick / COMPOSED_HZ)
             if changed or tick - written >= _STILL_EVERY or tick == ticks - 1:
                 y, u, v = scene.canvas
                 writer.write(VideoFrame(y, u, v, tick, Fraction(1, COMPOSED_HZ)))
                 written = tick
             if not tick % COMPOSED_HZ:
-                progress.reach("composing", tick / COMPOSED_HZ)
+                reach(tick / COMPOSED_HZ)
 
 
 class _Scene:
     """The canvas, drawn anew only where something changed."""
 
-    def __init__(self, views: Sequence[ComposedView], stack: ExitStack, cancellation: Cancellation) -> None:
+    def __init__(self, views: Sequence[ComposedView], stack: ExitStack, run: Run) -> None:
         self.canvas: Planes = blank(*CANVAS)
         self._labels = [view.label for view in views]
-        self._cameras = {view.label: _Film(view.camera, stack, cancellation) for view in views if view.camera}
-        self._screens = {view.label: _Film(view.screen, stack, cancellation) for view in views if view.screen}
+        self._cameras = {view.label: _Film(view.camera, stack, run) for view in views if view.camera}
+        self._screens = {view.label: _Film(view.screen, stack, run) for view in views if view.screen}
         self._tiles: dict[str, Box] = {}
         self._main: Box | None = None
         self._shared: str | None = None
@@ -204,12 +200,12 @@ class _Film:
         stale: it must be drawn again though it did not move.
     """
 
-    def __init__(self, track: StoredTrack, stack: ExitStack, cancellation: Cancellation) -> None:
+    def __init__(self, track: StoredTrack, stack: ExitStack, run: Run) -> None:
         self.track = track
         self.picture: AvVideoFrame | None = None
         self.stale = True
         self._frames = stack.enter_context(
-            prefetched(_decoded(track.path), depth=_DEPTH, name="decode stored", cancellation=cancellation)
+            prefetched(_decoded(track.path), depth=_DEPTH, name="decode stored", run=run)
         )
         self._next: tuple[float, AvVideoFrame] | None = next(self._frames, None)
 

@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from recorder.media.encode import VideoWriter, bring_to_disk, create_mp4, media_errors, reopen
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Span, VideoFrame
@@ -55,7 +55,7 @@ def concat_video(
     *,
     duration: float,
     output: OutputSection,
-    cancellation: Cancellation,
+    run: Run,
 ) -> tuple[int, int]:
     """Write one track from 0 to `duration`, in order of time, black where there is no part.
 
@@ -78,7 +78,7 @@ def concat_video(
         if all((part.width, part.height) == (width, height) for part in ordered):
             _write_black(black, width=width, height=height, output=output)
             if _alike([black, *(part.path for part in ordered)]):
-                _remux(ordered, black, out, duration=duration, cancellation=cancellation)
+                _remux(ordered, black, out, duration=duration, run=run)
                 return width, height
         _encode(
             ordered,
@@ -86,7 +86,7 @@ def concat_video(
             size=(width, height),
             duration=duration,
             output=output,
-            cancellation=cancellation,
+            run=run,
         )
     finally:
         with storage_errors():
@@ -128,9 +128,7 @@ def _alike(paths: Sequence[Path]) -> bool:
     return len(known) == 1
 
 
-def _remux(
-    parts: Sequence[Part], black: Path, out: Path, *, duration: float, cancellation: Cancellation
-) -> None:
+def _remux(parts: Sequence[Part], black: Path, out: Path, *, duration: float, run: Run) -> None:
     end = _ticks(duration)
     with media_errors(), reopen(black) as filler:
         container = create_mp4(out)
@@ -139,7 +137,7 @@ def _remux(
             stream.time_base = TICKS
             writer = _Packets(container, stream, black)
             for number, part in enumerate(parts):
-                cancellation.check()
+                run.check()
                 start = max(_ticks(part.start), writer.at)
                 writer.fill(start)
                 until = _ticks(parts[number + 1].start) if number + 1 < len(parts) else end
@@ -218,7 +216,7 @@ def _encode(
     size: tuple[int, int],
     duration: float,
     output: OutputSection,
-    cancellation: Cancellation,
+    run: Run,
 ) -> None:
     from recorder.media.planes import placed  # cv2, which a remux needs not
 
@@ -239,7 +237,7 @@ def _encode(
             until = _ticks(parts[number + 1].start) if number + 1 < len(parts) else end
             until = min(until, max(start + 1, _ticks(part.end)), end)
             for frame in _frames(part.path, start):
-                cancellation.check()
+                run.check()
                 if frame.pts >= until:
                     break
                 writer.write(placed(frame, width=width, height=height))

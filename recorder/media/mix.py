@@ -11,7 +11,7 @@ import numpy as np
 
 from recorder.media.encode import STORED_HZ, AudioWriter
 from recorder.media.file import FileSource
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from redaction.audio.voice.mix import Mixer, mute
 from redaction.errors import RedactionIncomplete, UnreadableInput
@@ -64,7 +64,7 @@ def write_track(
     *,
     duration: float,
     silent: Sequence[Span] = (),
-    cancellation: Cancellation,
+    run: Run,
 ) -> float:
     """Store a track of its own, with stretches of it exactly silent; return the seconds in which something is heard.
 
@@ -76,7 +76,7 @@ def write_track(
     loud = 0
     with storage_errors(), AudioWriter(out, sample_rate=STORED_HZ) as writer:
         for block in on_call_clock(parts, duration=duration):
-            cancellation.check()
+            run.check()
             own = AudioBlock(np.array(block.samples, np.float32), block.start, block.sample_rate)
             mute(own, spans)
             loud += int((np.abs(own.samples) > 1e-3).sum())
@@ -101,7 +101,7 @@ def mixed(tracks: Sequence[Path], *, duration: float) -> Iterator[AudioBlock]:
     yield from mixer.finish()
 
 
-def mix(tracks: Sequence[Path], out: Path, *, duration: float, cancellation: Cancellation) -> None:
+def mix(tracks: Sequence[Path], out: Path, *, duration: float, run: Run) -> None:
     """Store the sum of tracks.
 
     Raises:
@@ -110,7 +110,7 @@ def mix(tracks: Sequence[Path], out: Path, *, duration: float, cancellation: Can
     """
     with AudioWriter(out, sample_rate=STORED_HZ) as writer:
         for block in mixed(tracks, duration=duration):
-            cancellation.check()
+            run.check()
             writer.write(block)
 
 

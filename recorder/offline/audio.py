@@ -11,7 +11,7 @@ import numpy as np
 
 from recorder.media.encode import AudioWriter
 from recorder.media.source import Source, TrackInfo
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
 from recorder.verify.audio import RenderedAudio
@@ -41,8 +41,7 @@ def listen(
     tracks: Sequence[TrackInfo],
     *,
     stages: AudioStages,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> Transcription:
     """Transcribe every audio track.
 
@@ -62,9 +61,7 @@ def listen(
         )
         speakers = stages.speakers if len(tracks) == 1 else None
         with nullcontext() if speakers is None else SpeakerSplitter(speakers) as splitter:
-            heard, end = _listen_to_track(
-                source, track, listener, splitter, gaps=gaps, progress=progress, cancellation=cancellation
-            )
+            heard, end = _listen_to_track(source, track, listener, splitter, gaps=gaps, run=run)
             if splitter is not None:
                 heard = list(assign_speakers(heard, splitter.finish()))
                 told_apart = True
@@ -92,27 +89,22 @@ def _listen_to_track(
     splitter: SpeakerSplitter | None,
     *,
     gaps: list[Gap],
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> tuple[list[Utterance], float]:
-    stage = f"words {track.id}"
     end = 0.0
-    progress.begin(stage, source.info().duration)
-    found: list[Utterance] = []
-    with prefetched(
-        source.audio(track.id, LISTENING_HZ), depth=_DEPTH, name="hear", cancellation=cancellation
-    ) as items:
-        for item in items:
-            if isinstance(item, Gap):
-                gaps.append(item)
-                continue
-            if splitter is not None:
-                splitter.push(item)
-            found += listener.push(item)
-            end = item.span.end
-            progress.reach(stage, end)
-    found += listener.flush()
-    progress.end(stage)
+    with run.stage(f"words {track.id}", source.info().duration) as reach:
+        found: list[Utterance] = []
+        with prefetched(source.audio(track.id, LISTENING_HZ), depth=_DEPTH, name="hear", run=run) as items:
+            for item in items:
+                if isinstance(item, Gap):
+                    gaps.append(item)
+                    continue
+                if splitter is not None:
+                    splitter.push(item)
+                found += listener.push(item)
+                end = item.span.end
+                reach(end)
+        found += listener.flush()
     return found, end
 
 
@@ -127,8 +119,7 @@ def render(
     utterances: Sequence[RedactedUtterance],
     silent: Sequence[Span],
     duration: float,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> RenderedAudio:
     """Store the sound that the policy allows.
 
@@ -140,35 +131,37 @@ def render(
     speaking = policy.voice.method == "resynthesize"
     transcript = tuple(utterances)
     events: list[Event] = []
-    stage = "voices"
-    progress.begin(stage, duration)
     writer = AudioWriter(path, sample_rate=SPEAKING_HZ)
     loud = 0.0
-    try:
-        if speaking:
-            if stages.synthesizer is None:
-                raise ValueError("resynthesis was not loaded")
-            resynthesizer = Resynthesizer(policy, stages.synthesizer)
-            blocks = resynthesizer.render(utterances, duration=duration, muted=silent)
-        elif policy.voice.method == "disguise":
-            blocks = _disguised(source, tracks, heard, utterances, silent, duration=duration, events=events)
-        else:
-            blocks = _silence(duration, SPEAKING_HZ)
-        for block in blocks:
-            cancellation.check()
+    with run.stage("voices", duration) as reach:
+        try:
+            if speaking:
+                if stages.synthesizer is None:
+                    raise ValueError("resynthesis was not loaded")
+                resynthesizer = Resynthesizer(policy, stages.synthesizer)
+                blocks = resynthesizer.render(utterances, duration=duration, muted=silent)
+            elif policy.voice.method == "disguise":
+                blocks = _disguised(
+                    source, tracks, heard, utterances, silent, duration=duration, events=events
+                )
+            else:
+                blocks = _silence(duration, SPEAKING_HZ)
+            for block in blocks:
+                run.check()
+                with storage_errors():
+                    writer.write(block)
+                loud += (
+                    float((abs(block.samples) > 1e-4).mean()) * block.span.duration
+                    if len(block.samples)
+                    else 0
+                )
+                reach(block.span.end)
+            if speaking:
+                events += resynthesizer.drain_events()
+                transcript = tuple(resynthesizer.rendered)
+        finally:
             with storage_errors():
-                writer.write(block)
-            loud += (
-                float((abs(block.samples) > 1e-4).mean()) * block.span.duration if len(block.samples) else 0
-            )
-            progress.reach(stage, block.span.end)
-        if speaking:
-            events += resynthesizer.drain_events()
-            transcript = tuple(resynthesizer.rendered)
-    finally:
-        with storage_errors():
-            writer.close()
-    progress.end(stage)
+                writer.close()
     return RenderedAudio(
         path=path,
         seconds=duration,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from recorder.bundle.manifest import AudioCoverage, TrackEntry, VideoCoverage
 from recorder.media.source import TrackInfo
+from recorder.offline.video import RedactedVideo
 from recorder.verify.audio import RenderedAudio
-from recorder.verify.proof import RedactedVideo
 from redaction.audio.redact import RedactedSpeech
 from redaction.model import Span
 from redaction.text.recording_text import RedactedText

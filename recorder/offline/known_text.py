@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from recorder.runtime.context import Cancellation, Progress
-from recorder.verify.proof import FrameProof, RedactedVideo
+from recorder.offline.video import RedactedVideo
+from recorder.runtime.context import Run
+from recorder.verify.proof import FrameProof
 from recorder.verify.repair_video import reencode_covered
 from recorder.verify.video import stored_frames
 from redaction.errors import RedactionIncomplete
@@ -25,21 +26,19 @@ _BOUNDS: Final = Bounds()
 
 
 def cover_known_text(
-    picture: RedactedVideo,
+    redacted: RedactedVideo,
     *,
     screen: ScreenReader,
     policy: Policy,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> RedactedVideo:
     """Follow the text of a stored picture once more, with a reader for what is known by now, and cover what it finds.
 
     Args:
-        picture: what is stored.
+        redacted: what is stored.
         screen: finds lines that hold what is known, and nothing else.
         policy: how the picture is encoded.
-        progress: is told how far it is.
-        cancellation: ends it.
+        run: is told of the progress, and stops the work when somebody asks.
 
     Returns:
         The same where nothing was found.
@@ -48,40 +47,39 @@ def cover_known_text(
         RedactionIncomplete: a frame could not be searched.
         StorageFailed: the file cannot be written.
     """
-    stage = f"names on screen {picture.track.id}"
-    progress.begin(stage, picture.proofs[-1].time if picture.proofs else 0)
+    video = redacted.stored
     watch = ScreenWatch(screen)
     covers: dict[int, tuple[Box, ...]] = {}
     held: deque[VideoFrame] = deque()
     number = size = 0
     found = False
-    stored = zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True)
-    for frame, proof in stored:
-        watch.see(frame, hidden=_boxes(proof))
-        held.append(frame)
-        size += frame.nbytes
-        while held and (held[0].time <= frame.time - _BOUNDS.seconds or size > _BOUNDS.bytes):
-            size -= held.popleft().nbytes
+    stored = zip(stored_frames(video.path, run), video.proofs, strict=True)
+    with run.stage(f"names on screen {video.track.id}", video.seconds) as reach:
+        for frame, proof in stored:
+            watch.see(frame, hidden=_boxes(proof))
+            held.append(frame)
+            size += frame.nbytes
+            while held and (held[0].time <= frame.time - _BOUNDS.seconds or size > _BOUNDS.bytes):
+                size -= held.popleft().nbytes
+                found |= _note(watch, number, covers)
+                number += 1
+            reach(frame.time)
+        for _ in held:
             found |= _note(watch, number, covers)
             number += 1
-        progress.reach(stage, frame.time)
-    for _ in held:
-        found |= _note(watch, number, covers)
-        number += 1
-    progress.end(stage)
     if watch.failures:
         raise RedactionIncomplete(
-            f"The search for names failed on {watch.failures} frame(s) of {picture.track.id}. "
+            f"The search for names failed on {watch.failures} frame(s) of {video.track.id}. "
             "Nothing was published; run `offrecord doctor`, then try again."
         )
     if not found:
-        return picture
-    mended = reencode_covered(picture, partial(_at, covers), policy=policy, cancellation=cancellation)
+        return redacted
+    covered = reencode_covered(video, partial(_at, covers), policy=policy, run=run)
     event = Event(
-        EventKind.MENDED, picture.track.id, detail={"count": watch.lines, "reason": "known from the words"}
+        EventKind.MENDED, video.track.id, detail={"count": watch.lines, "reason": "known from the words"}
     )
-    summary = replace(picture.summary, screen_texts=picture.summary.screen_texts + watch.lines)
-    return replace(mended, summary=summary, events=(*mended.events, event))
+    summary = replace(redacted.summary, screen_texts=redacted.summary.screen_texts + watch.lines)
+    return replace(redacted, stored=covered, summary=summary, events=(*redacted.events, event))
 
 
 def _note(watch: ScreenWatch, number: int, covers: dict[int, tuple[Box, ...]]) -> bool:

@@ -39,12 +39,11 @@ from recorder.media.source import Source
 from recorder.offline.audio import listen, render
 from recorder.offline.contents import audio_coverage, counts_by_kind, track_entry, video_coverage
 from recorder.offline.known_text import cover_known_text
-from recorder.offline.video import redact_video
-from recorder.runtime.context import Cancellation, Progress
+from recorder.offline.video import RedactedVideo, redact_video
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.sources.recording import bundle_name, open_source, refuse_unknown
 from recorder.verify.audio import RenderedAudio, verify_audio
-from recorder.verify.proof import RedactedVideo
 from recorder.verify.repair_video import verify_video
 from recorder.verify.video import DecodedStill
 from recorder.verify.words import check_text
@@ -68,9 +67,8 @@ def redact_file(
     source: Source,
     writer: BundleWriter,
     *,
-    engine: Stages,
-    progress: Progress,
-    cancellation: Cancellation,
+    stages: Stages,
+    run: Run,
     beside: Sidecars = NO_SIDECARS,
     before_publishing: Callable[[], None] | None = None,
 ) -> Published:
@@ -79,9 +77,8 @@ def redact_file(
     Args:
         source: its media.
         writer: the bundle.
-        engine: the models.
-        progress: is told what happens.
-        cancellation: asks to stop.
+        stages: the models.
+        run: is told of the progress, and stops the work when somebody asks.
         beside: what lies beside the media.
         before_publishing: looks once more, when all is verified, and raises if it must not be published.
 
@@ -91,49 +88,47 @@ def redact_file(
     try:
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
-            run = _Run(source, writer, log, engine, progress, cancellation)
-            run.beside = beside
-            run.before_publishing = before_publishing
-            return run.run()
+            redaction = _Redaction(source, writer, log, stages, run, beside, before_publishing)
+            return redaction.publish()
     finally:
         writer.discard()
 
 
-class _Run:
+class _Redaction:
     def __init__(
         self,
         source: Source,
         writer: BundleWriter,
         log: ChainedLog,
-        engine: Stages,
-        progress: Progress,
-        cancellation: Cancellation,
+        stages: Stages,
+        run: Run,
+        beside: Sidecars,
+        before_publishing: Callable[[], None] | None,
     ) -> None:
         self.began = time.monotonic()
-        self.engine = engine
-        self.policy = engine.policy
+        self.stages = stages
+        self.policy = stages.policy
         self.writer = writer
         self.log = log
-        self.progress = progress
-        self.cancellation = cancellation
+        self.run = run
         self.source = source
         self.info = source.info()
         self.notes: list[str] = []
         self.checks: list[Check] = []
-        self.before_publishing: Callable[[], None] | None = None
-        self.beside = NO_SIDECARS
+        self.before_publishing = before_publishing
+        self.beside = beside
         self.written = NO_TEXT
 
-    def run(self) -> Published:
+    def publish(self) -> Published:
         self._log_start()
-        self.engine.prepare(video=bool(self.info.video), audio=bool(self.info.audio))
+        self.stages.prepare(video=bool(self.info.video), audio=bool(self.info.audio))
         pictures, listened = self._redact()
         _refuse_incomplete(pictures)
         pictures, heard = self._cross(pictures, listened)
         self._log_findings(pictures, heard)
         sound = self._speak(pictures, heard) if heard is not None else None
         self.written = self._write(pictures)
-        self.cancellation.check()
+        self.run.check()
         self._state(BundleState.REDACTED)
         pictures, stills = self._verify_pictures(pictures)
         if sound is not None and heard is not None:
@@ -145,7 +140,7 @@ class _Run:
     @cached_property
     def video(self) -> VideoStages:
         """The picture's stages, with what lies beside this recording known on the screen, and nothing of another."""
-        stages = self.engine.video
+        stages = self.stages.video
         screen = None if stages.screen is None else stages.screen.anew(self.beside.names)
         return replace(stages, screen=screen)
 
@@ -173,14 +168,14 @@ class _Run:
 
     def _redact(self) -> tuple[list[RedactedVideo], Transcription | None]:
         """Redact the pictures and listen to the sound at the same time."""
-        stages = self.engine.sound if self.info.audio else None
+        stages = self.stages.sound if self.info.audio else None
         with ThreadPoolExecutor(2, thread_name_prefix="redact") as pool:
             picture_job = pool.submit(self._pictures)
             sound_job = pool.submit(self._listen, stages) if stages is not None else None
             jobs: list[Future[Any]] = [job for job in (picture_job, sound_job) if job is not None]
             done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
             if any(job.exception() is not None for job in done):
-                self.cancellation.cancel_run()
+                self.run.fail()
             for job in done:
                 job.result()
             return picture_job.result(), sound_job.result() if sound_job is not None else None
@@ -203,8 +198,7 @@ class _Run:
                 self.writer.path(f"{track.id}.picture.mp4"),
                 policy=self.policy,
                 stages=self.video,
-                progress=self.progress,
-                cancellation=self.cancellation,
+                run=self.run,
             )
             for track in self.info.video
         ]
@@ -214,8 +208,7 @@ class _Run:
             self.source,
             self.info.audio,
             stages=stages,
-            progress=self.progress,
-            cancellation=self.cancellation,
+            run=self.run,
         )
 
     def _cross(
@@ -227,18 +220,18 @@ class _Run:
         heard: RedactedSpeech | None = None
         known: Mapping[str, Memory] = {}
         if listened is not None:
-            finder = self.engine.sound.finder
+            finder = self.stages.sound.finder
             heard = find_personal(listened, self.beside, finder=finder, policy=self.policy, seen=seen)
             self.written, known = heard.written, heard.known
         elif self.beside != NO_SIDECARS:
-            finder = self.engine.sound.finder
+            finder = self.stages.sound.finder
             understood = redact_text((), self.beside, finder=finder, policy=self.policy, seen=seen)
             self.written, known = understood.written, understood.known
         if self.beside == NO_SIDECARS and not seen:
             self.written = NO_TEXT
         if screen is None:
             return pictures, heard
-        self.cancellation.check()
+        self.run.check()
         said = must_mask(heard.names) if heard is not None else ()
         again = reader_of_known(screen, known_names(self.beside.names, (*seen, *said)), known)
         screen.know_names((*seen, *said))
@@ -250,8 +243,7 @@ class _Run:
                 picture,
                 screen=again,
                 policy=self.policy,
-                progress=self.progress,
-                cancellation=self.cancellation,
+                run=self.run,
             )
             for picture in pictures
         ]
@@ -295,18 +287,17 @@ class _Run:
             self.writer.path("sound.m4a"),
             duration=self._duration(pictures, heard),
             policy=self.policy,
-            stages=self.engine.sound,
+            stages=self.stages.sound,
             heard=heard,
             utterances=utterances,
             silent=[*minors_only, *silent],
-            progress=self.progress,
-            cancellation=self.cancellation,
+            run=self.run,
         )
 
     def _duration(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> float:
         """Return when the last decoded frame or sample is; what the container claims is only an estimate."""
         ends = [heard.seconds if heard is not None else 0.0]
-        ends += [picture.proofs[-1].time for picture in pictures if picture.proofs]
+        ends += [picture.stored.seconds for picture in pictures]
         return max(ends)
 
     def _verify_pictures(
@@ -316,14 +307,14 @@ class _Run:
         stills: list[DecodedStill] = []
         for picture in pictures:
             verdict = verify_video(
-                picture,
+                picture.stored,
                 policy=self.policy,
-                look=self.engine.look,
+                look=self.stages.look,
                 screen=self.video.screen,
-                progress=self.progress,
-                cancellation=self.cancellation,
+                run=self.run,
             )
-            kept.append(verdict.picture)
+            events = (*picture.events, *verdict.events)
+            kept.append(replace(picture, stored=verdict.video, events=events))
             stills += verdict.stills
             self.checks += verdict.checks
             self.log.extend(verdict.events)
@@ -337,10 +328,9 @@ class _Run:
             heard,
             source=self.source,
             tracks=self.info.audio,
-            stages=self.engine.sound,
+            stages=self.stages.sound,
             rerender=lambda silent: self._speak(pictures, heard, silent=silent),
-            progress=self.progress,
-            cancellation=self.cancellation,
+            run=self.run,
         )
         self.checks += verdict.checks
         self.notes += verdict.notes
@@ -352,15 +342,15 @@ class _Run:
         recording = self.writer.path(RECORDING)
         with storage_errors():
             mux(
-                video=pictures[0].path if pictures else None,
+                video=pictures[0].stored.path if pictures else None,
                 audio=sound.path if sound else None,
                 out=recording,
             )
             for number, picture in enumerate(pictures[1:], start=2):
                 target = self.writer.path(f"tracks/p{number:02d}-screen.mp4")
-                mux(video=picture.path, audio=None, out=target)
+                mux(video=picture.stored.path, audio=None, out=target)
                 self.checks.append(check_container(target, video=1, audio=0))
-            for part in [*(picture.path for picture in pictures), *([sound.path] if sound else [])]:
+            for part in [*(picture.stored.path for picture in pictures), *([sound.path] if sound else [])]:
                 part.unlink()
         if sound is not None:
             self.checks.append(check_audio_length(recording, sound.seconds))
@@ -401,7 +391,7 @@ class _Run:
                 "log_lines": self.log.count,
             }
         )
-        self.cancellation.check()
+        self.run.check()
         if self.before_publishing is not None:
             self.before_publishing()
         path = self.writer.publish(manifest)
@@ -481,6 +471,6 @@ def _refuse_incomplete(pictures: Sequence[RedactedVideo]) -> None:
         summary = picture.summary
         if failed := summary.failed_detections + summary.failed_silhouettes + summary.failed_screens:
             raise RedactionIncomplete(
-                f"A detector failed on {failed} frame(s) of {picture.track.id}. Nothing was published; "
+                f"A detector failed on {failed} frame(s) of {picture.stored.track.id}. Nothing was published; "
                 "run `offrecord doctor`, then try again."
             )

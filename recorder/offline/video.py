@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from recorder.media.encode import VideoWriter
 from recorder.media.source import Source, TrackInfo
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
-from recorder.verify.proof import Ledger, RedactedVideo
+from recorder.verify.proof import Ledger, StoredVideo
 from redaction.model import (
+    Event,
     Gap,
     RedactedFrame,
+    Span,
     VideoFrame,
 )
 from redaction.policy import Policy
-from redaction.video.redact import VideoRedactor, VideoStages
+from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 
-__all__ = ["redact_video"]
+__all__ = ["RedactedVideo", "redact_video"]
 
 _DEPTH: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedVideo:
+    """What is known of a redacted track once it is encoded.
+
+    Attributes:
+        area_covered: share of all pixels that are covered, 0 to 1.
+        spans_minors_only: when every visible person was a minor.
+    """
+
+    stored: StoredVideo
+    summary: VideoSummary
+    gaps: tuple[Gap, ...]
+    events: tuple[Event, ...]
+    area_covered: float
+    spans_minors_only: tuple[Span, ...]
 
 
 def redact_video(
@@ -32,8 +52,7 @@ def redact_video(
     *,
     policy: Policy,
     stages: VideoStages,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> RedactedVideo:
     """Redact one video track into an MP4 file without sound.
 
@@ -48,36 +67,29 @@ def redact_video(
     gaps: list[Gap] = []
     ledger = Ledger()
     writer = VideoWriter.of_track(path, track, policy.output)
-    stage = f"picture {track.id}"
-    progress.begin(stage, source.info().duration)
-    try:
-        with (
-            prefetched(
-                source.video(track.id), depth=_DEPTH, name="decode", cancellation=cancellation
-            ) as decoded,
-            prefetched(
-                _redacted(decoded, redactor, gaps), depth=_DEPTH, name="redact", cancellation=cancellation
-            ) as frames,
-        ):
-            for redacted in frames:
-                ledger.note(redacted)
-                with storage_errors():
-                    writer.write(redacted.frame)
-                progress.reach(stage, redacted.frame.time)
-    finally:
-        redactor.close()
-        with storage_errors():
-            writer.close()
-    progress.end(stage)
+    with run.stage(f"picture {track.id}", source.info().duration) as reach:
+        try:
+            with (
+                prefetched(source.video(track.id), depth=_DEPTH, name="decode", run=run) as decoded,
+                prefetched(
+                    _redacted(decoded, redactor, gaps), depth=_DEPTH, name="redact", run=run
+                ) as frames,
+            ):
+                for redacted in frames:
+                    ledger.note(redacted)
+                    with storage_errors():
+                        writer.write(redacted.frame)
+                    reach(redacted.frame.time)
+        finally:
+            redactor.close()
+            with storage_errors():
+                writer.close()
     summary = redactor.summary
     return RedactedVideo(
-        track=track,
-        path=path,
+        stored=StoredVideo(track, path, tuple(ledger.proofs), ledger.highlights),
         summary=summary,
-        proofs=tuple(ledger.proofs),
         gaps=tuple(gaps),
         events=tuple(redactor.drain_events()),
-        highlights=ledger.highlights,
         area_covered=ledger.area_covered,
         spans_minors_only=tuple(summary.minors_only),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Run
 
 __all__ = ["prefetched"]
 
@@ -19,10 +19,10 @@ _POLL_S: Final = 0.1
 class _Stage(Generic[T]):
     """One producer thread; its end marker or its error always arrives."""
 
-    def __init__(self, items: Iterable[T], *, depth: int, name: str, cancellation: Cancellation) -> None:
+    def __init__(self, items: Iterable[T], *, depth: int, name: str, run: Run) -> None:
         self._items = items
         self._queue: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
-        self._cancellation = cancellation
+        self._run = run
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._produce, name=name, daemon=True)
         self._thread.start()
@@ -52,7 +52,7 @@ class _Stage(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         while True:
-            self._cancellation.check()
+            self._run.check()
             try:
                 item = self._queue.get(timeout=_POLL_S)
             except queue.Empty:
@@ -72,9 +72,7 @@ class _Stage(Generic[T]):
 
 
 @contextmanager
-def prefetched(
-    items: Iterable[T], *, depth: int, name: str, cancellation: Cancellation
-) -> Iterator[Iterator[T]]:
+def prefetched(items: Iterable[T], *, depth: int, name: str, run: Run) -> Iterator[Iterator[T]]:
     """Run an iterable in a thread of its own, at most `depth` items ahead.
 
     An error of the producer is raised in the consumer, and leaving the block stops the producer.
@@ -82,7 +80,7 @@ def prefetched(
     Raises:
         Interrupted: the run was cancelled.
     """
-    stage = _Stage(items, depth=depth, name=name, cancellation=cancellation)
+    stage = _Stage(items, depth=depth, name=name, run=run)
     try:
         yield iter(stage)
     finally:

@@ -13,7 +13,7 @@ import numpy as np
 from recorder.bundle.manifest import Check
 from recorder.media.file import FileSource
 from recorder.media.source import Source, TrackInfo
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import LISTENING_HZ, RedactedSpeech
 from redaction.audio.speakers.compare import VoiceCheck
@@ -77,8 +77,7 @@ def hear_again(
     policy: Policy,
     stages: AudioStages,
     resilence: Resilence,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> HeardAgain:
     """Transcribe every stored track, search it and the stored words, and silence what is found, until nothing is.
 
@@ -89,28 +88,27 @@ def hear_again(
         policy: what stands for personal words.
         stages: the models.
         resilence: writes a participant's track anew with all these spans silent, and returns it.
-        progress: told of every track.
-        cancellation: ends it.
+        run: is told of the progress, and stops the work when somebody asks.
 
     Raises:
         RedactionIncomplete: something personal is still heard after the last round.
     """
-    run = _Run(dict(tracks), stored, duration, policy, stages, progress, cancellation)
+    search = _RepeatedHearing(dict(tracks), stored, duration, policy, stages, run)
     for number in range(_ROUNDS + 1):
-        found = run.search(whole=number == _ROUNDS - 1, first=not number)
+        found = search.search(whole=number == _ROUNDS - 1, first=not number)
         if not found:
-            return run.result()
+            return search.result()
         if number == _ROUNDS:
             break
         for person, spans in found.items():
-            run.silence(person, spans)
-            if person in run.tracks:
-                run.tracks[person] = resilence(person, run.silent[person])
-                run.heard.pop(person, None)
+            search.silence(person, spans)
+            if person in search.tracks:
+                search.tracks[person] = resilence(person, search.silent[person])
+                search.heard.pop(person, None)
     raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
 
 
-class _Run:
+class _RepeatedHearing:
     def __init__(
         self,
         tracks: dict[str, Path],
@@ -118,8 +116,7 @@ class _Run:
         duration: float,
         policy: Policy,
         stages: AudioStages,
-        progress: Progress,
-        cancellation: Cancellation,
+        run: Run,
     ) -> None:
         self.tracks = tracks
         self.heard: dict[str, tuple[tuple[Utterance, ...], tuple[Span, ...]]] = {}
@@ -131,8 +128,7 @@ class _Run:
         self._duration = duration
         self._policy = policy
         self._stages = stages
-        self._progress = progress
-        self._cancellation = cancellation
+        self._run = run
 
     def search(self, *, whole: bool, first: bool) -> dict[str, list[Span]]:
         """Return what must fall silent, by participant; the stored words are masked on the way."""
@@ -160,7 +156,7 @@ class _Run:
                 ]
             if spans:
                 found.setdefault(person, []).extend(spans)
-        self._cancellation.check()
+        self._run.check()
         return {person: merged_spans(spans) for person, spans in found.items()}
 
     def silence(self, person: str, spans: Sequence[Span]) -> None:
@@ -209,18 +205,19 @@ class _Run:
         return found
 
     def _listen(self, person: str, path: Path) -> tuple[tuple[Utterance, ...], tuple[Span, ...]]:
-        stage = f"hearing {person} again"
-        self._progress.begin(stage, self._duration)
-        listener = Listener(
-            track=person, speaker=person, transcriber=self._stages.transcriber, aligner=self._stages.aligner
-        )
-        utterances: list[Utterance] = []
-        for block in _for_listening(path):
-            self._cancellation.check()
-            utterances += listener.push(block)
-            self._progress.reach(stage, block.span.end)
-        utterances += listener.flush()
-        self._progress.end(stage)
+        with self._run.stage(f"hearing {person} again", self._duration) as reach:
+            listener = Listener(
+                track=person,
+                speaker=person,
+                transcriber=self._stages.transcriber,
+                aligner=self._stages.aligner,
+            )
+            utterances: list[Utterance] = []
+            for block in _for_listening(path):
+                self._run.check()
+                utterances += listener.push(block)
+                reach(block.span.end)
+            utterances += listener.flush()
         return tuple(utterances), tuple(listener.failures)
 
 
@@ -298,8 +295,7 @@ def verify_audio(
     tracks: Sequence[TrackInfo],
     stages: AudioStages,
     rerender: Rerender,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> VerifiedAudio:
     """Transcribe the stored sound again and compare its voices with those that spoke.
 
@@ -315,7 +311,7 @@ def verify_audio(
     silenced = redrawn = 0
     highest = -1.0
     while True:
-        hits = _heard_again(sound.path, wanted, stages=stages, progress=progress, cancellation=cancellation)
+        hits = _heard_again(sound.path, wanted, stages=stages, run=run)
         if hits:
             if silenced == _SOUND_ROUNDS:
                 raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
@@ -327,7 +323,7 @@ def verify_audio(
             sound = rerender(silent)
             continue
         if speakers is not None:
-            highest = _voice_check(sound, heard, source, tracks, speakers.embedder, cancellation)
+            highest = _voice_check(sound, heard, source, tracks, speakers.embedder, run)
         if highest < SAME_SPEAKER_COSINE or sound.method != "resynthesize" or redrawn == _VOICE_ROUNDS:
             break
         redrawn += 1
@@ -392,22 +388,20 @@ def _heard_again(
     wanted: PersonalWords,
     *,
     stages: AudioStages,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> list[Span]:
     source = FileSource(path)
     info = source.info()
-    progress.begin("hearing it again", info.duration)
-    listener = Listener(track="A1", speaker="S1", transcriber=stages.transcriber, aligner=None)
-    utterances = []
-    for item in source.audio(info.audio[0].id, 16_000):
-        cancellation.check()
-        if isinstance(item, Gap):
-            raise RedactionIncomplete("The stored sound does not decode cleanly.")
-        utterances += listener.push(item)
-        progress.reach("hearing it again", item.span.end)
-    utterances += listener.flush()
-    progress.end("hearing it again")
+    with run.stage("hearing it again", info.duration) as reach:
+        listener = Listener(track="A1", speaker="S1", transcriber=stages.transcriber, aligner=None)
+        utterances = []
+        for item in source.audio(info.audio[0].id, 16_000):
+            run.check()
+            if isinstance(item, Gap):
+                raise RedactionIncomplete("The stored sound does not decode cleanly.")
+            utterances += listener.push(item)
+            reach(item.span.end)
+        utterances += listener.flush()
     if listener.failures:
         raise RedactionIncomplete("The stored sound could not be transcribed again.")
     hits: list[Span] = []
@@ -426,7 +420,7 @@ def _voice_check(
     source: Source,
     tracks: Sequence[TrackInfo],
     embedder: Embedder,
-    cancellation: Cancellation,
+    run: Run,
 ) -> float:
     """Return the highest cosine between a stored voice and the voice that spoke in its place."""
     highest = -1.0
@@ -440,7 +434,7 @@ def _voice_check(
         cosines = check.cosines(
             source.audio(track.id, 16_000), stored.audio(stored.info().audio[0].id, 16_000), speech
         )
-        cancellation.check()
+        run.check()
         highest = max([highest, *cosines.values()])
     return highest
 

@@ -15,16 +15,12 @@ from redaction.model import (
     Box,
     Cover,
     CoverReason,
-    Event,
     Examined,
-    Gap,
     RedactedFrame,
-    Span,
     VideoFrame,
 )
-from redaction.video.redact import VideoSummary
 
-__all__ = ["FrameProof", "Highlight", "Ledger", "RedactedVideo"]
+__all__ = ["FrameProof", "Highlight", "Ledger", "StoredVideo"]
 
 _PROBES: Final = 6
 _HIGHLIGHTS: Final = 12
@@ -57,23 +53,23 @@ class Highlight:
 
 
 @dataclass(frozen=True, slots=True)
-class RedactedVideo:
-    """What is known of a redacted picture once it is encoded.
+class StoredVideo:
+    """A redacted track once it is encoded, and what proves it: all that the second look is given.
 
     Attributes:
-        spans_minors_only: when every visible person was a minor.
-        area_covered: share of all pixels that are covered, 0 to 1.
+        proofs: of every frame, in order.
+        highlights: the frames most worth a look, best first.
     """
 
     track: TrackInfo
     path: Path
-    summary: VideoSummary
     proofs: tuple[FrameProof, ...]
-    gaps: tuple[Gap, ...]
-    events: tuple[Event, ...]
     highlights: tuple[Highlight, ...]
-    area_covered: float
-    spans_minors_only: tuple[Span, ...]
+
+    @property
+    def seconds(self) -> float:
+        """When its last frame is shown, 0 when it has none."""
+        return self.proofs[-1].time if self.proofs else 0.0
 
 
 class Ledger:

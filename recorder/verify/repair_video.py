@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import cv2
@@ -13,9 +12,9 @@ import numpy as np
 
 from recorder.bundle.manifest import Check
 from recorder.media.encode import VideoWriter
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from recorder.verify.proof import FrameProof, RedactedVideo
+from recorder.verify.proof import FrameProof, StoredVideo
 from recorder.verify.video import DecodedStill, Suspect, search_video, stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
@@ -44,19 +43,18 @@ _SAME: Final = 0.6
 class VerifiedVideo:
     """A picture that passed, with what the second look did."""
 
-    picture: RedactedVideo
+    video: StoredVideo
     stills: tuple[DecodedStill, ...]
     checks: tuple[Check, ...]
     events: tuple[Event, ...]
 
 
 def verify_video(
-    picture: RedactedVideo,
+    video: StoredVideo,
     *,
     policy: Policy,
     look: SecondLook,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
     screen: ScreenReader | None = None,
 ) -> VerifiedVideo:
     """Look at a stored picture, cover what is found, and look again at every frame that was covered anew.
@@ -72,22 +70,19 @@ def verify_video(
     found = searched = 0
     covers: _Covers | None = None
     for number in range(_ROUNDS + 1):
-        stage = (
-            f"second look {picture.track.id}" if not number else f"mending {picture.track.id}, round {number}"
-        )
-        progress.begin(stage, picture.proofs[-1].time if picture.proofs else 0)
-        verdict = search_video(
-            picture.path,
-            picture.proofs,
-            picture.highlights,
-            look=look,
-            cancellation=cancellation,
-            reach=partial(progress.reach, stage),
-            screen=screen,
-            only=covers.touched if covers else None,
-            surely=covers.seeds if covers else (),
-        )
-        progress.end(stage)
+        stage = f"second look {video.track.id}" if not number else f"mending {video.track.id}, round {number}"
+        with run.stage(stage, video.seconds) as reach:
+            verdict = search_video(
+                video.path,
+                video.proofs,
+                video.highlights,
+                look=look,
+                run=run,
+                reach=reach,
+                screen=screen,
+                only=covers.touched if covers else None,
+                surely=covers.seeds if covers else (),
+            )
         searched = searched or verdict.looked
         if not verdict.suspects:
             checks = (
@@ -97,46 +92,45 @@ def verify_video(
             )
             if found:
                 events.append(
-                    Event(EventKind.MENDED, picture.track.id, detail={"count": found, "round": number})
+                    Event(EventKind.MENDED, video.track.id, detail={"count": found, "round": number})
                 )
-            told = replace(picture, events=(*picture.events, *events))
-            return VerifiedVideo(told, verdict.stills, checks, tuple(events))
+            return VerifiedVideo(video, verdict.stills, checks, tuple(events))
         if number == _ROUNDS:
             break
         found += len(verdict.suspects)
         events += [
-            Event(EventKind.VERIFY, picture.track.id, Span(item.time, item.time), {"score": item.score})
+            Event(EventKind.VERIFY, video.track.id, Span(item.time, item.time), {"score": item.score})
             for item in verdict.suspects
         ]
         covers = _Covers(verdict.suspects, whole=number >= _BOX_ROUNDS)
-        picture = reencode_covered(picture, covers, policy=policy, cancellation=cancellation)
+        video = reencode_covered(video, covers, policy=policy, run=run)
     raise RedactionIncomplete("The second look still finds a face or personal text in the stored picture.")
 
 
 def reencode_covered(
-    picture: RedactedVideo,
+    video: StoredVideo,
     boxes_at: Callable[[int, VideoFrame], Sequence[Box]],
     *,
     policy: Policy,
-    cancellation: Cancellation,
-) -> RedactedVideo:
+    run: Run,
+) -> StoredVideo:
     """Encode the stored picture once more with more of it covered; the source is not needed.
 
     Args:
-        picture: what is stored.
+        video: what is stored.
         boxes_at: says what to cover of a frame, by its index and what is stored of it.
         policy: how the picture is encoded.
-        cancellation: ends it.
+        run: ends it.
 
     Raises:
         RedactionIncomplete: the stored picture does not decode cleanly.
         StorageFailed: the file cannot be written.
     """
-    target = picture.path.with_name(picture.path.name + ".mended.mp4")
+    target = video.path.with_name(video.path.name + ".mended.mp4")
     proofs: list[FrameProof] = []
-    writer = VideoWriter.of_track(target, picture.track, policy.output)
+    writer = VideoWriter.of_track(target, video.track, policy.output)
     try:
-        stored = zip(stored_frames(picture.path, cancellation), picture.proofs, strict=True)
+        stored = zip(stored_frames(video.path, run), video.proofs, strict=True)
         for index, (frame, proof) in enumerate(stored):
             boxes = boxes_at(index, frame)
             if boxes:
@@ -149,8 +143,8 @@ def reencode_covered(
         with storage_errors():
             writer.close()
     with storage_errors():
-        target.replace(picture.path)
-    return replace(picture, proofs=tuple(proofs))
+        target.replace(video.path)
+    return replace(video, proofs=tuple(proofs))
 
 
 class _Covers:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.media.file import FileSource
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Run
 from recorder.runtime.threads import prefetched
 from recorder.verify.proof import FrameProof, Highlight
 from redaction.errors import RedactionIncomplete, UnreadableInput
@@ -94,7 +94,7 @@ def search_video(
     highlights: Sequence[Highlight],
     *,
     look: SecondLook,
-    cancellation: Cancellation,
+    run: Run,
     reach: Callable[[float], None],
     screen: ScreenReader | None = None,
     only: Container[int] | None = None,
@@ -107,7 +107,7 @@ def search_video(
         proofs: of its frames.
         highlights: frames that are looked at in any case.
         look: searches for faces.
-        cancellation: ends the search.
+        run: ends the search.
         reach: told of progress.
         screen: searches for text and codes; None when the policy leaves them alone.
         only: indices of frames that may be searched; None for all.
@@ -124,7 +124,7 @@ def search_video(
     next_look = 0.0
     search = None if screen is None else ScreenSearch(screen)
     with ThreadPoolExecutor(1, thread_name_prefix="second look") as looker:
-        for frame in stored_frames(path, cancellation):
+        for frame in stored_frames(path, run):
             if index >= len(proofs):
                 raise RedactionIncomplete("The stored picture has more frames than were redacted.")
             proof = proofs[index]
@@ -150,7 +150,7 @@ def search_video(
     return VideoVerdict(index, probes, looked, tuple(suspects), tuple(stills))
 
 
-def stored_frames(path: Path, cancellation: Cancellation) -> Iterator[VideoFrame]:
+def stored_frames(path: Path, run: Run) -> Iterator[VideoFrame]:
     """Decode a stored picture.
 
     Raises:
@@ -159,9 +159,7 @@ def stored_frames(path: Path, cancellation: Cancellation) -> Iterator[VideoFrame
     source = FileSource(path, own=True)
     try:
         track = next(item for item in source.info().tracks if item.kind == "video")
-        with prefetched(
-            source.video(track.id), depth=6, name="decode stored", cancellation=cancellation
-        ) as frames:
+        with prefetched(source.video(track.id), depth=6, name="decode stored", run=run) as frames:
             for item in frames:
                 if isinstance(item, Gap) or item.whole_cover:
                     raise RedactionIncomplete("The stored picture does not decode cleanly.")

@@ -19,7 +19,7 @@ harden_process()
 from recorder.bundle.verify_files import verify_bundle  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.offline.session import open_source, redact_file  # noqa: E402
-from recorder.runtime.context import Cancellation, Silent  # noqa: E402
+from recorder.runtime.context import Run  # noqa: E402
 from redaction.errors import InternalError, OffrecordError  # noqa: E402
 from redaction.policy import Policy  # noqa: E402
 from redaction.stages import Stages  # noqa: E402
@@ -98,7 +98,7 @@ def main() -> None:
     """Print one line a seed: seed, status, seconds."""
     folder, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     originals = sources(folder / "sources")
-    engine = Stages(Policy())
+    stages = Stages(Policy())
     for seed in range(first, last):
         dice = random.Random(seed)
         original = dice.choice(originals)
@@ -106,20 +106,18 @@ def main() -> None:
         mutated.write_bytes(dice.choice(MUTATIONS)(bytearray(original.read_bytes()), dice))
         print(f"{seed} begin", flush=True)
         began = time.monotonic()
-        status = outcome(mutated, folder / "out", engine)
+        status = outcome(mutated, folder / "out", stages)
         print(f"{seed} {status} {time.monotonic() - began:.1f}", flush=True)
-    engine.close()
+    stages.close()
 
 
-def outcome(path: Path, out: Path, engine: Stages) -> str:
+def outcome(path: Path, out: Path, stages: Stages) -> str:
     """Redact one file; return its exit status, or what is wrong with how it ended."""
     try:
         writer = BundleWriter(out, "fuzz")
         try:
             source = open_source(path)
-            published = redact_file(
-                source, writer, engine=engine, progress=Silent(), cancellation=Cancellation()
-            )
+            published = redact_file(source, writer, stages=stages, run=Run())
         finally:
             writer.discard()
     except InternalError as error:

@@ -12,7 +12,7 @@ from redaction.stages import Stages
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Stages]:
+def stages() -> Iterator[Stages]:
     """The real models."""
     made = Stages(Policy())
     try:

@@ -18,7 +18,6 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from recorder import __version__
 from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.engines.local import LocalEngine, PoolSize
 from recorder.runtime.hardening import harden_process, silence_libraries
+from recorder.runtime.signals import unchanged_handlers
 from redaction.errors import ExitCode, InternalError, UsageError
 
 if TYPE_CHECKING:
@@ -379,22 +379,18 @@ def _connect(address: str) -> _Cluster:
         return _Cluster(connected=False)
     # Ray would tell of lost nodes and workers on standard output, which belongs to the result.
     ray._private.worker.print_to_stdstream = _say_nothing
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     cluster = _Cluster(connected=True)
     try:
-        if address == EMBEDDED:
-            _embed(cluster)
-        else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        with unchanged_handlers():  # Ray takes SIGTERM for itself
+            if address == EMBEDDED:
+                _embed(cluster)
+            else:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError, OSError):
         _disconnect(cluster)
         raise UsageError(
             "There is no Ray cluster at the address given, or it could not be started; see docs/batch.md."
         ) from None
-    finally:
-        for number, handler in handlers.items():  # Ray takes SIGTERM for itself
-            if signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
     return cluster
 
 

@@ -38,7 +38,7 @@ from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.media.source import Source  # noqa: E402
 from recorder.offline.session import open_source, redact_file, refuse_unknown  # noqa: E402
-from recorder.runtime.context import Cancellation  # noqa: E402
+from recorder.runtime.context import Cancellation, Run  # noqa: E402
 from recorder.runtime.signals import stopping  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
 from redaction.stages import Stages  # noqa: E402
@@ -94,22 +94,22 @@ def redact_item(
     item: WorkItem,
     job: JobSpec,
     *,
-    engine: Stages,
+    stages: Stages,
     sources: SourceStore,
     destination: DestinationStore,
     tell: Tell,
     cancellation: Cancellation,
     worker: str = "",
-    note: Callable[[BundleWriter], None] | None = None,
+    before_exit: Callable[[Callable[[], None]], None] | None = None,
 ) -> Outcome:
     """Redact one recording, verify it and publish it; every way it can end is an `Outcome`.
 
     Args:
-        engine: the models, loaded once.
+        stages: the models, loaded once.
         tell: takes what happens on the way.
         cancellation: asks to stop.
         worker: the name that steps and outcome carry.
-        note: is told which partial bundle must go if this process has to end at once.
+        before_exit: is told what removes the partial bundle if this process has to end at once.
     """
     began = time.monotonic()
     told = _Told(item, worker, tell)
@@ -134,14 +134,13 @@ def redact_item(
             told.media_seconds = source.info().duration
             told.say("opening", 0.0)
             writer = BundleWriter(destination.workplace(), item.name, replace=True)
-            if note is not None:
-                note(writer)
+            if before_exit is not None:
+                before_exit(writer.discard)
             published = redact_file(
                 source,
                 writer,
-                engine=engine,
-                progress=told,
-                cancellation=cancellation,
+                stages=stages,
+                run=Run(told, cancellation),
                 beside=beside,
                 before_publishing=lambda: sources.check_unchanged(item),
             )
@@ -225,17 +224,17 @@ def serve_jobs(incoming: BinaryIO) -> int:
             if isinstance(worked, OffrecordError):
                 channel.send(_refused(item, worked, hello.name))
                 return int(worked.exit_code)
-            engine, sources, destination = worked
+            stages, sources, destination = worked
             outcome = redact_item(
                 item,
                 job,
-                engine=engine,
+                stages=stages,
                 sources=sources,
                 destination=destination,
                 tell=channel.send,
                 cancellation=cancellation,
                 worker=hello.name,
-                note=stop.note,
+                before_exit=stop.before_exit,
             )
             channel.send(outcome)
             if cancellation.cancelled:

@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from recorder.bundle.manifest import Manifest
 from recorder.bundle.transcript import speaker_names
+from recorder.offline.video import RedactedVideo
 from recorder.verify.audio import RenderedAudio
-from recorder.verify.proof import RedactedVideo
 from recorder.verify.video import DecodedStill
 from redaction.audio.redact import RedactedSpeech
 from redaction.model import Event, EventKind, Span, VideoFrame
@@ -192,10 +192,10 @@ def _rows(
         for reason, name in (("face", "faces"), ("minor", "minors")):
             followed = [event for event in covered if event.detail.get("reason") == reason]
             if followed:
-                rows.append(Row(f"{picture.track.id} {name}", event_bars(followed, total, reason)))
+                rows.append(Row(f"{picture.stored.track.id} {name}", event_bars(followed, total, reason)))
         gone = [event for event in picture.events if event.kind is EventKind.WHOLE_COVER and event.span]
         if gone:
-            rows.append(Row(f"{picture.track.id} covered whole", event_bars(gone, total, "whole")))
+            rows.append(Row(f"{picture.stored.track.id} covered whole", event_bars(gone, total, "whole")))
     if heard is not None and sound is not None:
         names = speaker_names(sound.transcript)
         for speaker, name in names.items():

@@ -22,7 +22,7 @@ from recorder.live.capture.video_worker import Lane, Lost, VideoWorker
 from recorder.live.store.journal import ErasureFigures, Journal
 from recorder.live.store.segments import TIME_BASE
 from recorder.media.planes import black
-from recorder.runtime.context import Progress
+from recorder.runtime.context import Run
 from recorder.runtime.hardening import lower_priority
 from redaction.errors import InternalError
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
@@ -101,7 +101,7 @@ class LiveEngine:
     what a participant sends. `forget` and `finish` take their time: call them in a thread.
 
     Args:
-        engine: policy and models.
+        stages: policy and models.
         journal: where redacted pieces go.
         cores: picture threads; as many as the machine has, at most four, when None.
         on_minor: told once, from any thread, the token of a participant who was not proved an adult.
@@ -115,20 +115,21 @@ class LiveEngine:
     def __init__(
         self,
         *,
-        engine: Stages,
+        stages: Stages,
         journal: Journal,
         cores: int | None = None,
         on_minor: Callable[[str], None],
         on_error: Callable[[BaseException], None],
         video: Callable[[], VideoStages] | None = None,
     ) -> None:
-        self._policy = engine.policy
+        self._policy = stages.policy
         self._journal = journal
         self._on_minor = on_minor
         self._on_error = on_error
         self._cores = max(1, min(4, cores or os.cpu_count() or 1))
-        self._video = video or (lambda: VideoStages.load(engine.policy, threads=1))
-        self._engine = engine
+        policy = stages.policy
+        self._video = video or (lambda: VideoStages.load(policy, threads=1))
+        self._models = stages
         self._workers: list[VideoWorker] = []
         self._stages: dict[int, VideoStages | None] = {}
         self._sound: AudioWorker | None = None
@@ -157,7 +158,7 @@ class LiveEngine:
         with ThreadPoolExecutor(
             1, initializer=lower_priority
         ) as loading:  # the models' own threads step back with it
-            sound = loading.submit(lambda: self._engine.sound).result()
+            sound = loading.submit(lambda: self._models.sound).result()
         self._sound = AudioWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
         self._sound.start()
         self._watch.start()
@@ -337,19 +338,24 @@ class LiveEngine:
             )
         return LoadSnapshot(tuple(loads), self._journal.stored_bytes())
 
-    def finish(self, progress: Progress) -> None:
+    def finish(self, run: Run) -> None:
         """Store what is held, take late findings out of what was stored, and close every piece.
 
         Raises:
             InternalError: a thread does not end.
         """
-        stage = "finishing the call"
-        progress.begin(stage, float(len(self._workers) + 1))
+        with run.stage("finishing the call", float(len(self._workers) + 1)) as reach:
+            ended = self._end_all(reach)
+        if not ended:
+            raise InternalError("A stage of the live engine does not end.")
+
+    def _end_all(self, reach: Callable[[float], None]) -> bool:
+        """End every thread and track; tell whether all did."""
         with self._lock:
             lanes = [entry[1] for person in self._people.values() for entry in person.pictures.values()]
         for lane in lanes:
             lane.ended = lane.latest if lane.ended is None else lane.ended
-        ended = self._end_workers(progress, stage)
+        ended = self._end_workers(reach)
         for person in list(self._people.values()):
             for kind, lane, _ in person.pictures.values():
                 if kind is LiveKind.CAMERA:
@@ -362,17 +368,15 @@ class LiveEngine:
             stages = self._stages[id(worker)]
             if stages is not None and worker.ended:
                 stages.close()
-        progress.end(stage)
-        if not ended:
-            raise InternalError("A stage of the live engine does not end.")
+        return ended
 
-    def _end_workers(self, progress: Progress, stage: str) -> bool:
+    def _end_workers(self, reach: Callable[[float], None]) -> bool:
         """Wait until every picture thread has ended; one that hangs is replaced meanwhile, and not waited for."""
         until = time.monotonic() + _FINISH_S
         while time.monotonic() < until:
             # one that died is replaced by the watching thread in a moment
             left = [worker for worker in list(self._workers) if not worker.stop(0.0) or worker.died]
-            progress.reach(stage, float(len(self._workers) - len(left)))
+            reach(float(len(self._workers) - len(left)))
             if not left:
                 return True
             left[0].stop(_WATCH_EVERY_S)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,8 +27,9 @@ from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord
 from recorder.offline.session import Published
-from recorder.runtime.context import Cancellation, Progress, Silent
-from redaction.errors import ConsentRefused, ExitCode, InternalError, OffrecordError, StorageFailed
+from recorder.runtime.context import Cancellation, Progress, Run
+from recorder.runtime.signals import stopping
+from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed
 from redaction.model import Event, EventKind
 from redaction.policy import Policy
 from redaction.stages import Stages
@@ -92,17 +92,17 @@ def record_call(
         ConsentRefused: nobody agreed, or nobody could be asked; nothing was stored.
         OffrecordError: with the status of its cause; nothing was published.
     """
-    engine = Stages(policy)
+    stages = Stages(policy)
     try:
-        _ = engine.video, engine.look, engine.sound  # a missing model is told before the bot joins
+        _ = stages.video, stages.look, stages.sound  # a missing model is told before the bot joins
         started = datetime.now(UTC).replace(microsecond=0)
         writer = BundleWriter.for_call(folder, name or call_name(started))
         if shutil.disk_usage(writer.partial).free < _LEAST_FREE:
             writer.remove()
             raise _no_room()
-        return _Call(source, way, engine, writer, started, view, watch, limits, alongside).run()
+        return _Call(source, way, stages, writer, started, view, watch, limits, alongside).run()
     finally:
-        engine.close()
+        stages.close()
 
 
 class _Call:
@@ -110,7 +110,7 @@ class _Call:
         self,
         source: CallSource,
         way: str,
-        engine: Stages,
+        stages: Stages,
         writer: BundleWriter,
         started: datetime,
         view: CallView,
@@ -118,8 +118,8 @@ class _Call:
         limits: CallLimits | None,
         alongside: Callable[[], Awaitable[None]] | None,
     ) -> None:
-        policy = engine.policy
-        self._engine = engine
+        policy = stages.policy
+        self._stages = stages
         self._writer = writer
         self._started = started
         self._view = view
@@ -144,7 +144,7 @@ class _Call:
             )
         )
         self._live = LiveEngine(
-            engine=engine, journal=self._journal, on_minor=self._minor_found, on_error=self._failed
+            stages=stages, journal=self._journal, on_minor=self._minor_found, on_error=self._failed
         )
         self._session = CallSession(
             source,
@@ -166,9 +166,11 @@ class _Call:
         except BaseException:
             self._give_up()
             raise
-        with _second_signal_stops() as cancellation, self._watch() as progress:
+        cancellation = Cancellation()
+        with stopping(cancellation, grace_s=None), self._watch() as progress:
+            run = Run(progress, cancellation)
             try:
-                self._finish_engine(progress)
+                self._finish_engine(run)
                 self._session.settle()
                 self._keep(self._book.histories())
                 self._journal.ended("left" if ended is None else ended.value)
@@ -181,19 +183,14 @@ class _Call:
                 self._writer.remove()
                 raise ConsentRefused(_nobody(self._session.counts))
             try:
-                published = finish(
-                    self._writer,
-                    engine=self._engine,
-                    progress=progress,
-                    cancellation=cancellation,
-                )
+                published = finish(self._writer, stages=self._stages, run=run)
             except OffrecordError as error:
                 raise _kept(error) from None
         return Recorded(published, self._session.counts, ended)
 
     def _keep(self, histories: Sequence[ConsentHistory]) -> None:
         """Write down how every consent stands."""
-        self._journal.receipts(receipts_of(histories, policy=self._engine.policy, started=self._started))
+        self._journal.receipts(receipts_of(histories, policy=self._stages.policy, started=self._started))
 
     def _in_call(self) -> Ended | None:
         self._live.start()
@@ -212,16 +209,16 @@ class _Call:
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)
 
-    def _finish_engine(self, progress: Progress) -> None:
+    def _finish_engine(self, run: Run) -> None:
         """End the engine's threads, once: what did not end in time the first time would not the second."""
         if not self._finished:
             self._finished = True
-            self._live.finish(progress)
+            self._live.finish(run)
 
     def _give_up(self) -> None:
         """Stop; keep what was stored of those who agreed for `offrecord recover`."""
         for step in (
-            partial(self._finish_engine, Silent()),
+            partial(self._finish_engine, Run()),
             self._session.settle,
             lambda: self._keep(self._book.histories()),
             self._journal.close,
@@ -281,25 +278,3 @@ def _broken() -> OffrecordError:
 
 def _no_room() -> OffrecordError:
     return StorageFailed("The disk has less than 200 MB left; free some space before recording a call.")
-
-
-@contextlib.contextmanager
-def _second_signal_stops() -> Iterator[Cancellation]:
-    """Let Ctrl-C during finishing stop it in good order; the pieces stay for `offrecord recover`."""
-    cancellation = Cancellation()
-
-    def ask(_number: int, _frame: object) -> None:
-        if cancellation.cancelled:
-            os._exit(int(ExitCode.INTERRUPTED))
-        cancellation.cancel()
-
-    try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread
-        yield cancellation
-        return
-    try:
-        yield cancellation
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -53,7 +53,7 @@ from recorder.live.finish.verify_segments import VerifiedSegments, verify_segmen
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import AudioPart, write_track
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.verify.audio import HeardAgain, hear_again
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE
@@ -75,9 +75,8 @@ _ENDED_NOTES: Final = {"lost": (CALL_LOST,), "": (CUT_OFF,)}
 def finish(
     writer: BundleWriter,
     *,
-    engine: Stages,
-    progress: Progress,
-    cancellation: Cancellation,
+    stages: Stages,
+    run: Run,
     receipts: Sequence[Receipt] = (),
     not_recorded: int | None = None,
     before_publishing: Callable[[], None] | None = None,
@@ -87,9 +86,8 @@ def finish(
     Args:
         writer: holds the folder, by `BundleWriter.for_call` or `BundleWriter.adopt`; it is let go of in any case. If
             anything fails the folder stays, to be finished again.
-        engine: the models, under the policy that the call was recorded with.
-        progress: told of every stage.
-        cancellation: ends it.
+        stages: the models, under the policy that the call was recorded with.
+        run: is told of the progress, and stops the work when somebody asks.
         receipts: of everybody who was asked; by default those that the folder holds, and of those who are recorded.
         not_recorded: how many are not in the bundle; by default as many as have a receipt and nothing stored.
         before_publishing: looks once more, when all is whole, and raises if it must not be published.
@@ -104,8 +102,8 @@ def finish(
         sealed = complete_sealed(writer)
         if sealed is not None:
             return sealed
-        run = _Finishing(writer, engine, progress, cancellation)
-        return run.run(receipts, not_recorded, before_publishing)
+        finishing = _Finishing(writer, stages, run)
+        return finishing.publish(receipts, not_recorded, before_publishing)
     finally:
         writer.discard()
 
@@ -130,18 +128,15 @@ def complete_sealed(writer: BundleWriter) -> Published | None:
 
 
 class _Finishing:
-    def __init__(
-        self, writer: BundleWriter, engine: Stages, progress: Progress, cancellation: Cancellation
-    ) -> None:
+    def __init__(self, writer: BundleWriter, stages: Stages, run: Run) -> None:
         self.began = time.monotonic()
         self.writer = writer
-        self.engine = engine
-        self.policy = engine.policy
-        self.progress = progress
-        self.cancellation = cancellation
+        self.stages = stages
+        self.policy = stages.policy
+        self.run = run
         self.duration = 0.0
 
-    def run(
+    def publish(
         self,
         receipts: Sequence[Receipt],
         not_recorded: int | None,
@@ -190,8 +185,7 @@ class _Finishing:
             log,
             output=self.policy.output,
             began=self.began,
-            progress=self.progress,
-            cancellation=self.cancellation,
+            run=self.run,
             before_publishing=before_publishing,
         )
 
@@ -226,7 +220,7 @@ class _Finishing:
             jobs: list[Future[Any]] = [looking, hearing]
             done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
             if any(job.exception() is not None for job in done):
-                self.cancellation.cancel_run()
+                self.run.fail()
             for job in done:
                 job.result()
             return looking.result(), hearing.result()
@@ -237,10 +231,9 @@ class _Finishing:
             work=self.writer.partial / _WORK,
             who=label(number),
             policy=self.policy,
-            look=self.engine.look,
-            screen=self.engine.video.screen,
-            progress=self.progress,
-            cancellation=self.cancellation,
+            look=self.stages.look,
+            screen=self.stages.video.screen,
+            run=self.run,
         )
 
     def _sound(self, number: int, person: LivePerson) -> UsableAudio:
@@ -288,7 +281,7 @@ class _Finishing:
                 path,
                 duration=self.duration,
                 silent=[*whole, *silent],
-                cancellation=self.cancellation,
+                run=self.run,
             )
             return path
 
@@ -302,10 +295,9 @@ class _Finishing:
             {label(number): person.utterances for number, person in enumerate(people, start=1)},
             duration=self.duration,
             policy=self.policy,
-            stages=self.engine.sound,
+            stages=self.stages.sound,
             resilence=write,
-            progress=self.progress,
-            cancellation=self.cancellation,
+            run=self.run,
         )
 
     def _person(
@@ -319,7 +311,7 @@ class _Finishing:
                 self._track_path(number, kind),
                 duration=self.duration,
                 policy=self.policy,
-                cancellation=self.cancellation,
+                run=self.run,
             )
             tracks += [track] if track is not None else []
         if sound.parts:

@@ -8,7 +8,7 @@ from recorder.bundle.publication import Published
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import complete_sealed, finish
 from recorder.live.store.load import recorded_policy
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from redaction.errors import UsageError
 from redaction.policy import Policy
 from redaction.stages import Stages
@@ -20,8 +20,7 @@ def recover_call(
     untrusted_partial: Path,
     *,
     policy: Policy | None = None,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> Published:
     """Finish a call's partial bundle to a verified one; safe to run again if it is killed.
 
@@ -29,8 +28,7 @@ def recover_call(
         untrusted_partial: the folder `NAME.offrecord.partial`.
         policy: the one that the call was recorded under, with its lists of words; by default the one that the folder
             holds, which has none.
-        progress: told of every stage.
-        cancellation: ends it; the folder stays.
+        run: is told of the progress, and stops the work when somebody asks.
 
     Raises:
         UnreadableInput: there is no unfinished call, or its folder holds what no recording process writes.
@@ -47,10 +45,10 @@ def recover_call(
         recorded = recorded_policy(writer.partial)
         if policy is not None and policy.digest != recorded.digest:
             raise UsageError("The call was recorded under another policy than the one given.")
-        engine = Stages(policy or recorded)
+        stages = Stages(policy or recorded)
         try:
-            return finish(writer, engine=engine, progress=progress, cancellation=cancellation)
+            return finish(writer, stages=stages, run=run)
         finally:
-            engine.close()
+            stages.close()
     finally:
         writer.discard()

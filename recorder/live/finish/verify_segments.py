@@ -13,15 +13,14 @@ from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import StoredSegment, read_proofs
 from recorder.media.concat import Part, concat_video
 from recorder.media.file import FileSource
-from recorder.runtime.context import Cancellation, Progress
+from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from recorder.verify.proof import Highlight, RedactedVideo
+from recorder.verify.proof import Highlight, StoredVideo
 from recorder.verify.repair_video import verify_video
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
 from redaction.video.faces.second_detector import SecondLook
-from redaction.video.redact import VideoSummary
 from redaction.video.screen.reader import ScreenReader
 
 __all__ = ["LAST_SHOWN_S", "VerifiedSegment", "VerifiedSegments", "verify_segments"]
@@ -55,15 +54,13 @@ class VerifiedSegments:
         return tuple(sorted(found, key=lambda item: (-item.rank, item.time))[:MOST_STILLS])
 
     def track(
-        self, kind: MediaKind, out: Path, *, duration: float, policy: Policy, cancellation: Cancellation
+        self, kind: MediaKind, out: Path, *, duration: float, policy: Policy, run: Run
     ) -> TrackContents | None:
         """Join the pieces of one kind; None when there is none."""
         parts = [piece.part for piece in self.pieces if piece.kind == kind]
         if not parts:
             return None
-        width, height = concat_video(
-            parts, out, duration=duration, output=policy.output, cancellation=cancellation
-        )
+        width, height = concat_video(parts, out, duration=duration, output=policy.output, run=run)
         return TrackContents(kind, out, tuple(part.span for part in parts), width, height)
 
 
@@ -75,8 +72,7 @@ def verify_segments(
     policy: Policy,
     look: SecondLook,
     screen: ScreenReader | None,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> VerifiedSegments:
     """Look at every picture piece; the pieces themselves stay as they are, what is mended is a copy in `work`.
 
@@ -98,8 +94,7 @@ def verify_segments(
                 policy=policy,
                 look=look,
                 screen=screen,
-                progress=progress,
-                cancellation=cancellation,
+                run=run,
             )
         except (RedactionIncomplete, UnreadableInput):
             events.append(_left_out(piece, "unproven"))
@@ -120,8 +115,7 @@ def _look(
     policy: Policy,
     look: SecondLook,
     screen: ScreenReader | None,
-    progress: Progress,
-    cancellation: Cancellation,
+    run: Run,
 ) -> tuple[VerifiedSegment | None, list[Event]]:
     proofs = read_proofs(piece)
     with storage_errors():
@@ -141,33 +135,15 @@ def _look(
         Highlight(0.5, proofs[at].time, "seen before its process died")
         for at in range(0, count, max(1, count // 4))
     )
-    result = RedactedVideo(
+    video = StoredVideo(
         track=replace(track, id=f"{who}-{piece.kind}"),
         path=copy,
-        summary=VideoSummary(
-            frames=count,
-            detected=0,
-            bridged=0,
-            covered_whole=0,
-            failed_detections=0,
-            failed_silhouettes=0,
-            incomplete=0,
-            tracklets=(),
-            minors=0,
-            minors_only=(),
-        ),
         proofs=proofs,
-        gaps=(),
-        events=(),
         highlights=tuple(
             replace(item, time=item.time - first) for item in highlights if first <= item.time <= last + first
         ),
-        area_covered=0.0,
-        spans_minors_only=(),
     )
-    verdict = verify_video(
-        result, policy=policy, look=look, progress=progress, cancellation=cancellation, screen=screen
-    )
+    verdict = verify_video(video, policy=policy, look=look, run=run, screen=screen)
     start = piece.start + first
     shift = [
         replace(

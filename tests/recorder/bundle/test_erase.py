@@ -19,7 +19,7 @@ from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Cancellation, Run
 from redaction.errors import (
     ExitCode,
     Interrupted,
@@ -71,9 +71,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call = stage(folder, people)
     return finish(
         call.writer,
-        engine=deaf_and_blind(),
-        progress=Silent(),
-        cancellation=Cancellation(),
+        stages=deaf_and_blind(),
+        run=Run(),
         not_recorded=2,
     ).path
 
@@ -88,7 +87,7 @@ def bundle(original: Path, tmp_path: Path) -> Path:
 
 def erased(bundle: Path, **who: str) -> Published:
     """Erase somebody."""
-    return erase_participant(bundle, progress=Silent(), cancellation=Cancellation(), **who)  # type: ignore[arg-type]
+    return erase_participant(bundle, run=Run(), **who)  # type: ignore[arg-type]
 
 
 def log_of(bundle: Path) -> list[dict[str, Any]]:
@@ -301,7 +300,7 @@ def test_failure_leaves_the_old_bundle_whole(
     else:
         cancellation.cancel()
     with pytest.raises((StorageFailed, Interrupted)):
-        erase_participant(bundle, participant="P01", progress=Silent(), cancellation=cancellation)
+        erase_participant(bundle, participant="P01", run=Run(cancellation=cancellation))
     assert snapshot(bundle) == before
     assert [item.name for item in bundle.parent.iterdir()] == [bundle.name]
     assert len(verify_bundle(bundle)) == 5

@@ -22,7 +22,7 @@ from recorder.live.finish import verify_segments as looking
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import AudioSegment, VideoSegment
 from recorder.media import compose
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Run
 from redaction.model import AudioBlock, Cover, CoverReason, Examined, RedactedFrame, VideoFrame
 from redaction.policy import Policy
 from tests.recorder.live.fakes import deaf_and_blind
@@ -45,9 +45,7 @@ MOMENTS: Final = (
 def finish_until(partial: Path, moment: str) -> None:
     """Finish a call, and die at a moment."""
     die_at(moment)
-    finish.finish(
-        BundleWriter.adopt(partial), engine=deaf_and_blind(), progress=Silent(), cancellation=Cancellation()
-    )
+    finish.finish(BundleWriter.adopt(partial), stages=deaf_and_blind(), run=Run())
 
 
 def die(*_arguments: Any, **_keywords: Any) -> Any:

@@ -17,7 +17,7 @@ from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.grid import CANVAS, arranged
 from recorder.media.mix import AudioPart, mixed, on_call_clock, write_track
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Cancellation, Run
 from redaction.errors import Interrupted
 from redaction.model import AudioBlock, Gap, Samples, Span, VideoFrame
 from redaction.policy import OutputSection
@@ -53,8 +53,7 @@ def composed(folder: Path, views: list[ComposedView], *, seconds: float) -> Path
         out,
         duration=seconds,
         output=OutputSection(preset="ultrafast"),
-        progress=Silent(),
-        cancellation=Cancellation(),
+        run=Run(),
     )
     assert (
         sorted(item.name for item in folder.iterdir() if "composed" in item.name or "mixed" in item.name)
@@ -199,8 +198,7 @@ def test_composition_can_be_stopped(tmp_path: Path) -> None:
             tmp_path / "recording.mp4",
             duration=60,
             output=OutputSection(),
-            progress=Silent(),
-            cancellation=stopped,
+            run=Run(cancellation=stopped),
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -230,7 +228,7 @@ def test_muted_stretches_are_exactly_silent(tmp_path: Path) -> None:
     """What must not be heard is not in the stored track, and what surrounds it is."""
     part = AudioPart(sound(tmp_path / "1.m4a", tone_at(3.0, beep=1.0) + tone_at(3.0, beep=2.0)), 0.5)
     out = tmp_path / "track.m4a"
-    write_track([part], out, duration=4.0, silent=[Span(1.4, 1.7)], cancellation=Cancellation())
+    write_track([part], out, duration=4.0, silent=[Span(1.4, 1.7)], run=Run())
     source = FileSource(out)
     samples = np.concatenate([item.samples for item in source.audio("A1", RATE) if not isinstance(item, Gap)])
     assert np.abs(samples[round(1.42 * RATE) : round(1.68 * RATE)]).max() < 1e-3

@@ -14,7 +14,7 @@ from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.media.file import FileSource
 from recorder.offline.session import Published, open_source, redact_file
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Run
 from redaction.model import Box, Gap
 from redaction.stages import Stages
 from redaction.video.screen.reader import ScreenReader
@@ -71,12 +71,10 @@ def drawn(time: float) -> NDArray[np.uint8]:
     return picture
 
 
-def redacted(path: Path, out: Path, engine: Stages) -> Published:
+def redacted(path: Path, out: Path, stages: Stages) -> Published:
     """Redact one film."""
     writer = BundleWriter(out, "one")
-    return redact_file(
-        open_source(path), writer, engine=engine, progress=Silent(), cancellation=Cancellation()
-    )
+    return redact_file(open_source(path), writer, stages=stages, run=Run())
 
 
 def readable(path: Path, reader: ScreenReader) -> list[str]:
@@ -89,13 +87,13 @@ def readable(path: Path, reader: ScreenReader) -> list[str]:
     return texts
 
 
-def test_names_cross(tmp_path: Path, engine: Stages, speech: NDArray[np.float32]) -> None:
+def test_names_cross(tmp_path: Path, stages: Stages, speech: NDArray[np.float32]) -> None:
     """A name on a tile is masked in speech, and a name that was said is covered in a document, in every frame."""
-    assert engine.video.screen is not None
-    reader = engine.video.screen.anew(())
-    alone = redacted(film(tmp_path / "alone.m4a", speech, picture=False), tmp_path / "alone", engine)
+    assert stages.video.screen is not None
+    reader = stages.video.screen.anew(())
+    alone = redacted(film(tmp_path / "alone.m4a", speech, picture=False), tmp_path / "alone", stages)
     assert "paprika" in (alone.path / "transcript.vtt").read_text().lower()
-    both = redacted(film(tmp_path / "both.mp4", speech, picture=True), tmp_path / "both", engine)
+    both = redacted(film(tmp_path / "both.mp4", speech, picture=True), tmp_path / "both", stages)
     words = (both.path / "transcript.vtt").read_text().lower()
     assert "paprika" not in words
     assert "build is green" in words

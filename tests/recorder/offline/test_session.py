@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.offline.session import Published, open_source, redact_file
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Run
 from redaction.errors import ExitCode, OffrecordError
 from redaction.policy import Policy
 from redaction.stages import Stages
@@ -35,24 +35,22 @@ class FakeRaisingDetector:
         return []
 
 
-def redacted(path: Path, out: Path, engine: Stages) -> Published:
+def redacted(path: Path, out: Path, stages: Stages) -> Published:
     """Redact one file."""
     writer = BundleWriter(out, "one")
     try:
-        return redact_file(
-            open_source(path), writer, engine=engine, progress=Silent(), cancellation=Cancellation()
-        )
+        return redact_file(open_source(path), writer, stages=stages, run=Run())
     finally:
         writer.discard()
 
 
-def test_detector_that_raises_on_one_frame(tmp_path: Path, engine: Stages) -> None:
+def test_detector_that_raises_on_one_frame(tmp_path: Path, stages: Stages) -> None:
     """One frame that no detector could look at is status 3, in a sentence without the cause's text."""
     clip = make_clip(tmp_path / "a.mp4", seconds=3, audio=None).path
     faulty = Stages(Policy())
     detector = FakeRaisingDetector()
-    faulty._video = replace(engine.video, quick=detector, thorough=detector)
-    faulty._look = engine.look
+    faulty._video = replace(stages.video, quick=detector, thorough=detector)
+    faulty._look = stages.look
     with pytest.raises(OffrecordError, match="failed on") as error:
         redacted(clip, tmp_path / "out", faulty)
     assert error.value.exit_code is ExitCode.INCOMPLETE
@@ -60,24 +58,24 @@ def test_detector_that_raises_on_one_frame(tmp_path: Path, engine: Stages) -> No
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_zero_frame_rate_is_read_by_its_time_stamps(tmp_path: Path, engine: Stages) -> None:
+def test_zero_frame_rate_is_read_by_its_time_stamps(tmp_path: Path, stages: Stages) -> None:
     """A header that claims 0 frames a second is read by the time stamps there are, and what is published is whole."""
     path = make_clip(tmp_path / "a.avi", seconds=1, codec="mjpeg", pix_fmt="yuvj420p", audio=None).path
     data = bytearray(path.read_bytes())
     at = data.index(b"strh") + 8
     data[at + 20 : at + 28] = struct.pack("<II", 1, 0)  # scale and rate
     path.write_bytes(data)
-    published = redacted(path, tmp_path / "out", engine)
+    published = redacted(path, tmp_path / "out", stages)
     assert len(verify_bundle(published.path)) == 5
     assert 0.5 < published.manifest.duration < 2
 
 
-def test_tags_and_extra_streams_are_gone(tmp_path: Path, engine: Stages) -> None:
+def test_tags_and_extra_streams_are_gone(tmp_path: Path, stages: Stages) -> None:
     """Titles, artists and cover art of the source are nowhere in the bundle."""
     name = "Adaeze Okonkwo"
     tags = {"title": name, "artist": name, "comment": name}
     clip = make_clip(tmp_path / "a.mp4", seconds=1, tags=tags, cover=True).path
     assert name.encode() in clip.read_bytes()
-    published = redacted(clip, tmp_path / "out", engine)
+    published = redacted(clip, tmp_path / "out", stages)
     stored = b"".join(item.read_bytes() for item in published.path.rglob("*") if item.is_file())
     assert name.encode() not in stored

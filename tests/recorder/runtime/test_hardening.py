@@ -13,9 +13,9 @@ from recorder.runtime.hardening import lower_priority
 
 _SPEAKING = """
 import asyncio, logging, threading
-from recorder.runtime.hardening import hush
+from recorder.runtime.hardening import silence_libraries
 
-hush()
+silence_libraries()
 
 def broken(words):
     raise ValueError(f"could not read {words}")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from recorder.runtime.context import Cancellation
+from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.threads import prefetched
 from redaction.errors import InternalError, Interrupted
 
 
 def test_items_arrive_in_order_and_end() -> None:
     """Everything the producer yields arrives once, in order."""
-    with prefetched(iter(range(500)), depth=3, name="p", cancellation=Cancellation()) as items:
+    with prefetched(iter(range(500)), depth=3, name="p", run=Run()) as items:
         assert list(items) == list(range(500))
 
 
@@ -26,7 +26,7 @@ def test_the_producer_is_never_more_than_the_depth_ahead() -> None:
             made.append(number)
             yield number
 
-    with prefetched(produce(), depth=4, name="p", cancellation=Cancellation()) as items:
+    with prefetched(produce(), depth=4, name="p", run=Run()) as items:
         for number in items:
             time.sleep(0.001)
             assert len(made) <= number + 4 + 3
@@ -42,7 +42,7 @@ def test_an_error_of_the_producer_reaches_the_consumer() -> None:
     seen = []
     with (
         pytest.raises(ValueError, match="broken"),
-        prefetched(produce(), depth=4, name="p", cancellation=Cancellation()) as items,
+        prefetched(produce(), depth=4, name="p", run=Run()) as items,
     ):
         for item in items:
             seen.append(item)
@@ -63,7 +63,7 @@ def test_leaving_early_stops_the_producer_and_closes_it() -> None:
             closed.set()
 
     before = threading.active_count()
-    with prefetched(produce(), depth=2, name="p", cancellation=Cancellation()) as items:
+    with prefetched(produce(), depth=2, name="p", run=Run()) as items:
         assert next(items) == 0
     assert closed.wait(5)
     assert threading.active_count() == before
@@ -82,7 +82,7 @@ def test_cancelling_ends_a_waiting_consumer() -> None:
     threading.Timer(0.5, hang.set).start()
     with (
         pytest.raises(Interrupted),
-        prefetched(produce(), depth=2, name="p", cancellation=cancellation) as items,
+        prefetched(produce(), depth=2, name="p", run=Run(cancellation=cancellation)) as items,
     ):
         next(items)
 

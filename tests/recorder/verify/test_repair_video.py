@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +16,12 @@ from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
 from recorder.offline.session import open_source, redact_file
-from recorder.runtime.context import Cancellation, Silent
-from recorder.verify import repair_video as mending
+from recorder.runtime.context import Run
+from recorder.verify import audio as verified_audio
+from recorder.verify import repair_video
 from recorder.verify.audio import RenderedAudio, VerifiedAudio, personal_words, verify_audio
-from recorder.verify.proof import FrameProof, RedactedVideo
-from recorder.verify.repair_video import verify_video
+from recorder.verify.proof import FrameProof, StoredVideo
+from recorder.verify.repair_video import VerifiedVideo, verify_video
 from redaction.audio.listening.segment import RATE, SpeechSegment
 from redaction.audio.listening.transcribe import Transcript
 from redaction.audio.redact import RedactedSpeech
@@ -45,7 +45,6 @@ from redaction.policy import Policy
 from redaction.stages import AudioStages, Stages
 from redaction.video.cover import FILL
 from redaction.video.faces.second_detector import SecondLook, Sighting
-from redaction.video.redact import VideoSummary
 from redaction.video.screen.decide import Judge
 from redaction.video.screen.ocr import Place, Reading
 from redaction.video.screen.reader import ScreenReader
@@ -117,7 +116,7 @@ class FakeOnceLook(FakeBrightLook):
 
 def stored(
     path: Path, *, proofs: Callable[[VideoFrame], FrameProof], bright: tuple[float, float] = (1.5, 2.5)
-) -> RedactedVideo:
+) -> StoredVideo:
     """Store a dark picture in which a bright square stands for a time, from 1.5 s to 2.5 s if not told otherwise."""
     track = TrackInfo("V1", TrackKind.VIDEO, WIDTH, HEIGHT, Fraction(FPS), Fraction(1, FPS), 0, 0)
     made: list[FrameProof] = []
@@ -131,20 +130,7 @@ def stored(
             frame = VideoFrame(y, chroma, chroma, number, Fraction(1, FPS))
             made.append(proofs(frame))
             writer.write(frame)
-    none: dict[str, Any] = {
-        item.name: () if "tuple" in str(item.type) else 0 for item in fields(VideoSummary)
-    }
-    return RedactedVideo(
-        track=track,
-        path=path,
-        summary=VideoSummary(**none),
-        proofs=tuple(made),
-        gaps=(),
-        events=(),
-        highlights=(),
-        area_covered=0.0,
-        spans_minors_only=(),
-    )
+    return StoredVideo(track, path, tuple(made), highlights=())
 
 
 def bare(frame: VideoFrame) -> FrameProof:
@@ -162,9 +148,9 @@ def proof_of(
     )
 
 
-def mended(picture: RedactedVideo, look: SecondLook) -> mending.VerifiedVideo:
+def mended(picture: StoredVideo, look: SecondLook) -> VerifiedVideo:
     """Look and mend with the default policy."""
-    return verify_video(picture, policy=Policy(), look=look, progress=Silent(), cancellation=Cancellation())
+    return verify_video(picture, policy=Policy(), look=look, run=Run())
 
 
 def frames(path: Path) -> list[VideoFrame]:
@@ -179,7 +165,7 @@ def test_a_picture_without_a_suspect_is_left_as_it_is(tmp_path: Path) -> None:
     verdict = mended(picture, FakeBrightLook(least=10**6))
     assert picture.path.read_bytes() == before
     assert verdict.events == ()
-    assert verdict.picture.proofs == picture.proofs
+    assert verdict.video.proofs == picture.proofs
     assert [check.passed for check in verdict.checks] == [True, True, True]
 
 
@@ -203,7 +189,6 @@ def test_a_planted_suspect_is_covered_in_the_stored_file(tmp_path: Path) -> None
     kinds = [event.kind for event in verdict.events]
     assert kinds == [EventKind.VERIFY] * (len(kinds) - 1) + [EventKind.MENDED]
     assert verdict.events[-1].detail == {"count": len(kinds) - 1, "round": 1}
-    assert verdict.picture.events == verdict.events
 
 
 def test_what_was_a_mosaic_is_held_to_the_grey_that_now_stands_there(tmp_path: Path) -> None:
@@ -217,7 +202,7 @@ def test_what_was_a_mosaic_is_held_to_the_grey_that_now_stands_there(tmp_path: P
     at = round(1.6 * FPS)
     assert abs(int(picture.proofs[at].luma[0]) - FILL[0]) > 100
     verdict = mended(picture, FakeBrightLook())
-    proof = verdict.picture.proofs[at]
+    proof = verdict.video.proofs[at]
     assert proof.luma[0] == FILL[0]
     assert abs(int(proof.luma[1]) - 150) < 12
     assert len(proof.boxes) > 2
@@ -257,7 +242,7 @@ def test_what_stands_still_is_covered_between_looks(tmp_path: Path) -> None:
 
 def test_a_suspect_that_stays_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A suspect that is left after the last round is exit status 3."""
-    monkeypatch.setattr(mending, "_ROUNDS", 2)
+    monkeypatch.setattr(repair_video, "_ROUNDS", 2)
     picture = stored(tmp_path / "v.mp4", proofs=bare)
     with pytest.raises(RedactionIncomplete, match="still finds a face") as error:
         mended(picture, FakeCornerLook())
@@ -273,7 +258,7 @@ def test_a_cover_that_is_not_in_the_stored_pixels_is_not_mended(tmp_path: Path) 
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Stages]:
+def stages() -> Iterator[Stages]:
     """The real models of the picture."""
     made = Stages(Policy())
     try:
@@ -284,22 +269,20 @@ def engine() -> Iterator[Stages]:
     made.close()
 
 
-def published(folder: Path, engine: Stages, look: SecondLook) -> Path:
+def published(folder: Path, stages: Stages, look: SecondLook) -> Path:
     """Redact a small clip with another second look and return its bundle."""
     clip = make_clip(folder / "a.mkv", seconds=4, size=(WIDTH, HEIGHT), fps=FPS, audio=None).path
-    engine._look = look
+    stages._look = look
     writer = BundleWriter(folder / "out", "one")
     try:
-        return redact_file(
-            open_source(clip), writer, engine=engine, progress=Silent(), cancellation=Cancellation()
-        ).path
+        return redact_file(open_source(clip), writer, stages=stages, run=Run()).path
     finally:
         writer.discard()
 
 
-def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, engine: Stages) -> None:
+def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, stages: Stages) -> None:
     """Report and log of a published bundle say how many places the second look covered more."""
-    bundle = published(tmp_path, engine, FakeBrightLook())
+    bundle = published(tmp_path, stages, FakeBrightLook())
     lines = (bundle / "log.jsonl").read_text("utf-8").splitlines()
     (count,) = [line["count"] for line in map(json.loads, lines) if line["event"] == "mended"]
     assert count >= 1
@@ -307,12 +290,12 @@ def test_the_report_tells_what_the_second_look_mended(tmp_path: Path, engine: St
 
 
 def test_nothing_is_published_when_a_suspect_stays(
-    tmp_path: Path, engine: Stages, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole run whose second look is never content leaves neither a bundle nor a part of one."""
-    monkeypatch.setattr(mending, "_ROUNDS", 2)
+    monkeypatch.setattr(repair_video, "_ROUNDS", 2)
     with pytest.raises(RedactionIncomplete):
-        published(tmp_path, engine, FakeCornerLook())
+        published(tmp_path, stages, FakeCornerLook())
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -419,8 +402,7 @@ class Call:
             tracks=self.source.info().audio,
             stages=stages,
             rerender=self.render,
-            progress=Silent(),
-            cancellation=Cancellation(),
+            run=Run(),
         )
 
     def stored(self) -> Samples:
@@ -441,7 +423,7 @@ def voices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeVoiceCheck]:
 
     def give(*cosines: float) -> FakeVoiceCheck:
         check = FakeVoiceCheck(cosines)
-        monkeypatch.setattr(mending, "VoiceCheck", check)
+        monkeypatch.setattr(verified_audio, "VoiceCheck", check)
         monkeypatch.setattr(Call, "speakers", SpeakerModels(None, None))  # type: ignore[arg-type]
         return check
 
@@ -614,12 +596,11 @@ def test_text_is_covered_for_as_long_as_it_stands(tmp_path: Path) -> None:
         replace(base, path=tmp_path / "text.mp4", proofs=tuple(made)),
         policy=Policy(),
         look=FakeBrightLook(least=10**6),
-        progress=Silent(),
-        cancellation=Cancellation(),
+        run=Run(),
         screen=ScreenReader(FakeBrightReader(), FakeTellingJudge(), None),
     )
-    frames = frames_of(list(FileSource(verdict.picture.path).video("V1")))
+    frames = frames_of(list(FileSource(verdict.video.path).video("V1")))
     assert len(frames) == FPS * 9
     assert all(int(frame.y.max()) < 150 for frame in frames)
     assert any(event.kind is EventKind.MENDED for event in verdict.events)
-    assert not len(verdict.picture.proofs[-1].boxes)
+    assert not len(verdict.video.proofs[-1].boxes)

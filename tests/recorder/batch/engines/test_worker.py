@@ -120,7 +120,7 @@ def test_every_end_is_an_outcome(
     outcome = redact_item(
         item,
         job_in(tmp_path),
-        engine=Stages(Policy()),
+        stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=destination,
         tell=steps.append,
@@ -141,7 +141,7 @@ def test_cancelled(item: WorkItem, tmp_path: Path) -> None:
     outcome = redact_item(
         item,
         job_in(tmp_path),
-        engine=Stages(Policy()),
+        stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
         tell=lambda _: None,
@@ -164,7 +164,7 @@ def test_source_that_changes_meanwhile(
     outcome = redact_item(
         item,
         job_in(tmp_path),
-        engine=Stages(Policy()),
+        stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
         tell=lambda _: None,
@@ -193,7 +193,7 @@ def test_a_folder_s_recording_is_redacted_whole(tmp_path: Path, monkeypatch: pyt
     outcome = redact_item(
         WorkItem(id="0" * 16, **found.model_dump()),
         job_in(tmp_path),
-        engine=Stages(Policy()),
+        stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
         tell=lambda _: None,

@@ -24,7 +24,7 @@ from recorder.live.store.journal import Journal
 from recorder.live.store.segments import LONGEST_STEP_S
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.orient import Geometry, Upright
-from recorder.runtime.context import Silent
+from recorder.runtime.context import Run
 from redaction.errors import InternalError, ModelUnavailable, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy
@@ -87,15 +87,15 @@ class Call:
         self.errors: list[BaseException] = []
         self.minors: list[str] = []
         rules = Policy() if real else policy()
-        engine = Stages(rules)
-        engine._sound = stages_of(Scripted(*script), names=names, policy=rules)
+        stages = Stages(rules)
+        stages._sound = stages_of(Scripted(*script), names=names, policy=rules)
 
         def models() -> VideoStages:
             eyes = detector()
             return VideoStages(eyes, eyes, screen=screen)
 
         self.live = LiveEngine(
-            engine=engine,
+            stages=stages,
             journal=self.journal,
             cores=cores,
             on_minor=self.minors.append,
@@ -118,7 +118,7 @@ class Call:
 
     def finish(self) -> None:
         """End the call."""
-        self.live.finish(Silent())
+        self.live.finish(Run())
         self.journal.close()
 
     def pieces(self, token: str, kind: str = "camera") -> list[Path]:

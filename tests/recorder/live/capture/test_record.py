@@ -27,7 +27,7 @@ from recorder.live.capture.record import Recorded, record_call
 from recorder.live.capture.session import CallLimits
 from recorder.live.finish.recover import recover_call
 from recorder.live.store.journal import RECEIPTS
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Run, Silent
 from redaction.errors import ConsentRefused, ExitCode, InternalError, StorageFailed
 from redaction.model import Box, Samples
 from redaction.policy import Policy
@@ -127,7 +127,7 @@ def recorded(
 def recovered(folder: Path) -> Published:
     """Recover the call, and verify what comes out."""
     partial_bundle = folder / "call-1.offrecord.partial"
-    published = recover_call(partial_bundle, policy=policy(), progress=Silent(), cancellation=Cancellation())
+    published = recover_call(partial_bundle, policy=policy(), run=Run())
     assert len(verify_bundle(published.path)) == 5
     return published
 

@@ -22,7 +22,7 @@ from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import VideoSegment
 from recorder.media.file import FileSource
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Cancellation, Run
 from redaction.errors import ConsentRefused, ModelUnavailable
 from redaction.model import (
     AudioBlock,
@@ -59,7 +59,7 @@ FLASH_AT, BEEP_AT = 3.0, 3.0
 
 
 @pytest.fixture(scope="module")
-def engine() -> Stages:
+def stages() -> Stages:
     """The real models."""
     made = Stages(Policy())
     try:
@@ -69,9 +69,9 @@ def engine() -> Stages:
     return made
 
 
-def finished(call: StagedCall, engine: Stages) -> Published:
+def finished(call: StagedCall, stages: Stages) -> Published:
     """Finish a staged call."""
-    return finish(call.writer, engine=engine, progress=Silent(), cancellation=Cancellation())
+    return finish(call.writer, stages=stages, run=Run())
 
 
 def three_people(folder: Path) -> StagedCall:
@@ -118,9 +118,9 @@ def three_people(folder: Path) -> StagedCall:
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory, engine: Stages) -> Published:
+def published(tmp_path_factory: pytest.TempPathFactory, stages: Stages) -> Published:
     """The call of three people, finished."""
-    return finished(three_people(tmp_path_factory.mktemp("call")), engine)
+    return finished(three_people(tmp_path_factory.mktemp("call")), stages)
 
 
 def shown(path: Path, time: float) -> Picture:
@@ -279,7 +279,7 @@ def test_screen_that_stood_still_for_minutes_is_kept(tmp_path: Path) -> None:
     assert bundle.manifest.tracks[0].spans[0].end == pytest.approx(382, abs=0.3)
 
 
-def test_face_in_a_stored_piece_is_covered(tmp_path: Path, engine: Stages) -> None:
+def test_face_in_a_stored_piece_is_covered(tmp_path: Path, stages: Stages) -> None:
     """A face that the first look let through is found in the stored piece, covered, and told of."""
     from samples.picture import portrait
 
@@ -290,7 +290,7 @@ def test_face_in_a_stored_piece_is_covered(tmp_path: Path, engine: Stages) -> No
     picture = np.full((300, 400, 3), 90, np.uint8)
     picture[:, 80:] = face
     person = StagedPerson(ADA, 1, [StagedPicture(lambda _: picture, 0.0, 2.0, size=(400, 300))])
-    bundle = finished(stage(tmp_path, [person]), engine)
+    bundle = finished(stage(tmp_path, [person]), stages)
     stored = shown(bundle.path / "tracks/p01-camera.mp4", 1.0)
     eyes = stored[70:110, 260:330].astype(int)
     assert eyes.std() < 4
@@ -298,7 +298,7 @@ def test_face_in_a_stored_piece_is_covered(tmp_path: Path, engine: Stages) -> No
     assert any(line["event"] == "mended" for line in log_of(bundle.path))
     source = FileSource(bundle.path / "tracks/p01-camera.mp4")
     frames = [item for item in source.video("V1") if not isinstance(item, Gap)]
-    assert not engine.look.search(frames[20])
+    assert not stages.look.search(frames[20])
 
 
 def test_altered_piece_is_left_out(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_frames_without_proof_are_cut_off(tmp_path: Path) -> None:
     assert bundle.manifest.tracks[0].spans[0].end < 2.3
 
 
-def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, engine: Stages) -> None:
+def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, stages: Stages) -> None:
     """A name and a number left in the stored sound are silent in every track, and masked in the transcript."""
     voice = import_module("hibari").Hibari()
     spoken = np.asarray(voice("My name is Rebecca Johnson. The weather is lovely today.", seed=7), np.float32)
@@ -365,25 +365,25 @@ def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, engine: 
         words=[("Rebecca", 1.0, 1.6, None), ("lovely", seconds - 0.6, seconds - 0.2, None)],
         stays=[(0, seconds + 1)],
     )
-    before = engine.sound.transcriber
-    bundle = finished(stage(tmp_path, [person]), engine)
-    assert before is engine.sound.transcriber
+    before = stages.sound.transcriber
+    bundle = finished(stage(tmp_path, [person]), stages)
+    assert before is stages.sound.transcriber
     text = (bundle.path / "transcript.vtt").read_text()
     assert "Rebecca" not in text
     again = heard(bundle.path / "tracks/p01-microphone.m4a")
     whole = heard(bundle.path / "recording.mp4")
-    words = _words(again, engine)
+    words = _words(again, stages)
     assert "rebecca" not in words
     assert "johnson" not in words
     assert "weather" in words
-    assert "johnson" not in _words(whole, engine)
+    assert "johnson" not in _words(whole, stages)
     assert any(line["event"] == "mended" for line in log_of(bundle.path))
 
 
-def _words(samples: Samples, engine: Stages) -> str:
+def _words(samples: Samples, stages: Stages) -> str:
     from redaction.audio.listening.listen import Listener
 
-    listener = Listener(track="A", speaker="S", transcriber=engine.sound.transcriber, aligner=None)
+    listener = Listener(track="A", speaker="S", transcriber=stages.sound.transcriber, aligner=None)
     found = [*listener.push(AudioBlock(samples.copy(), 0, 16_000)), *listener.flush()]
     return " ".join(item.text for item in found).casefold()
 
@@ -424,14 +424,13 @@ def test_failure_keeps_the_call_s_folder(tmp_path: Path) -> None:
     stopped = Cancellation()
     stopped.cancel()
     with pytest.raises(Exception, match="stopped"):
-        finish(call.writer, engine=deaf_and_blind(), progress=Silent(), cancellation=stopped)
+        finish(call.writer, stages=deaf_and_blind(), run=Run(cancellation=stopped))
     assert (call.folders[ADA] / "camera-0001.mp4").is_file()
     from recorder.bundle.writer import BundleWriter
 
     again = finish(
         BundleWriter.adopt(call.partial),
-        engine=deaf_and_blind(),
-        progress=Silent(),
-        cancellation=Cancellation(),
+        stages=deaf_and_blind(),
+        run=Run(),
     )
     assert len(verify_bundle(again.path)) == 5

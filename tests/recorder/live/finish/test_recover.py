@@ -16,7 +16,7 @@ from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
 from recorder.live.finish.recover import recover_call
-from recorder.runtime.context import Cancellation, Silent
+from recorder.runtime.context import Run
 from redaction.errors import ExitCode, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import FacesSection, Policy
 from tests.cli.running import place_in, run
@@ -65,9 +65,8 @@ def finished(partial: Path) -> Published:
     """Finish what lies in a partial bundle."""
     return finish(
         BundleWriter.adopt(partial),
-        engine=deaf_and_blind(),
-        progress=Silent(),
-        cancellation=Cancellation(),
+        stages=deaf_and_blind(),
+        run=Run(),
     )
 
 
@@ -148,7 +147,7 @@ def test_recording_process_that_was_killed_leaves_a_call_to_recover(tmp_path: Pa
         while media.stat().st_size < size and time.monotonic() < deadline:
             time.sleep(0.01)
         with pytest.raises(StorageFailed):
-            recover_call(partial, progress=Silent(), cancellation=Cancellation())
+            recover_call(partial, run=Run())
     bundle = finished(partial)
     assert len(verify_bundle(bundle.path)) == 5
     kinds = [track.id for track in bundle.manifest.tracks]
@@ -168,12 +167,11 @@ def test_other_policy_and_existing_bundle_are_refused(tmp_path: Path) -> None:
         recover_call(
             partial,
             policy=Policy(faces=FacesSection(method="remove")),
-            progress=Silent(),
-            cancellation=Cancellation(),
+            run=Run(),
         )
     (tmp_path / "call-1.offrecord").mkdir()
     with pytest.raises(UsageError, match="exists"):
-        recover_call(partial, progress=Silent(), cancellation=Cancellation())
+        recover_call(partial, run=Run())
     assert (partial / "live" / "call.json").is_file()
 
 
@@ -185,7 +183,7 @@ def test_what_is_no_partial_bundle_is_unreadable(tmp_path: Path, name: str) -> N
     if not name.startswith("nothing"):
         (tmp_path / name).mkdir()
     with pytest.raises(UnreadableInput):
-        recover_call(tmp_path / name, progress=Silent(), cancellation=Cancellation())
+        recover_call(tmp_path / name, run=Run())
 
 
 def test_file_s_partial_bundle_is_unreadable(tmp_path: Path) -> None:
@@ -194,7 +192,7 @@ def test_file_s_partial_bundle_is_unreadable(tmp_path: Path) -> None:
     left.mkdir()
     (left / "recording.mp4").write_bytes(b"half")
     with pytest.raises(UnreadableInput, match="no call"):
-        recover_call(left, progress=Silent(), cancellation=Cancellation())
+        recover_call(left, run=Run())
     assert (left / "recording.mp4").is_file()
 
 
