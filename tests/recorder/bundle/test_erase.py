@@ -333,10 +333,10 @@ def test_command_erases_and_says_what_failed(bundle: Path, tmp_path: Path) -> No
     (tmp_path / "run").mkdir()
     place = place_in(tmp_path / "run")
     before = snapshot(bundle)
-    refused = run(["erase_participant", bundle, "--participant", "P07"], place)
+    refused = run(["erase", bundle, "--participant", "P07"], place)
     assert refused.status == ExitCode.USAGE
     assert snapshot(bundle) == before
-    ran = run(["erase_participant", bundle, "--participant", "P02", "--json"], place)
+    ran = run(["erase", bundle, "--participant", "P02", "--json"], place)
     assert ran.status == 0, ran.err
     assert json.loads(ran.out)["participants"] == 2
     assert place.leftovers() == []

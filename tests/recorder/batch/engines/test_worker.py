@@ -71,7 +71,7 @@ def test_worker_is_hardened(held: Supervisor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "enters",
     [
-        "from recorder.batch.engines.worker import serve; serve(io.BytesIO(b''))",
+        "from recorder.batch.engines.worker import serve_jobs; serve_jobs(io.BytesIO(b''))",
         "from recorder.batch.engines.ray import _Holder\n"
         "with contextlib.suppress(RuntimeError): _Holder('', 'other', '')",
     ],

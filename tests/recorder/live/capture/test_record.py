@@ -275,7 +275,7 @@ def test_a_disk_that_refuses_ends_the_call(tmp_path: Path, monkeypatch: pytest.M
             await media(to, start=6.4)
             return await stays(to)
 
-    with pytest.raises(StorageFailed, match="recover_call"):
+    with pytest.raises(StorageFailed, match="recover"):
         recorded(tmp_path, call(after=refusing))
     assert recovered(tmp_path).manifest.coverage.video.frames > 60
 
@@ -305,7 +305,7 @@ def test_a_thread_that_dies_or_hangs_is_not_called_done(
         await media(to, start=3.4)
         return Ended.OVER
 
-    with pytest.raises(InternalError, match="recover_call") as failed:
+    with pytest.raises(InternalError, match="recover") as failed:
         recorded(tmp_path, call(after=breaking), view)
     let_go.set()
     assert failed.value.exit_code is ExitCode.INTERNAL

@@ -199,7 +199,7 @@ def test_file_s_partial_bundle_is_unreadable(tmp_path: Path) -> None:
 def test_redacting_a_file_never_clears_a_call(tmp_path: Path) -> None:
     """A run that would write a bundle of that name refuses, and the pieces stay."""
     partial = two_people(tmp_path)
-    with pytest.raises(UsageError, match="recover_call"):
+    with pytest.raises(UsageError, match="recover"):
         BundleWriter(tmp_path, "call-1", replace=True)
     assert (partial / "live" / "call.json").is_file()
     with pytest.raises(UsageError, match="begun"):
@@ -210,7 +210,7 @@ def test_command_recovers_with_its_documented_statuses(tmp_path: Path) -> None:
     """The command publishes with status 0, refuses what is no call with 5, and an altered log with 3."""
     place = place_in(tmp_path)
     partial = two_people(place.out)
-    ran = run(["recover_call", partial, "--json"], place)
+    ran = run(["recover", partial, "--json"], place)
     if ran.status == ExitCode.MODEL:
         pytest.skip("the models are not in the cache: offrecord models fetch")
     assert ran.status == 0, ran.err
@@ -220,9 +220,9 @@ def test_command_recovers_with_its_documented_statuses(tmp_path: Path) -> None:
     assert manifest.participants.not_recorded is None
     assert len(json.loads((bundle / "receipts.json").read_text())["receipts"]) == 2
     assert run(["verify", bundle], place).status == 0
-    assert run(["recover_call", partial], place).status == ExitCode.UNREADABLE
+    assert run(["recover", partial], place).status == ExitCode.UNREADABLE
     altered = two_people(tmp_path / "two")
     log = altered / "log.jsonl"
     log.write_text(log.read_text().replace("started", "stopped"))
-    assert run(["recover_call", altered], place).status == ExitCode.INCOMPLETE
+    assert run(["recover", altered], place).status == ExitCode.INCOMPLETE
     assert place.leftovers() == []
