@@ -1,11 +1,13 @@
 # make install   .venv with everything, and the model files
-# make demo      the set-up, then redact a sample and show where the result is
+# make demo      the set-up, then stage a call, redact it and show where the result is
+# make check     lint, types, import rules and every test that needs no model and no server: under 90 seconds
 # make test      the set-up, then every test
+# make wheel     the wheel and the sdist, in dist/
 # All are safe to run again; none asks for anything.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: install models demo test lint clean
+.PHONY: install models demo check test lint lock wheel clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -35,31 +37,35 @@ install: $(STAMP) models
 	@touch $@
 
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-	  || { echo "Python 3.11 is needed; name it with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	  || { echo "Python 3.11, 3.12, 3.13 or 3.14 is needed; name it with: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target .tools/uv uv==$(UV_VERSION)
 
 $(STAMP): requirements.lock pyproject.toml .tools/system | $(UV)
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: --compile-bytecode requirements.lock
+	@source=$$($(BIN)/python -c 'import sys; print("--no-binary pocketsphinx" * (sys.version_info >= (3, 14)))'); \
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: $$source --compile-bytecode requirements.lock \
+	  || { [ -z "$$source" ] || echo "pocketsphinx has no wheel for Python 3.14; building it needs a C and C++ compiler (apt-get install g++)." >&2; exit 1; }
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The speaker models compare the voices that are stored with those that were spoken.
 models: $(STAMP)
-	@$(BIN)/offrecord models fetch
+	@$(BIN)/offrecord models fetch core speakers
 
 demo: install
 	@$(BIN)/offrecord demo -o demo-output --force
 
 test: install
-	@$(BIN)/offrecord models fetch speakers
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+# One lock for every Python that is supported: the same versions everywhere, so that what was measured holds everywhere.
 lock: $(UV)
-	@$(UV) pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements.lock
+	@$(UV) pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
+	  --universal --fork-strategy fewest --python-version 3.11 -o requirements.lock
 
 clean:
 	rm -rf .venv .tools demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
