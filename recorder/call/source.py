@@ -7,9 +7,10 @@ which is why every field that holds one is left out of `repr`. Call time is seco
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import av
 
@@ -19,6 +20,7 @@ __all__ = [
     "Answer",
     "CallObserver",
     "CallSource",
+    "CrowdObserver",
     "Ended",
     "LiveKind",
     "QualitySample",
@@ -26,6 +28,7 @@ __all__ = [
     "TimedVideo",
     "TrackKey",
     "Via",
+    "crowd_of",
 ]
 
 
@@ -188,6 +191,20 @@ class CallObserver(Protocol):
     def quality(self, participant: str, sample: QualitySample) -> None:
         """About once a second for each participant that is received."""
         ...
+
+
+@runtime_checkable
+class CrowdObserver(Protocol):
+    """An observer that wants to know when strangers crowd a server of ours."""
+
+    def turned_away(self, connections: int) -> None:
+        """So many connections were closed because there were too many; the call goes on."""
+        ...
+
+
+def crowd_of(observer: CallObserver) -> Callable[[int], None]:
+    """Return what an observer does about connections that are turned away; nothing, where it does not say."""
+    return observer.turned_away if isinstance(observer, CrowdObserver) else lambda _connections: None
 
 
 class CallSource(Protocol):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,13 +16,15 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from redaction.errors import UnreadableInput, UsageError
+from recorder.call.http.connections import ConnectionLimits, Connections
+from redaction.errors import InternalError, UnreadableInput, UsageError
 
 __all__ = ["LARGEST_BODY", "Address", "Server", "known_hosts", "listening", "read_body", "refusal"]
 
 LARGEST_BODY: Final = 64 * 1024
 _BODY_TIMEOUT_S: Final = 10.0
 _LINGER_S: Final = 2.0  # so long a refused sender's rest is thrown away unread, then the connection is closed
+_BACKLOG: Final = 256
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -72,6 +75,11 @@ class Address:
             return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def addresses_tell(self) -> bool:
+        """Whether those who connect come from addresses of their own, and not all from this machine or a proxy."""
+        return not self.loopback and not self.tls_in_front
 
     def knows(self, host: str) -> bool:
         """Tell whether a request's Host is one of ours; any other comes by a name somebody else points at us.
@@ -163,14 +171,29 @@ def known_hosts(address: Address) -> Middleware:
 
 
 @asynccontextmanager
-async def listening(application: web.Application, address: Address) -> AsyncIterator[str]:
+async def listening(
+    application: web.Application,
+    address: Address,
+    *,
+    limits: ConnectionLimits | None = None,
+    turned_away: Callable[[int], None] = lambda _: None,
+) -> AsyncIterator[str]:
     """Serve while the block runs; yields the base URL.
+
+    Args:
+        application: what is served.
+        address: where.
+        limits: of connections; what the process's descriptors allow, if None.
+        turned_away: told how many connections were closed because there were too many.
 
     Raises:
         UsageError: the TLS files cannot be used.
         UnreadableInput: the address cannot be listened on.
     """
     context = address.context()
+    limits = limits or ConnectionLimits.of_process(addresses_tell=address.addresses_tell)
+    connections = Connections(limits, turned_away)
+    application.middlewares.insert(0, connections.middleware)
     application.on_response_prepare.append(_harden)
     runner = web.AppRunner(
         application,
@@ -179,22 +202,56 @@ async def listening(application: web.Application, address: Address) -> AsyncIter
         shutdown_timeout=2.0,
         logger=_LOGGER,
         auto_decompress=False,  # a few kilobytes would become gigabytes before anybody asked for a token
+        keepalive_timeout=limits.head_s,  # aiohttp counts it from the connection on, so it bounds the first head too
         lingering_time=_LINGER_S,
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, address.host, address.port, ssl_context=context, backlog=256)
-        try:
-            await site.start()
-        except OSError:
-            raise UnreadableInput(
-                "The address cannot be listened on: it is taken, or not of this machine."
-            ) from None
-        port = runner.addresses[0][1]
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        yield f"{'https' if context else 'http'}://{host}:{port}"
+        with ExitStack() as open_sockets:
+            listeners = [open_sockets.enter_context(one) for one in await _listeners(address)]
+            port = listeners[0].getsockname()[1]
+            host = f"[{address.host}]" if ":" in address.host else address.host
+            async with asyncio.TaskGroup() as group:
+                server = runner.server
+                if server is None:
+                    raise InternalError("The web server was not set up.")
+                accepting = [
+                    group.create_task(connections.accept(one, server, group, context)) for one in listeners
+                ]
+                try:
+                    yield f"{'https' if context else 'http'}://{host}:{port}"
+                finally:
+                    for task in accepting:
+                        task.cancel()
+                    connections.close()
     finally:
         await runner.cleanup()
+
+
+async def _listeners(address: Address) -> list[socket.socket]:
+    """Return a listening socket for every address that the host's name stands for, all on one port.
+
+    Raises:
+        UnreadableInput: one cannot be listened on.
+    """
+    listeners: list[socket.socket] = []
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        port = address.port
+        for family, _, _, _, where in dict.fromkeys(found):
+            one = socket.create_server((str(where[0]), port), family=family, backlog=_BACKLOG)
+            one.setblocking(False)
+            listeners.append(one)
+            port = port or one.getsockname()[1]
+    except OSError:
+        for one in listeners:
+            one.close()
+        raise UnreadableInput(
+            "The address cannot be listened on: it is taken, or not of this machine."
+        ) from None
+    return listeners
 
 
 class Server:
@@ -211,9 +268,11 @@ class Server:
         return self._url
 
     @asynccontextmanager
-    async def serving(self, application: web.Application) -> AsyncIterator[None]:
+    async def serving(
+        self, application: web.Application, *, turned_away: Callable[[int], None] = lambda _: None
+    ) -> AsyncIterator[None]:
         """Serve while the block runs; see `listening`."""
-        async with listening(application, self.address) as self._url:
+        async with listening(application, self.address, turned_away=turned_away) as self._url:
             self._bound.set()
             yield
 

@@ -17,7 +17,7 @@ from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits, unauthoris
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
-from recorder.call.source import Answer, CallObserver, Ended, Via
+from recorder.call.source import Answer, CallObserver, Ended, Via, crowd_of
 from redaction.errors import InternalError
 
 __all__ = ["WhipSource", "serve_source"]
@@ -83,7 +83,7 @@ class WhipSource:
         application.router.add_post("/session/{id}/consent", self._consent)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
-            async with self._server.serving(application):
+            async with self._server.serving(application, turned_away=crowd_of(observer)):
                 observer.can_ask(self._tokens.vouching, self._clock.now())
                 try:
                     await self._until_over()

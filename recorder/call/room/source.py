@@ -20,6 +20,7 @@ from aiohttp import WSMsgType, web
 from recorder.call.consent.commands import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.spoken_notice import as_wav
+from recorder.call.http.connections import one_address
 from recorder.call.http.http_server import LARGEST_BODY, Address, Server, known_hosts, refusal
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.http.tokens import Grant
@@ -38,7 +39,7 @@ from recorder.call.room.messages import (
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
-from recorder.call.source import Answer, CallObserver, Ended
+from recorder.call.source import Answer, CallObserver, Ended, crowd_of
 from redaction.model import Samples
 
 __all__ = ["RoomLimits", "RoomSource"]
@@ -52,6 +53,7 @@ _PAGE: Final = {
 _JOIN_TIMEOUT_S: Final = 10.0
 _HEARTBEAT_S: Final = 10.0
 _SEND_TIMEOUT_S: Final = 10.0
+_CLOSING_S: Final = 0.5
 _LONGEST_LINE: Final = 500
 
 
@@ -61,6 +63,9 @@ class RoomLimits:
 
     Attributes:
         people: at once.
+        per_address: of these from one address, where addresses tell people apart: not within this machine, and not
+            behind a proxy.
+        doors: connections at once that have not said who they are; the one that has waited longest gives way.
         joins: at once, and again as many in 10 s.
         burst: messages that one participant may send at once.
         per_second: messages a second after that.
@@ -69,6 +74,8 @@ class RoomLimits:
     """
 
     people: int = 64
+    per_address: int = 32
+    doors: int = 32
     joins: int = 64
     burst: int = 20
     per_second: float = 5.0
@@ -79,6 +86,7 @@ class RoomLimits:
 @dataclass(eq=False, slots=True)
 class _Person:
     name: str = field(repr=False)
+    address: str = field(repr=False)
     outbox: asyncio.Queue[str] = field(repr=False)
     allowance: Allowance
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -133,7 +141,7 @@ class RoomSource:
         self._observer: CallObserver | None = None
         self._people: dict[str, _Person] = {}
         self._by_digest: dict[bytes, _Person] = {}
-        self._waiting = 0
+        self._doors: dict[web.WebSocketResponse, asyncio.Timeout] = {}  # the longest waiting first
         self._over = asyncio.Event()
 
     async def url(self) -> str:
@@ -160,7 +168,7 @@ class RoomSource:
         application.router.add_get("/signals", self._signals)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
-            async with self._server.serving(application):
+            async with self._server.serving(application, turned_away=crowd_of(observer)):
                 observer.can_ask(True, self._clock.now())
                 try:
                     await self._over.wait()
@@ -264,19 +272,13 @@ class RoomSource:
         origin = urlsplit(request.headers.get("Origin", ""))
         if origin.scheme not in ("http", "https") or origin.netloc != request.host:
             return refusal(403, "Only this server's own page may connect.")
-        if self._over.is_set() or len(self._people) + self._waiting >= self._limits.people:
+        if self._over.is_set() or len(self._people) >= self._limits.people:
             return refusal(503, "The room is full.", Retry_After="10")
-        if not self._joins.take(self._clock.now()):
-            return refusal(429, "Too many are joining at once.", Retry_After="5")
-        self._waiting += 1
         socket = web.WebSocketResponse(
-            heartbeat=_HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE, compress=False, timeout=2.0
+            heartbeat=_HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE, compress=False, timeout=_CLOSING_S
         )
-        try:
-            await socket.prepare(request)
-            person = await self._admit(socket)
-        finally:
-            self._waiting -= 1
+        await socket.prepare(request)
+        person = await self._admit(socket, request)
         if person is not None:
             try:
                 await self._converse(socket, person)
@@ -285,18 +287,35 @@ class RoomSource:
         await socket.close()
         return socket
 
-    async def _admit(self, socket: web.WebSocketResponse) -> _Person | None:
-        """Wait for the name, then let them in."""
+    async def _first(self, socket: web.WebSocketResponse, request: web.Request) -> FromPage | None:
+        """Return the first message, None if there is none in time or newer ones wait at the door too."""
+        while len(self._doors) >= self._limits.doors:
+            self._doors.pop(next(iter(self._doors))).reschedule(0)
+            if self._observer is not None:
+                crowd_of(self._observer)(1)
         try:
-            async with asyncio.timeout(_JOIN_TIMEOUT_S):
+            async with asyncio.timeout(_JOIN_TIMEOUT_S) as patience:
+                self._doors[socket] = patience
                 first = await socket.receive()
         except TimeoutError:
+            if socket not in self._doors and request.transport is not None:
+                request.transport.abort()  # pushed out by others: no time is spent on a farewell
             return None
-        message = parse_room_message(first.data) if first.type is WSMsgType.TEXT else None
+        finally:
+            self._doors.pop(socket, None)
+        return parse_room_message(first.data) if first.type is WSMsgType.TEXT else None
+
+    async def _admit(self, socket: web.WebSocketResponse, request: web.Request) -> _Person | None:
+        """Wait for the name, then let them in."""
+        message = await self._first(socket, request)
         if not isinstance(message, JoinMessage) or self._observer is None or self._over.is_set():
+            return None
+        address = one_address(request.remote or "")
+        if not self._room_for(address) or not self._joins.take(self._clock.now()):
             return None
         person = _Person(
             clean_name(message.name),
+            address,
             asyncio.Queue(self._limits.waiting),
             Allowance(self._limits.burst, self._limits.per_second),
         )
@@ -308,6 +327,13 @@ class RoomSource:
         self._by_digest[_digest(person.secret)] = person
         self._observer.joined(person.id, person.name, self._clock.now())
         return person
+
+    def _room_for(self, address: str) -> bool:
+        if len(self._people) >= self._limits.people:
+            return False
+        if not self._server.address.addresses_tell:
+            return True
+        return sum(other.address == address for other in self._people.values()) < self._limits.per_address
 
     async def _converse(self, socket: web.WebSocketResponse, person: _Person) -> None:
         """Read and write until either is over."""

@@ -356,6 +356,11 @@ class CallSession(CallObserver):
             return
         self._quality.append((guest.token, second))
 
+    def turned_away(self, connections: int) -> None:
+        """Say that strangers crowd the server; the call goes on."""
+        self._tally["connections turned away"] += connections
+        self._view.event("connections turned away", number=connections)
+
     # -- what follows ----------------------------------------------------------------------------------------------
 
     def _lane(self, track: TrackKey) -> int | None:

@@ -31,6 +31,7 @@ class Watcher(CallObserver):
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
+        self.crowd = 0
         self.names: dict[str, str] = {}
         self.here: set[str] = set()
         self.answers: list[tuple[str, Answer, Via]] = []
@@ -80,6 +81,9 @@ class Watcher(CallObserver):
 
     def quality(self, participant: str, sample: QualitySample) -> None:
         self.events.append(("quality", participant))
+
+    def turned_away(self, connections: int) -> None:
+        self.crowd += connections
 
     def amount(self, participant: str) -> int:
         """Return how many pictures and blocks of sound came of a participant."""

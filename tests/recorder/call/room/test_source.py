@@ -229,18 +229,17 @@ def test_a_bad_first_message_ends_the_connection(first: str) -> None:
 
 
 def test_who_never_says_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection without a name is closed after a while and leaves its place."""
+    """A connection without a name takes nobody's place and is closed after a while; one more than fit is refused."""
     monkeypatch.setattr(room_module, "_JOIN_TIMEOUT_S", 0.2)
 
     async def test() -> None:
-        async with open_room(RoomLimits(people=1)) as (_, _, url):
-            async with socket(url) as connection:
+        async with open_room(RoomLimits(people=1)) as (_, _, url), socket(url) as connection:
+            async with Guest(url, "Ada") as ada:
+                assert ada.id
                 with pytest.raises(aiohttp.WSServerHandshakeError):  # the only place is taken
                     async with socket(url):
                         pass
-                assert (await connection.receive(timeout=5)).type is WSMsgType.CLOSE
-            async with Guest(url, "Ada") as ada:
-                assert ada.id
+            assert (await connection.receive(timeout=5)).type is WSMsgType.CLOSE
 
     run(test)
 
