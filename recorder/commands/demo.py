@@ -58,8 +58,8 @@ def _live(folder: Path, *, force: bool) -> int:
     from recorder.call.consent.notice import NoticeTexts
     from recorder.call.http.http_server import Address
     from recorder.call.room.source import RoomSource
+    from recorder.live.capture.monitor import CallLimits
     from recorder.live.capture.record import record_call
-    from recorder.live.capture.session import CallLimits
     from samples.participants import make_participants
 
     make_participants()  # takes a moment the first time; the call is not to wait for it

@@ -21,7 +21,8 @@ from recorder.call.consent.receipts import receipts_of
 from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import CallSource, Ended
 from recorder.live.capture.engine import LiveEngine
-from recorder.live.capture.session import CallLimits, CallSession
+from recorder.live.capture.monitor import CallLimits
+from recorder.live.capture.session import CallSession
 from recorder.live.capture.status import CallView, ParticipantState
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
@@ -154,7 +155,7 @@ class _Call:
             limits=limits or CallLimits(policy.call.alone_s, policy.call.at_most_s, least_free=_LEAVE_BELOW),
             view=view,
             free_bytes=lambda: shutil.disk_usage(writer.partial).free,
-            keep=self._keep,
+            write_receipts=self._keep,
         )
 
     def run(self) -> Recorded:

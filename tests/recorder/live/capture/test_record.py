@@ -23,8 +23,8 @@ from recorder.commands import join
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture import record as record_module
 from recorder.live.capture.engine import LiveEngine
+from recorder.live.capture.monitor import CallLimits
 from recorder.live.capture.record import Recorded, record_call
-from recorder.live.capture.session import CallLimits
 from recorder.live.finish.recover import recover_call
 from recorder.live.store.journal import RECEIPTS
 from recorder.runtime.context import Run, Silent

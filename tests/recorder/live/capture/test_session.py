@@ -25,7 +25,8 @@ from recorder.call.source import (
     TrackKey,
 )
 from recorder.live.capture.engine import LaneState
-from recorder.live.capture.session import CallLimits, CallSession
+from recorder.live.capture.monitor import CallLimits
+from recorder.live.capture.session import CallSession
 from recorder.live.capture.status import ParticipantState
 from recorder.live.store.journal import Journal
 from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
@@ -339,7 +340,7 @@ def test_every_consent_is_written_down_as_it_changes(tmp_path: Path) -> None:
         kept.append(sorted(history.events[-1].state.value for history in histories))
 
     played = stage(tmp_path, script)
-    played.session._keep = keep
+    played.session._enforcer._write_receipts = keep
     played.play()
     assert kept[0] == ["given"]
 
