@@ -349,10 +349,12 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
                 row.words += len(words.read_text().splitlines()) if words.exists() else 0
 
         def full() -> bool:
-            return any(lane.inbox.fill > 0.1 for worker in engine._workers for lane in list(worker.lanes))
+            return any(
+                lane.inbox.fill > 0.1 for worker in engine._pool.workers for lane in list(worker.lanes)
+            )
 
         if paced:
-            for worker in engine._workers:
+            for worker in engine._pool.workers:
                 worker.governor = Governor(raise_lag_s=1e9, early_lag_s=1e9)
         yield makes, watch, finished, full if paced else None
 

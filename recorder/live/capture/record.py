@@ -101,79 +101,115 @@ def record_call(
         if shutil.disk_usage(writer.partial).free < _LEAST_FREE:
             writer.remove()
             raise _no_room()
-        return _Call(source, way, stages, writer, started, view, watch, limits, alongside).run()
+        journal = Journal(writer.partial)
+        record = _call_record(policy, way=way, started=started)
+        _begin(journal, record)
+        call = _Call(
+            source,
+            stages=stages,
+            writer=writer,
+            journal=journal,
+            started=started,
+            view=view,
+            limits=limits or CallLimits(policy.call.alone_s, policy.call.at_most_s, least_free=_LEAVE_BELOW),
+        )
+        return call.run(watch, alongside)
     finally:
         stages.close()
 
 
+def _call_record(policy: Policy, *, way: str, started: datetime) -> CallRecord:
+    """Return how a call is recorded; names that the policy lists stay out of it."""
+    return CallRecord(
+        version=__version__,
+        started=started,
+        way=way,
+        policy=policy.model_dump(mode="json", exclude={"speech": {"roster", "allow"}}),
+        policy_digest=policy.digest,
+    )
+
+
+def _begin(journal: Journal, record: CallRecord) -> None:
+    journal.begin(record)
+    detail: dict[str, str | int | float] = {
+        "version": record.version,
+        "sha256": record.policy_digest,
+        "engine": "offrecord",
+    }
+    journal.note(Event(EventKind.STARTED, detail=detail))
+
+
 class _Call:
+    """One call, from joining to a published bundle.
+
+    Args:
+        source: the way into the call.
+        stages: policy and models.
+        writer: of the bundle.
+        journal: where redacted pieces go; it has begun.
+        started: when, without parts of a second.
+        view: whoever watches the call.
+        limits: when to leave.
+    """
+
     def __init__(
         self,
         source: CallSource,
-        way: str,
+        *,
         stages: Stages,
         writer: BundleWriter,
+        journal: Journal,
         started: datetime,
         view: CallView,
-        watch: Callable[[], contextlib.AbstractContextManager[Progress]],
-        limits: CallLimits | None,
-        alongside: Callable[[], Awaitable[None]] | None,
+        limits: CallLimits,
     ) -> None:
-        policy = stages.policy
         self._stages = stages
         self._writer = writer
+        self._journal = journal
         self._started = started
         self._view = view
-        self._watch = watch
-        self._alongside = alongside
         self._finished = False
-        self._book = ConsentBook(policy.consent, NoticeTexts.of(policy))
-        self._journal = Journal(writer.partial)
-        self._journal.begin(
-            CallRecord(
-                version=__version__,
-                started=started,
-                way=way,
-                policy=policy.model_dump(mode="json", exclude={"speech": {"roster", "allow"}}),
-                policy_digest=policy.digest,
-            )
-        )
-        self._journal.note(
-            Event(
-                EventKind.STARTED,
-                detail={"version": __version__, "sha256": policy.digest, "engine": "offrecord"},
-            )
-        )
+        self._book = ConsentBook(stages.policy.consent, NoticeTexts.of(stages.policy))
         self._live = LiveEngine(
-            stages=stages, journal=self._journal, on_minor=self._minor_found, on_error=self._failed
+            stages=stages, journal=journal, on_minor=self._minor_found, on_error=self._failed
         )
         self._session = CallSession(
             source,
             recording=self._live,
-            journal=self._journal,
+            journal=journal,
             book=self._book,
-            limits=limits or CallLimits(policy.call.alone_s, policy.call.at_most_s, least_free=_LEAVE_BELOW),
+            limits=limits,
             view=view,
             free_bytes=lambda: shutil.disk_usage(writer.partial).free,
-            write_receipts=self._keep,
+            write_receipts=self._write_receipts,
         )
 
-    def run(self) -> Recorded:
-        """Record, finish, publish."""
+    def run(
+        self,
+        watch: Callable[[], contextlib.AbstractContextManager[Progress]],
+        alongside: Callable[[], Awaitable[None]] | None,
+    ) -> Recorded:
+        """Record, finish, publish.
+
+        Args:
+            watch: makes the progress of finishing.
+            alongside: awaited while the call goes on.
+        """
         try:
-            ended = self._in_call()
+            self._live.start()
+            ended = asyncio.run(self._attend(alongside))
         except OffrecordError as error:
             raise self._given_up(error) from None
         except BaseException:
             self._give_up()
             raise
         cancellation = Cancellation()
-        with stopping(cancellation, grace_s=None), self._watch() as progress:
+        with stopping(cancellation, grace_s=None), watch() as progress:
             run = Run(progress, cancellation)
             try:
                 self._finish_engine(run)
                 self._session.settle()
-                self._keep(self._book.histories())
+                self._write_receipts(self._book.histories())
                 self._journal.ended("left" if ended is None else ended.value)
                 self._journal.close()
                 if self._live.broken:
@@ -189,26 +225,29 @@ class _Call:
                 raise _kept(error) from None
         return Recorded(published, self._session.counts, ended)
 
-    def _keep(self, histories: Sequence[ConsentHistory]) -> None:
+    def _write_receipts(self, histories: Sequence[ConsentHistory]) -> None:
         """Write down how every consent stands."""
         self._journal.receipts(receipts_of(histories, policy=self._stages.policy, started=self._started))
 
-    def _in_call(self) -> Ended | None:
-        self._live.start()
-        return asyncio.run(self._session_with_signals())
-
-    async def _session_with_signals(self) -> Ended | None:
+    async def _attend(self, alongside: Callable[[], Awaitable[None]] | None) -> Ended | None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(RuntimeError, ValueError):  # only the main thread may
                 loop.add_signal_handler(number, self._session.leave)
-        beside = None if self._alongside is None else asyncio.ensure_future(self._alongside())
-        try:
-            return await self._session.run()
-        finally:
-            if beside is not None:
-                beside.cancel()
-                await asyncio.gather(beside, return_exceptions=True)
+        ended: Ended | None = None
+        failure: OffrecordError | None = None
+        async with asyncio.TaskGroup() as group:
+            other = None if alongside is None else group.create_task(_unheeded(alongside()))
+            try:
+                ended = await self._session.run()
+            except OffrecordError as error:
+                failure = error  # a group would wrap it
+            finally:
+                if other is not None:
+                    other.cancel()
+        if failure is not None:
+            raise failure
+        return ended
 
     def _finish_engine(self, run: Run) -> None:
         """End the engine's threads, once: what did not end in time the first time would not the second."""
@@ -221,7 +260,7 @@ class _Call:
         for step in (
             partial(self._finish_engine, Run()),
             self._session.settle,
-            lambda: self._keep(self._book.histories()),
+            lambda: self._write_receipts(self._book.histories()),
             self._journal.close,
         ):
             with contextlib.suppress(OffrecordError):
@@ -253,6 +292,12 @@ class _Call:
             self._session.failed(error)
         else:
             self._view.event("stage failed", kind=type(error).__name__)
+
+
+async def _unheeded(work: Awaitable[None]) -> None:
+    """Await something that the call does not depend on."""
+    with contextlib.suppress(Exception):
+        await work
 
 
 def _nobody(counts: dict[str, int]) -> str:

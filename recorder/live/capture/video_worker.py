@@ -13,6 +13,7 @@ from recorder.call.source import TimedVideo
 from recorder.live.capture.load_shedding import Governor, Level, Load
 from recorder.live.capture.video_track import VideoTrack
 from redaction.errors import StorageFailed
+from redaction.video.redact import VideoStages
 
 __all__ = ["Dropped", "Inbox", "Lane", "Lost", "VideoWorker"]
 
@@ -155,12 +156,19 @@ class VideoWorker:
         name: of the thread.
         on_error: told what a stage or the disk raised; the track goes on covered, or ends.
         governor: says what is spared.
+        stages: models for its tracks alone; None covers them whole.
     """
 
     def __init__(
-        self, name: str, *, on_error: Callable[[BaseException], None], governor: Governor | None = None
+        self,
+        name: str,
+        *,
+        on_error: Callable[[BaseException], None],
+        governor: Governor | None = None,
+        stages: VideoStages | None = None,
     ) -> None:
         self.governor = governor or Governor()
+        self.stages = stages
         self.lanes: list[Lane] = []
         self.busy_since: float | None = None
         self.retired = False

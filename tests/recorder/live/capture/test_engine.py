@@ -18,6 +18,7 @@ import pytest
 
 from recorder.call.source import LiveKind, TimedAudio, TimedVideo
 from recorder.live.capture import engine as engine_module
+from recorder.live.capture import video_pool as pool_module
 from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.store.journal import Journal
@@ -113,8 +114,8 @@ class Call:
 
     def fill(self, lane: int) -> float:
         """Return how full a lane's queue is."""
-        entry = self.live._picture_lane(lane)
-        return 0.0 if entry is None else entry[1].inbox.fill
+        video = self.live._tracks.video(lane)
+        return 0.0 if video is None else video.lane.inbox.fill
 
     def finish(self) -> None:
         """End the call."""
@@ -212,9 +213,7 @@ def test_twice_the_load_is_covered_and_alive(tmp_path: Path) -> None:
         levels.add(call.live.state(lanes[0]).level)
         assert max(call.fill(lane) for lane in lanes) <= 1.0
         time.sleep(0.005)
-    snapshot = call.live.snapshot()
-    assert snapshot.stored_bytes > 0
-    assert {person.token for person in snapshot.people} == {ADA, BOB}
+    assert call.journal.stored_bytes() > 0
     finishing = time.monotonic()
     call.finish()
     assert time.monotonic() - finishing < 20
@@ -255,7 +254,7 @@ def test_a_slow_disk_costs_pictures_and_nothing_else(tmp_path: Path, monkeypatch
         levels.add(call.live.state(lanes[0]).level)
         assert max(call.fill(lane) for lane in lanes) <= 1.0
         time.sleep(0.005)
-    dropped = {person.token: person.drops for person in call.live.snapshot().people}
+    dropped = {token: call.live.state(lane).drops for token, lane in zip((ADA, BOB), lanes, strict=True)}
     call.finish()
     assert call.errors == []
     assert not call.live.broken
@@ -278,7 +277,7 @@ def test_a_thread_that_hangs_loses_its_tracks_to_covers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A detector that never returns costs its tracks their pictures, not the call: covers are stored from then on."""
-    monkeypatch.setattr(engine_module, "_HANGS_AFTER_S", 1.0)
+    monkeypatch.setattr(pool_module, "_HANGS_AFTER_S", 1.0)
     let_go = threading.Event()
 
     class Hanging(FakeDetector):
@@ -329,13 +328,13 @@ def test_forgetting_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
             call.show(lane, [marked(index / 30)])
     for block in sound:
         call.live.sound(mics[ADA], block)
-    assert call.live.open(ADA, LiveKind.CAMERA, time=9.0) not in call.live._lanes
+    assert call.live.open(ADA, LiveKind.CAMERA, time=9.0) not in call.live._tracks._owners
     call.live.forget(ADA)
     call.finish()
     assert call.errors == []
     assert [item.name for item in (tmp_path / "live/people").iterdir()] == [BOB]
     assert [item.name for item in (tmp_path / "live").iterdir()] == ["people"]
-    assert ADA not in call.live._people
+    assert call.live._tracks.find(ADA) is None
     sound_worker = call.live._sound
     assert sound_worker is not None
     assert not sound_worker.book.holds(ADA)
@@ -350,7 +349,9 @@ def test_a_minor_concluded_at_the_very_end_is_told(tmp_path: Path, monkeypatch: 
     call = Call(tmp_path, ADA)
     lane = call.live.open(ADA, LiveKind.CAMERA, time=0.0)
     call.show(lane, [marked(index / 30) for index in range(10)])
-    call.live._people[ADA].age._state = Adulthood.MINOR
+    person = call.live._tracks.find(ADA)
+    assert person is not None
+    person.age._state = Adulthood.MINOR
     assert call.minors == []
     call.finish()
     assert call.minors == [ADA]
@@ -366,7 +367,9 @@ def test_minors_are_told_though_watching_fails(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(call.live, "_look_for_hangs", full)
     wait_until(lambda: bool(call.errors))
-    call.live._people[ADA].age._state = Adulthood.MINOR
+    person = call.live._tracks.find(ADA)
+    assert person is not None
+    person.age._state = Adulthood.MINOR
     wait_until(lambda: call.minors == [ADA])
     call.finish()
 
@@ -419,7 +422,7 @@ def test_a_name_on_a_picture_is_masked_in_speech(tmp_path: Path) -> None:
         call = Call(tmp_path / str(left), script=["then paprika that it works"], screen=screen)
         mic = call.live.open(ADA, LiveKind.MICROPHONE, time=0.0)
         deadline = time.monotonic() + 20
-        while screen is not None and not call.live._seen and time.monotonic() < deadline:
+        while screen is not None and not call.live._pool._seen and time.monotonic() < deadline:
             time.sleep(0.01)
         for block in blocks(call_sound(2.0, seconds=10.0)):
             call.live.sound(mic, block)

@@ -59,8 +59,8 @@ def quick_engine(rules: Policy) -> Stages:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model is loaded, but all else is as in a real call."""
-    monkeypatch.setattr(record_module, "Engine", quick_engine)
-    monkeypatch.setattr("recorder.live.finish.recover.Engine", quick_engine)
+    monkeypatch.setattr(record_module, "Stages", quick_engine)
+    monkeypatch.setattr("recorder.live.finish.recover.Stages", quick_engine)
     monkeypatch.setattr(record_module, "LiveEngine", partial(LiveEngine, video=models, cores=1))
 
 
@@ -271,11 +271,11 @@ def test_a_disk_that_refuses_ends_the_call(tmp_path: Path, monkeypatch: pytest.M
         (proofs,) = people.glob("*/camera-0001.jsonl")
         await asyncio.to_thread(wait_until, lambda: proofs.read_text().count("proofs") >= 2)
         with monkeypatch.context() as patch:
-            patch.setattr("recorder.live.store.segments.PicturePiece.write", full)
+            patch.setattr("recorder.live.store.segments.VideoSegment.write", full)
             await media(to, start=6.4)
             return await stays(to)
 
-    with pytest.raises(StorageFailed, match="recover"):
+    with pytest.raises(StorageFailed, match="offrecord recover"):
         recorded(tmp_path, call(after=refusing))
     assert recovered(tmp_path).manifest.coverage.video.frames > 60
 
@@ -296,16 +296,18 @@ def test_a_thread_that_dies_or_hangs_is_not_called_done(
         raise SystemExit  # which no stage is expected to raise
 
     async def breaking(to: CallObserver) -> Ended:
-        name = "lanes.PictureWorker._next" if how == "picture dies" else "sounds.SoundWorker._listen"
+        name = (
+            "video_worker.VideoWorker._next" if how == "picture dies" else "audio_worker.AudioWorker._listen"
+        )
         with monkeypatch.context() as patch:
-            patch.setattr(f"recorder.live.{name}", broken)
+            patch.setattr(f"recorder.live.capture.{name}", broken)
             await asyncio.to_thread(
                 wait_until, lambda: ("stage failed", {"kind": "InternalError"}) in view.events
             )
         await media(to, start=3.4)
         return Ended.OVER
 
-    with pytest.raises(InternalError, match="recover") as failed:
+    with pytest.raises(InternalError, match="offrecord recover") as failed:
         recorded(tmp_path, call(after=breaking), view)
     let_go.set()
     assert failed.value.exit_code is ExitCode.INTERNAL
