@@ -275,7 +275,7 @@ class CallSession(CallObserver):
 
     def turned_away(self, connections: int) -> None:
         """Say that strangers crowd the server; the call goes on."""
-        self._tally["connections turned away"] += connections
+        self._monitor.tally["connections turned away"] += connections
         self._view.event("connections turned away", number=connections)
 
     # -- what follows ----------------------------------------------------------------------------------------------
