@@ -155,7 +155,7 @@ def main() -> None:
     given = parser.parse_args()
     policy = Policy()
     with Silhouette() as silhouettes:
-        stages = replace(VideoStages.load(policy), judge=AgeJudge(policy.minors), silhouettes=silhouettes)
+        stages = replace(VideoStages.load(policy), judge=AgeJudge(), silhouettes=silhouettes)
         if not given.what or "ages" in given.what:
             ages(stages, SIZES if given.sizes is None else [size or None for size in given.sizes])
         if not given.what or "child" in given.what:

@@ -33,6 +33,8 @@ SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
 }
 
 NOTES: Final = {
+    "profile": "Sets defaults that go together; a key that is given wins. `product`: who may be a minor, and may not, "
+    'is treated as an adult (`minors.in_doubt = "cover"`). `school`: as a minor (`"remove"`).',
     "purpose.name": "Why the recording is kept: lower-case letters, digits and hyphens. Written into the manifest.",
     "purpose.retention_days": "Days until the recording expires; the manifest carries the date.",
     "consent.default": "Live calls: what no answer means. `deny` stores nothing of who has not said yes; `allow` is "
@@ -49,17 +51,19 @@ NOTES: Final = {
     "call.at_most_s": "Seconds after which the bot leaves in any case.",
     "faces.method": "`solid` fills the face and what surrounds it, `mosaic` leaves at most 8 blocks across it, "
     "`remove` takes the whole person out. There is no blur: see the README.",
-    "minors.adult_if_at_least": "A person is an adult only when clearly at least this old by two estimators. Lower "
-    "values keep more young adults in the picture and let more minors through; the default is the measured point "
-    "of 99 % recall of minors.",
-    "minors.min_face_px": "A face less high than this many pixels cannot be judged, so it counts as a minor's. Under "
-    "40 pixels the estimators are of no use.",
+    "minors.in_doubt": "What becomes of people whose age the estimates leave open: `cover` treats them as adults, "
+    "`remove` as minors. The `product` profile sets `cover`, `school` sets `remove`.",
+    "minors.declared": "What the word of who declared to be an adult is worth: "
+    "`believe-unless-clearly-a-child` removes them only where the estimates say clearly a child; `ignore` leaves it to "
+    "the estimates. Whoever is declared a minor is removed in any case.",
+    "minors.all_declared_adult": "Everybody in these recordings declared to be an adult when they joined: each is "
+    "believed as `minors.declared` says. The manifest says that it was set.",
     "minors.picture": "Minors are taken out with hair and body; there is no other choice.",
     "minors.voice": "A minor's voice is muted wherever it can be told apart; there is no other choice.",
     "minors.words": "A minor's words are dropped wherever they can be told apart; there is no other choice.",
-    "minors.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible": "Treat "
-    "everybody as an adult: faces are covered, nobody is removed. The name says what it risks; the manifest says that "
-    "it was set.",
+    "minors.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible": "Estimate "
+    "nobody's age: faces are covered, nobody is removed, not even a clear child. The name says what it risks; the "
+    "manifest says that it was set (`minors.unchecked`). `all_declared_adult` is the safer key.",
     "screen.text": "Text in the picture: name tags, chats, documents, mail. `personal` covers the lines that hold "
     "names, numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves "
     "or changed is covered until it was looked at. `all` covers every line, `none` looks for none.",
@@ -92,6 +96,8 @@ plain text.
 This page is generated from `redaction/policy.py` by `docs/generate.py`; a test holds them together.
 
 ```toml
+profile = "product"            # or "school"
+
 [purpose]
 name = "support-quality"
 retention_days = 30
@@ -127,7 +133,11 @@ def policy_page() -> str:
     """
     notes = dict(NOTES)
     lines = [HEADER]
-    for section, field in Policy.model_fields.items():
+    sections = dict(Policy.model_fields)
+    lines += ["## Top level", "", "| key | type | default | meaning |", "|---|---|---|---|"]
+    profile = sections.pop("profile")
+    lines += [f"| `profile` | {_type(profile)} | `{_toml(profile.default)}` | {notes.pop('profile')} |", ""]
+    for section, field in sections.items():
         model = field.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise KeyError(section)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from redaction.errors import UsageError
 
 __all__ = ["Policy"]
+
+_PROFILES: Final[Mapping[str, Mapping[str, str]]] = {
+    "product": {"in_doubt": "cover"},
+    "school": {"in_doubt": "remove"},
+}
+"""Keys of `[minors]` that each profile sets."""
 
 _KEY: Final = re.compile(r"[a-z0-9_]{1,100}")
 
@@ -66,19 +73,25 @@ class FacesSection(_Section):
 
 
 class MinorsSection(_Section):
-    """Who counts as a minor and what is left of one."""
+    """Who is removed as a minor, what becomes of those in doubt, and what a declared age is worth."""
 
-    adult_if_at_least: float = Field(default=25, ge=18, le=120)
-    min_face_px: int = Field(default=64, ge=16, le=1024)
+    in_doubt: Literal["cover", "remove"] = "cover"
+    declared: Literal["believe-unless-clearly-a-child", "ignore"] = "believe-unless-clearly-a-child"
+    all_declared_adult: bool = False
     picture: Literal["remove"] = "remove"
     voice: Literal["mute"] = "mute"
     words: Literal["drop"] = "drop"
     i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible: bool = False
 
     @property
-    def all_declared_adult(self) -> bool:
-        """True when the operator declared, by the key that names the risk, that nobody is a minor."""
+    def unchecked(self) -> bool:
+        """True when nobody's age is estimated: the operator set the key that names the risk."""
         return self.i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible
+
+    @property
+    def believes_declared(self) -> bool:
+        """True when who declared to be an adult is removed only where the estimates say clearly a child."""
+        return self.declared == "believe-unless-clearly-a-child"
 
 
 class ScreenSection(_Section):
@@ -119,8 +132,13 @@ class OutputSection(_Section):
 
 
 class Policy(_Section):
-    """The whole policy file. Unknown keys are errors; its digest stands in every manifest."""
+    """The whole policy file. Unknown keys are errors; its digest stands in every manifest.
 
+    Attributes:
+        profile: sets the defaults that go together; a key that is given wins over it.
+    """
+
+    profile: Literal["product", "school"] = "product"
     purpose: PurposeSection = PurposeSection()
     consent: ConsentSection = ConsentSection()
     call: CallSection = CallSection()
@@ -131,6 +149,15 @@ class Policy(_Section):
     speech: SpeechSection = SpeechSection()
     transcript: TranscriptSection = TranscriptSection()
     output: OutputSection = OutputSection()
+
+    @model_validator(mode="after")
+    def _profile_sets_defaults(self) -> Self:
+        given = self.minors.model_fields_set
+        wanted = {key: value for key, value in _PROFILES[self.profile].items() if key not in given}
+        if wanted:
+            # The model is frozen for everybody else; nobody has seen it yet.
+            self.__dict__["minors"] = self.minors.model_copy(update=wanted)
+        return self
 
     @classmethod
     def from_toml(cls, untrusted_text: str) -> Policy:

@@ -20,10 +20,10 @@ GENESIS: Final = "0" * 64
 SAFE_KEYS: Final = frozenset(
     {
         "action", "adults", "bridged", "bytes", "channels", "check", "count", "covered_whole", "detected", "engine",
-        "entity_type", "examined", "failures", "figure", "files", "frames", "height", "incomplete", "kind", "language",
-        "level", "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed", "reason",
-        "recording", "result", "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker", "speakers",
-        "state", "status", "threshold",
+        "entity_type", "examined", "failures", "figure", "files", "frames", "height", "in_doubt", "incomplete",
+        "kind", "language", "level", "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed",
+        "reason", "recording", "result", "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker",
+        "speakers", "state", "status", "threshold",
         "tracklet", "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
     }
 )  # fmt: skip

@@ -91,6 +91,9 @@ class VideoCoverage(_Entry):
     """How every frame came to be known.
 
     Attributes:
+        tracklets: faces that were followed; one that left and came back counts twice.
+        minors: those of them that were removed as a whole.
+        in_doubt: those of them that were neither surely minors nor surely adults, treated as `minors.in_doubt` says.
         unaccounted: frames of a call whose process died before it said how they came to be known; what was covered in
             them is proven like that of the others.
     """
@@ -102,6 +105,7 @@ class VideoCoverage(_Entry):
     failed_detections: int = 0
     tracklets: int = 0
     minors: int = 0
+    in_doubt: int = 0
     share_of_area_covered: float = 0.0
     unaccounted: int = 0
 

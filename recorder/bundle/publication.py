@@ -70,9 +70,11 @@ def policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
     """Return the main choices of a policy; its digest binds the rest."""
     return {
         "faces.method": policy.faces.method,
-        "minors.adult_if_at_least": policy.minors.adult_if_at_least,
-        "minors.min_face_px": policy.minors.min_face_px,
+        "profile": policy.profile,
+        "minors.in_doubt": policy.minors.in_doubt,
+        "minors.declared": policy.minors.declared,
         "minors.all_declared_adult": policy.minors.all_declared_adult,
+        "minors.unchecked": policy.minors.unchecked,
         "screen.text": policy.screen.text,
         "screen.codes": policy.screen.codes,
         "voice.method": policy.voice.method,
@@ -95,7 +97,7 @@ def models_used(
     """
     names: list[str] = []
     if pictures:
-        names += [*_VIDEO_MODELS, *(() if policy.minors.all_declared_adult else _AGE_MODELS)]
+        names += [*_VIDEO_MODELS, *(() if policy.minors.unchecked else _AGE_MODELS)]
         if policy.screen.text != "none":
             names += ["screen.text_detection"]
             names += ["screen.text_recognition"] if policy.screen.text == "personal" else []

@@ -39,6 +39,7 @@ def video_coverage(pictures: Sequence[RedactedVideo]) -> VideoCoverage:
         failed_detections=sum(item.summary.failed_detections for item in pictures),
         tracklets=sum(len(item.summary.tracklets) for item in pictures),
         minors=sum(item.summary.minors for item in pictures),
+        in_doubt=sum(item.summary.in_doubt for item in pictures),
         share_of_area_covered=round(sum(item.area_covered for item in pictures) / len(pictures), 4),
     )
 

@@ -11,7 +11,7 @@ from redaction.video.cover import evened
 from redaction.video.faces.detect import FaceDetector
 from redaction.video.faces.examine import Cadence, Examiner, FrameLook
 from redaction.video.faces.link import Linker, Tracklet
-from redaction.video.people.adulthood import Ages
+from redaction.video.people.adulthood import Ages, AgeVerdict
 from redaction.video.people.silhouette_track import Moment, Outlines
 from redaction.video.plan import Doubt, Draft, Removal
 from redaction.video.screen.track import ScreenWatch
@@ -44,6 +44,7 @@ class TrackletRecord:
     Attributes:
         number: within the track, from 1.
         reason: MINOR when it was removed as one on any frame.
+        in_doubt: whether it was, to the end, neither surely a minor nor surely an adult.
         start, end: from its first covered frame to the end of its last, seconds.
         frames: covered frames.
         seen: frames on which a detector saw it.
@@ -57,6 +58,7 @@ class TrackletRecord:
     frames: int = 0
     seen: int = 0
     lowest_score: float = 0.0
+    in_doubt: bool = False
 
     @property
     def span(self) -> Span:
@@ -79,13 +81,15 @@ class Verdict:
         number: of its tracklet.
         size_px: shorter side of its box in pixels.
         views: how often the judge of ages took a good look.
-        adult: proved so by now.
+        age: what counts by now.
+        removed: whether the policy removes such a person.
     """
 
     number: int
     size_px: float
     views: int
-    adult: bool
+    age: AgeVerdict
+    removed: bool
 
 
 class LookAhead:
@@ -159,7 +163,9 @@ class LookAhead:
             x1, y1, x2, y2 = item.last.box
             size = min(x2 - x1, y2 - y1)
             number = item.number
-            result.append(Verdict(number, size, self._ages.views(number), self._ages.is_proved(number)))
+            age = self._ages.verdict(number)
+            views, removed = self._ages.views(number), self._ages.removes(age)
+            result.append(Verdict(number, size, views, age, removed))
         return result
 
     def finish(self) -> list[Draft]:
@@ -192,10 +198,11 @@ class LookAhead:
             box = self._box(item, held.frame)
             if box is None:
                 continue
-            minor = not self._ages.is_adult(item.number)
+            age = self._ages.decide(item.number)
+            minor = self._ages.removes(age)
             people += 1
             minors += minor
-            self._note(item, held.frame.time, minor=minor)
+            self._note(item, held.frame.time, minor=minor, in_doubt=age is AgeVerdict.IN_DOUBT)
             if not whole:
                 covers.append(self._cover(item, held, box, minor=minor))
         if self._screen is not None:
@@ -244,13 +251,14 @@ class LookAhead:
         fitted = evened(box, width=frame.width, height=frame.height)
         return fitted if fitted.area else None
 
-    def _note(self, item: Tracklet, time: float, *, minor: bool) -> None:
+    def _note(self, item: Tracklet, time: float, *, minor: bool, in_doubt: bool) -> None:
         record = self._records.get(item.number)
         if record is None:
             record = TrackletRecord(item.number, CoverReason.FACE, time, time)
             self._records[item.number] = record
         record.end = time
         record.frames += 1
+        record.in_doubt = in_doubt
         if minor:
             record.reason = CoverReason.MINOR
 
@@ -272,6 +280,7 @@ class LookAhead:
                     "reason": record.reason.value,
                     "frames": record.frames,
                     "lowest_score": round(record.lowest_score, 3),
+                    "in_doubt": int(record.in_doubt),
                 },
             )
         )

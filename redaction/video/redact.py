@@ -16,7 +16,7 @@ from redaction.video.faces.confirm import FLOOR, Review, ReviewedDetector, Revie
 from redaction.video.faces.detect import CenterFace, Detection, FaceDetector, YuNet
 from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
-from redaction.video.people.adulthood import AgeJudging, Ages
+from redaction.video.people.adulthood import AgeJudging, Ages, AgeVerdict
 from redaction.video.people.age import AgeJudge
 from redaction.video.people.silhouette import Silhouette
 from redaction.video.people.silhouette_track import Outlines, Silhouettes
@@ -37,7 +37,7 @@ class VideoStages:
     Attributes:
         quick: looks where something changed.
         thorough: looks at whole frames now and then.
-        judge: tells adults; None when the policy declares that all are.
+        judge: tells minors from adults; None when the policy says that nobody's age is estimated.
         silhouettes: outlines people who are removed; None covers whole frames instead.
         numbers: what the judge knows a tracklet by, never the same in two tracks.
         screen: finds and judges text and codes; None where the policy leaves both alone.
@@ -62,7 +62,7 @@ class VideoStages:
         review = Review((YuNet(threads=threads, floor=FLOOR), CenterFace(threads=threads, floor=FLOOR)))
         quick = ReviewedDetector(yunet, review)
         thorough = ReviewedPair(yunet, centerface, review)
-        judge = None if policy.minors.all_declared_adult else AgeJudge(policy.minors, threads=threads)
+        judge = None if policy.minors.unchecked else AgeJudge(threads=threads)
         removes = judge is not None or policy.faces.method == "remove"
         screen = ScreenReader.load(policy, threads=threads)
         return cls(quick, thorough, judge, Silhouette() if removes else None, screen=screen)
@@ -87,6 +87,7 @@ class VideoSummary:
         incomplete: frames covered whole though their source was sound: something failed or memory did not suffice.
         tracklets: one record for each followed face.
         minors: tracklets removed as minors.
+        in_doubt: tracklets that were to the end neither surely minors nor surely adults, removed or not.
         minors_only: when every visible person was a minor.
         failed_screens: frames on which finding or reading text raised.
         screen_texts: lines of text and codes that were covered, each counted where it appeared.
@@ -104,6 +105,7 @@ class VideoSummary:
     minors_only: tuple[Span, ...]
     failed_screens: int = 0
     screen_texts: int = 0
+    in_doubt: int = 0
 
 
 class VideoRedactor:
@@ -120,6 +122,7 @@ class VideoRedactor:
         track: id for the log.
         bounds: how much is held.
         cadence: how often is looked.
+        adult: what the participant whose camera this is declared to be, see `Ages`; None for everything else.
         threaded: False looks and outlines in the caller's thread.
     """
 
@@ -133,17 +136,18 @@ class VideoRedactor:
         track: str,
         bounds: Bounds | None = None,
         cadence: Cadence | None = None,
+        adult: bool | None = None,
         threaded: bool = True,
     ) -> None:
         if width < 2 or height < 2:
             raise ValueError("a picture has at least two pixels each way")
-        judge = None if policy.minors.all_declared_adult else stages.judge or _NobodyIsAdult()
+        judge = None if policy.minors.unchecked else stages.judge or _NobodyIsAdult()
         self._bounds = bounds or Bounds()
         self._screen = _watch(policy, stages)
         self._ahead = LookAhead(
             quick=stages.quick,
             thorough=stages.thorough,
-            ages=Ages(judge, numbers=stages.numbers),
+            ages=Ages(judge, numbers=stages.numbers, minors=policy.minors, adult=adult),
             remove_all=policy.faces.method == "remove",
             track=track,
             bounds=self._bounds,
@@ -242,6 +246,7 @@ class VideoRedactor:
             minors_only=tuple(self._minors_only),
             failed_screens=0 if self._screen is None else self._screen.failures,
             screen_texts=0 if self._screen is None else self._screen.lines,
+            in_doubt=sum(record.in_doubt for record in records),
         )
 
     def _plans_of(self, looking: Future[list[Draft]]) -> list[PlannedCovers]:
@@ -301,14 +306,15 @@ def _watch(policy: Policy, stages: VideoStages) -> ScreenWatch | None:
 
 
 class _NobodyIsAdult:
-    """Stands in where there is no judge: nobody is proved to be an adult."""
+    """Stands in where there should be a judge and is none: everybody is a minor."""
 
     def observe(self, tracklet_id: int, frame: VideoFrame, detection: Detection) -> None:
         """Learn nothing."""
 
-    def is_adult(self, tracklet_id: int) -> bool:
+    def verdict(self, tracklet_id: int, *, declared_adult: bool = False) -> AgeVerdict:
         """Prove nobody."""
-        return tracklet_id < 0
+        del tracklet_id, declared_adult
+        return AgeVerdict.MINOR
 
     def forget(self, tracklet_id: int) -> None:
         """Know nothing."""

@@ -39,7 +39,10 @@ def test_no_schema_is_left_over(generate: ModuleType) -> None:
 def test_every_key_is_on_the_page(generate: ModuleType) -> None:
     """The policy page names every key of the policy and a default that the policy accepts."""
     page = generate.policy_page()
-    for section, values in Policy().model_dump(mode="json").items():
+    sections = Policy().model_dump(mode="json")
+    profile = sections.pop("profile")
+    assert f'| `profile` | `"product"` \\| `"school"` | `"{profile}"` |' in page
+    for section, values in sections.items():
         part = page.split(f"## [{section}]\n")[1].split("\n## ")[0]
         for key, value in values.items():
             row = next(line for line in part.splitlines() if line.startswith(f"| `{key}` |"))

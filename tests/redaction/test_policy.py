@@ -21,7 +21,10 @@ def test_empty_file_is_the_default_policy() -> None:
     ("text", "key"),
     [
         ("[faces]\nmethod = 'blur'", "faces.method"),
-        ("[minors]\nadult_if_at_least = 12", "minors.adult_if_at_least"),
+        ("[minors]\nadult_if_at_least = 25", "minors.adult_if_at_least"),
+        ("[minors]\nmin_face_px = 64", "minors.min_face_px"),
+        ("[minors]\nin_doubt = 'keep'", "minors.in_doubt"),
+        ("profile = 'bank'", "profile"),
         ("[face]\nmethod = 'solid'", "face"),
         ("[speech]\nnames = 'x'", "speech.names"),
         ("[output]\ncrf = 51", "output.crf"),
@@ -58,8 +61,9 @@ def test_not_toml_is_one_sentence() -> None:
             "minors",
             "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible = 1",
         ),
-        ("minors", "adult_if_at_least = '20'"),
-        ("minors", "adult_if_at_least = nan"),
+        ("minors", "all_declared_adult = 'yes'"),
+        ("call", "alone_s = '20'"),
+        ("call", "alone_s = nan"),
         ("purpose", "retention_days = true"),
         ("purpose", "retention_days = 90.0"),
         ("purpose", "name = 2026-01-01"),
@@ -74,8 +78,8 @@ def test_values_of_another_type_are_not_bent(section: str, line: str) -> None:
 
 def test_types_as_they_are_written() -> None:
     """A whole number may stand for a number, and lists are lists."""
-    policy = Policy.from_toml("[minors]\nadult_if_at_least = 30\n[speech]\nroster = ['Ada']\nallow = []")
-    assert policy.minors.adult_if_at_least == 30
+    policy = Policy.from_toml("[call]\nalone_s = 30\n[speech]\nroster = ['Ada']\nallow = []")
+    assert policy.call.alone_s == 30
     assert policy.speech.roster == ("Ada",)
 
 
@@ -99,9 +103,22 @@ def test_digest_follows_the_rules_and_not_the_names() -> None:
     assert plain.digest != mosaic.digest
 
 
-def test_declaring_all_adult_needs_the_whole_sentence() -> None:
-    """Only the key that names its risk turns the minors' rule off."""
+def test_profile_sets_what_becomes_of_doubt() -> None:
+    """The product covers who is in doubt and the school removes them; a key that is given wins over the profile."""
+    assert Policy.from_toml("").minors.in_doubt == "cover"
+    assert Policy.from_toml("profile = 'product'") == Policy()
+    school = Policy.from_toml("profile = 'school'")
+    assert school.minors.in_doubt == Policy(profile="school").minors.in_doubt == "remove"
+    assert school.digest != Policy().digest
+    given = Policy.from_toml("profile = 'school'\n[minors]\nin_doubt = 'cover'\nall_declared_adult = true")
+    assert (given.minors.in_doubt, given.minors.all_declared_adult) == ("cover", True)
+    assert Policy.model_validate_json(school.model_dump_json()) == school
+
+
+def test_turning_ages_off_needs_the_whole_sentence() -> None:
+    """Only the key that names its risk turns the estimates off; a declaration does not."""
     key = "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible"
-    assert Policy.from_toml(f"[minors]\n{key} = true").minors.all_declared_adult
-    with pytest.raises(UsageError):
-        Policy.from_toml("[minors]\nall_declared_adult = true")
+    assert Policy.from_toml(f"[minors]\n{key} = true").minors.unchecked
+    declared = Policy.from_toml("[minors]\nall_declared_adult = true").minors
+    assert declared.all_declared_adult
+    assert not declared.unchecked

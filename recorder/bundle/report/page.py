@@ -168,6 +168,7 @@ def figures(manifest: Manifest) -> list[tuple[str, str]]:
             ("covered whole", f"{video.covered_whole}"),
             ("accounted for", f"{100 * known / video.frames:.1f} %"),
             ("Faces followed", f"{video.tracklets}, of which {video.minors} treated as minors and removed"),
+            ("In doubt whether minors", f"{video.in_doubt}, {_doubt(manifest)}"),
             ("Picture covered", f"{100 * video.share_of_area_covered:.1f} % of all pixels"),
         ]
     if audio.seconds:
@@ -177,6 +178,13 @@ def figures(manifest: Manifest) -> list[tuple[str, str]]:
             ("Voices", manifest.voice.method),
         ]
     return rows
+
+
+def _doubt(manifest: Manifest) -> str:
+    """Say what became of those in doubt, and by which profile."""
+    removed = manifest.policy.get("minors.in_doubt") == "remove"
+    treated = "removed as minors" if removed else "covered as adults"
+    return f"{treated} (profile {manifest.policy.get('profile', 'unknown')})"
 
 
 def _rows(

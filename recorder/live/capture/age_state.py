@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from redaction.model import CoverReason, RedactedFrame, Span
+from redaction.video.people.adulthood import AgeVerdict
 
 __all__ = ["Adulthood", "FaceView", "ParticipantAge"]
 
@@ -35,7 +36,7 @@ class FaceView(Protocol):
         number: of the tracklet.
         size_px: shorter side of its box in pixels.
         views: how often the judge of ages has taken a good look.
-        adult: proved so by now.
+        age: what counts by now.
     """
 
     @property
@@ -54,8 +55,8 @@ class FaceView(Protocol):
         ...
 
     @property
-    def adult(self) -> bool:
-        """Whether it was proved by now."""
+    def age(self) -> AgeVerdict:
+        """What counts by now."""
         ...
 
 
@@ -146,9 +147,9 @@ class ParticipantAge:
             for view in faces:
                 face = own.faces.setdefault(view.number, _Face())
                 face.weight += step * view.size_px * view.size_px
-                face.views, face.adult = view.views, view.adult
+                face.views, face.adult = view.views, view.age is AgeVerdict.ADULT
                 self._judged = self._judged or view.views >= JUDGED_VIEWS
-                if view.adult or view.views < JUDGED_VIEWS:
+                if face.adult or view.views < JUDGED_VIEWS:
                     face.judged_since = None
                 elif face.judged_since is None:
                     face.judged_since = time

@@ -304,7 +304,7 @@ def _nobody(counts: dict[str, int]) -> str:
     if counts.get(ParticipantState.REMOVED):
         return (
             "Nobody is left to be stored: who agreed was not proved to be an adult by their camera (larger, brighter "
-            "and sharper pictures help; see minors.adult_if_at_least in docs/policy.md)."
+            "and sharper pictures help; see minors in docs/policy.md)."
         )
     return "Nobody in the call agreed to be recorded, so nothing was stored."
 

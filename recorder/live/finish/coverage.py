@@ -78,6 +78,7 @@ def call_video_coverage(seen: VerifiedSegments) -> VideoCoverage:
         failed_detections=sum(item.failed_detections for item in counts),
         tracklets=sum(item.tracklets for item in counts),
         minors=sum(item.minors for item in counts),
+        in_doubt=sum(item.in_doubt for item in counts),
         share_of_area_covered=round(covered / frames, 4) if frames else 0.0,
         unaccounted=sum(item.unaccounted for item in counts),
     )

@@ -65,6 +65,7 @@ class _Counts:
     failed_detections: int = 0
     tracklets: int = 0
     minors: int = 0
+    in_doubt: int = 0
     share_of_area_covered: float = 0.0
 
     def frame(self, examined: Examined) -> None:
@@ -156,6 +157,7 @@ class VideoSegment:
             if event.kind is EventKind.TRACKLET:
                 self._counts.tracklets += 1
                 self._counts.minors += event.detail.get("reason") == "minor"
+                self._counts.in_doubt += event.detail.get("in_doubt") == 1
         self._counts.failed_detections += failed
 
     def close(self) -> None:

@@ -1,26 +1,44 @@
-"""Who is a minor: the judge of ages, called sparingly, and its word for each tracklet."""
+"""Who is a minor: the judge of ages, called sparingly, and what follows from its word for each tracklet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from redaction.model import VideoFrame
+from redaction.policy import MinorsSection
 from redaction.video.faces.detect import Detection
 
-__all__ = ["AgeJudging", "Ages", "CountsViews"]
+__all__ = ["AgeJudging", "AgeVerdict", "Ages", "CountsViews"]
+
+_MAIN_SHARE = 0.5
+"""In a participant's own camera a face is theirs as long as none other was seen twice as large and long."""
+
+
+class AgeVerdict(Enum):
+    """What may be known of a person's age: never more than this."""
+
+    MINOR = "minor"
+    ADULT = "adult"
+    IN_DOUBT = "in doubt"
 
 
 class AgeJudging(Protocol):
-    """Tells adults from everybody else; a tracklet never observed is no adult."""
+    """Tells minors from adults; a tracklet never observed is in doubt."""
 
     def observe(self, tracklet_id: int, frame: VideoFrame, detection: Detection) -> None:
         """Take one view of a face, in frame pixels, into account."""
         ...
 
-    def is_adult(self, tracklet_id: int) -> bool:
-        """Tell whether the tracklet was proved to be an adult."""
+    def verdict(self, tracklet_id: int, *, declared_adult: bool = False) -> AgeVerdict:
+        """Return what the views so far make of a tracklet.
+
+        Args:
+            tracklet_id: the followed face.
+            declared_adult: believe that this is an adult unless it is clearly a child.
+        """
         ...
 
     def forget(self, tracklet_id: int) -> None:
@@ -40,40 +58,77 @@ class CountsViews(Protocol):
 @dataclass(slots=True)
 class _Known:
     identity: int
-    minor: bool = False
+    weight: float = 0.0
     adult: bool = False
+    minor: bool = False
 
 
 class Ages:
-    """Shows faces to the judge and remembers its word for each tracklet of one track.
+    """Shows faces to the judge, remembers its word for each tracklet of one track, and says who is removed.
+
+    Whoever was taken for a minor stays one until proved an adult. Where those in doubt are removed, an adult whose
+    proof is taken back is a minor for good.
 
     Args:
-        judge: None when the policy declares that all are adults.
+        judge: None when the policy says that nobody's age is estimated; all are adults then.
         numbers: what the judge shall know each tracklet by.
+        minors: the policy's section; the default one when None.
+        adult: what the participant whose camera this is declared to be: an adult, a minor (False) or nothing (None).
+            An adult's word goes for the face most to be seen, a minor's for everybody in the camera.
     """
 
-    def __init__(self, judge: AgeJudging | None, *, numbers: Iterator[int]) -> None:
+    def __init__(
+        self,
+        judge: AgeJudging | None,
+        *,
+        numbers: Iterator[int],
+        minors: MinorsSection | None = None,
+        adult: bool | None = None,
+    ) -> None:
         self._judge = judge
         self._numbers = numbers
+        self._minors = minors or MinorsSection()
+        self._adult = adult
         self._known: dict[int, _Known] = {}
 
     def observe(self, number: int, frame: VideoFrame, face: Detection) -> None:
         """Show one face to the judge, who chooses the views worth a look."""
         known = self._of(number)
-        if self._judge is not None and face.landmarks is not None and not known.minor:
+        x1, y1, x2, y2 = face.box
+        known.weight += max(0.0, x2 - x1) * max(0.0, y2 - y1)
+        if self._judge is not None and face.landmarks is not None:
             self._judge.observe(known.identity, frame, face)
 
-    def is_adult(self, number: int) -> bool:
-        """Tell whether a tracklet was proved adult by now; once an adult is taken back it is a minor for good."""
+    def decide(self, number: int) -> AgeVerdict:
+        """Return what counts for a tracklet from now on."""
+        verdict = self.verdict(number)
+        known = self._known.get(number)
+        if known is not None:
+            known.minor = verdict is AgeVerdict.MINOR
+            known.adult = known.adult or verdict is AgeVerdict.ADULT
+        return verdict
+
+    def verdict(self, number: int) -> AgeVerdict:
+        """Return what counts for a tracklet by now; unlike `decide`, asking changes nothing."""
+        if self._adult is False:
+            return AgeVerdict.MINOR
         if self._judge is None:
-            return True
-        known = self._of(number)
-        if known.minor:
-            return False
-        adult = self._judge.is_adult(known.identity)
-        known.minor = known.adult and not adult
-        known.adult = adult
-        return adult
+            return AgeVerdict.ADULT
+        known = self._known.get(number)
+        if known is None:
+            return AgeVerdict.ADULT if self._minors.all_declared_adult else AgeVerdict.IN_DOUBT
+        verdict = self._judge.verdict(known.identity, declared_adult=self._believes(known))
+        if verdict is AgeVerdict.ADULT:
+            fallen = known.minor and known.adult and self._minors.in_doubt == "remove"
+            return AgeVerdict.MINOR if fallen else verdict
+        doubtful = known.minor or (known.adult and self._minors.in_doubt == "remove")
+        return AgeVerdict.MINOR if doubtful else verdict
+
+    def removes(self, verdict: AgeVerdict) -> bool:
+        """Tell whether the policy removes the whole person of such a verdict."""
+        if verdict is AgeVerdict.IN_DOUBT:
+            return self._minors.in_doubt == "remove"
+        return verdict is AgeVerdict.MINOR
 
     def views(self, number: int) -> int:
         """Return how often the judge took a good look; 0 of a judge who does not say."""
@@ -82,18 +137,19 @@ class Ages:
             return 0
         return judge.views(self._known[number].identity)
 
-    def is_proved(self, number: int) -> bool:
-        """Tell whether a tracklet counts as an adult now; unlike `is_adult`, asking changes nothing."""
-        if self._judge is None:
-            return True
-        known = self._known.get(number)
-        return known is not None and not known.minor and self._judge.is_adult(known.identity)
-
     def forget(self, number: int) -> None:
         """Drop all that is known of a tracklet."""
         known = self._known.pop(number, None)
         if self._judge is not None and known is not None:
             self._judge.forget(known.identity)
+
+    def _believes(self, known: _Known) -> bool:
+        if not self._minors.believes_declared:
+            return False
+        if self._minors.all_declared_adult:
+            return True
+        most = max(one.weight for one in self._known.values())
+        return self._adult is True and known.weight >= _MAIN_SHARE * most
 
     def _of(self, number: int) -> _Known:
         if number not in self._known:

@@ -1,12 +1,13 @@
-"""Tells who is clearly an adult; everyone else is treated as a minor. No age ever leaves this file.
+"""Tells minors from adults, and says where it cannot. No age ever leaves this file.
 
 A *view* is one look at one face. It counts only when the face is large, facing the camera, sharp, lit and whole, and
 when it differs from the views before it: a still picture shown for an hour is one view. Each view becomes a vote and
 its age is forgotten on the spot, so that there is no number to store, print or log.
 
-The rule: three or more views make an adult when three quarters of them reach `adult_if_at_least`; of one or two, all
-must reach it and one must clear it by a margin; never when the latest view looks like a child's, or two did. Whatever
-is unknown, broken or in doubt is a minor.
+Three or more views make an adult when three quarters of them reach `adult_if_at_least`; of one or two, all
+must reach it and one must clear it by a margin; never when the latest view looks like a child's, or two did. Half of
+the views, and two at least, that look like a child's make a minor. Whoever was never well seen is in doubt; where the
+nets fail, everybody is a minor.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from redaction.model import VideoFrame
-from redaction.policy import MinorsSection
 from redaction.video.faces.detect import Detection
+from redaction.video.people.adulthood import AgeVerdict
 from redaction.video.people.age_crop import FaceCrop, Pose
 from redaction.weights import open_session
 
@@ -53,6 +54,9 @@ _SURE_FACE_PX = 128
 _YOUNG_BELOW_YEARS = 7.0
 # Source: adults of UTKFace whom both nets call adult: 95 % differ by less than 14.5 years.
 _DISAGREEMENT_YEARS = 15.0
+
+_ADULT_YEARS = 25.0
+_MIN_FACE_PX = 64
 
 _ENOUGH_VIEWS = 3
 _KEPT_VIEWS = 8
@@ -138,7 +142,6 @@ class AgeJudge:
     """Collects views of tracklets and says of each whether it is clearly an adult.
 
     Args:
-        minors: the policy's section.
         estimators: age nets, the cheapest first; the youngest opinion counts. The two default nets when None.
         threads: threads of each default net.
 
@@ -147,19 +150,13 @@ class AgeJudge:
         ModelAltered: a default net is not the pinned file.
     """
 
-    def __init__(
-        self, minors: MinorsSection, *, estimators: Sequence[AgeEstimator] | None = None, threads: int = 1
-    ) -> None:
-        self._minors = minors
+    def __init__(self, *, estimators: Sequence[AgeEstimator] | None = None, threads: int = 1) -> None:
         self._cases: dict[int, _Case] = {}
         self._failures = 0
-        if minors.all_declared_adult:
-            self._estimators: tuple[AgeEstimator, ...] = ()
-        else:
-            given = default_estimators(threads=threads) if estimators is None else tuple(estimators)
-            if not given:
-                raise ValueError("no age estimator was given; without one nobody could be an adult")
-            self._estimators = given
+        given = default_estimators(threads=threads) if estimators is None else tuple(estimators)
+        if not given:
+            raise ValueError("no age estimator was given; without one nobody could be an adult")
+        self._estimators = given
 
     def __repr__(self) -> str:
         return "AgeJudge()"
@@ -177,29 +174,41 @@ class AgeJudge:
             frame: the frame as decoded, nothing covered.
             detection: the face in the frame's own pixels.
         """
-        if self._minors.all_declared_adult or frame.whole_cover:
+        if frame.whole_cover:
             return
         case = self._cases.setdefault(tracklet_id, _Case())
         if frame.time < case.next_view_s:
             return
         pose = Pose.of(detection, width=frame.width, height=frame.height)
-        if pose is None or pose.size_px < self._minors.min_face_px:
+        if pose is None or pose.size_px < _MIN_FACE_PX:
             return
         try:
             self._look(case, frame, pose)
         except _FAULTS:
             self._failures += 1
-            case.votes.append(_Vote.DOUBT)
+            case.votes.append(_Vote.YOUNG)
             case.next_view_s = frame.time + _FIRST_VIEWS_EVERY_S
 
-    def is_adult(self, tracklet_id: int) -> bool:
-        """Return True only when the views so far make this clearly an adult; False in every doubt."""
-        if self._minors.all_declared_adult:
-            return True
+    def verdict(self, tracklet_id: int, *, declared_adult: bool = False) -> AgeVerdict:
+        """Return what the views so far make of a tracklet.
+
+        Args:
+            tracklet_id: the followed face.
+            declared_adult: believe that this is an adult unless it is clearly a child.
+        """
         case = self._cases.get(tracklet_id)
-        if case is None or not case.votes:
-            return False
+        votes: Sequence[_Vote] = () if case is None else case.votes
+        young = votes.count(_Vote.YOUNG)
+        if declared_adult:
+            return AgeVerdict.MINOR if young > 1 and young == len(votes) else AgeVerdict.ADULT
+        if case is not None and self._is_adult(case):
+            return AgeVerdict.ADULT
+        return AgeVerdict.MINOR if young > 1 and 2 * young >= len(votes) else AgeVerdict.IN_DOUBT
+
+    def _is_adult(self, case: _Case) -> bool:
         votes = case.votes
+        if not votes:
+            return False
         if votes[-1] is _Vote.YOUNG or votes.count(_Vote.YOUNG) > 1:
             return False
         if len(votes) < _ENOUGH_VIEWS:
@@ -241,8 +250,8 @@ class AgeJudge:
 
     def _vote(self, crop: FaceCrop, pose: Pose) -> _Vote:
         """Turn the youngest opinion into a vote; later nets are not asked once one has said no."""
-        smallness = (_SURE_FACE_PX - pose.size_px) / (_SURE_FACE_PX - min(64, self._minors.min_face_px))
-        needed = self._minors.adult_if_at_least + _SMALL_FACE_MARGIN_YEARS * min(1.0, max(0.0, smallness))
+        smallness = (_SURE_FACE_PX - pose.size_px) / (_SURE_FACE_PX - _MIN_FACE_PX)
+        needed = _ADULT_YEARS + _SMALL_FACE_MARGIN_YEARS * min(1.0, max(0.0, smallness))
         youngest, oldest = float("inf"), float("-inf")
         for estimator in self._estimators:
             pair = crop.square(margin=estimator.margin, size_px=estimator.size_px)
@@ -253,7 +262,7 @@ class AgeJudge:
                 pair.fill(0)
             if not isfinite(years):
                 self._failures += 1
-                return _Vote.DOUBT
+                return _Vote.YOUNG
             youngest, oldest = min(youngest, years), max(oldest, years)
             if youngest < needed - _YOUNG_BELOW_YEARS:
                 return _Vote.YOUNG

@@ -14,6 +14,7 @@ from redaction.policy import FacesSection, MinorsSection, Policy, ScreenSection
 from redaction.video.faces.detect import Detection
 from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds
+from redaction.video.people.adulthood import AgeVerdict
 from redaction.video.redact import VideoRedactor, VideoStages
 from redaction.video.view import Picture
 
@@ -87,8 +88,9 @@ class FakeDetector:
 class FakeJudge:
     """Proves adults by their number; keeps count of what it was shown and told to forget."""
 
-    def __init__(self, adults: Iterable[int] = ()) -> None:
+    def __init__(self, adults: Iterable[int] = (), *, doubtful: Iterable[int] = ()) -> None:
         self.adults = set(adults)
+        self.doubtful = set(doubtful)
         self.observed: list[int] = []
         self.forgotten: list[int] = []
 
@@ -96,9 +98,11 @@ class FakeJudge:
         """Note who was shown."""
         self.observed.append(tracklet_id)
 
-    def is_adult(self, tracklet_id: int) -> bool:
-        """Return whether it is on the list."""
-        return tracklet_id in self.adults
+    def verdict(self, tracklet_id: int, *, declared_adult: bool = False) -> AgeVerdict:
+        """Return an adult whoever is on the list, a minor whoever is not; doubt, or belief, whoever is doubtful."""
+        if tracklet_id in self.doubtful:
+            return AgeVerdict.ADULT if declared_adult else AgeVerdict.IN_DOUBT
+        return AgeVerdict.ADULT if tracklet_id in self.adults else AgeVerdict.MINOR
 
     def forget(self, tracklet_id: int) -> None:
         """Note who was forgotten."""
@@ -126,11 +130,11 @@ class FakeSilhouette:
         return mask
 
 
-def policy(*, adults: bool = True, method: str = "solid") -> Policy:
-    """Return a policy; everybody is declared adult unless told otherwise."""
+def policy(*, adults: bool = True, method: str = "solid", in_doubt: str = "cover") -> Policy:
+    """Return a policy; nobody's age is estimated unless told otherwise."""
     key = "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible"
     return Policy(
-        minors=MinorsSection.model_validate({key: adults}),
+        minors=MinorsSection.model_validate({key: adults, "in_doubt": in_doubt}),
         faces=FacesSection.model_validate({"method": method}),
         screen=ScreenSection(text="none", codes=False),
     )

@@ -218,9 +218,11 @@ def test_adult_keeps_the_body() -> None:
 
 
 def test_adult_who_is_taken_back_stays_a_minor() -> None:
-    """Once the judge takes an adult back, no later word makes an adult of that tracklet."""
+    """Where doubt removes, once the judge takes an adult back no later word makes an adult of that tracklet."""
     judge = FakeJudge([1])
-    engine = redactor(rules=policy(adults=False), judge=judge, silhouettes=FakeSilhouette())
+    engine = redactor(
+        rules=policy(adults=False, in_doubt="remove"), judge=judge, silhouettes=FakeSilhouette()
+    )
     done = []
     for index in range(180):
         if index == 90:
@@ -232,6 +234,20 @@ def test_adult_who_is_taken_back_stays_a_minor() -> None:
     reasons = [item.covers[0].reason for item in done]
     assert reasons[0] is CoverReason.FACE
     assert set(reasons[90:]) == {CoverReason.MINOR}
+
+
+@pytest.mark.parametrize(("in_doubt", "reason"), [("cover", CoverReason.FACE), ("remove", CoverReason.MINOR)])
+def test_person_in_doubt_is_treated_as_the_policy_says(in_doubt: str, reason: CoverReason) -> None:
+    """Who is neither surely a minor nor surely an adult keeps the body or not, and is counted either way."""
+    engine = redactor(
+        rules=policy(adults=False, in_doubt=in_doubt),
+        judge=FakeJudge(doubtful=[1]),
+        silhouettes=FakeSilhouette(),
+    )
+    done = run(engine, [frame([FACE], index) for index in range(30)])
+    assert {cover.reason for item in done for cover in item.covers} == {reason}
+    assert [bright(item) for item in done] == [0] * 30
+    assert (engine.summary.in_doubt, engine.summary.minors) == (1, int(in_doubt == "remove"))
 
 
 def test_declared_adults_are_not_judged() -> None:

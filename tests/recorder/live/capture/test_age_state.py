@@ -10,6 +10,7 @@ import pytest
 
 from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood, ParticipantAge
 from redaction.model import Box, Cover, CoverReason, Examined, RedactedFrame, Span, VideoFrame
+from redaction.video.people.adulthood import AgeVerdict
 
 CAMERA, SECOND = "camera", "second camera"
 
@@ -22,6 +23,11 @@ class Face:
     size_px: float = 120.0
     views: int = 4
     adult: bool = False
+
+    @property
+    def age(self) -> AgeVerdict:
+        """An adult, or in doubt."""
+        return AgeVerdict.ADULT if self.adult else AgeVerdict.IN_DOUBT
 
 
 def watched(age: ParticipantAge, *faces: Face, start: float, end: float) -> None:

@@ -78,6 +78,7 @@ def test_a_closed_piece_holds_every_frame_with_its_proof(tmp_path: Path) -> None
         "failed_detections": 2,
         "tracklets": 1,
         "minors": 1,
+        "in_doubt": 0,
         "share_of_area_covered": pytest.approx(BOX.area / (SIZE[0] * SIZE[1]), abs=0.01),
     }
     assert end["highlights"]

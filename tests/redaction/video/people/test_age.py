@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from redaction.errors import ModelUnavailable
 from redaction.model import VideoFrame
-from redaction.policy import MinorsSection
 from redaction.video.faces.detect import Detection
+from redaction.video.people.adulthood import AgeVerdict
 from redaction.video.people.age import AgeEstimator, AgeJudge, default_estimators
 
-ALL_ADULT = "i_know_that_every_person_is_an_adult_and_accept_that_an_undetected_child_stays_visible"
 CLEAR, PLAIN, DOUBT, YOUNG = 40.0, 26.0, 23.0, 9.0
 UNIQUE = 41.625
 SIDE = 400
@@ -86,9 +85,14 @@ def face(
     return Detection(box, 0.9, np.asarray(points @ rotation.T + np.array([x, y], np.float32), np.float32))
 
 
-def judge(*estimators: AgeEstimator, **keys: object) -> AgeJudge:
+def judge(*estimators: AgeEstimator) -> AgeJudge:
     """Return a judge with fakes."""
-    return AgeJudge(MinorsSection.model_validate(keys), estimators=estimators)
+    return AgeJudge(estimators=estimators)
+
+
+def adult(made: AgeJudge, number: int) -> bool:
+    """Tell whether the verdict is an adult."""
+    return made.verdict(number) is AgeVerdict.ADULT
 
 
 def watch(made: AgeJudge, views: int, *, number: int = 1, start: int = 0) -> list[bool]:
@@ -96,7 +100,7 @@ def watch(made: AgeJudge, views: int, *, number: int = 1, start: int = 0) -> lis
     verdicts = []
     for view in range(start, start + views):
         made.observe(number, picture_frame(pattern(view), at=10.0 * view), face())
-        verdicts.append(made.is_adult(number))
+        verdicts.append(adult(made, number))
     return verdicts
 
 
@@ -125,7 +129,7 @@ def test_votes_of_views(ages: list[float], verdicts: list[bool]) -> None:
 
 def test_nobody_is_adult_before_a_view() -> None:
     """A tracklet that was never observed is a minor."""
-    assert not judge(FakeEstimator(CLEAR)).is_adult(7)
+    assert not adult(judge(FakeEstimator(CLEAR)), 7)
 
 
 def test_the_youngest_opinion_counts() -> None:
@@ -219,26 +223,17 @@ def test_poor_views_make_no_adult(case: str) -> None:
     made = judge(estimator)
     for seed in range(4):
         made.observe(1, *POOR[case](seed))
-    assert not made.is_adult(1)
+    assert not adult(made, 1)
     assert estimator.seen == []
-
-
-def test_min_face_is_the_policys() -> None:
-    """A face below `min_face_px` is a minor's; the same face above it is judged."""
-    frame = picture_frame(pattern(0))
-    for least, adult in ((180, True), (220, False)):
-        made = judge(FakeEstimator(CLEAR), min_face_px=least)
-        made.observe(1, frame, face(200))
-        assert made.is_adult(1) is adult
 
 
 def test_a_small_face_needs_more() -> None:
     """At the size from which faces are judged at all, one view needs more years than a large face does."""
     frame = picture_frame(pattern(0))
-    for size, adult in ((200, True), (70, False)):
+    for size, expected in ((200, True), (70, False)):
         made = judge(FakeEstimator(28.0))
         made.observe(1, frame, face(size))
-        assert made.is_adult(1) is adult
+        assert adult(made, 1) is expected
 
 
 def test_a_still_is_one_view() -> None:
@@ -251,7 +246,7 @@ def test_a_still_is_one_view() -> None:
         again = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
         made.observe(1, picture_frame(again, at=second), face(200 + second % 3))
     assert len(estimator.seen) == 1
-    assert not made.is_adult(1)
+    assert not adult(made, 1)
 
 
 def test_views_are_rare_once_enough_are_known() -> None:
@@ -290,8 +285,8 @@ def test_tracklets_are_judged_apart() -> None:
     """What is known of one face says nothing of another."""
     made = judge(FakeEstimator(CLEAR))
     watch(made, 3, number=1)
-    assert made.is_adult(1)
-    assert not made.is_adult(2)
+    assert adult(made, 1)
+    assert not adult(made, 2)
 
 
 def reachable(root: object, *, without: Sequence[object] = ()) -> Iterator[object]:
@@ -353,33 +348,24 @@ def test_forget_erases() -> None:
     made.forget(1)
     made.forget(1)
     assert sum(not item.any() for item in before) == 3
-    assert not made.is_adult(1)
-    assert made.is_adult(2)
+    assert not adult(made, 1)
+    assert adult(made, 2)
     made.forget_all()
     assert not any(item.any() for item in before)
-    assert not made.is_adult(2)
-
-
-def test_all_declared_adult_needs_no_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the key that names the risk everybody is an adult and no net is opened or asked."""
-    monkeypatch.setenv("OFFRECORD_MODELS", "/nowhere")
-    made = AgeJudge(MinorsSection.model_validate({ALL_ADULT: True}))
-    made.observe(1, picture_frame(pattern(0)), face())
-    assert made.is_adult(1)
-    assert made.is_adult(2)
+    assert not adult(made, 2)
 
 
 def test_a_missing_net_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the nets the judge cannot be made: the run ends before a frame is read."""
     monkeypatch.setenv("OFFRECORD_MODELS", "/nowhere")
     with pytest.raises(ModelUnavailable):
-        AgeJudge(MinorsSection())
+        AgeJudge()
 
 
 def test_no_estimators_is_an_error() -> None:
     """A judge without a net would call nobody an adult, or everybody: it is refused."""
     with pytest.raises(ValueError, match="no age estimator"):
-        AgeJudge(MinorsSection(), estimators=())
+        AgeJudge(estimators=())
 
 
 @settings(max_examples=30, deadline=None)
@@ -389,16 +375,15 @@ def test_no_estimators_is_an_error() -> None:
         min_size=1,
         max_size=9,
     ),
-    threshold=st.sampled_from([18, 25, 30]),
 )
-def test_never_adult_below_the_threshold(ages: list[tuple[float, float]], threshold: int) -> None:
+def test_never_adult_below_the_threshold(ages: list[tuple[float, float]]) -> None:
     """An adult's latest views hold at least three quarters at the threshold, whatever the nets say."""
     first, second = FakeEstimator(*(low for low, _ in ages)), FakeEstimator(*(high for _, high in ages))
-    made = judge(first, second, adult_if_at_least=threshold)
+    made = judge(first, second)
     for count, verdict in enumerate(_watched(made, first, second, ages), start=1):
         latest = [low for low, _ in ages[:count]][-8:]
         if verdict:
-            assert sum(low >= threshold for low in latest) >= 0.75 * len(latest)
+            assert sum(low >= 25 for low in latest) >= 0.75 * len(latest)
 
 
 def _watched(
@@ -427,16 +412,16 @@ def test_the_nets_know_a_known_adult(nets: tuple[AgeEstimator, ...]) -> None:
     # Landmarks of the sample picture, by hand: eyes, nose, corners of the mouth.
     points = np.array([[206, 112], [244, 112], [227, 137], [212, 155], [243, 155]], np.float32)
     found = Detection((178.0, 67.0, 268.0, 182.0), 0.9, points)
-    for scale, adult in ((1.0, True), (0.35, False)):
+    for scale, expected in ((1.0, True), (0.35, False)):
         size = round(400 * scale / 2) * 2
         small = cv2.resize(portrait, (size, size), interpolation=cv2.INTER_AREA)
         planes = cv2.cvtColor(small, cv2.COLOR_RGB2YUV_I420)
         u, v = planes[size:].reshape(2, size // 2, size // 2)
         frame = VideoFrame(planes[:size], u, v, 0, Fraction(1, 30))
         x1, y1, x2, y2 = (value * scale for value in found.box)
-        made = AgeJudge(MinorsSection(), estimators=nets)
+        made = AgeJudge(estimators=nets)
         made.observe(1, frame, Detection((x1, y1, x2, y2), 0.9, points * np.float32(scale)))
-        assert made.is_adult(1) is adult
+        assert adult(made, 1) is expected
 
 
 def test_the_nets_answer_each_picture_alone(nets: tuple[AgeEstimator, ...]) -> None:
