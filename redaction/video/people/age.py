@@ -4,7 +4,7 @@ A *view* is one look at one face. It counts only when the face is large, facing 
 when it differs from the views before it: a still picture shown for an hour is one view. Each view becomes a vote and
 its age is forgotten on the spot, so that there is no number to store, print or log.
 
-Three or more views make an adult when three quarters of them reach `adult_if_at_least`; of one or two, all
+Three or more views make an adult when three quarters of them reach 25 years; of one or two, all
 must reach it and one must clear it by a margin; never when the latest view looks like a child's, or two did. Half of
 the views, and two at least, that look like a child's make a minor. Whoever was never well seen is in doubt; where the
 nets fail, everybody is a minor.
