@@ -64,6 +64,7 @@ class _Heard(BaseModel):
     sender: str = ""
     text: str = ""
     recorded: bool = False
+    receipt: str = ""
 
 
 class Guest:
@@ -80,6 +81,7 @@ class Guest:
     Attributes:
         heard: chat lines as (sender's id, text); the recorder's id is `recorder`.
         recorded: what the room last said of this participant.
+        receipt: by which they can have themselves erased later.
         id: as others see it.
         token: allows to push media as this participant.
     """
@@ -108,6 +110,7 @@ class Guest:
         self.id = ""
         self.heard: list[tuple[str, str]] = []
         self.recorded = False
+        self.receipt = ""
         self.over = False
 
     async def __aenter__(self) -> Self:
@@ -125,7 +128,7 @@ class Guest:
                 )
             )
             self._reading = asyncio.ensure_future(self._read(self._socket))
-            await self._tell(type="join", name=self._name)
+            await self._tell(type="join", name=self._name, invitation=page.fragment)
             await self.until(lambda: bool(self.id) or self.over, 15)
         except (aiohttp.ClientError, TimeoutError):
             await self._end()
@@ -226,7 +229,7 @@ class Guest:
         elif message.type == "chat":
             self.heard.append((message.sender, message.text))
         elif message.type == "standing":
-            self.recorded = message.recorded
+            self.recorded, self.receipt = message.recorded, message.receipt
         elif message.type == "over":
             self.over = True
 

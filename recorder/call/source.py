@@ -24,11 +24,13 @@ __all__ = [
     "Ended",
     "LiveKind",
     "QualitySample",
+    "ReceiptObserver",
     "TimedAudio",
     "TimedVideo",
     "TrackKey",
     "Via",
     "crowd_of",
+    "receipt_of",
 ]
 
 
@@ -200,6 +202,20 @@ class CrowdObserver(Protocol):
     def turned_away(self, connections: int) -> None:
         """So many connections were closed because there were too many; the call goes on."""
         ...
+
+
+@runtime_checkable
+class ReceiptObserver(Protocol):
+    """An observer that gives receipts, by which participants can have themselves erased later."""
+
+    def receipt_of(self, participant: str) -> str:
+        """Return the id of the receipt under which a participant is recorded; nothing if nothing of them is stored."""
+        ...
+
+
+def receipt_of(observer: CallObserver, participant: str) -> str:
+    """Return a participant's receipt, for them alone; nothing, where the observer gives none."""
+    return observer.receipt_of(participant) if isinstance(observer, ReceiptObserver) else ""
 
 
 def crowd_of(observer: CallObserver) -> Callable[[int], None]:

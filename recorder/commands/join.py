@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _DURATION: Final = re.compile(r"^(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s?)?$")
+_INVITATION: Final = re.compile(r"^[A-Za-z0-9_-]{16,128}$")
 _MOST_LINES: Final = 5
 _WAYS: Final = (
     "room://HOST:PORT hosts the built-in room, janus+ws://HOST:PORT/ROOM (or janus+wss) joins a Janus VideoRoom, "
@@ -112,6 +113,8 @@ def join(
     \b
     URL says how:
       room://127.0.0.1:8443           hosts the built-in room; open its page in a browser
+      room://HOST:8443#INVITATION     the same for others: without TLS and an invitation nobody gets in; left out, one
+                                      is made up and printed
       janus+ws://127.0.0.1:8188/1234  joins room 1234 of a Janus VideoRoom (janus+wss:// with TLS)
       whep+https://example.com/path   pulls one stream (whep+http:// without TLS)
 
@@ -206,9 +209,19 @@ def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> 
         host, port = parts.hostname or "127.0.0.1", parts.port or 0
     except ValueError:
         raise UsageError("The room's address is written like room://127.0.0.1:8443.") from None
+    if parts.fragment and not _INVITATION.match(parts.fragment):
+        raise UsageError(
+            "A room's invitation, behind # in its address, is 16 to 128 letters, digits, hyphens and underscores."
+        )
     cert, key = tls or (None, None)
     address = Address(host=host, port=port, certificate=cert, key=key)
-    return RoomSource(texts, address=address, name=policy.call.name, spoken=_spoken(policy, texts))
+    return RoomSource(
+        texts,
+        address=address,
+        name=policy.call.name,
+        invitation=parts.fragment,
+        spoken=_spoken(policy, texts),
+    )
 
 
 def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:

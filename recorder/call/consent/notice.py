@@ -90,7 +90,15 @@ class NoticeTexts:
     @property
     def agreed(self) -> str:
         """After a yes."""
-        return "Thank you: you are being recorded from now on. Write /record no or /record erase to stop at any time."
+        return "You are being recorded from now on, redacted. Write /record no or /record erase to stop at any time."
+
+    @staticmethod
+    def receipt(receipt_id: str) -> str:
+        """What a receipt is for; for its owner alone."""
+        return (
+            f"Your receipt is {receipt_id}. Keep it, and show it to nobody but whoever keeps the recording: by it "
+            "what was stored of you can be erased after the call."
+        )
 
     @property
     def refused(self) -> str:

@@ -127,6 +127,7 @@ class ConsentStanding:
 class _Record:
     receipt: str = field(default_factory=lambda: secrets.token_hex(16))
     events: list[ConsentEvent] = field(default_factory=list)
+    told: bool = False  # the participant has the receipt
 
     @property
     def closed(self) -> bool:
@@ -181,7 +182,8 @@ class ConsentBook:
         person.present = True
         changed = self._mark(participant, person, name, time)
         decisions = (*changed.decisions, *self._settle(participant, person, time))
-        return ConsentOutcome(decisions, (*self._welcome(participant, person, time), *changed.notices))
+        notices = (*self._welcome(participant, person, time), *changed.notices)
+        return ConsentOutcome(decisions, (*notices, *self._receipt(participant, person, time)))
 
     def renamed(self, participant: str, name: str, time: float) -> ConsentOutcome:
         """Somebody's display name is another; a mark in it may be an answer."""
@@ -222,7 +224,7 @@ class ConsentBook:
             self._owed = any(person.present and not person.told for person in self._people.values())
         elif self._unasked_since is None:
             self._unasked_since = time
-        return ConsentOutcome(self._settle_all(time), self._flush(time))
+        return self._all(time)
 
     def delivered(self, notice: Notice, *, arrived: bool) -> None:
         """A notice was posted or could not be; whom one alone cannot reach is asked together with everybody."""
@@ -251,7 +253,7 @@ class ConsentBook:
 
     def tick(self, time: float) -> ConsentOutcome:
         """Time goes by: notices that had to wait are posted, and silence begins to count where it means yes."""
-        return ConsentOutcome(self._settle_all(time), self._flush(time))
+        return self._all(time)
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
@@ -328,7 +330,9 @@ class ConsentBook:
             decisions: tuple[Decision, ...] = (self._receive(participant, person, time, via),)
         else:
             decisions = self._settle(participant, person, time)
-        replies = self._reply(participant, person, self._texts.agreed, time) if person.received else ()
+        replies = self._receipt(participant, person, time)
+        if person.received and person.record.told and not replies:
+            replies = self._reply(participant, person, self._texts.agreed, time)
         return ConsentOutcome(decisions, replies)
 
     def _no(
@@ -376,8 +380,12 @@ class ConsentBook:
     def _receive(self, participant: str, person: _Person, time: float, via: Via) -> Decision:
         return Decision(participant, Action.RECEIVE, time, via, person.record.receipt)
 
-    def _settle_all(self, time: float) -> tuple[Decision, ...]:
-        return tuple(step for key, person in self._people.items() for step in self._settle(key, person, time))
+    def _all(self, time: float) -> ConsentOutcome:
+        steps = tuple(
+            step for key, person in self._people.items() for step in self._settle(key, person, time)
+        )
+        receipts = (one for key, person in self._people.items() for one in self._receipt(key, person, time))
+        return ConsentOutcome(steps, (*self._flush(time), *receipts))
 
     # -- notices ---------------------------------------------------------------------------------------------------
 
@@ -404,6 +412,16 @@ class ConsentBook:
             if not person.told and not person.record.events:
                 person.record.events.append(ConsentEvent(ConsentState.REQUESTED, time))
             person.told = True
+
+    def _receipt(self, participant: str, person: _Person, time: float) -> tuple[Notice, ...]:
+        """Give somebody who is recorded their receipt, once and to them alone; `tick` does it if it has to wait.
+
+        Only their own flood of answers delays it, nobody else's.
+        """
+        if not person.received or person.record.told or not person.replies.take(time):
+            return ()
+        person.record.told = True
+        return (Notice(f"{self._texts.agreed} {self._texts.receipt(person.record.receipt)}", participant),)
 
     def _reply(self, participant: str, person: _Person, text: str, time: float) -> tuple[Notice, ...]:
         if not person.present or not person.replies.take(time) or not self._answers.take(time):

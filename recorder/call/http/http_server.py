@@ -77,6 +77,11 @@ class Address:
             return False
 
     @property
+    def beyond(self) -> bool:
+        """Whether others than this machine's users can reach it, by itself or by the proxy in front."""
+        return not self.loopback or self.tls_in_front
+
+    @property
     def addresses_tell(self) -> bool:
         """Whether those who connect come from addresses of their own, and not all from this machine or a proxy."""
         return not self.loopback and not self.tls_in_front

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -16,10 +16,18 @@ from recorder.call.http.tokens import Grant, bearer
 from recorder.call.rtc.description import BadDescription, offered
 from recorder.call.rtc.peer import Peer
 
-__all__ = ["Pushed", "WhipEndpoint", "WhipLimits", "WhipOwner", "unauthorised"]
+__all__ = [
+    "RECEIPT_HEADER",
+    "Pushed",
+    "WhipEndpoint",
+    "WhipLimits",
+    "WhipOwner",
+    "receipt_header",
+    "unauthorised",
+]
 
 _SDP: Final = "application/sdp"
-_REMEMBERED: Final = 1000
+RECEIPT_HEADER: Final = "Offrecord-Receipt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,10 @@ class WhipOwner(Protocol):
         """A session is there; nothing of it is decoded yet."""
         ...
 
+    def receipt(self, session: Pushed) -> str:
+        """Return the receipt under which whoever pushes is recorded, nothing if they are not or are told otherwise."""
+        ...
+
     def closed(self, session: Pushed) -> None:
         """A session is gone, its peer closed."""
         ...
@@ -86,7 +98,7 @@ class WhipEndpoint:
         self._origins = frozenset(origins)
         self._sessions: dict[str, Pushed] = {}
         self._pending: Counter[str] = Counter()
-        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+        self._allowances: dict[str, Allowance] = {}
         self._group: asyncio.TaskGroup | None = None
 
     def attach(self, application: web.Application, group: asyncio.TaskGroup) -> None:
@@ -108,6 +120,10 @@ class WhipEndpoint:
         """Close a session."""
         await session.peer.close()
         self._forget(session)
+
+    def forget(self, holder: str) -> None:
+        """Forget what a holder has used up, who is gone for good: as many are remembered as there are holders."""
+        self._allowances.pop(holder, None)
 
     async def end_all(self) -> None:
         """Close every session and take no more."""
@@ -157,7 +173,7 @@ class WhipEndpoint:
         if not await self._begin(session):
             await peer.close()
             return refusal(503, "No more sessions can be taken now.")
-        where = {"Location": f"/session/{session.id}"}
+        where = {"Location": f"/session/{session.id}"} | receipt_header(self._owner.receipt(session))
         return web.Response(status=201, text=answer, content_type=_SDP, headers=where)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -185,7 +201,7 @@ class WhipEndpoint:
         origin = request.headers.get("Origin", "")
         if origin in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Location"
+            response.headers["Access-Control-Expose-Headers"] = f"Location, {RECEIPT_HEADER}"
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
             response.headers["Vary"] = "Origin"
 
@@ -218,9 +234,12 @@ class WhipEndpoint:
         allowance = self._allowances.setdefault(
             grant.holder, Allowance(self._limits.burst, self._limits.per_second)
         )
-        if len(self._allowances) > _REMEMBERED:
-            self._allowances.popitem(last=False)
         return allowance.take(asyncio.get_running_loop().time())
+
+
+def receipt_header(receipt: str) -> dict[str, str]:
+    """Return the header that tells a receipt, none if there is none."""
+    return {RECEIPT_HEADER: receipt} if receipt else {}
 
 
 def unauthorised() -> web.Response:

@@ -13,11 +13,11 @@ from aiohttp import web
 from recorder.call.consent.commands import clean_name
 from recorder.call.http.http_server import LARGEST_BODY, Address, Server, read_body, refusal
 from recorder.call.http.tokens import Grant, Tokens, bearer
-from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits, unauthorised
+from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits, receipt_header, unauthorised
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
-from recorder.call.source import Answer, CallObserver, Ended, Via, crowd_of
+from recorder.call.source import Answer, CallObserver, Ended, Via, crowd_of, receipt_of
 from redaction.errors import InternalError
 
 __all__ = ["WhipSource", "serve_source"]
@@ -31,7 +31,8 @@ class WhipSource:
 
     A participant's name comes from the token, or from the address `/whip/NAME`. Where a token vouches for consent, its
     participants have agreed when they come, and `POST /session/ID/consent` with the body `no`, `erase` or `yes` tells
-    what they say later, no and erase also after the session has ended. The others are silent.
+    what they say later, no and erase also after the session has ended. The others are silent. The receipt under which
+    a participant is recorded comes with the answer to the push or to that POST, and by `GET /session/ID/receipt`.
 
     Args:
         tokens: who may push.
@@ -63,7 +64,9 @@ class WhipSource:
         self._numbers = TrackNumbers()
         self._observer: CallObserver | None = None
         self._open: dict[str, Pushed] = {}
-        self._ended: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._ended: dict[
+            str, OrderedDict[str, str]
+        ] = {}  # of each token, since nobody's may push out another's
         self._over = asyncio.Event()
 
     async def url(self) -> str:
@@ -81,6 +84,7 @@ class WhipSource:
         self._clock = CallClock()
         application = web.Application(client_max_size=LARGEST_BODY)
         application.router.add_post("/session/{id}/consent", self._consent)
+        application.router.add_get("/session/{id}/receipt", self._receipt)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
             async with self._server.serving(application, turned_away=crowd_of(observer)):
@@ -147,13 +151,18 @@ class WhipSource:
         if session.grant.consent:
             self._observer.answered(session.participant, Answer.YES, now, Via.TOKEN)
 
+    def receipt(self, session: Pushed) -> str:
+        """Return the receipt of whoever has agreed by the token."""
+        return receipt_of(self._observer, session.participant) if self._observer is not None else ""
+
     def closed(self, session: Pushed) -> None:
         """Tell that somebody is gone."""
         self._open.pop(session.participant, None)
         self._left_at = self._clock.now()
-        self._ended[session.id] = (session.grant.holder, session.participant)
-        if len(self._ended) > _REMEMBERED:
-            self._ended.popitem(last=False)
+        ended = self._ended.setdefault(session.grant.holder, OrderedDict())
+        ended[session.id] = session.participant
+        if len(ended) > _REMEMBERED:
+            ended.popitem(last=False)
         if self._observer is not None:
             self._observer.left(session.participant, self._clock.now())
 
@@ -163,9 +172,7 @@ class WhipSource:
             return unauthorised()
         if not grant.consent:
             return refusal(403, "This token does not vouch for its participants.")
-        session = self._endpoint.session(request.match_info["id"], grant)
-        holder, gone = self._ended.get(request.match_info["id"], ("", ""))
-        participant = session.participant if session is not None else gone if holder == grant.holder else ""
+        participant = self._participant(request.match_info["id"], grant)
         if not participant or self._observer is None:
             return refusal(404, "There is no such session.")
         body = await read_body(request)
@@ -174,7 +181,25 @@ class WhipSource:
         except (UnicodeDecodeError, ValueError):
             return refusal(400, "The answer is yes, no or erase.")
         self._observer.answered(participant, answer, self._clock.now(), Via.TOKEN)
-        return web.Response(status=204)
+        return web.Response(status=204, headers=receipt_header(receipt_of(self._observer, participant)))
+
+    async def _receipt(self, request: web.Request) -> web.Response:
+        """Tell the pushing system the receipt under which a participant is recorded, now or until they left."""
+        grant = self.grant(bearer(request.headers.get("Authorization")), "")
+        if grant is None:
+            return unauthorised()
+        participant = self._participant(request.match_info["id"], grant)
+        receipt = receipt_of(self._observer, participant) if participant and self._observer else ""
+        if not receipt:
+            return refusal(404, "There is no receipt: nothing of that session's participant is stored.")
+        return web.Response(text=receipt + "\n", headers=receipt_header(receipt))
+
+    def _participant(self, session_id: str, grant: Grant) -> str:
+        """Return whose session it is or was, nothing if it is none of this token."""
+        session = self._endpoint.session(session_id, grant)
+        if session is not None:
+            return session.participant
+        return self._ended.get(grant.holder, OrderedDict()).get(session_id, "")
 
 
 def serve_source(

@@ -33,6 +33,7 @@ class JoinMessage(_Message):
 
     type: Literal["join"]
     name: str = Field(max_length=256, repr=False)
+    invitation: str = Field(default="", max_length=256, repr=False)
 
 
 class AnswerMessage(_Message):

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from importlib.resources import files
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,7 +40,7 @@ from recorder.call.room.messages import (
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
-from recorder.call.source import Answer, CallObserver, Ended, crowd_of
+from recorder.call.source import Answer, CallObserver, Ended, crowd_of, receipt_of
 from redaction.model import Samples
 
 __all__ = ["RoomLimits", "RoomSource"]
@@ -54,6 +55,7 @@ _JOIN_TIMEOUT_S: Final = 10.0
 _HEARTBEAT_S: Final = 10.0
 _SEND_TIMEOUT_S: Final = 10.0
 _CLOSING_S: Final = 0.5
+_INVITATION_BYTES: Final = 16
 _LONGEST_LINE: Final = 500
 
 
@@ -112,6 +114,8 @@ class RoomSource:
         address: where to listen; loopback by default. Elsewhere browsers give no camera without TLS.
         name: what participants see of the recorder.
         limits: what the room takes.
+        invitation: what must stand behind `#` in the address of who joins; made up where the room is open beyond this
+            machine and none is given, and not needed where it is not.
         spoken: the notice as `speak_notice` gives it, played once to everybody who joins.
         host_addresses: where media is received; by loopback when the page is.
     """
@@ -123,6 +127,7 @@ class RoomSource:
         address: Address | None = None,
         name: str = "Recorder bot (recording)",
         limits: RoomLimits | None = None,
+        invitation: str = "",
         spoken: Samples | None = None,
         host_addresses: tuple[str, ...] | None = None,
     ) -> None:
@@ -130,6 +135,8 @@ class RoomSource:
         self._texts = texts
         self._server = Server(address or Address())
         self._name = name
+        beyond = self._server.address.beyond
+        self._invitation = invitation or (secrets.token_urlsafe(_INVITATION_BYTES) if beyond else "")
         self._limits = limits or RoomLimits()
         if host_addresses is None and self._server.address.loopback and not self._server.address.tls_in_front:
             host_addresses = ("127.0.0.1",)
@@ -145,8 +152,8 @@ class RoomSource:
         self._over = asyncio.Event()
 
     async def url(self) -> str:
-        """Return the page's address, once it is listened on."""
-        return await self._server.url() + "/"
+        """Return the page's address with the invitation, once it is listened on."""
+        return await self._server.url() + "/" + (f"#{self._invitation}" if self._invitation else "")
 
     async def run(self, observer: CallObserver) -> Ended:
         """Hold the room until closed or cancelled; see `CallSource.run`.
@@ -185,7 +192,8 @@ class RoomSource:
         person.wanted = wanted
         if person.session is not None:
             person.session.peer.receive(wanted)
-        person.send(written("standing", recorded=wanted))
+        receipt = receipt_of(self._observer, participant) if self._observer is not None else ""
+        person.send(written("standing", recorded=wanted, receipt=receipt))
 
     async def say(self, text: str, *, to: str | None = None) -> bool:
         """Write into the chat."""
@@ -233,6 +241,10 @@ class RoomSource:
         session.peer.receive(person.wanted)
         if old is not None:
             await self._endpoint.end(old)
+
+    def receipt(self, session: Pushed) -> str:  # noqa: ARG002 - they have it by their own connection
+        """Say nothing with the push."""
+        return ""
 
     def closed(self, session: Pushed) -> None:
         """Forget a session; the participant may still be there."""
@@ -308,6 +320,9 @@ class RoomSource:
     async def _admit(self, socket: web.WebSocketResponse, request: web.Request) -> _Person | None:
         """Wait for the name, then let them in."""
         message = await self._first(socket, request)
+        if isinstance(message, JoinMessage) and not self._invited(message.invitation):
+            await socket.send_str(written("uninvited"))
+            return None
         if not isinstance(message, JoinMessage) or self._observer is None or self._over.is_set():
             return None
         address = one_address(request.remote or "")
@@ -327,6 +342,10 @@ class RoomSource:
         self._by_digest[_digest(person.secret)] = person
         self._observer.joined(person.id, person.name, self._clock.now())
         return person
+
+    def _invited(self, presented: str) -> bool:
+        """Tell whether somebody has the invitation; the time it takes does not tell how much of it was right."""
+        return not self._invitation or compare_digest(_digest(presented), _digest(self._invitation))
 
     def _room_for(self, address: str) -> bool:
         if len(self._people) >= self._limits.people:
@@ -395,6 +414,7 @@ class RoomSource:
         if self._people.pop(person.id, None) is None:
             return
         del self._by_digest[_digest(person.secret)]
+        self._endpoint.forget(person.id)
         if person.session is not None:
             await self._endpoint.end(person.session)
         if self._observer is not None:

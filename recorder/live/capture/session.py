@@ -273,6 +273,13 @@ class CallSession(CallObserver):
         if found is not None and found.receiving:
             self._monitor.add_quality(found, sample)
 
+    def receipt_of(self, participant: str) -> str:
+        """Return the id of the receipt under which a participant is recorded, for them alone."""
+        found = self._attendance.get(participant)
+        return (
+            found.consent.receipt if found is not None and found.token and found.consent is not None else ""
+        )
+
     def turned_away(self, connections: int) -> None:
         """Say that strangers crowd the server; the call goes on."""
         self._monitor.tally["connections turned away"] += connections

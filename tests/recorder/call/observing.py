@@ -124,6 +124,10 @@ class Obedient(Watcher):
         self.stored: set[str] = set()
         self.wanted: set[str] = set()
 
+    def receipt_of(self, participant: str) -> str:
+        standing = self.book.standing(participant)
+        return standing.receipt if standing is not None and participant in self.stored else ""
+
     def _do(self, outcome: ConsentOutcome) -> None:
         for step in outcome.decisions:
             if step.action is Action.RECEIVE:

@@ -15,6 +15,14 @@ function show(text) {
   part("standing").textContent = text;
 }
 
+function receive(receipt) {
+  const shown = part("receipt");
+  shown.hidden = !receipt;
+  shown.textContent = receipt
+    ? "Your receipt: " + receipt + ". Keep it: by it what was stored of you can be erased after the call."
+    : "";
+}
+
 function line(sender, text) {
   const item = document.createElement("li");
   const name = document.createElement("strong");
@@ -49,7 +57,8 @@ function join() {
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   part("join").disabled = true;
   socket = new WebSocket(address);
-  socket.onopen = () => tell({ type: "join", name: part("name").value });
+  const invitation = location.hash.slice(1);
+  socket.onopen = () => tell({ type: "join", name: part("name").value, invitation });
   socket.onmessage = (event) => heard(JSON.parse(event.data));
   socket.onclose = () => left();
 }
@@ -74,8 +83,11 @@ function heard(message) {
     line(message.sender, message.text);
   } else if (message.type === "standing") {
     show(message.recorded ? "You are being recorded, redacted." : "You are not recorded.");
+    receive(message.receipt);
     if (!message.recorded) stop();
     else if (agreed) start();
+  } else if (message.type === "uninvited") {
+    show("This address is not whole: open the link exactly as you were given it.");
   } else if (message.type === "over") {
     show("The call is over.");
   }

@@ -20,15 +20,20 @@ import pytest
 from aiohttp import web
 
 from recorder.call.consent.notice import NoticeTexts
+from recorder.call.http import whip_source
 from recorder.call.http.connections import ConnectionLimits
 from recorder.call.http.http_server import Address, listening
 from recorder.call.http.tokens import Grant, Tokens
+from recorder.call.http.whip import WhipLimits
 from recorder.call.http.whip_source import WhipSource, serve_source
 from recorder.call.room.source import RoomLimits, RoomSource
+from recorder.call.rtc.playback import LoopingAudio
+from recorder.call.source import Answer
+from redaction.errors import UnreadableInput
 from redaction.policy import Policy
-from samples.room_client import Guest
+from samples.room_client import Guest, publish
 from tests.recorder.call.certificate import self_signed
-from tests.recorder.call.observing import Watcher, running
+from tests.recorder.call.observing import Watcher, running, tone
 
 SECRET = "secret-of-the-hostile-0001"
 
@@ -276,5 +281,92 @@ def test_who_never_joins_takes_nobodys_place() -> None:
                 await stack.enter_async_context(Guest(url, f"Guest {number}"))
             assert len(watcher.here) == 10
             assert watcher.crowd >= len(silent) - RoomLimits().doors
+
+    run(test)
+
+
+# -- strangers at the door ---------------------------------------------------------------------------------------------
+
+
+def test_a_room_for_others_needs_its_invitation(tmp_path: Path) -> None:
+    """Beyond this machine only who has the whole address comes in, and nobody with a part of it or a guess."""
+    certificate, key = self_signed(tmp_path)
+
+    async def test() -> None:
+        address = Address("127.0.0.1", certificate=certificate, key=key, tls_in_front=True)
+        source, watcher = RoomSource(NoticeTexts.of(Policy()), address=address), Watcher()
+        async with running(source, watcher), aiohttp.ClientSession() as http:
+            url = await source.url()
+            page, _, invitation = url.partition("#")
+            assert len(invitation) >= 22  # 128 bits
+            page = page.replace("127.0.0.1", "localhost")
+            trusted = ssl.create_default_context(cafile=certificate)
+            for presented in (
+                "",
+                invitation[:-1],
+                invitation.swapcase(),
+                "x" * 22,
+                invitation + "x",
+                invitation,
+            ):
+                headers = {"Origin": page.rstrip("/")}
+                async with http.ws_connect(page + "signals", headers=headers, ssl=trusted) as socket:
+                    await socket.send_json({"type": "join", "name": "Ada", "invitation": presented})
+                    kind = (await socket.receive_json())["type"]
+                    assert kind == ("welcome" if presented == invitation else "uninvited")
+            assert len([one for one in watcher.events if one[0] == "joined"]) == 1
+
+    run(test)
+
+
+def test_within_this_machine_no_invitation_is_needed() -> None:
+    """The room on loopback is open to this machine's users, unless its operator gives an invitation."""
+    texts = NoticeTexts.of(Policy())
+
+    async def test() -> None:
+        source = RoomSource(texts)
+        async with running(source, Watcher()):
+            assert "#" not in await source.url()
+        source, watcher = RoomSource(texts, invitation="an-invitation-of-the-operator"), Watcher()
+        async with running(source, watcher):
+            url = await source.url()
+            assert url.endswith("#an-invitation-of-the-operator")
+            with pytest.raises(UnreadableInput):
+                await Guest(url.partition("#")[0], "Eve").__aenter__()
+            async with Guest(url, "Ada") as ada:
+                assert watcher.here == {ada.id}
+
+    run(test)
+
+
+def test_one_tokens_sessions_flush_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was pushed by one token can be erased after their session, however many sessions another token ends."""
+    other = "secret-of-the-hostile-0002"
+    tokens = Tokens([(SECRET, Grant("a", "Ada", True)), (other, Grant("b", "Bob", True))])
+    monkeypatch.setattr(whip_source, "_REMEMBERED", 3)
+
+    async def test() -> None:
+        limits = WhipLimits(burst=100)
+        source, watcher = serve_source(tokens, limits=limits), Watcher()
+        async with running(source, watcher), aiohttp.ClientSession() as http:
+            url, places = await source.url(), []
+            for secret in (SECRET, *[other] * 6):
+                connection, where = await publish(
+                    http, url, token=secret, tracks=[LoopingAudio(tone(440))], host_addresses=["127.0.0.1"]
+                )
+                places.append(where)
+                headers = {"Authorization": f"Bearer {secret}"}
+                async with http.delete(where, headers=headers) as answer:
+                    assert answer.status == 200
+                await connection.close()
+            for where, secret, status in (
+                (places[0], SECRET, 204),
+                (places[1], other, 404),
+                (places[6], other, 204),
+            ):
+                headers = {"Authorization": f"Bearer {secret}"}
+                async with http.post(where + "/consent", data=b"erase", headers=headers) as answer:
+                    assert answer.status == status
+            assert [answer for _, answer, _ in watcher.answers].count(Answer.ERASE) == 2
 
     run(test)

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from recorder.bundle.publication import Published
-from recorder.bundle.verify_files import verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import LIVE
+from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.receipts import Receipts
+from recorder.call.room.source import RoomSource
 from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TimedAudio, TrackKey
 from recorder.commands import join
 from recorder.live.capture import engine as engine_module
@@ -33,6 +35,8 @@ from redaction.model import Box, Samples
 from redaction.policy import Policy
 from redaction.stages import Stages
 from redaction.video.redact import VideoStages
+from samples.room_client import Guest
+from tests.cli.running import place_in, run
 from tests.recorder.live.fakes import FakeSource, FakeView, Script, deaf_and_blind, settle
 from tests.recorder.live.scene import picture, wait_until
 from tests.recorder.live.speech import Scripted, stages_of
@@ -347,3 +351,56 @@ def test_receipts_survive_a_process_that_dies(tmp_path: Path) -> None:
     assert published.manifest.participants.not_recorded == 3
     assert "cut-off" in published.manifest.notes
     assert states(tmp_path / "call-1.offrecord") == states(published.path)
+
+
+def test_who_holds_a_receipt_can_be_erased_by_it(tmp_path: Path) -> None:
+    """In a real room each participant alone is given a receipt, and `offrecord erase --receipt` with it erases them."""
+    source = RoomSource(NoticeTexts.of(policy()))
+    receipts: dict[str, str] = {}
+
+    async def people() -> None:
+        url = await source.url()
+        squares = [np.full((96, 128, 3), grey, np.uint8) for grey in (40, 90)]
+        async with (
+            Guest(url, "Ada", video=squares, fps=10) as ada,
+            Guest(url, "Bob", video=squares, fps=10) as bob,
+        ):
+            for one, name in ((ada, "ada"), (bob, "bob")):
+                await one.answer(Answer.YES)
+                await one.send()
+                await one.until(lambda one=one: bool(one.receipt))  # type: ignore[misc]
+                receipts[name] = one.receipt
+                await one.until(lambda one=one: any(one.receipt in text for _, text in one.heard))  # type: ignore[misc]
+            await asyncio.sleep(3)
+            assert not any(receipts["ada"] in text for _, text in bob.heard)
+            await bob.answer(Answer.NO)
+            await bob.until(lambda: not bob.recorded and not bob.receipt)
+            await bob.answer(Answer.YES)
+            await bob.until(lambda: bool(bob.receipt))
+            assert bob.receipt != receipts["bob"]
+            receipts["bob"] = bob.receipt
+            await asyncio.sleep(3)
+        await source.close()
+
+    made = record_call(
+        source,
+        way="room",
+        folder=tmp_path,
+        policy=policy(),
+        view=FakeView(),
+        watch=lambda: nullcontext(Silent()),
+        name="call-1",
+        alongside=people,
+    )
+    bundle = made.published.path
+    before = read_manifest(bundle)
+    assert before.participants is not None
+    assert {one.receipt for one in before.participants.people} == set(receipts.values())
+    place = place_in(tmp_path)
+    wrong = run(["erase", bundle, "--receipt", "0" * 32, "--quiet"], place)
+    assert wrong.status == int(ExitCode.USAGE)
+    done = run(["erase", bundle, "--receipt", receipts["ada"], "--quiet"], place)
+    assert done.status == 0, done.err
+    left = read_manifest(bundle).participants
+    assert left is not None
+    assert [one.receipt for one in left.people] == [receipts["bob"]]
