@@ -43,6 +43,7 @@ from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.source import LiveKind, TrackKey
 from tests.recorder.call.network import Network
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import (
     LOOPBACK,
     CodedTrack,
@@ -52,7 +53,6 @@ from tests.recorder.call.senders import (
     middle_colour,
     sending,
 )
-from tests.recorder.call.told import Told, until
 
 LOSSES = (0.0, 0.01, 0.05, 0.10, 0.20)
 SECONDS = 10.0
@@ -68,11 +68,11 @@ def on_loopback() -> None:
 
 async def connected(
     network: Network, tracks: list[CodedTrack] | None = None
-) -> tuple[Peer, Told, RTCPeerConnection]:
+) -> tuple[Peer, ObservedCall, RTCPeerConnection]:
     """Return a peer that receives through a network, what it tells, and who sends."""
-    told = Told(received={"p"})
-    told.joined("p", "", 0)
-    peer = Peer("p", told, CallClock(), host_addresses=LOOPBACK)
+    observed = ObservedCall(received={"p"})
+    observed.joined("p", "", 0)
+    peer = Peer("p", observed, CallClock(), host_addresses=LOOPBACK)
     if tracks is None:
         sender, _ = sending()
     else:
@@ -82,7 +82,7 @@ async def connected(
     await sender.setLocalDescription(await sender.createOffer())
     answer = await peer.answer(await network.between(sender.localDescription.sdp))
     await sender.setRemoteDescription(RTCSessionDescription(network.behind(answer), "answer"))
-    return peer, told, sender
+    return peer, observed, sender
 
 
 async def sound() -> None:
@@ -90,19 +90,19 @@ async def sound() -> None:
 
     async def one(loss: float, jitter: float) -> str:
         network = Network(delay=0.02, jitter=jitter, seed=int(loss * 100) + 1)
-        peer, told, sender = await connected(network)
+        peer, observed, sender = await connected(network)
         async with asyncio.TaskGroup() as group:
             group.create_task(peer.run())
             await until(lambda: peer.connected)
             peer.receive(True)
-            await until(lambda: len(told.sounds.get(SOUND, [])) > 5)
-            before, had = network.passed[96], len(told.sounds[SOUND])
+            await until(lambda: len(observed.sounds.get(SOUND, [])) > 5)
+            before, had = network.passed[96], len(observed.sounds[SOUND])
             network.loss = loss
             await asyncio.sleep(SECONDS)
             network.loss = 0.0
             await asyncio.sleep(0.5)
-            came, got = network.passed[96] - before, len(told.sounds[SOUND]) - had
-            holes = sum(end - start for track, start, end, _ in told.lost if track == SOUND)
+            came, got = network.passed[96] - before, len(observed.sounds[SOUND]) - had
+            holes = sum(end - start for track, start, end, _ in observed.lost if track == SOUND)
             await peer.close()
         await sender.close()
         network.close()
@@ -140,7 +140,7 @@ async def sync() -> None:
     for track in tracks:
         track._start = time.monotonic() + 1
     network = Network(delay=0.02, jitter=0.02)
-    peer, told, sender = await connected(network, tracks)
+    peer, observed, sender = await connected(network, tracks)
     async with asyncio.TaskGroup() as group:
         group.create_task(peer.run())
         await until(lambda: peer.connected)
@@ -149,13 +149,13 @@ async def sync() -> None:
         await peer.close()
     await sender.close()
     network.close()
-    seen = told.pictures[CAMERA]
+    seen = observed.pictures[CAMERA]
     flashes = [
         later.time
         for earlier, later in pairwise(seen)
         if middle_colour(earlier.frame)[0] < 100 <= middle_colour(later.frame)[0]
     ]
-    heard = told.sounds[SOUND]
+    heard = observed.sounds[SOUND]
     loud = [
         block.time + float(np.argmax(np.abs(block.samples) > 0.05)) / block.sample_rate
         for before, block in pairwise(heard)
@@ -197,21 +197,21 @@ def senders(pipe: Connection, people: int, clips: Sequence[Sequence[bytes]] = ()
     asyncio.run(go())
 
 
-async def by_peers(pipe: Connection, people: int, stack: AsyncExitStack) -> Told:
+async def by_peers(pipe: Connection, people: int, stack: AsyncExitStack) -> ObservedCall:
     """Receive as the recorder does."""
-    told = Told(keep=2)
+    observed = ObservedCall(keep=2)
     group = await stack.enter_async_context(asyncio.TaskGroup())
     clock = CallClock()
     for number in range(people):
         who = f"p{number}"
-        told.received.add(who)
-        told.joined(who, "", 0)
-        peer = Peer(who, told, clock, host_addresses=LOOPBACK)
+        observed.received.add(who)
+        observed.joined(who, "", 0)
+        peer = Peer(who, observed, clock, host_addresses=LOOPBACK)
         pipe.send(await peer.answer(await asyncio.to_thread(pipe.recv)))
         group.create_task(peer.run())
         stack.push_async_callback(peer.close)
         peer.receive(True)
-    return told
+    return observed
 
 
 async def by_aiortc(pipe: Connection, people: int, stack: AsyncExitStack) -> list[int]:
@@ -267,7 +267,7 @@ async def cpu() -> None:
 
 def counted(found: Any) -> tuple[int, int]:
     """Return pictures and blocks of sound so far."""
-    if isinstance(found, Told):
+    if isinstance(found, ObservedCall):
         return found.seen, sum(len(blocks) for blocks in found.sounds.values())
     return found[0], found[1]
 

@@ -6,7 +6,7 @@ The driver hands an engine one item for each free slot and takes back steps and 
 is redacted in a worker *process* of its own (`python -m recorder.batch.engines.worker`), held in bounds of time
 and memory by
 
-    supervisor.Supervisor(job, name="w1", tell=..., module="recorder.batch.engines.worker")
+    supervisor.Supervisor(job, name="w1", emit=..., module="recorder.batch.engines.worker")
         .run(item) -> Outcome   blocks; never raises for what a recording does; starts or replaces the process
         .stop()                 from another thread: the item under way ends as STOPPED
         .close()                ends the process
@@ -36,9 +36,9 @@ from redaction.policy import Policy
 __all__ = [
     "STATE_FOLDER",
     "BatchEngine",
+    "BatchEvent",
     "DestinationStore",
     "Found",
-    "Happening",
     "Hello",
     "ItemLimits",
     "JobSpec",
@@ -204,7 +204,7 @@ class Outcome(_Message):
     attention: tuple[str, ...] = ()
 
 
-Happening = Step | Outcome
+BatchEvent = Step | Outcome
 
 
 class BatchEngine(Protocol):
@@ -225,7 +225,7 @@ class BatchEngine(Protocol):
             InternalError: every slot is taken.
         """
 
-    def poll(self, timeout_s: float) -> Sequence[Happening]:
+    def poll(self, timeout_s: float) -> Sequence[BatchEvent]:
         """Return what has happened, waiting at most that long for the first of it; empty when nothing did.
 
         Steps may be dropped or merged when there are many; outcomes never.

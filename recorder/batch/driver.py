@@ -18,7 +18,7 @@ from recorder.batch.contract import (
     Step,
     WorkItem,
 )
-from recorder.batch.ledger.ledger import Counts, PlannedItem, Record, RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, Counts, PlannedItem, Record, RecordState
 from recorder.bundle.log import ChainedLog
 from recorder.runtime.context import Cancellation
 from recorder.runtime.storage import storage_errors
@@ -92,7 +92,7 @@ class Driver:
 
     def __init__(
         self,
-        store: Store,
+        store: BatchLedger,
         *,
         sources: SourceStore,
         destination: DestinationStore,
@@ -111,7 +111,7 @@ class Driver:
         self._storage_failures = 0
         self._stillborn = 0
         self._begun: set[str] = set()
-        self._heard = time.monotonic()
+        self._last_beat = time.monotonic()
         self._counted = 0.0
         self._kept: set[str] = set()
 
@@ -128,7 +128,7 @@ class Driver:
         """
         with closing(open_log(self._destination.state, "batch")) as log:
             self._log = log
-            self._say(Event(EventKind.STARTED, detail={"engine": type(engine).__name__}))
+            self._log_event(Event(EventKind.STARTED, detail={"engine": type(engine).__name__}))
             try:
                 self._count(at_once=True)
                 self._loop(engine)
@@ -141,7 +141,9 @@ class Driver:
             finally:
                 self._finish(engine)
             counts = self._store.counts(mine=True)
-            self._say(Event(EventKind.STATE, detail={"state": "done" if not counts.left else "stopped"}))
+            self._log_event(
+                Event(EventKind.STATE, detail={"state": "done" if not counts.left else "stopped"})
+            )
             return counts
 
     def _loop(self, engine: BatchEngine) -> None:
@@ -155,39 +157,39 @@ class Driver:
                     return
                 self._watcher.waiting(left)
                 time.sleep(_WAIT_S)
-            for happening in engine.poll(_POLL_S) if self._under_way else ():
-                self._take(happening, engine.slots)
-            if time.monotonic() - self._heard > _BEAT_EVERY_S or not self._under_way:
-                self._heard = time.monotonic()
+            for event in engine.poll(_POLL_S) if self._under_way else ():
+                self._take(event, engine.slots)
+            if time.monotonic() - self._last_beat > _BEAT_EVERY_S or not self._under_way:
+                self._last_beat = time.monotonic()
                 self._store.beat()
 
-    def _take(self, happening: Step | Outcome, slots: int) -> None:
-        if isinstance(happening, Step):
-            self._begun.add(happening.item)
-            self._watcher.step(happening)
+    def _take(self, event: Step | Outcome, slots: int) -> None:
+        if isinstance(event, Step):
+            self._begun.add(event.item)
+            self._watcher.step(event)
             return
-        if self._under_way.pop(happening.item, None) is None:
+        if self._under_way.pop(event.item, None) is None:
             return
-        record = self._store.finish(happening)
-        self._say(
+        record = self._store.finish(event)
+        self._log_event(
             Event(
                 EventKind.ENDED,
                 detail={
                     "recording": record.id,
-                    "result": str(happening.state),
+                    "result": str(event.state),
                     "state": str(record.state),
-                    "status": happening.status,
-                    "seconds": happening.seconds,
+                    "status": event.status,
+                    "seconds": event.seconds,
                 },
             )
         )
-        if happening.state is OutcomeState.LOST:
+        if event.state is OutcomeState.LOST:
             self._destination.sweep(busy=self._store.busy())
         if record.state is RecordState.PUBLISHED:
             self._after_publishing(record)
-        self._watcher.ended(record, happening)
+        self._watcher.ended(record, event)
         self._count()
-        self._judge(happening, slots)
+        self._judge(event, slots)
 
     def _count(self, *, at_once: bool = False) -> None:
         """Tell the watcher where the job stands, not more often than anybody can read."""
@@ -215,7 +217,7 @@ class Driver:
         for earlier in self._store.earlier(record):
             self._destination.delete(earlier.item.name)
             self._store.mark(earlier.id, state=RecordState.SUPERSEDED)
-            self._say(
+            self._log_event(
                 Event(
                     EventKind.DELETED,
                     detail={"kind": "bundle", "recording": earlier.id, "reason": "superseded"},
@@ -231,14 +233,14 @@ class Driver:
         try:
             self._destination.verify(record.item.name)
             self._sources.check_unchanged(record.item)
-            self._say(_deletion(record.id, "begun"))  # nothing goes that the log does not tell of
+            self._log_event(_deletion(record.id, "begun"))  # nothing goes that the log does not tell of
             self._sources.delete(record.item)
         except OffrecordError:
             self._kept.add(record.id)
-            self._say(_deletion(record.id, "kept"))
+            self._log_event(_deletion(record.id, "kept"))
             return
         self._store.mark(record.id, source_deleted=True)
-        self._say(_deletion(record.id, "done"))
+        self._log_event(_deletion(record.id, "done"))
 
     @property
     def kept_sources(self) -> int:
@@ -251,15 +253,15 @@ class Driver:
         until = time.monotonic() + _LAST_WORDS_S
         try:
             while self._under_way and time.monotonic() < until:
-                for happening in engine.poll(0.1):
-                    if isinstance(happening, Outcome) and happening.item in self._under_way:
-                        del self._under_way[happening.item]
-                        self._store.finish(happening)
+                for event in engine.poll(0.1):
+                    if isinstance(event, Outcome) and event.item in self._under_way:
+                        del self._under_way[event.item]
+                        self._store.finish(event)
         finally:
             self._under_way.clear()
             self._store.end()
 
-    def _say(self, event: Event) -> None:
+    def _log_event(self, event: Event) -> None:
         if self._log is not None:
             self._log.append(event)
 

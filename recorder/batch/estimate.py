@@ -14,7 +14,7 @@ from recorder.batch.contract import JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.engines.local import PoolSize
 from recorder.batch.engines.supervisor import Supervisor
 from recorder.batch.job import Options, size_and_spec
-from recorder.batch.ledger.ledger import PlannedItem, Store
+from recorder.batch.ledger.ledger import BatchLedger, PlannedItem
 from recorder.batch.ledger.plan import job_digest, models_of
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.open import open_destination, open_sources
@@ -88,7 +88,7 @@ def estimate(options: Options) -> Estimate:
     destination = open_destination(options.destination)
     fresh = isinstance(destination, FolderDestination) and not destination.state.exists()
     key = secrets.token_bytes(32) if fresh else destination.key()
-    with Store.rehearse(destination.state) as store:
+    with BatchLedger.in_memory(destination.state) as store:
         store.begin(job_digest(options.policy, models_of(options.policy), key=key))
         planned = store.plan(
             open_sources(options.source).list(),
@@ -110,7 +110,7 @@ def estimate(options: Options) -> Estimate:
 
 def _try(items: list[WorkItem], spec: JobSpec, size: PoolSize) -> list[tuple[WorkItem, Outcome]]:
     """Redact items one after another, the smallest first, for it also loads the models; stop when time is up."""
-    supervisor = Supervisor(spec, name="w1", tell=lambda _: None, cores=size.cores[0] if size.cores else ())
+    supervisor = Supervisor(spec, name="w1", emit=lambda _: None, cores=size.cores[0] if size.cores else ())
     timer = threading.Timer(_BUDGET_S, supervisor.stop)
     timer.daemon = True
     timer.start()

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from recorder.batch.contract import BatchEngine, DestinationStore, ItemLimits, JobSpec
 from recorder.batch.driver import Driver, Watcher, open_log
 from recorder.batch.engines.local import LocalEngine, PoolSize, size_up
-from recorder.batch.ledger.ledger import Counts, PlannedItem, RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, Counts, PlannedItem, RecordState
 from recorder.batch.ledger.plan import adopt_finished, job_digest, models_of
 from recorder.batch.report import write_batch_report
 from recorder.batch.stores.folder_destination import FolderDestination
@@ -132,7 +132,7 @@ def run_job(
     sources = open_sources(options.source)
     key = destination.key()
     size_and_spec(options, destination.state)  # a wrong option is told before anything is planned
-    with Store(destination.state, create=True) as store:
+    with BatchLedger(destination.state, create=True) as store:
         store.begin(job_digest(options.policy, models, key=key))
         try:
             destination.sweep(busy=store.busy())
@@ -220,11 +220,11 @@ def _delete_bundles(destination: DestinationStore, names: list[str]) -> None:
     with storage_errors():
         destination.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        store: Store | None = Store(destination.state, create=False)
+        store: BatchLedger | None = BatchLedger(destination.state, create=False)
     except UsageError:
         store = None  # bundles that no batch made
     try:
-        with closing(open_log(destination.state, "expire_bundles")) as log:
+        with closing(open_log(destination.state, "expire")) as log:
             for name in names:
                 destination.delete(name)
                 log.append(

@@ -16,7 +16,7 @@ from typing import Final
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from recorder import __version__
-from recorder.batch.ledger.ledger import Record, RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, Record, RecordState
 from recorder.batch.summary import attention_rank
 from recorder.runtime.storage import storage_errors
 
@@ -54,7 +54,7 @@ class _Group:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _ReviewEntry:
     id: str
     link: str
     length: str
@@ -64,7 +64,7 @@ class _Look:
     why: tuple[str, ...]
 
 
-def write_batch_report(store: Store, folder: Path, *, links: str) -> Path:
+def write_batch_report(store: BatchLedger, folder: Path, *, links: str) -> Path:
     """Write table and report into the folder, each whole or not at all; memory does not grow with the recordings.
 
     Args:
@@ -79,7 +79,7 @@ def write_batch_report(store: Store, folder: Path, *, links: str) -> Path:
     counts = store.counts()
     published, refused = counts.of(RecordState.PUBLISHED), counts.of(RecordState.REFUSED)
     listed = max(1, published + refused + counts.left)
-    looks, worth = _looks(store, links)
+    looks, worth = _review_entries(store, links)
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -105,12 +105,12 @@ def write_batch_report(store: Store, folder: Path, *, links: str) -> Path:
     return place
 
 
-def write_table(store: Store, place: Path) -> str:
+def write_table(store: BatchLedger, place: Path) -> str:
     """Write the table of all recordings and return its sha256."""
     return _replace(place, _table_lines(store))
 
 
-def _table_lines(store: Store) -> Iterator[str]:
+def _table_lines(store: BatchLedger) -> Iterator[str]:
     yield _row(_COLUMNS)
     for record in store.records():
         yield _row(
@@ -152,7 +152,7 @@ def _replace(place: Path, parts: Iterator[str] | list[str]) -> str:
     return digest.hexdigest()
 
 
-def _groups(store: Store) -> list[_Group]:
+def _groups(store: BatchLedger) -> list[_Group]:
     groups: dict[tuple[str, int], _Group] = {}
     for record in store.records(RecordState.REFUSED):
         key = (record.reason, record.status)
@@ -165,7 +165,7 @@ def _groups(store: Store) -> list[_Group]:
     return sorted(groups.values(), key=lambda group: -group.count)
 
 
-def _looks(store: Store, links: str) -> tuple[list[_Look], int]:
+def _review_entries(store: BatchLedger, links: str) -> tuple[list[_ReviewEntry], int]:
     """Return the recordings that weigh most, and how many weigh anything."""
     worth = 0
     best: list[tuple[float, str, Record]] = []
@@ -178,14 +178,14 @@ def _looks(store: Store, links: str) -> tuple[list[_Look], int]:
         if len(best) > _MOST_LOOKS:
             heapq.heappop(best)
     return [
-        _look(record, links) for _, _, record in sorted(best, key=lambda item: (-item[0], item[1]))
+        _review_entry(record, links) for _, _, record in sorted(best, key=lambda item: (-item[0], item[1]))
     ], worth
 
 
-def _look(record: Record, links: str) -> _Look:
+def _review_entry(record: Record, links: str) -> _ReviewEntry:
     figures = record.figures
     odd = [sentence for sign, sentence in _ODD.items() if figures.get(sign)]
-    return _Look(
+    return _ReviewEntry(
         id=record.id,
         link=f"{links}{record.bundle}/report.html" if links and record.bundle else "",
         length=_clock(record.media_seconds),
@@ -196,7 +196,7 @@ def _look(record: Record, links: str) -> _Look:
     )
 
 
-def _facts(store: Store) -> list[tuple[str, str]]:
+def _facts(store: BatchLedger) -> list[tuple[str, str]]:
     counts = store.counts()
     sums = {"faces": 0.0, "minors": 0.0, "personal_words": 0.0, "gaps": 0.0}
     for record in store.records(RecordState.PUBLISHED):

@@ -242,7 +242,7 @@ class CallSource(Protocol):
         """
         ...
 
-    async def say(self, text: str, *, to: str | None = None) -> bool:
+    async def notify(self, text: str, *, to: str | None = None) -> bool:
         """Write to everybody or to one participant; return whether there is a way to."""
         ...
 

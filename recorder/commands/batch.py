@@ -13,7 +13,7 @@ import click
 
 from recorder.batch.job import Finished, Options, run_job
 from recorder.batch.job import expire_bundles as expire_bundles
-from recorder.batch.ledger.ledger import Counts, Record, RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, Counts, Record, RecordState
 from recorder.batch.report import REPORT
 from recorder.batch.stores.open import open_destination
 from recorder.commands.display.batch import watched_batch
@@ -160,7 +160,7 @@ def status(destination: str, names: bool, every: bool, as_json: bool) -> int:
     Example: offrecord batch status redacted/ --names
     """
     place = open_destination(destination)
-    with Store(place.state, create=False) as store:
+    with BatchLedger(place.state, create=False) as store:
         counts = store.counts()
         shown = () if every else (RecordState.REFUSED, RecordState.PENDING, RecordState.RUNNING)
         if as_json:
@@ -213,7 +213,7 @@ def _dry_run(options: Options, *, as_json: bool) -> int:
 
 def _tell(finished: Finished, options: Options, *, as_json: bool) -> None:
     place = open_destination(options.destination)
-    with Store(place.state, create=False) as store:
+    with BatchLedger(place.state, create=False) as store:
         refused = [_row(record, names=False) for record in store.records(RecordState.REFUSED)]
     if as_json:
         document = {

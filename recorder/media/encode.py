@@ -25,7 +25,6 @@ from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from recorder.media.file import FileSource
 from recorder.media.resample import Resampler
 from recorder.media.source import TrackInfo
 from redaction.errors import InternalError, StorageFailed
@@ -38,7 +37,6 @@ __all__ = [
     "VideoWriter",
     "bring_to_disk",
     "create_mp4",
-    "decode_back",
     "media_errors",
     "mux",
     "reopen",
@@ -340,11 +338,6 @@ def mux(*, video: Path | None, audio: Path | None, out: Path) -> None:
             packet.stream = stream
             container.mux_one(packet)
     bring_to_disk(out)
-
-
-def decode_back(path: Path, *, threads: int = 2) -> FileSource:
-    """Open a stored file for the second look."""
-    return FileSource(path, threads=threads)
 
 
 def _interleaved(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
@@ -79,13 +78,6 @@ class NameIndex:
                 _add(self._near[key], letters)
         if phonetic and len(phonetic_key(letters)) >= SHORTEST_CODE:
             _add(self._sound[phonetic_key(letters)], letters)
-
-    def add_all(
-        self, names: Iterable[str], owner: int, *, fuzzy: bool = True, phonetic: bool = False
-    ) -> None:
-        """Take up several folded words of one owner."""
-        for name in names:
-            self.add(name, owner, fuzzy=fuzzy, phonetic=phonetic)
 
     def owner(self, word: str, *, ordinary: bool | None = None) -> int | None:
         """Return the owner of a name that a folded word is, resembles or sounds like."""

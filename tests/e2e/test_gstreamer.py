@@ -20,9 +20,9 @@ from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whep_source import PARTICIPANT, WhepSource
 from recorder.call.http.whip_source import serve_source
 from tests.recorder.call.contract import run
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.observing import Watcher, loudest_hz, running
 from tests.recorder.call.senders import middle_colour, pitch
-from tests.recorder.call.told import Told, until
 
 PYTHON = "/usr/bin/python3"
 SCRIPT = Path(__file__).with_name("gstreamer.py")
@@ -144,23 +144,23 @@ def test_gstreamer_is_pulled_by_whep() -> None:
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()
                 url = f"whep+http://127.0.0.1:{runner.addresses[0][1]}/whep"
-                told = Told(received={PARTICIPANT})
+                observed = ObservedCall(received={PARTICIPANT})
                 source = WhepSource(url, host_addresses=_addresses()[:1])
-                task = asyncio.create_task(source.run(told))
-                await until(lambda: bool(told.people))
+                task = asyncio.create_task(source.run(observed))
+                await until(lambda: bool(observed.people))
                 await source.receive(PARTICIPANT, True)
-                await until(lambda: len(told.pictures_of(PARTICIPANT)) > 20)
-                await until(lambda: len(told.sounds_of(PARTICIPANT)) > 60)
-                samples = np.concatenate([block.samples for block in told.sounds_of(PARTICIPANT)[20:]])
+                await until(lambda: len(observed.pictures_of(PARTICIPANT)) > 20)
+                await until(lambda: len(observed.sounds_of(PARTICIPANT)) > 60)
+                samples = np.concatenate([block.samples for block in observed.sounds_of(PARTICIPANT)[20:]])
                 assert pitch(samples, 48_000) == pytest.approx(660, rel=0.03)
-                luma, blue, red = middle_colour(told.pictures_of(PARTICIPANT)[-1].frame)
+                luma, blue, red = middle_colour(observed.pictures_of(PARTICIPANT)[-1].frame)
                 assert blue > 150
                 assert red < 120
                 assert luma < 120
                 await source.close()
                 await task
                 assert server.ended == 1
-                assert told.wrong == []
+                assert observed.wrong == []
             finally:
                 await runner.cleanup()
 

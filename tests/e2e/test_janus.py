@@ -19,8 +19,8 @@ from redaction.model import Samples
 from tests.e2e.browser import CHROMIUM, Page, browser, write_camera, write_microphone
 from tests.e2e.janus_room import ROOM, JanusServer, Publisher, call, page_server, unreachable
 from tests.recorder.call.contract import recorded, run
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import middle_colour, pitch
-from tests.recorder.call.told import Told, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,10 +39,10 @@ class _Stage:
     async def leave(self, name: str) -> None:
         """Not used."""
 
-    async def receive(self, told: Told, participant: str) -> None:
+    async def receive(self, observed: ObservedCall, participant: str) -> None:
         """Receive somebody once they are told of."""
-        await until(lambda: participant in told.people)
-        told.received.add(participant)
+        await until(lambda: participant in observed.people)
+        observed.received.add(participant)
         await self.source.receive(participant, True)
 
 
@@ -64,20 +64,20 @@ def loud(blocks: Iterable[Samples], *, length: int = 9600) -> list[float]:
     return [pitch(window, 48000) for window in windows if np.abs(window).max() > 0.02]
 
 
-def assert_owner(told: Told, participant: str, *, hertz: float, luma: int, skip: int = 8) -> None:
+def assert_owner(observed: ObservedCall, participant: str, *, hertz: float, luma: int, skip: int = 8) -> None:
     """Hold every picture and every fifth of a second of somebody's sound against who they are.
 
     The first pictures of a browser may still be coarse, and a fifth of a second in which sound begins holds its click.
     """
     pictures = [
-        p for key, seen in told.pictures.items() if key.participant == participant for p in seen[skip:]
+        p for key, seen in observed.pictures.items() if key.participant == participant for p in seen[skip:]
     ]
     assert pictures
     lumas = [middle_colour(p.frame)[0] for p in pictures]
     assert all(abs(found - luma) < 14 for found in lumas), (min(lumas), max(lumas), luma)
     heard = [
         pitched
-        for key, blocks in told.sounds.items()
+        for key, blocks in observed.sounds.items()
         if key.participant == participant
         for pitched in loud(block.samples for block in blocks[10:])
     ]
@@ -95,7 +95,7 @@ def test_two_browsers_and_a_third_are_themselves_throughout(tmp_path: Path) -> N
     """Joining, renaming, muting, resizing, chat, leaving and coming back: no frame or sample is another's."""
 
     async def go() -> None:
-        told = Told()
+        observed = ObservedCall()
         people = {"Ann": (60, 400.0, "VP8"), "Ben": (190, 900.0, "H264")}
         for name, (grey, hertz, _) in people.items():
             write_camera(tmp_path / f"{name}.mjpeg", grey)
@@ -116,7 +116,7 @@ def test_two_browsers_and_a_third_are_themselves_throughout(tmp_path: Path) -> N
                     )
                 )
             stage = _Stage(server)
-            async with recorded(stage, told):
+            async with recorded(stage, observed):
                 ann, ben = [
                     str(await pages[name].evaluate(call("join", server.url, ROOM, name, codec, True)))
                     for name, (_, _, codec) in people.items()
@@ -124,51 +124,52 @@ def test_two_browsers_and_a_third_are_themselves_throughout(tmp_path: Path) -> N
                 cy = Publisher(server)
                 await cy.join("Cy", 1500, (120, 60, 60))
                 for participant in (ann, ben, cy.id):
-                    await stage.receive(told, participant)
+                    await stage.receive(observed, participant)
                 for participant in (ann, ben, cy.id):
-                    await until(lambda p=participant: len(told.pictures_of(p)) > 30, within=20)  # type: ignore[misc]
-                assert told.people == {ann: "Ann", ben: "Ben", cy.id: "Cy"}
+                    await until(lambda p=participant: len(observed.pictures_of(p)) > 30, within=20)  # type: ignore[misc]
+                assert observed.people == {ann: "Ann", ben: "Ben", cy.id: "Cy"}
 
-                await until(lambda: told.asks == [True])
+                await until(lambda: observed.asks == [True])
                 await pages["Ann"].evaluate(call("say", ROOM, "/record yes"))
-                await until(lambda: told.chats == [(ann, "/record yes")])
-                assert await stage.source.say("for all")
-                assert await stage.source.say("for Ben", to=ben)
+                await until(lambda: observed.chats == [(ann, "/record yes")])
+                assert await stage.source.notify("for all")
+                assert await stage.source.notify("for Ben", to=ben)
                 await pages["Ben"].until("person.heard.length === 3")
                 assert await pages["Ben"].evaluate("person.heard") == ["/record yes", "for all", "for Ben"]
                 assert await pages["Ann"].evaluate("person.heard.includes('for Ben')") is False
 
                 await pages["Ben"].evaluate(call("rename", "Ben [no-rec]"))
-                await until(lambda: told.names == [(ben, "Ben [no-rec]")])
+                await until(lambda: observed.names == [(ben, "Ben [no-rec]")])
 
                 await pages["Ben"].evaluate(call("mute", "audio", True))
                 await pages["Ann"].evaluate(call("shrink", 2))
-                await until(lambda: told.pictures_of(ann)[-1].frame.width == 160, within=15)
-                assert told.pictures_of(ann)[0].frame.width == 320
+                await until(lambda: observed.pictures_of(ann)[-1].frame.width == 160, within=15)
+                assert observed.pictures_of(ann)[0].frame.width == 320
                 await asyncio.sleep(0.5)
-                quiet = told.sounds_of(ben)[-10:]
+                quiet = observed.sounds_of(ben)[-10:]
                 assert max(np.abs(block.samples).max() for block in quiet) < 0.01
                 await pages["Ben"].evaluate(call("mute", "audio", False))
 
                 await pages["Ann"].evaluate(call("leave"))
-                await until(lambda: ann not in told.people)
+                await until(lambda: ann not in observed.people)
                 await cy.leave()
-                await until(lambda: cy.id not in told.people)
+                await until(lambda: cy.id not in observed.people)
                 again = str(await pages["Ann"].evaluate(call("join", server.url, ROOM, "Ann", "VP8", False)))
                 assert again != ann
-                await stage.receive(told, again)
+                await stage.receive(observed, again)
                 await until(
-                    lambda: len(told.pictures_of(again)) > 30 and len(told.sounds_of(again)) > 100, within=20
+                    lambda: len(observed.pictures_of(again)) > 30 and len(observed.sounds_of(again)) > 100,
+                    within=20,
                 )
-                before = len(told.sounds_of(ben))
-                await until(lambda: len(told.sounds_of(ben)) > before + 50)
+                before = len(observed.sounds_of(ben))
+                await until(lambda: len(observed.sounds_of(ben)) > before + 50)
 
         for participant, name in ((ann, "Ann"), (again, "Ann"), (ben, "Ben")):
             grey, hertz, _ = people[name]
-            assert_owner(told, participant, hertz=hertz, luma=studio(grey))
-        assert_owner(told, cy.id, hertz=1500, luma=120)
-        assert {key.number for key in told.pictures} == {1}
-        for blocks in told.sounds.values():
+            assert_owner(observed, participant, hertz=hertz, luma=studio(grey))
+        assert_owner(observed, cy.id, hertz=1500, luma=120)
+        assert {key.number for key in observed.pictures} == {1}
+        for blocks in observed.sounds.values():
             assert all(b.time >= a.time + len(a.samples) / 48000 - 1e-6 for a, b in pairwise(blocks))
 
     run(go, within=90)
@@ -178,28 +179,32 @@ def test_a_killed_and_restarted_janus_is_joined_again(tmp_path: Path) -> None:
     """SIGKILL ends every track and everybody leaves; after a restart they are joined and received as new tracks."""
 
     async def go() -> None:
-        told = Told()
+        observed = ObservedCall()
         async with janus(tmp_path, pin="7788") as server:
             stage = _Stage(server, pin="7788")
-            async with recorded(stage, told):
+            async with recorded(stage, observed):
                 ann = Publisher(server)
                 first = await ann.join("Ann", 500, (200, 120, 120), codec="H264", pin="7788")
-                await stage.receive(told, first)
-                await until(lambda: len(told.pictures_of(first)) > 10 and len(told.sounds_of(first)) > 40)
+                await stage.receive(observed, first)
+                await until(
+                    lambda: len(observed.pictures_of(first)) > 10 and len(observed.sounds_of(first)) > 40
+                )
                 await server.kill()
-                await until(lambda: first not in told.people)
-                assert told.open == set()
-                assert told.asks[-1] is False
+                await until(lambda: first not in observed.people)
+                assert observed.open == set()
+                assert observed.asks[-1] is False
                 await ann.leave()
                 await server.start()
                 ann = Publisher(server)
                 second = await ann.join("Ann", 500, (200, 120, 120), codec="H264", pin="7788")
-                await until(lambda: second in told.people, within=20)
-                await stage.receive(told, second)
-                await until(lambda: len(told.pictures_of(second)) > 10 and len(told.sounds_of(second)) > 100)
-                await until(lambda: told.asks[-1])
+                await until(lambda: second in observed.people, within=20)
+                await stage.receive(observed, second)
+                await until(
+                    lambda: len(observed.pictures_of(second)) > 10 and len(observed.sounds_of(second)) > 100
+                )
+                await until(lambda: observed.asks[-1])
                 await ann.leave()
-        assert_owner(told, second, hertz=500, luma=200, skip=0)
+        assert_owner(observed, second, hertz=500, luma=200, skip=0)
 
     run(go, within=60)
 
@@ -210,9 +215,9 @@ def test_a_wrong_pin_or_room_is_told(tmp_path: Path) -> None:
     async def go() -> None:
         async with janus(tmp_path, pin="7788") as server:
             with pytest.raises(UnreadableInput, match="PIN"):
-                await _Stage(server, pin="1").source.run(Told())
+                await _Stage(server, pin="1").source.run(ObservedCall())
             with pytest.raises(UnreadableInput, match="no such room"):
-                await JanusSource(f"janus+ws://127.0.0.1:{server.port}/99").run(Told())
+                await JanusSource(f"janus+ws://127.0.0.1:{server.port}/99").run(ObservedCall())
 
     run(go)
 
@@ -221,21 +226,24 @@ def test_the_bot_is_seen_and_heard_by_others(tmp_path: Path) -> None:
     """Another participant receives the bot's tile and, once, what it says."""
 
     async def go() -> None:
-        told = Told()
+        observed = ObservedCall()
         said = (0.4 * np.sin(2 * np.pi * 600 * np.arange(4 * 48_000) / 48_000)).astype(np.float32)
         async with janus(tmp_path) as server:
             bot = _Stage(server, name="Recorder (recording)", spoken=said)
             other = _Stage(server, name="Other", tile=None)
-            async with recorded(bot, Told()), recorded(other, told):
-                await until(lambda: told.people)
-                who = told.who("Recorder (recording)")
-                await other.receive(told, who)
-                await until(lambda: told.pictures_of(who) and len(told.sounds_of(who)) > 150)
-                assert (told.pictures_of(who)[0].frame.width, told.pictures_of(who)[0].frame.height) == (
+            async with recorded(bot, ObservedCall()), recorded(other, observed):
+                await until(lambda: observed.people)
+                who = observed.who("Recorder (recording)")
+                await other.receive(observed, who)
+                await until(lambda: observed.pictures_of(who) and len(observed.sounds_of(who)) > 150)
+                assert (
+                    observed.pictures_of(who)[0].frame.width,
+                    observed.pictures_of(who)[0].frame.height,
+                ) == (
                     320,
                     180,
                 )
-                heard = loud(block.samples for block in told.sounds_of(who))
+                heard = loud(block.samples for block in observed.sounds_of(who))
                 assert len(heard) > 3
                 assert heard[1] == pytest.approx(600, abs=5)
 
@@ -246,14 +254,14 @@ def test_the_bot_is_seen_and_a_switched_off_stream_is_a_pause(tmp_path: Path) ->
     """Others see the bot's name and its tile; a stream that Janus no longer passes on is told as stalled."""
 
     async def go() -> None:
-        told = Told()
+        observed = ObservedCall()
         async with janus(tmp_path) as server:
             stage = _Stage(server, name="Recorder (recording)")
-            async with recorded(stage, told):
+            async with recorded(stage, observed):
                 ann = Publisher(server)
                 who = await ann.join("Ann", 500, (80, 120, 120))
-                await stage.receive(told, who)
-                await until(lambda: len(told.pictures_of(who)) > 5)
+                await stage.receive(observed, who)
+                await until(lambda: len(observed.pictures_of(who)) > 5)
                 seen = await ann.link.ask(ann.handle, {"request": "listparticipants", "room": ROOM})
                 listed = seen.data.get("participants")
                 assert isinstance(listed, list)
@@ -265,8 +273,8 @@ def test_the_bot_is_seen_and_a_switched_off_stream_is_a_pause(tmp_path: Path) ->
                 await asyncio.sleep(1.6)
                 ann.tracks[1].still = False
                 camera = TrackKey(who, LiveKind.CAMERA)
-                await until(lambda: any(track == camera for track, *_ in told.lost))
-                ((_, start, end, reason),) = [lost for lost in told.lost if lost[0] == camera]
+                await until(lambda: any(track == camera for track, *_ in observed.lost))
+                ((_, start, end, reason),) = [lost for lost in observed.lost if lost[0] == camera]
                 assert reason == "stalled"
                 assert 1.3 < end - start < 3.0
                 await ann.leave()
@@ -291,15 +299,15 @@ def test_the_wished_layer_of_a_simulcast_is_received(tmp_path: Path) -> None:
             )
             who = str(await page.evaluate(call("join", server.url, ROOM, "Ann", "VP8", False, True)))
             for layer, width in ((0, 320), (2, 640)):
-                told = Told()
+                observed = ObservedCall()
                 stage = _Stage(server, layer=layer)
-                async with recorded(stage, told):
-                    await stage.receive(told, who)
-                    await until(partial(_wide, told, who, width), within=20)
+                async with recorded(stage, observed):
+                    await stage.receive(observed, who)
+                    await until(partial(_wide, observed, who, width), within=20)
 
     run(go, within=60)
 
 
-def _wide(told: Told, participant: str, width: int) -> bool:
-    seen = told.pictures_of(participant)
+def _wide(observed: ObservedCall, participant: str, width: int) -> bool:
+    seen = observed.pictures_of(participant)
     return len(seen) > 20 and {p.frame.width for p in seen[-10:]} == {width}

@@ -16,8 +16,8 @@ from aiohttp import web
 from recorder.call.http.whep_source import PARTICIPANT, WhepSource
 from tests.e2e.browser import CHROMIUM, Page, browser, write_camera, write_microphone
 from tests.recorder.call.contract import run
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import middle_colour, pitch
-from tests.recorder.call.told import Told, until
 
 PAGE = """<!doctype html><meta charset="utf-8"><title>stream</title><script>
 "use strict";
@@ -97,7 +97,7 @@ def test_a_browser_is_pulled_by_whep(tmp_path: Path) -> None:
     """Tone and grey of a browser's camera and microphone arrive, and leaving deletes the session."""
 
     async def go() -> None:
-        told = Told(received={PARTICIPANT})
+        observed = ObservedCall(received={PARTICIPANT})
         write_camera(tmp_path / "c.mjpeg", 150)
         write_microphone(tmp_path / "m.wav", 700)
         (tmp_path / "profile").mkdir()
@@ -113,19 +113,22 @@ def test_a_browser_is_pulled_by_whep(tmp_path: Path) -> None:
             server.page = page
             source = WhepSource(f"whep+{server.url}/whep", host_addresses=addresses())
             async with asyncio.TaskGroup() as group:
-                task = group.create_task(source.run(told))
-                await until(lambda: told.people)
+                task = group.create_task(source.run(observed))
+                await until(lambda: observed.people)
                 await source.receive(PARTICIPANT, True)
                 await until(
-                    lambda: len(told.pictures_of(PARTICIPANT)) > 30 and len(told.sounds_of(PARTICIPANT)) > 80
+                    lambda: (
+                        len(observed.pictures_of(PARTICIPANT)) > 30
+                        and len(observed.sounds_of(PARTICIPANT)) > 80
+                    )
                 )
                 await source.close()
                 await task
             assert server.ended == 1
         luma = round(16 + 150 * 219 / 255)
-        assert abs(middle_colour(told.pictures_of(PARTICIPANT)[-1].frame)[0] - luma) < 14
-        heard = np.concatenate([block.samples for block in told.sounds_of(PARTICIPANT)[30:]])
+        assert abs(middle_colour(observed.pictures_of(PARTICIPANT)[-1].frame)[0] - luma) < 14
+        heard = np.concatenate([block.samples for block in observed.sounds_of(PARTICIPANT)[30:]])
         assert pitch(heard, 48000) == pytest.approx(700, abs=5)
-        assert told.wrong == []
+        assert observed.wrong == []
 
     run(go)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, Step, WorkItem
+from recorder.batch.contract import BatchEvent, JobSpec, Outcome, OutcomeState, Step, WorkItem
 from recorder.batch.engines.supervisor import WORKER_GRACE_S, Supervisor
 from recorder.runtime.hardening import place_of
 from redaction.errors import ExitCode, InternalError, UsageError
@@ -132,7 +132,7 @@ class LocalEngine:
             module: what is run as a worker.
         """
         self._inbox: queue.Queue[WorkItem | None] = queue.Queue(size.jobs)
-        self._outbox: queue.Queue[Happening] = queue.Queue(_OUTBOX)
+        self._outbox: queue.Queue[BatchEvent] = queue.Queue(_OUTBOX)
         self._slots = size.jobs
         self._under_way = 0
         self._closed = False
@@ -140,7 +140,7 @@ class LocalEngine:
         self._all_busy = time.monotonic()
         self._cores = size.cores
         self._supervisors = [
-            Supervisor(job, name=f"w{number}", tell=self._tell, cores=cores, module=module)
+            Supervisor(job, name=f"w{number}", emit=self._emit, cores=cores, module=module)
             for number, cores in enumerate(size.cores, start=1)
         ]
         self._threads = [
@@ -168,19 +168,19 @@ class LocalEngine:
         if self._under_way == self._slots:
             self._share_out(spread=False)
 
-    def poll(self, timeout_s: float) -> Sequence[Happening]:
+    def poll(self, timeout_s: float) -> Sequence[BatchEvent]:
         """Return what has happened, waiting at most that long for the first of it."""
-        happenings: list[Happening] = []
+        events: list[BatchEvent] = []
         if self._under_way < self._slots and time.monotonic() - self._all_busy > _IDLE_S:
             self._share_out(spread=True)
         try:
-            happenings.append(self._outbox.get(timeout=max(0.001, timeout_s)))
-            while len(happenings) < _OUTBOX:
-                happenings.append(self._outbox.get_nowait())
+            events.append(self._outbox.get(timeout=max(0.001, timeout_s)))
+            while len(events) < _OUTBOX:
+                events.append(self._outbox.get_nowait())
         except queue.Empty:
             pass
-        self._under_way -= sum(isinstance(item, Outcome) for item in happenings)
-        return happenings
+        self._under_way -= sum(isinstance(item, Outcome) for item in events)
+        return events
 
     def _share_out(self, *, spread: bool) -> None:
         """Give every worker its own cores while all are busy, and every core when some have nothing to do."""
@@ -211,7 +211,7 @@ class LocalEngine:
         finally:
             supervisor.close()
 
-    def _tell(self, step: Step) -> None:
+    def _emit(self, step: Step) -> None:
         try:
             self._outbox.put_nowait(step)
         except queue.Full:

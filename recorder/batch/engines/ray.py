@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from recorder import __version__
-from recorder.batch.contract import Happening, JobSpec, Outcome, OutcomeState, WorkItem
+from recorder.batch.contract import BatchEvent, JobSpec, Outcome, OutcomeState, WorkItem
 from recorder.batch.engines.local import LocalEngine, PoolSize
 from recorder.runtime.hardening import harden_process, silence_libraries
 from recorder.runtime.signals import unchanged_handlers
@@ -55,7 +55,7 @@ _PLACING_S: Final = 15.0
 _LAST_WORDS_S: Final = 5.0
 _LONGEST_FOLDER: Final = 20
 """Characters of the temporary folder below which the paths of Ray's sockets stay within the 107 of unix(7)."""
-_HAPPENINGS: TypeAdapter[list[Happening]] = TypeAdapter(list[Happening])
+_EVENTS: TypeAdapter[list[BatchEvent]] = TypeAdapter(list[BatchEvent])
 _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
@@ -103,7 +103,7 @@ class _Holder:
 
     def poll(self) -> bytes:
         """Return what happened as JSON; waits a moment for the first of it."""
-        return _HAPPENINGS.dump_json(list(self._engine.poll(_POLL_S)))
+        return _EVENTS.dump_json(list(self._engine.poll(_POLL_S)))
 
     def close(self, now: bool) -> None:
         """End the worker."""
@@ -111,7 +111,7 @@ class _Holder:
 
 
 @dataclass(slots=True)
-class _Seat:
+class _Slot:
     """An actor and the item it works on.
 
     Attributes:
@@ -168,7 +168,7 @@ class RayEngine:
         self._module = module
         self._placement = placement
         self._jobs = jobs
-        self._seats: list[_Seat] = []
+        self._slots: list[_Slot] = []
         self._ended: list[Outcome] = []
         self._count = 0
         self._closed = False
@@ -195,39 +195,41 @@ class RayEngine:
         Raises:
             InternalError: every slot is taken.
         """
-        busy = sum(seat.item is not None for seat in self._seats)
+        busy = sum(slot.item is not None for slot in self._slots)
         if self._closed or busy >= (
             self._jobs or max(1, self._room)
         ):  # as the caller saw it, not looked up anew
             raise InternalError("A recording was given to an engine whose workers are all busy.")
-        self._give(item, next((seat for seat in self._seats if seat.item is None), None) or self._seat())
+        self._assign(
+            item, next((slot for slot in self._slots if slot.item is None), None) or self._new_slot()
+        )
 
-    def _give(self, item: WorkItem, seat: _Seat) -> None:
-        seat.item = item
-        seat.began = time.monotonic()
-        seat.begun = False
-        seat.call = seat.actor.begin.remote(item.model_dump_json())
+    def _assign(self, item: WorkItem, slot: _Slot) -> None:
+        slot.item = item
+        slot.began = time.monotonic()
+        slot.begun = False
+        slot.call = slot.actor.begin.remote(item.model_dump_json())
 
-    def poll(self, timeout_s: float) -> Sequence[Happening]:
+    def poll(self, timeout_s: float) -> Sequence[BatchEvent]:
         """Return what has happened, waiting at most that long for the first of it."""
         import ray
 
         self._move_waiting()
-        happenings: list[Happening] = [*self._ended]
+        events: list[BatchEvent] = [*self._ended]
         self._ended.clear()
-        calls: dict[Any, _Seat] = {seat.call: seat for seat in self._seats if seat.call is not None}
+        calls: dict[Any, _Slot] = {slot.call: slot for slot in self._slots if slot.call is not None}
         if not calls:
-            if not happenings:
+            if not events:
                 time.sleep(max(0.001, timeout_s))
-            return happenings
+            return events
         ready, _ = ray.wait(
-            list(calls), num_returns=1, timeout=0 if happenings else max(0.001, timeout_s), fetch_local=False
+            list(calls), num_returns=1, timeout=0 if events else max(0.001, timeout_s), fetch_local=False
         )
         if ready:  # and whatever else is there already
             ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0, fetch_local=False)
         for call in ready:
-            happenings += self._take(calls[call])
-        return [*happenings, *self._give_up_waiting()]
+            events += self._take(calls[call])
+        return [*events, *self._drop_waiting()]
 
     def close(self, *, now: bool) -> None:
         """End the actors, and the cluster if it is embedded."""
@@ -236,29 +238,29 @@ class RayEngine:
         if self._closed:
             return
         self._closed = True
-        calls: list[Any] = [seat.actor.close.remote(now) for seat in self._seats if seat.answered or not now]
+        calls: list[Any] = [slot.actor.close.remote(now) for slot in self._slots if slot.answered or not now]
         if calls:
             ray.wait(calls, num_returns=len(calls), timeout=_CLOSE_S if now else None, fetch_local=False)
-            for seat in self._seats:
-                if seat.item is not None and seat.answered:
-                    self._ended += [item for item in self._last_words(seat) if isinstance(item, Outcome)]
-        for seat in self._seats:
-            _end(seat)
-        self._seats.clear()
+            for slot in self._slots:
+                if slot.item is not None and slot.answered:
+                    self._ended += [item for item in self._last_events(slot) if isinstance(item, Outcome)]
+        for slot in self._slots:
+            _end(slot)
+        self._slots.clear()
         _disconnect(self._cluster)
 
-    def _last_words(self, seat: _Seat) -> list[Happening]:
+    def _last_events(self, slot: _Slot) -> list[BatchEvent]:
         import ray
 
         try:
-            said = ray.get(
-                [call for call in (seat.call, seat.actor.poll.remote()) if call is not None], timeout=5
+            answers = ray.get(
+                [call for call in (slot.call, slot.actor.poll.remote()) if call is not None], timeout=5
             )
         except (ray.exceptions.RayError, ConnectionError):
             return []
-        return [happening for part in said for happening in self._named(seat, part)]
+        return [event for part in answers for event in self._events_of(slot, part)]
 
-    def _seat(self) -> _Seat:
+    def _new_slot(self) -> _Slot:
         import ray
 
         self._count += 1
@@ -271,80 +273,80 @@ class RayEngine:
             max_task_retries=0,
             max_concurrency=2,  # asked to stop while it is being polled
         )
-        seat = _Seat(f"r{self._count}", remote.remote(self._job, __version__, self._module), time.monotonic())
-        self._seats.append(seat)
-        return seat
+        slot = _Slot(f"r{self._count}", remote.remote(self._job, __version__, self._module), time.monotonic())
+        self._slots.append(slot)
+        return slot
 
-    def _take(self, seat: _Seat) -> list[Happening]:
+    def _take(self, slot: _Slot) -> list[BatchEvent]:
         """Take an answer and ask for the next one; an actor that is gone gives the outcome of its item."""
         import ray
 
-        call: Any = seat.call
+        call: Any = slot.call
         try:
-            happenings = self._named(seat, ray.get(call))
+            events = self._events_of(slot, ray.get(call))
         except (ray.exceptions.RayError, ConnectionError) as error:
-            return self._lose(seat, error)
-        seat.answered = seat.begun = True
-        ended = any(isinstance(happening, Outcome) for happening in happenings)
-        seat.item = None if ended else seat.item
-        seat.call = None if ended else seat.actor.poll.remote()
-        return happenings
+            return self._lose(slot, error)
+        slot.answered = slot.begun = True
+        ended = any(isinstance(event, Outcome) for event in events)
+        slot.item = None if ended else slot.item
+        slot.call = None if ended else slot.actor.poll.remote()
+        return events
 
-    def _named(self, seat: _Seat, said: bytes) -> list[Happening]:
-        return [item.model_copy(update={"worker": seat.name}) for item in _HAPPENINGS.validate_json(said)]
+    def _events_of(self, slot: _Slot, answers: bytes) -> list[BatchEvent]:
+        return [item.model_copy(update={"worker": slot.name}) for item in _EVENTS.validate_json(answers)]
 
     def _move_waiting(self) -> None:
         """Give items whose actor finds no place to idle ones, which may hold just that place."""
         late = time.monotonic() - _PLACING_S
-        idle = [seat for seat in self._seats if seat.item is None]
-        for seat in [seat for seat in self._seats if seat.item and not seat.answered and seat.began < late]:
-            if not idle or seat.item is None:
+        idle = [slot for slot in self._slots if slot.item is None]
+        for slot in [slot for slot in self._slots if slot.item and not slot.answered and slot.began < late]:
+            if not idle or slot.item is None:
                 return
-            _end(seat)
-            self._seats.remove(seat)
-            self._give(seat.item, idle.pop())
+            _end(slot)
+            self._slots.remove(slot)
+            self._assign(slot.item, idle.pop())
 
-    def _give_up_waiting(self) -> list[Happening]:
+    def _drop_waiting(self) -> list[BatchEvent]:
         """Give up items whose actor found no place in time."""
         late = time.monotonic() - self._placement.start_s
-        waiting = [seat for seat in self._seats if seat.item and not seat.answered and seat.began < late]
-        return [happening for seat in waiting for happening in self._lose(seat, None)]
+        waiting = [slot for slot in self._slots if slot.item and not slot.answered and slot.began < late]
+        return [event for slot in waiting for event in self._lose(slot, None)]
 
-    def _lose(self, seat: _Seat, error: Exception | None) -> list[Happening]:
+    def _lose(self, slot: _Slot, error: Exception | None) -> list[BatchEvent]:
         """Count an actor as lost: it may live on behind a broken line, so it is killed."""
-        item = seat.item
+        item = slot.item
         if item is None:
             raise InternalError("An actor without an item was waited for.")
-        _end(seat)
-        self._seats.remove(seat)
-        if seat.answered and not seat.begun and not self._closed:
-            self._give(item, self._seat())
+        _end(slot)
+        self._slots.remove(slot)
+        if slot.answered and not slot.begun and not self._closed:
+            self._assign(item, self._new_slot())
             return []
         return [
             Outcome(
                 item=item.id,
                 state=OutcomeState.LOST,
                 status=int(ExitCode.INTERNAL),
-                reason=_reason(error, seat),
-                seconds=round(time.monotonic() - seat.began, 3),
-                worker=seat.name,
+                reason=_reason(error, slot),
+                seconds=round(time.monotonic() - slot.began, 3),
+                worker=slot.name,
             )
         ]
 
 
-def _end(seat: _Seat) -> None:
+def _end(slot: _Slot) -> None:
     import ray
 
     with suppress(
         ray.exceptions.RayError, ConnectionError, ValueError
     ):  # the cluster may know that it is gone
-        ray.kill(seat.actor, no_restart=True)
+        ray.kill(slot.actor, no_restart=True)
 
 
-def _reason(error: Exception | None, seat: _Seat) -> str:
+def _reason(error: Exception | None, slot: _Slot) -> str:
     if error is None:
         return "No machine of the cluster had room for its worker in time."
-    if not seat.answered:
+    if not slot.answered:
         return "Its worker was lost as it started; is the same version of offrecord on every node?"
     return f"The machine or process of its worker was lost ({type(error).__name__})."
 
@@ -378,7 +380,7 @@ def _connect(address: str) -> _Cluster:
     if ray.is_initialized():
         return _Cluster(connected=False)
     # Ray would tell of lost nodes and workers on standard output, which belongs to the result.
-    ray._private.worker.print_to_stdstream = _say_nothing
+    ray._private.worker.print_to_stdstream = _silence_ray
     cluster = _Cluster(connected=True)
     try:
         with unchanged_handlers():  # Ray takes SIGTERM for itself
@@ -424,11 +426,11 @@ def _embed(cluster: _Cluster) -> None:
         )
 
 
-def _say_nothing(*_given: object, **_named: object) -> None:
+def _silence_ray(*_given: object, **_events_of: object) -> None:
     """Print nothing: the outcome of each item tells what was lost."""
 
 
-def _no_dashboard(*_given: object, **_named: object) -> tuple[str, None]:
+def _no_dashboard(*_given: object, **_events_of: object) -> tuple[str, None]:
     """Start no process; there is no address."""
     return "", None
 

@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from recorder.batch.contract import Happening, Hello, JobSpec, Outcome, OutcomeState, Step, WorkItem
+from recorder.batch.contract import BatchEvent, Hello, JobSpec, Outcome, OutcomeState, Step, WorkItem
 from redaction.errors import ExitCode, InternalError
 
 __all__ = ["WORKER_GRACE_S", "Supervisor"]
@@ -35,7 +35,7 @@ _THREAD_SETTINGS: Final = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-_HAPPENING: TypeAdapter[Happening] = TypeAdapter(Happening)
+_HAPPENING: TypeAdapter[BatchEvent] = TypeAdapter(BatchEvent)
 
 
 class _OutOfBounds(Exception):
@@ -55,7 +55,7 @@ class Supervisor:
         job: JobSpec,
         *,
         name: str,
-        tell: Callable[[Step], None],
+        emit: Callable[[Step], None],
         cores: Sequence[int] = (),
         module: str = "recorder.batch.engines.worker",
     ) -> None:
@@ -64,13 +64,13 @@ class Supervisor:
         Args:
             job: what every worker knows.
             name: as in steps and outcomes.
-            tell: takes the steps; called in the thread of `run`.
+            emit: takes the steps; called in the thread of `run`.
             cores: that the worker may run on; empty for all.
             module: what is run as a worker.
         """
         self._job = job
         self._name = name
-        self._tell = tell
+        self._emit = emit
         self._cores = tuple(cores)
         self._module = module
         self._process: subprocess.Popen[bytes] | None = None
@@ -140,13 +140,13 @@ class Supervisor:
             stdout = _pipe(process.stdout)
             selector.register(stdout, selectors.EVENT_READ)
             while True:
-                for happening in self._read(stdout, process) if selector.select(_LOOK_EVERY_S) else ():
-                    if isinstance(happening, Outcome):
-                        self._after(happening, process)
-                        return happening
-                    watch.note(happening)
-                    self._tell(happening)
-                self._look(process, watch)
+                for event in self._read(stdout, process) if selector.select(_LOOK_EVERY_S) else ():
+                    if isinstance(event, Outcome):
+                        self._after(event, process)
+                        return event
+                    watch.record(event)
+                    self._emit(event)
+                self._check_process(process, watch)
 
     def _ready(self) -> subprocess.Popen[bytes]:
         if self._stopping.is_set():
@@ -155,7 +155,7 @@ class Supervisor:
             self.close()
             self._buffer = b""
             self._process = self._start()
-            _make_first_to_go(self._process.pid)
+            _prefer_as_oom_victim(self._process.pid)
             hello = Hello(job=self._job, name=self._name, supervisor=os.getpid(), cores=self._cores)
             self._write(self._process, hello.model_dump_json())
         return self._process
@@ -181,7 +181,7 @@ class Supervisor:
         except BrokenPipeError:
             raise _OutOfBounds(_death(process)) from None
 
-    def _read(self, stdout: IO[bytes], process: subprocess.Popen[bytes]) -> list[Happening]:
+    def _read(self, stdout: IO[bytes], process: subprocess.Popen[bytes]) -> list[BatchEvent]:
         data = os.read(stdout.fileno(), 1 << 16)
         if not data:
             raise _OutOfBounds(_death(process))
@@ -193,7 +193,7 @@ class Supervisor:
         except ValidationError:
             raise _OutOfBounds("Its worker said what could not be understood.") from None
 
-    def _look(self, process: subprocess.Popen[bytes], watch: _Watch) -> None:
+    def _check_process(self, process: subprocess.Popen[bytes], watch: _Watch) -> None:
         watch.check(process.pid)
         if not self._stopping.is_set():
             return
@@ -231,7 +231,7 @@ class _Watch:
         self._reached: dict[str, float] = {}
         self.media_seconds = 0.0
 
-    def note(self, step: Step) -> None:
+    def record(self, step: Step) -> None:
         now = time.monotonic()
         if self._began is None:
             self._began = now
@@ -282,7 +282,7 @@ def _resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _make_first_to_go(pid: int) -> None:
+def _prefer_as_oom_victim(pid: int) -> None:
     try:
         Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     except OSError:

@@ -51,34 +51,34 @@ _STEP_EVERY_S: Final = 0.5
 _SLACK_BYTES: Final = 1 << 30
 """Stacks of threads, tables and arenas that are reserved and never touched count as data too."""
 
-Tell = Callable[[Step], None]
+Emit = Callable[[Step], None]
 
 
-class _Told:
+class _StepEmitter:
     """A session's progress as steps; at most two a second of each stage."""
 
-    def __init__(self, item: WorkItem, worker: str, tell: Tell) -> None:
+    def __init__(self, item: WorkItem, worker: str, emit: Emit) -> None:
         self._item = item.id
         self._worker = worker
-        self._tell = tell
+        self._emit = emit
         self._totals: dict[str, float] = {}
-        self._said: dict[str, float] = {}
+        self._emitted: dict[str, float] = {}
         self.media_seconds = 0.0
 
     def begin(self, stage: str, total: float) -> None:
         self._totals[stage] = total
-        self.say(stage, 0.0)
+        self.emit_step(stage, 0.0)
 
     def reach(self, stage: str, seconds: float) -> None:
-        if time.monotonic() - self._said.get(stage, 0.0) >= _STEP_EVERY_S:
-            self.say(stage, seconds)
+        if time.monotonic() - self._emitted.get(stage, 0.0) >= _STEP_EVERY_S:
+            self.emit_step(stage, seconds)
 
     def end(self, stage: str) -> None:
-        self.say(stage, self._totals.get(stage, 0.0))
+        self.emit_step(stage, self._totals.get(stage, 0.0))
 
-    def say(self, stage: str, reached: float) -> None:
-        self._said[stage] = time.monotonic()
-        self._tell(
+    def emit_step(self, stage: str, reached: float) -> None:
+        self._emitted[stage] = time.monotonic()
+        self._emit(
             Step(
                 item=self._item,
                 worker=self._worker,
@@ -97,7 +97,7 @@ def redact_item(
     stages: Stages,
     sources: SourceStore,
     destination: DestinationStore,
-    tell: Tell,
+    emit: Emit,
     cancellation: Cancellation,
     worker: str = "",
     before_exit: Callable[[Callable[[], None]], None] | None = None,
@@ -106,13 +106,13 @@ def redact_item(
 
     Args:
         stages: the models, loaded once.
-        tell: takes what happens on the way.
+        emit: takes what happens on the way.
         cancellation: asks to stop.
         worker: the name that steps and outcome carry.
         before_exit: is told what removes the partial bundle if this process has to end at once.
     """
     began = time.monotonic()
-    told = _Told(item, worker, tell)
+    steps = _StepEmitter(item, worker, emit)
 
     def ended(state: OutcomeState, error: OffrecordError | None = None, reason: str = "") -> Outcome:
         return Outcome(
@@ -121,18 +121,18 @@ def redact_item(
             status=int(error.exit_code if error else ExitCode.INTERNAL),
             reason=error.sentence if error else reason,
             seconds=round(time.monotonic() - began, 3),
-            media_seconds=round(told.media_seconds, 3),
+            media_seconds=round(steps.media_seconds, 3),
             worker=worker,
         )
 
     try:
         cancellation.renew()
         cancellation.check()
-        told.say("opening", 0.0)
+        steps.emit_step("opening", 0.0)
         with sources.open(item, scratch=job.scratch) as opener:
             source, beside = _opened(opener)
-            told.media_seconds = source.info().duration
-            told.say("opening", 0.0)
+            steps.media_seconds = source.info().duration
+            steps.emit_step("opening", 0.0)
             writer = BundleWriter(destination.workplace(), item.name, replace=True)
             if before_exit is not None:
                 before_exit(writer.discard)
@@ -140,14 +140,14 @@ def redact_item(
                 source,
                 writer,
                 stages=stages,
-                run=Run(told, cancellation),
+                run=Run(steps, cancellation),
                 beside=beside,
                 before_publishing=lambda: sources.check_unchanged(item),
             )
-        told.media_seconds = published.manifest.duration
-        told.say("publishing", 0.0)
+        steps.media_seconds = published.manifest.duration
+        steps.emit_step("publishing", 0.0)
         place = destination.publish(
-            published.path, replace=True, moved=lambda sent: told.reach("publishing", float(sent))
+            published.path, replace=True, moved=lambda sent: steps.reach("publishing", float(sent))
         )
     except OffrecordError as error:
         if cancellation.cancelled:
@@ -231,7 +231,7 @@ def serve_jobs(incoming: BinaryIO) -> int:
                 stages=stages,
                 sources=sources,
                 destination=destination,
-                tell=channel.send,
+                emit=channel.send,
                 cancellation=cancellation,
                 worker=hello.name,
                 before_exit=stop.before_exit,

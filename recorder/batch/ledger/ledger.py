@@ -14,18 +14,19 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
 from recorder.batch.contract import Found, Outcome, OutcomeState, WorkItem
+from recorder.batch.ledger.reader import LedgerReader
 from recorder.batch.ledger.records import Counts, PlannedItem, Record, RecordState, item_id
 from recorder.batch.ledger.sqlite import boot_id, change, failures, prepare_database, started
-from redaction.errors import ExitCode, StorageFailed, UsageError
+from redaction.errors import ExitCode, UsageError
 
-__all__ = ["MOST_TRIES", "Counts", "PlannedItem", "Record", "RecordState", "Store", "item_id"]
+__all__ = ["MOST_TRIES", "BatchLedger", "Counts", "PlannedItem", "Record", "RecordState", "item_id"]
 
 MOST_TRIES: Final = 2
 """How often a recording that ends its worker, or whose bundle cannot be stored, is tried in one run."""
@@ -34,13 +35,9 @@ _SILENT_S: Final = 300.0
 """A job of another machine that has not been heard of for so long is dead."""
 _TRANSIENT: Final = (int(ExitCode.STORAGE), int(ExitCode.MODEL), int(ExitCode.INTERRUPTED))
 """Refusals that say nothing about the recording: the next run tries again."""
-_COLUMNS: Final = (
-    "id", "source", "size", "version", "state", "tries", "status", "reason", "seconds", "media_seconds", "bundle",
-    "claimed", "figures", "attention", "source_deleted",
-)  # fmt: skip
 
 
-class Store:
+class BatchLedger(LedgerReader):
     """Plan and progress, and this job's place in it.
 
     Args:
@@ -62,7 +59,7 @@ class Store:
             self._use(sqlite3.connect(place, timeout=60, isolation_level=None), create=create)
 
     @classmethod
-    def rehearse(cls, folder: Path) -> Self:
+    def in_memory(cls, folder: Path) -> Self:
         """Return a copy in memory of the store in a folder, or an empty one, that nobody else sees."""
         store, place = cls.__new__(cls), folder / "batch.sqlite"
         with failures():
@@ -75,8 +72,8 @@ class Store:
         return store
 
     def _use(self, db: sqlite3.Connection, *, create: bool) -> None:
-        self._db, self._job, self._digest = db, 0, ""
         prepare_database(db, create=create)
+        self._db, self._job, self._digest = db, 0, ""
 
     def __enter__(self) -> Self:
         return self
@@ -278,66 +275,6 @@ class Store:
             if source_deleted:
                 self._db.execute("UPDATE recordings SET source_deleted = 1 WHERE id = ?", (id_,))
 
-    def record(self, id_: str) -> Record:
-        """Return one recording.
-
-        Raises:
-            StorageFailed: it is not in the store.
-        """
-        for record in self._records("WHERE id = ?", id_):
-            return record
-        raise StorageFailed("A recording is missing from the store; run the batch again.")
-
-    def records(self, *states: RecordState, mine: bool = False) -> Iterator[Record]:
-        """Yield recordings by id: of this job alone or of the whole destination, in these states or in any."""
-        where, values = ["1"], list[str | int]()
-        if states:
-            where.append(f"state IN ({', '.join('?' * len(states))})")
-            values += states
-        if mine:
-            where.append("id IN (SELECT id FROM listed WHERE job = ? AND chosen)")
-            values.append(self._job)
-        return self._records(f"WHERE {' AND '.join(where)} ORDER BY id", *values)
-
-    def unfinished(self) -> Iterator[Record]:
-        """Yield what is pending here though an earlier run may have published it: its bundle stands there."""
-        return self._records(
-            "JOIN listed USING (id) WHERE listed.job = ? AND state = 'pending' AND digest = ? "
-            "AND 'recording-' || id IN (SELECT name FROM present)",
-            self._job,
-            self._digest,
-        )
-
-    def earlier(self, record: Record) -> list[Record]:
-        """Return published recordings of the same source as it was before it changed."""
-        return list(
-            self._records(
-                "WHERE source = ? AND id <> ? AND state = 'published' AND NOT source_deleted",
-                record.source,
-                record.id,
-            )
-        )
-
-    def counts(self, *, mine: bool = False) -> Counts:
-        """Count states, media and work, of this job's choice or of the whole destination."""
-        where, values = "", tuple[int, ...]()
-        if mine:
-            where, values = "WHERE id IN (SELECT id FROM listed WHERE job = ? AND chosen)", (self._job,)
-        with failures():
-            rows = self._db.execute(
-                "SELECT state, count(*), total(media_seconds), total(seconds), sum(size) FROM recordings "  # noqa: S608
-                f"{where} GROUP BY state",
-                values,
-            ).fetchall()
-        ended = ("published", "refused")
-        return Counts(
-            states={RecordState(row[0]): row[1] for row in rows},
-            media_seconds=sum(row[2] for row in rows if row[0] == "published"),
-            seconds=sum(row[3] for row in rows if row[0] in ended),
-            bytes_done=sum(row[4] for row in rows if row[0] in ended),
-            bytes_to_do=sum(row[4] for row in rows if row[0] in ("pending", "running")),
-        )
-
     def beat(self) -> None:
         """Say that this job lives, and give back what dead jobs had claimed."""
         with change(self._db):
@@ -351,12 +288,6 @@ class Store:
                 "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND owner = ?", (self._job,)
             )
             self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (time.time(), self._job))
-
-    def busy(self) -> list[str]:
-        """Return the names of the bundles that any job is making."""
-        with failures():
-            rows = self._db.execute("SELECT id FROM recordings WHERE state = 'running'").fetchall()
-        return [f"recording-{id_}" for (id_,) in rows]
 
     def _release_dead(self) -> None:
         host, boot, now = socket.gethostname(), boot_id(), time.time()
@@ -374,22 +305,3 @@ class Store:
                     "UPDATE recordings SET state = 'pending' WHERE state = 'running' AND owner = ?", (job,)
                 )
                 self._db.execute("UPDATE jobs SET ended = ? WHERE job = ?", (now, job))
-
-    def _records(self, clause: str, *values: str | int) -> Iterator[Record]:
-        with failures():
-            cursor = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM recordings {clause}", values)  # noqa: S608
-            for row in cursor:
-                named = dict(zip(_COLUMNS, row, strict=True))
-                yield Record(
-                    **{
-                        **named,
-                        "state": RecordState(named["state"]),
-                        "figures": json.loads(named["figures"]),
-                        "attention": tuple(json.loads(named["attention"])),
-                        "source_deleted": bool(named["source_deleted"]),
-                    }
-                )
-
-    def _one(self, query: str, *values: str | int) -> int:
-        row = self._db.execute(query, values).fetchone()
-        return int(row[0]) if row else 0

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from recorder.batch.contract import DestinationStore, Outcome, OutcomeState
-from recorder.batch.ledger.ledger import Record, Store
+from recorder.batch.ledger.ledger import BatchLedger, Record
 from recorder.batch.summary import figures_of
 from recorder.bundle.manifest import Manifest
 from redaction.errors import OffrecordError
@@ -47,7 +47,7 @@ def job_digest(policy: Policy, models: dict[str, str], *, key: bytes) -> str:
 
 
 def adopt_finished(
-    store: Store, destination: DestinationStore, *, policy: Policy, models: dict[str, str]
+    store: BatchLedger, destination: DestinationStore, *, policy: Policy, models: dict[str, str]
 ) -> list[Record]:
     """Enter bundles that stand at the destination and are whole, though the store does not know them as published.
 

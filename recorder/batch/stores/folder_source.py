@@ -99,13 +99,13 @@ class FolderSources:
         if self._paths is not None:
             for path in self._paths:
                 place = Path(path).absolute()
-                yield self._look(place) or Found(source=_told(place), size=0, version="missing")
+                yield self._find(place) or Found(source=_source_text(place), size=0, version="missing")
             return
         place = Path(self._text).absolute()
         if place.is_dir():
             yield from (found for where, one in placed_in(place) if (found := _found(where, one)))
         elif place.exists():
-            yield self._seen(place)[0]
+            yield self._read_facts(place)[0]
         elif _MAGIC & set(self._text):
             yield from self._matching()
         else:
@@ -148,12 +148,12 @@ class FolderSources:
             raise StorageFailed("A source could not be deleted; its folder may not be writable.") from None
 
     def _unchanged(self, item: Found) -> Recording:
-        now, recording = self._seen(_place(item.source))
+        now, recording = self._read_facts(_place(item.source))
         if (now.size, now.version) != (item.size, item.version):
             raise UnreadableInput("The recording changed since it was listed; run the batch again.")
         return recording
 
-    def _seen(self, place: Path) -> tuple[Found, Recording]:
+    def _read_facts(self, place: Path) -> tuple[Found, Recording]:
         recording = self._recording(place)
         if recording is None and place.is_dir():
             raise UnreadableInput("A folder of the list is not one recording; name the recordings in it.")
@@ -162,9 +162,9 @@ class FolderSources:
             raise UnreadableInput(_GONE)
         return found, recording
 
-    def _look(self, place: Path) -> Found | None:
+    def _find(self, place: Path) -> Found | None:
         try:
-            return self._seen(place)[0]
+            return self._read_facts(place)[0]
         except UnreadableInput:
             return None
 
@@ -173,9 +173,9 @@ class FolderSources:
             return recording_of(place)
         if self._text and Path(self._text).is_dir():
             return self._here.of(place.parent).get(place)
-        return recording_at(place, self._beside(place)) if place.exists() else None
+        return recording_at(place, self._siblings(place)) if place.exists() else None
 
-    def _beside(self, place: Path) -> Iterator[Path]:
+    def _siblings(self, place: Path) -> Iterator[Path]:
         names, prefix = self._names.of(place.parent), f"{place.stem}."
         for name in names[bisect_left(names, prefix) :]:
             if not name.startswith(prefix):
@@ -189,7 +189,7 @@ class FolderSources:
             return set()
         media = recording.media[0]
         others = [
-            recording_at(other, self._beside(other))
+            recording_at(other, self._siblings(other))
             for name in self._names.of(media.parent)
             if is_recording_name(Path(name)) and (other := media.with_name(name)) != media
             if any(path.name.startswith(f"{other.stem}.") for path in sidecars)
@@ -205,7 +205,7 @@ class FolderSources:
                 not stored
                 and is_recording_name(Path(path.name))
                 and path.is_file()
-                and (found := self._look(path))
+                and (found := self._find(path))
             ):
                 seen = True
                 yield found
@@ -239,14 +239,14 @@ class _Remembered(Generic[_T]):
             return self._last[2]
 
 
-def _told(place: Path) -> str:
+def _source_text(place: Path) -> str:
     """Return a path as text: itself, or a file URL where its bytes are no text and no store could write it down."""
     text = str(place)
     return text if text.isascii() or _is_text(text) else f"{_URL}{quote(os.fsencode(place))}"
 
 
-def _place(told: str) -> Path:
-    return Path(os.fsdecode(unquote_to_bytes(told.removeprefix(_URL))) if told.startswith(_URL) else told)
+def _place(text: str) -> Path:
+    return Path(os.fsdecode(unquote_to_bytes(text.removeprefix(_URL))) if text.startswith(_URL) else text)
 
 
 def _is_text(text: str) -> bool:
@@ -280,6 +280,6 @@ def _found(place: Path, recording: Recording) -> Found | None:
     if recording.files == (place,) and not recording.problem:
         version = str(facts[0][2])
     else:
-        told = json.dumps([sorted(facts), recording.layout, recording.problem, recording.strangers])
-        version = hashlib.sha256(told.encode()).hexdigest()[:32]
-    return Found(source=_told(place), size=sum(size for _, size, _ in facts), version=version)
+        text = json.dumps([sorted(facts), recording.layout, recording.problem, recording.strangers])
+        version = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return Found(source=_source_text(place), size=sum(size for _, size, _ in facts), version=version)

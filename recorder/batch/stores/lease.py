@@ -48,7 +48,7 @@ class Claim:
         self._lease_s = lease_s
         self._wait = wait
         self._token = secrets.token_hex(_TOKEN_BYTES).encode()
-        self._says = b"%s %s %d %s" % (self._token, _machine(), os.getpid(), _began(os.getpid()))
+        self._signature = b"%s %s %d %s" % (self._token, _machine(), os.getpid(), _began(os.getpid()))
         self._seen_mine = float("-inf")
         self._over = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name="claim", daemon=True)
@@ -80,9 +80,9 @@ class Claim:
         self._renewer.join()
         try:
             if self._mine():
-                self._remove(self._says)
+                self._remove(self._signature)
             else:
-                self._remote.remove(_life(self._path, self._says))
+                self._remote.remove(_life(self._path, self._signature))
         except OffrecordError:
             return  # it lapses by itself, and a sweep finds the rest
 
@@ -102,14 +102,14 @@ class Claim:
 
     def _created(self) -> bool:
         try:
-            self._remote.write(self._path, self._says, exclusive=True)
+            self._remote.write(self._path, self._signature, exclusive=True)
         except AlreadyThere:
             return self._mine()  # an answer that got lost on its way
         return self._mine()
 
     def _mine(self) -> bool:
         asked = time.monotonic()
-        mine = self._holder() == self._says
+        mine = self._holder() == self._signature
         if mine:
             self._seen_mine = asked
         return mine
@@ -139,7 +139,7 @@ class Claim:
             try:
                 if not self._mine():
                     return
-                self._remote.write(_life(self._path, self._says), b"%d" % count)
+                self._remote.write(_life(self._path, self._signature), b"%d" % count)
             except OffrecordError:
                 continue  # the store is out of order; `check` tells before anything becomes visible
 
@@ -162,13 +162,13 @@ def _life(path: str, holder: bytes) -> str:
 def _machine() -> bytes:
     """Return what tells this boot of this machine, and this space of process ids, from others; `-` if unknown."""
     try:
-        told = (
+        parts = (
             Path("/proc/sys/kernel/random/boot_id").read_bytes()
             + str(Path("/proc/self/ns/pid").readlink()).encode()
         )
     except OSError:
         return b"-"
-    return hashlib.sha256(told).hexdigest()[:16].encode()
+    return hashlib.sha256(parts).hexdigest()[:16].encode()
 
 
 def _began(pid: int) -> bytes:

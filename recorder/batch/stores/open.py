@@ -81,13 +81,13 @@ class ListSources:
         lines = iter(dict.fromkeys(self._lines()))
         with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="list") as pool:
             while batch := tuple(islice(lines, 8 * _ASKED_AT_ONCE)):
-                yield from pool.map(self._look, batch)
+                yield from pool.map(self._find, batch)
 
-    def _look(self, line: str) -> Found:
+    def _find(self, line: str) -> Found:
         if not is_url(line):
             return next(FolderSources(paths=(line,)).list())
         try:
-            return self._remote(line).look(line)
+            return self._remote(line).find(line)
         except UnreadableInput:
             return Found(source=line, size=0, version="missing")
 

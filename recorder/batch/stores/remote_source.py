@@ -233,7 +233,7 @@ class RemoteSources:
             source=self._remote.url(str(info["name"])), size=int(info["size"]), version=version_of(info)
         )
 
-    def look(self, url: str) -> Found:
+    def find(self, url: str) -> Found:
         """Return one recording as it is now.
 
         Raises:
@@ -259,7 +259,7 @@ class RemoteSources:
             UnreadableInput: it is no longer the version that was listed.
             StorageFailed: the store failed at every try.
         """
-        now = self.look(item.source)
+        now = self.find(item.source)
         if (now.size, now.version) != (item.size, item.version):
             raise UnreadableInput(_CHANGED)
 

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.rtc.playback import PLAYING_RATE, LoopingAudio
+from recorder.call.rtc.playback import PLAYING_RATE
 from redaction.audio.voice.speak import SPOKEN_HZ, Synthesizer
 from redaction.model import Samples
 
-__all__ = ["as_wav", "notice_audio", "speak_notice"]
+__all__ = ["as_wav", "speak_notice"]
 
 _PAUSE_S: Final = 1.0
 
@@ -42,8 +42,3 @@ def as_wav(spoken: Samples) -> bytes:
         file.setframerate(PLAYING_RATE)
         file.writeframes((spoken * 32767).astype("<i2").tobytes())
     return held.getvalue()
-
-
-def notice_audio(spoken: Samples) -> LoopingAudio:
-    """Return the spoken notice as a sound track: once, then silence. Made anew for each time it is said."""
-    return LoopingAudio(spoken, once=True)

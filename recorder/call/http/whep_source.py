@@ -131,7 +131,7 @@ class WhepSource:
         if participant == PARTICIPANT and self._peer is not None:
             self._peer.receive(wanted)
 
-    async def say(self, text: str, *, to: str | None = None) -> bool:  # noqa: ARG002 - the contract's
+    async def notify(self, text: str, *, to: str | None = None) -> bool:  # noqa: ARG002 - the contract's
         """There is nobody to write to."""
         return False
 

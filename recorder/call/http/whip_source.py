@@ -101,7 +101,7 @@ class WhipSource:
         if session is not None:
             session.peer.receive(wanted)
 
-    async def say(self, text: str, *, to: str | None = None) -> bool:  # noqa: ARG002 - the contract
+    async def notify(self, text: str, *, to: str | None = None) -> bool:  # noqa: ARG002 - the contract
         """Say nothing: WHIP has no way back but HTTP's answers."""
         return False
 

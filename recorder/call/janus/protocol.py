@@ -222,20 +222,20 @@ class Room:
         if said == "joined":
             self.own = _identity(data)
         for entry in _entries(data, "attendees"):
-            yield from self._there(entry)
+            yield from self._arrive(entry)
         joining = data.get("joining")
         if isinstance(joining, dict):
-            yield from self._there(joining)
+            yield from self._arrive(joining)
         for entry in _entries(data, "publishers"):
-            yield from self._there(entry)
+            yield from self._arrive(entry)
             yield from self._publishes(entry)
         if said == "event" and "display" in data:
             yield from self._renamed(data)
         for word in ("unpublished", "leaving", "kicked"):
             if word in data:
-                yield from self._goes(word, data)
+                yield from self._leave(word, data)
 
-    def _there(self, entry: JsonValue) -> Iterator[RoomEvent]:
+    def _arrive(self, entry: JsonValue) -> Iterator[RoomEvent]:
         identity = _identity(entry)
         if not identity or identity == self.own or entry.get("dummy") is True:
             return
@@ -267,7 +267,7 @@ class Room:
             self.people[feed.id] = new
             yield PublisherJoined(new)
 
-    def _goes(self, word: str, data: JsonValue) -> Iterator[RoomEvent]:
+    def _leave(self, word: str, data: JsonValue) -> Iterator[RoomEvent]:
         who = data[word]
         if who == "ok" or str(who) == self.own:
             if word == "kicked" or (word == "leaving" and data.get("reason") == "kicked"):

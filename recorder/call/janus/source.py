@@ -112,7 +112,7 @@ class JanusSource:
         self._text: TextChannel | None = None
         self._able: bool | None = None  # as told last
         self._been_inside = False
-        self._said = False
+        self._announced = False
         self._closing = asyncio.Event()
 
     async def run(self, observer: CallObserver) -> Ended:
@@ -142,14 +142,14 @@ class JanusSource:
         if self._feeds is not None:
             self._feeds.want(participant, wanted)
 
-    async def say(self, text: str, *, to: str | None = None) -> bool:
+    async def notify(self, text: str, *, to: str | None = None) -> bool:
         """Write in the text room."""
         if self._text is None:
             return False
         if to is None:
-            return self._text.say(text)
+            return self._text.send(text)
         user = self._users.user_of(to)
-        return user is not None and self._text.say(text, to=user)
+        return user is not None and self._text.send(text, to=user)
 
     async def close(self) -> None:
         """Leave; `run` returns soon."""
@@ -198,7 +198,7 @@ class JanusSource:
                     tasks += feeds.all_gone()
                     self._text = None
                     if entered:
-                        self._tell_able(False, observer)
+                        self._report_able(False, observer)
                     await link.leave()
                     for task in tasks:
                         task.cancel()
@@ -244,7 +244,7 @@ class JanusSource:
                 if message.kind == "detached":
                     return None
                 for event in self._room.apply(message.data):
-                    ended = self._happened(event, observer, feeds)
+                    ended = self._handle(event, observer, feeds)
                     if ended is not None:
                         return ended
             elif message.kind in {"hangup", "detached"}:
@@ -252,7 +252,7 @@ class JanusSource:
             message = await link.events.get()
         return Ended.OVER if self._closing.is_set() else None
 
-    def _happened(self, event: RoomEvent, observer: CallObserver, feeds: Feeds) -> Ended | None:
+    def _handle(self, event: RoomEvent, observer: CallObserver, feeds: Feeds) -> Ended | None:
         now = self.clock.now()
         match event:
             case Removed():
@@ -281,9 +281,9 @@ class JanusSource:
     def _shown(self) -> list[MediaStreamTrack]:
         """Return the tracks that the bot publishes."""
         tracks: list[MediaStreamTrack] = []
-        if self._spoken is not None and not self._said:
+        if self._spoken is not None and not self._announced:
             tracks.append(LoopingAudio(self._spoken, once=True))
-            self._said = True
+            self._announced = True
         if self._tile is not None:
             tracks.append(TileTrack(self._tile))
         return tracks
@@ -313,7 +313,7 @@ class JanusSource:
                 link,
                 self._text_room,
                 self._users,
-                heard=lambda user, words: self._heard(user, words, observer),
+                on_text=lambda user, words: self._handle_text(user, words, observer),
                 now=self.clock.now,
                 name=self._name,
                 pin=self._pin,
@@ -322,22 +322,22 @@ class JanusSource:
             try:
                 if await text.enter():
                     self._text = text
-                    self._tell_able(True, observer)
+                    self._report_able(True, observer)
                     await text.run()
             except LinkLost:
                 return
             finally:
                 self._text = None
-                self._tell_able(False, observer)
+                self._report_able(False, observer)
                 await text.close()
             await asyncio.sleep(TEXT_AGAIN)
 
-    def _tell_able(self, able: bool, observer: CallObserver) -> None:
+    def _report_able(self, able: bool, observer: CallObserver) -> None:
         """Tell whether people can be asked, once for each change."""
         if able != self._able:
             self._able = able
             observer.can_ask(able, self.clock.now())
 
-    def _heard(self, user: str, words: str, observer: CallObserver) -> None:
+    def _handle_text(self, user: str, words: str, observer: CallObserver) -> None:
         for participant in self._users.speaks_for(user, self._room.people):
             observer.chat(participant, words, self.clock.now())

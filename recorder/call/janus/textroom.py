@@ -126,7 +126,7 @@ class TextChannel:
         room: int | str,
         users: TextUsers,
         *,
-        heard: Callable[[str, str], None],
+        on_text: Callable[[str, str], None],
         now: Callable[[], float],
         name: str,
         pin: str | None = None,
@@ -135,7 +135,7 @@ class TextChannel:
         self._link = link
         self._room = room
         self._users = users
-        self._heard = heard
+        self._on_text = on_text
         self._now = now
         self._name = name
         self._pin = pin
@@ -183,7 +183,7 @@ class TextChannel:
         """Return when the text room is lost."""
         await self._over.wait()
 
-    def say(self, text: str, *, to: str | None = None) -> bool:
+    def send(self, text: str, *, to: str | None = None) -> bool:
         """Write to everybody, or to one user; return whether it could be sent."""
         if self._over.is_set() or not self._inside.is_set():
             return False
@@ -250,4 +250,4 @@ class TextChannel:
         elif isinstance(said.get("text"), str):
             text = str(said["text"])[:MAX_TEXT]
             if self._allowance.take(self._now()) or parse_command(text) in (Answer.NO, Answer.ERASE):
-                self._heard(user, text)  # a no counts even in a flood, which may be somebody else's
+                self._on_text(user, text)  # a no counts even in a flood, which may be somebody else's

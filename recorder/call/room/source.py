@@ -195,7 +195,7 @@ class RoomSource:
         receipt = receipt_of(self._observer, participant) if self._observer is not None else ""
         person.send(written("standing", recorded=wanted, receipt=receipt))
 
-    async def say(self, text: str, *, to: str | None = None) -> bool:
+    async def notify(self, text: str, *, to: str | None = None) -> bool:
         """Write into the chat."""
         people = (
             [self._people[to]]

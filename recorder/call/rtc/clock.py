@@ -55,24 +55,24 @@ class SenderClock:
     """Where a sender's NTP time stands in call time; one for all tracks that share that NTP time."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque(maxlen=256)
+        self._offsets: deque[tuple[float, float]] = deque(maxlen=256)
         self.epoch = 0
         """Rises whenever the sender's NTP time was set anew; reports of an older epoch are worth nothing."""
 
     def report(self, ntp: float, arrival: float) -> None:
         """Take a sender report: its NTP time in seconds, and the call time of its arrival."""
         offset = arrival - ntp
-        if self._seen and abs(offset - self._seen[-1][1]) > NTP_STEP:
-            self._seen.clear()
+        if self._offsets and abs(offset - self._offsets[-1][1]) > NTP_STEP:
+            self._offsets.clear()
             self.epoch += 1
-        self._seen.append((arrival, offset))
-        while arrival - self._seen[0][0] > REPORT_WINDOW:
-            self._seen.popleft()
+        self._offsets.append((arrival, offset))
+        while arrival - self._offsets[0][0] > REPORT_WINDOW:
+            self._offsets.popleft()
 
     @property
     def offset(self) -> float | None:
         """Seconds to add to the sender's NTP time; None before its first report."""
-        return min(offset for _, offset in self._seen) if self._seen else None
+        return min(offset for _, offset in self._offsets) if self._offsets else None
 
 
 class RtpClock:
@@ -116,17 +116,17 @@ class RtpClock:
     def listen(self, rtp: int, arrival: float) -> None:
         """Take note of media that is placed later, so that the first of it is placed by the quickest of it."""
         self._follow(rtp, arrival)
-        self._note_arrival(arrival)
+        self._record_arrival(arrival)
 
     def time(self, rtp: int, arrival: float) -> float:
         """Return the call time at which media stamped `rtp`, arriving at `arrival`, was captured."""
         self._follow(rtp, arrival)
-        self._note_arrival(arrival)
+        self._record_arrival(arrival)
         wanted = self._wanted(arrival)
         placed = self._media + self._slew(wanted, arrival)
         if not arrival - MAX_BEHIND <= placed <= arrival + MAX_AHEAD:
             self._restart(rtp, arrival)
-            self._note_arrival(arrival)
+            self._record_arrival(arrival)
             placed = self._media + self._slew(self._wanted(arrival), arrival)
         self._out = max(self._out, placed, 0.0)
         return self._out
@@ -149,7 +149,7 @@ class RtpClock:
         self._quickest.clear()
         self._reports.clear()
 
-    def _note_arrival(self, arrival: float) -> None:
+    def _record_arrival(self, arrival: float) -> None:
         bucket, shift = int(arrival), arrival - self._media
         if self._quickest and self._quickest[-1][0] == bucket:
             self._quickest[-1] = (bucket, min(self._quickest[-1][1], shift))

@@ -166,10 +166,10 @@ class MediaReceiver:
         self._track: Any = None  # set by the peer connection
         self._transport = transport
         self._codecs: dict[int, RTCRtpCodecParameters] = {}
-        self._again: set[int] = set()  # SSRCs of retransmissions
+        self._retransmissions: set[int] = set()  # SSRCs of retransmissions
         self._ssrc: int | None = None
         self._own_ssrc: int | None = None
-        self._heard_at = 0.0
+        self._last_packet_at = 0.0
         self._reports: asyncio.Task[None] | None = None
         self._last_report: tuple[int, float] | None = None
         self._bitrate = RemoteBitrateEstimator() if kind == "video" else None
@@ -204,7 +204,7 @@ class MediaReceiver:
         self._codecs = {
             codec.payloadType: codec for codec in parameters.codecs if codec.payloadType is not None
         }
-        self._again = {encoding.rtx.ssrc for encoding in parameters.encodings if encoding.rtx}
+        self._retransmissions = {encoding.rtx.ssrc for encoding in parameters.encodings if encoding.rtx}
         self._transport._register_rtp_receiver(self, parameters)
         # ended by stop(), which the peer connection calls whenever it closes
         self._reports = asyncio.ensure_future(self._report())
@@ -254,16 +254,16 @@ class MediaReceiver:
             codec = self._codecs[original]
             packet = unwrap_rtx(packet, payload_type=original, ssrc=self._ssrc)
         else:
-            if packet.ssrc in self._again:
+            if packet.ssrc in self._retransmissions:
                 return
             if packet.ssrc != self._ssrc:
-                if self._ssrc is not None and now - self._heard_at < SOURCE_SILENT:
+                if self._ssrc is not None and now - self._last_packet_at < SOURCE_SILENT:
                     return
                 changed = self._ssrc is not None
                 self._ssrc = packet.ssrc
                 self.reception.restart()
                 self._last_report = None
-            self._heard_at = now
+            self._last_packet_at = now
             self.reception.add(packet.sequence_number, packet.timestamp, codec.clockRate, now)
         self.reception.size += len(packet.payload)
         self.sink.packet(packet, codec, changed)

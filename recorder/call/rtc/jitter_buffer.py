@@ -186,11 +186,6 @@ class FrameAssembler:
         self._strays = 0
         self._stamp = 0  # RTP time of the highest number
 
-    @property
-    def blind(self) -> bool:
-        """Whether a key frame is awaited."""
-        return self._blind
-
     def add(self, packet: MediaPacket) -> list[Assembled]:
         """Take a packet; return the pictures that are whole now, in order."""
         whole = self._numbers.whole(packet.number)

@@ -159,12 +159,6 @@ class Peer:
         self._over.set()
 
     @property
-    def media_age(self) -> float | None:
-        """Seconds since anything came on the track that was heard of last; None while nothing ever came."""
-        ages = [track.age for track, _ in self._tracks]
-        return min((age for age in ages if age is not None), default=None)
-
-    @property
     def connected(self) -> bool:
         """Whether media can come."""
         return self._connected.is_set() and not self._over.is_set()

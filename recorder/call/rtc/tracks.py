@@ -84,16 +84,10 @@ class _Track:
         self._key: TrackKey | None = None
         self._clock = RtpClock(setting.sender, rate)
         self._until: float | None = None  # call time up to which media was handed on
-        self._heard = setting.clock.now()
 
     def wanted(self) -> bool:
         """Tell whether packets are to be kept."""
         return self._wanted and not self._refused
-
-    @property
-    def age(self) -> float | None:
-        """Seconds since the last packet, None before the first."""
-        return None if self._key is None else self._setting.clock.now() - self._heard
 
     def report(self, ntp: int, rtp: int) -> None:
         """Take a sender report."""
@@ -102,7 +96,7 @@ class _Track:
     def bye(self) -> None:
         """End: the sender is done. Media that comes nevertheless is a new track."""
         self._end()
-        self._begin_anew()
+        self._restart()
 
     def receive(self, wanted: bool) -> None:
         """Begin or stop."""
@@ -111,7 +105,7 @@ class _Track:
         self._wanted, self._refused = wanted, False
         if not wanted:
             self._end()
-        self._begin_anew()
+        self._restart()
 
     def refuse(self, reason: str) -> None:
         """Receive nothing more of this track until it is wanted anew."""
@@ -123,7 +117,7 @@ class _Track:
         self._refused = True
         self._end()
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         self._clock = RtpClock(self._setting.sender, self._rate)
         self._until = None
 
@@ -200,8 +194,8 @@ class ReceivedAudio(_Track):
         self._reason = "loss"
         self._held: list[tuple[MediaPacket, int]] | None = []
 
-    def _begin_anew(self) -> None:
-        super()._begin_anew()
+    def _restart(self) -> None:
+        super()._restart()
         self._held = []
         self._order = PacketOrder()
         self._decoder = None
@@ -213,23 +207,22 @@ class ReceivedAudio(_Track):
         if not self.wanted():
             return
         now = self._setting.clock.now()
-        self._heard = now
         if ssrc_changed:
-            self._hand_on(self._order.due(now + 3600))
+            self._deliver(self._order.due(now + 3600))
             self._order = PacketOrder()
             self._clock = RtpClock(self._setting.sender, self._rate)
             self._held = []
         media = MediaPacket(
             packet.sequence_number, packet.timestamp, packet.payload, bool(packet.marker), now
         )
-        self._hand_on(self._order.add(media))
+        self._deliver(self._order.add(media))
 
     def tick(self, now: float) -> None:
         """Hand on what has waited long enough."""
         if self.wanted():
-            self._hand_on(self._order.due(now))
+            self._deliver(self._order.due(now))
 
-    def _listened(self, packets: list[tuple[MediaPacket, int]]) -> list[tuple[MediaPacket, int]]:
+    def _after_listening(self, packets: list[tuple[MediaPacket, int]]) -> list[tuple[MediaPacket, int]]:
         """Hold the first packets for a while; then return them all."""
         if self._held is None:
             return packets
@@ -242,8 +235,8 @@ class ReceivedAudio(_Track):
         self._held = None
         return held
 
-    def _hand_on(self, packets: list[tuple[MediaPacket, int]]) -> None:
-        for packet, missing in self._listened(packets):
+    def _deliver(self, packets: list[tuple[MediaPacket, int]]) -> None:
+        for packet, missing in self._after_listening(packets):
             if missing:
                 self._missing, self._reason = True, "loss"
             if not packet.payload:
@@ -300,8 +293,8 @@ class ReceivedVideo(_Track):
         self._asks = 0
         self._thread: _DecoderThread | None = None
 
-    def _begin_anew(self) -> None:
-        super()._begin_anew()
+    def _restart(self) -> None:
+        super()._restart()
         self._coding, self._frames = None, None
         self._held = []
         self._generation += 1
@@ -322,7 +315,6 @@ class ReceivedVideo(_Track):
         if coding is None or not self.wanted():
             return
         now = self._setting.clock.now()
-        self._heard = now
         if ssrc_changed:
             self._clock = RtpClock(self._setting.sender, self._rate)
             self._held = []

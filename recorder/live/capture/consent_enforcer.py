@@ -177,7 +177,7 @@ class ConsentEnforcer:
     async def _post(self, notice: Notice) -> None:
         arrived = False
         try:
-            arrived = await self._source.say(notice.text, to=notice.to)
+            arrived = await self._source.notify(notice.text, to=notice.to)
         finally:
             self._book.delivered(notice, arrived=arrived)
         if not arrived:

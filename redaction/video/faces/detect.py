@@ -19,7 +19,6 @@ __all__ = [
     "CenterFace",
     "Detection",
     "FaceDetector",
-    "PairDetector",
     "Rect",
     "YuNet",
     "merged_faces",
@@ -152,18 +151,6 @@ class CenterFace:
         found = [(boxes.astype(np.float32), heat[0, row, column], marks.astype(np.float32))]
         faces = _finished(found, left=left, top=top, working=self._working)
         return faces if shrink >= 1 else [_grown(face, width / picture.shape[1]) for face in faces]
-
-
-class PairDetector:
-    """Two detectors over one picture: the union of what they see, one detection a face."""
-
-    def __init__(self, first: FaceDetector, second: FaceDetector) -> None:
-        self._first = first
-        self._second = second
-
-    def detect(self, picture: Picture) -> list[Detection]:
-        """Return the faces of a picture, uint8 (H, W, 3) BGR, in its own pixels."""
-        return merged_faces([*self._first.detect(picture), *self._second.detect(picture)])
 
 
 def merged_faces(detections: Sequence[Detection]) -> list[Detection]:

@@ -226,11 +226,6 @@ class AgeJudge:
         if case is not None:
             case.erase()
 
-    def forget_all(self) -> None:
-        """Erase everything about everyone."""
-        for tracklet_id in list(self._cases):
-            self.forget(tracklet_id)
-
     def _look(self, case: _Case, frame: VideoFrame, pose: Pose) -> None:
         """Add a vote if the view is good and new."""
         with FaceCrop.of(frame, pose) as crop:

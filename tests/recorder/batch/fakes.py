@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from recorder.batch.contract import Happening, ItemLimits, JobSpec, Outcome, OutcomeState, Step, WorkItem
+from recorder.batch.contract import BatchEvent, ItemLimits, JobSpec, Outcome, OutcomeState, Step, WorkItem
 from recorder.batch.ledger.ledger import Counts, PlannedItem, Record
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import BundleState, Coverage, Manifest, Models, VoiceEntry
@@ -117,7 +117,7 @@ class FakeEngine:
         tries = sum(other.id == item.id for other in self.submitted)
         self._ready.append(self._answer(item, tries))
 
-    def poll(self, timeout_s: float) -> Sequence[Happening]:
+    def poll(self, timeout_s: float) -> Sequence[BatchEvent]:
         """Give one answer, after a step unless workers end before they begin."""
         if not self._ready:
             return []

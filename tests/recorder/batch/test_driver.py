@@ -10,7 +10,7 @@ import pytest
 
 from recorder.batch.contract import Outcome, OutcomeState, WorkItem
 from recorder.batch.driver import Driver
-from recorder.batch.ledger.ledger import Counts, RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, Counts, RecordState
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.bundle.log import check_chain
@@ -31,7 +31,7 @@ class Bench:
             (self.source / f"Adaeze {number}.mp4").write_bytes(b"x" * (10 - number))
         self.destination = FolderDestination(str(folder / "out"))
         self.key = self.destination.key()
-        self.store = Store(self.destination.state, create=True)
+        self.store = BatchLedger(self.destination.state, create=True)
         self.watcher = FakeWatcher()
         self.cancellation = Cancellation()
         self.sources = FolderSources(str(self.source))
@@ -198,7 +198,7 @@ def test_lost_worker_leaves_no_partial_bundle(bench: Bench) -> None:
 def test_driver_waits_for_another_job(bench: Bench) -> None:
     """What another job holds is neither taken nor forgotten: this job ends when it is done, too."""
     other = Bench.__new__(Bench)
-    other.store = Store(bench.destination.state, create=True)
+    other.store = BatchLedger(bench.destination.state, create=True)
     other.store.begin("d" * 64)
     other.store.plan(bench.sources.list(), key=bench.key, spec="in", present=(), retry=False)
     item = other.store.claim()

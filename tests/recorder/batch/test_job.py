@@ -12,7 +12,7 @@ from recorder.batch import job as module
 from recorder.batch.contract import JobSpec, Outcome, WorkItem
 from recorder.batch.engines.local import PoolSize
 from recorder.batch.job import Finished, Options, expire_bundles, run_job
-from recorder.batch.ledger.ledger import RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, RecordState
 from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.bundle.log import check_chain
 from recorder.runtime.context import Cancellation
@@ -117,7 +117,7 @@ def test_empty_source(place: Place) -> None:
         path.unlink()
     with pytest.raises(UnreadableInput):
         place.run()
-    with Store(place.out / ".offrecord-batch", create=False) as store:
+    with BatchLedger(place.out / ".offrecord-batch", create=False) as store:
         store.begin("another policy may begin now")
 
 

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from recorder.batch.contract import Found, OutcomeState
-from recorder.batch.ledger.ledger import Store
+from recorder.batch.ledger.ledger import BatchLedger
 from recorder.batch.report import REPORT, TABLE, write_batch_report
 from recorder.batch.summary import attention_rank
 from tests.recorder.batch.fakes import outcome
@@ -15,7 +15,7 @@ from tests.recorder.batch.fakes import outcome
 
 def test_report_and_table(tmp_path: Path) -> None:
     """Refusals by reason, what is worth a look with the worst first, a table whose sha256 the report states."""
-    with Store(tmp_path, create=True) as store:
+    with BatchLedger(tmp_path, create=True) as store:
         store.begin("d" * 64)
         names = [Found(source=f"/calls/Adaeze {n}.mp4", size=9 - n, version="1") for n in range(5)]
         store.plan(names, key=b"k" * 32, spec="/calls", present=(), retry=False)

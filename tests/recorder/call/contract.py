@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from recorder.call.source import CallSource, Ended
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import middle_colour, pitch
-from tests.recorder.call.told import Told, until
 
 Colour = tuple[int, int, int]
 PEOPLE: dict[str, tuple[int, Colour]] = {"Ann": (440, (90, 60, 200)), "Ben": (880, (160, 200, 60))}
@@ -47,10 +47,10 @@ def run(test: Callable[[], Awaitable[None]], *, within: float = 60.0) -> None:
 
 
 @asynccontextmanager
-async def recorded(stage: Stage, told: Told) -> AsyncIterator[asyncio.Task[Ended]]:
+async def recorded(stage: Stage, observed: ObservedCall) -> AsyncIterator[asyncio.Task[Ended]]:
     """Keep a source running; in the end leave, and hold what was told against the contract."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(stage.source.run(told))
+        task = group.create_task(stage.source.run(observed))
         try:
             yield task
         finally:
@@ -58,32 +58,32 @@ async def recorded(stage: Stage, told: Told) -> AsyncIterator[asyncio.Task[Ended
                 task.cancel()
             await asyncio.wait([task])
             await stage.source.close()
-    assert told.wrong == []
-    assert told.open == set()
-    assert told.people == {}
+    assert observed.wrong == []
+    assert observed.open == set()
+    assert observed.people == {}
 
 
-async def received(stage: Stage, told: Told, name: str) -> str:
+async def received(stage: Stage, observed: ObservedCall, name: str) -> str:
     """Receive somebody; return their participant."""
-    participant = told.who(name)
-    told.received.add(participant)
+    participant = observed.who(name)
+    observed.received.add(participant)
     await stage.source.receive(participant, True)
     return participant
 
 
-def assert_is(told: Told, participant: str, name: str, *, last: int = 8) -> None:
+def assert_is(observed: ObservedCall, participant: str, name: str, *, last: int = 8) -> None:
     """Hold every sound and the last pictures of somebody against who they are."""
     hertz, colour = PEOPLE[name]
-    pictures = told.pictures_of(participant)
+    pictures = observed.pictures_of(participant)
     for picture in pictures[-last:]:
         assert middle_colour(picture.frame) == pytest.approx(colour, abs=6)
-    sounds = [block.samples for block in told.sounds_of(participant)]
+    sounds = [block.samples for block in observed.sounds_of(participant)]
     # a clock that is put right on a busy machine may bend a tone by a few percent
     assert pitch(np.concatenate(sounds[5:]), 48000) == pytest.approx(hertz, rel=0.08)
 
 
-def _heard_and_seen(told: Told, participant: str) -> bool:
-    return len(told.pictures_of(participant)) > 8 and len(told.sounds_of(participant)) > 60
+def _heard_and_seen(observed: ObservedCall, participant: str) -> bool:
+    return len(observed.pictures_of(participant)) > 8 and len(observed.sounds_of(participant)) > 60
 
 
 class CallSourceContract:
@@ -99,24 +99,24 @@ class CallSourceContract:
         """Return a call with nobody in it; one person may be there from the start where that cannot be otherwise."""
         raise NotImplementedError
 
-    async def _enter(self, stage: Stage, told: Told, *names: str) -> None:
+    async def _enter(self, stage: Stage, observed: ObservedCall, *names: str) -> None:
         for name in names:
             hertz, colour = PEOPLE[name]
             await stage.enter(name, hertz=hertz, colour=colour)
-        await until(lambda: set(names) <= set(told.people.values()))
+        await until(lambda: set(names) <= set(observed.people.values()))
 
     def test_nothing_comes_of_anybody_before_they_are_wanted(self) -> None:
         """Somebody is told of, and whether they can be asked; no track of theirs begins until they are received."""
 
         async def go() -> None:
-            told = Told()
-            async with self.stage() as stage, recorded(stage, told):
-                await self._enter(stage, told, "Ann")
-                await until(lambda: told.asks)
+            observed = ObservedCall()
+            async with self.stage() as stage, recorded(stage, observed):
+                await self._enter(stage, observed, "Ann")
+                await until(lambda: observed.asks)
                 await asyncio.sleep(0.7)
-                assert (told.pictures, told.sounds) == ({}, {})
-                who = await received(stage, told, "Ann")
-                await until(lambda: len(told.pictures_of(who)) > 3 and len(told.sounds_of(who)) > 20)
+                assert (observed.pictures, observed.sounds) == ({}, {})
+                who = await received(stage, observed, "Ann")
+                await until(lambda: len(observed.pictures_of(who)) > 3 and len(observed.sounds_of(who)) > 20)
 
         run(go)
 
@@ -124,35 +124,38 @@ class CallSourceContract:
         """Each one's pictures have their colour and each one's sound their tone, also after one left and came back."""
 
         async def go() -> None:
-            told = Told()
-            async with self.stage() as stage, recorded(stage, told):
+            observed = ObservedCall()
+            async with self.stage() as stage, recorded(stage, observed):
                 names = ["Ann", "Ben"] if self.many else ["Ann"]
-                await self._enter(stage, told, *names)
-                who = {name: await received(stage, told, name) for name in names}
+                await self._enter(stage, observed, *names)
+                who = {name: await received(stage, observed, name) for name in names}
                 for participant in who.values():
-                    await until(partial(_heard_and_seen, told, participant))
+                    await until(partial(_heard_and_seen, observed, participant))
                 for name, participant in who.items():
-                    assert_is(told, participant, name)
+                    assert_is(observed, participant, name)
                 if not self.many:
                     return
-                before = set(told.pictures) | set(told.sounds)
+                before = set(observed.pictures) | set(observed.sounds)
                 await stage.leave("Ann")
-                await until(lambda: "Ann" not in told.people.values())
-                assert not any(track.participant == who["Ann"] for track in told.open)
-                seen = len(told.pictures_of(who["Ben"]))
-                await self._enter(stage, told, "Ann")
-                again = await received(stage, told, "Ann")
-                new = {track for track in set(told.pictures) | set(told.sounds) if track not in before}
+                await until(lambda: "Ann" not in observed.people.values())
+                assert not any(track.participant == who["Ann"] for track in observed.open)
+                seen = len(observed.pictures_of(who["Ben"]))
+                await self._enter(stage, observed, "Ann")
+                again = await received(stage, observed, "Ann")
+                new = {
+                    track for track in set(observed.pictures) | set(observed.sounds) if track not in before
+                }
                 assert not new or {track.participant for track in new} == {again}
                 await until(
                     lambda: any(
-                        t.participant == again and told.pictures[t] for t in set(told.pictures) - before
+                        t.participant == again and observed.pictures[t]
+                        for t in set(observed.pictures) - before
                     )
                 )
-                await until(lambda: len(told.pictures_of(who["Ben"])) > seen + 10)
-                await until(partial(_heard_and_seen, told, again))
-                assert_is(told, who["Ben"], "Ben")
-                assert_is(told, again, "Ann")
+                await until(lambda: len(observed.pictures_of(who["Ben"])) > seen + 10)
+                await until(partial(_heard_and_seen, observed, again))
+                assert_is(observed, who["Ben"], "Ben")
+                assert_is(observed, again, "Ann")
 
         run(go)
 
@@ -160,20 +163,20 @@ class CallSourceContract:
         """After receive(False) tracks have ended and nothing more comes; wanted again, they are new ones."""
 
         async def go() -> None:
-            told = Told()
-            async with self.stage() as stage, recorded(stage, told):
-                await self._enter(stage, told, "Ann")
-                who = await received(stage, told, "Ann")
-                await until(lambda: len(told.pictures_of(who)) > 3)
+            observed = ObservedCall()
+            async with self.stage() as stage, recorded(stage, observed):
+                await self._enter(stage, observed, "Ann")
+                who = await received(stage, observed, "Ann")
+                await until(lambda: len(observed.pictures_of(who)) > 3)
                 await stage.source.receive(who, False)
-                assert told.open == set()
-                count = (len(told.pictures_of(who)), len(told.sounds_of(who)))
+                assert observed.open == set()
+                count = (len(observed.pictures_of(who)), len(observed.sounds_of(who)))
                 await asyncio.sleep(0.5)
-                assert (len(told.pictures_of(who)), len(told.sounds_of(who))) == count
+                assert (len(observed.pictures_of(who)), len(observed.sounds_of(who))) == count
                 await stage.source.receive(who, True)
                 await stage.source.receive(who, True)
-                await until(lambda: len(told.pictures_of(who)) > count[0])
-                assert max(track.number for track in told.pictures) == 2
+                await until(lambda: len(observed.pictures_of(who)) > count[0])
+                assert max(track.number for track in observed.pictures) == 2
 
         run(go)
 
@@ -181,17 +184,17 @@ class CallSourceContract:
         """Receiving somebody who is not there, saying something to nobody, and closing twice raise nothing."""
 
         async def go() -> None:
-            told = Told()
+            observed = ObservedCall()
             async with self.stage() as stage:
-                async with recorded(stage, told):
-                    await self._enter(stage, told, "Ann")
+                async with recorded(stage, observed):
+                    await self._enter(stage, observed, "Ann")
                     await stage.source.receive("nobody", True)
                     await stage.source.receive("nobody", False)
-                    assert await stage.source.say("hello") in {True, False}
-                    assert await stage.source.say("hello", to="nobody") is False
+                    assert await stage.source.notify("hello") in {True, False}
+                    assert await stage.source.notify("hello", to="nobody") is False
                 await stage.source.close()
                 await stage.source.close()
-                assert not told.pictures
+                assert not observed.pictures
 
         run(go)
 
@@ -199,11 +202,11 @@ class CallSourceContract:
         """Closed while it runs, a source leaves, and its run returns."""
 
         async def go() -> None:
-            told = Told()
-            async with self.stage() as stage, recorded(stage, told) as task:
-                await self._enter(stage, told, "Ann")
-                who = await received(stage, told, "Ann")
-                await until(lambda: told.sounds_of(who))
+            observed = ObservedCall()
+            async with self.stage() as stage, recorded(stage, observed) as task:
+                await self._enter(stage, observed, "Ann")
+                who = await received(stage, observed, "Ann")
+                await until(lambda: observed.sounds_of(who))
                 await stage.source.close()
                 assert isinstance(await task, Ended)
 

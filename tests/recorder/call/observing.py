@@ -146,7 +146,7 @@ class Obedient(Watcher):
             for step in outcome.decisions:
                 await source.receive(step.participant, step.action is Action.RECEIVE)
             for notice in outcome.notices:
-                await source.say(notice.text, to=notice.to)
+                await source.notify(notice.text, to=notice.to)
 
     def joined(self, participant: str, name: str, time: float) -> None:
         super().joined(participant, name, time)

@@ -35,7 +35,7 @@ class FakeSource:
     async def receive(self, participant: str, wanted: bool) -> None:
         self.received.append((participant, wanted))
 
-    async def say(self, text: str, *, to: str | None = None) -> bool:
+    async def notify(self, text: str, *, to: str | None = None) -> bool:
         self.said.append((text, to))
         return self.chat_works
 

@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 
-from recorder.media.encode import AudioWriter, VideoWriter, decode_back, mux
+from recorder.media.encode import AudioWriter, VideoWriter, mux
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
 from redaction.errors import InternalError, StorageFailed
@@ -77,7 +77,7 @@ def test_sound_and_picture_stay_together(
     """From source to stored file, a flash and its beep move against each other by less than 10 ms of the 40 allowed."""
     clip = make_clip(tmp_path / name, seconds=2.0, size=(160, 120), flashes=(0.48, 1.52), **options)
     source = FileSource(clip.path)
-    stored = decode_back(_store(source, tmp_path, rate=rate))
+    stored = FileSource(_store(source, tmp_path, rate=rate))
     before, after = (
         [
             flash - beep
@@ -101,7 +101,7 @@ def test_sound_starts_where_it_should(tmp_path: Path) -> None:
     with AudioWriter(path, sample_rate=24_000) as writer:
         writer.write(AudioBlock(noise[:10_000], 0, 24_000))
         writer.write(AudioBlock(noise[10_000:], 10_000, 24_000))
-    back = samples_of(list(decode_back(path).audio("A1", 24_000)))
+    back = samples_of(list(FileSource(path).audio("A1", 24_000)))
     assert len(back) == pytest.approx(48_000, abs=1100)
     lags = range(-60, 61)
     match = [float(np.dot(noise[1000:40_000], back[1000 + lag : 40_000 + lag])) for lag in lags]
@@ -115,7 +115,7 @@ def test_a_hole_between_blocks_is_silence(tmp_path: Path) -> None:
     with AudioWriter(path, sample_rate=24_000) as writer:
         writer.write(AudioBlock(sound, 12_000, 24_000))
         writer.write(AudioBlock(sound, 48_000, 24_000))
-    back = samples_of(list(decode_back(path).audio("A1", 1 * 24_000)))
+    back = samples_of(list(FileSource(path).audio("A1", 1 * 24_000)))
     loud = [float(np.abs(part).max()) > 0.1 for part in np.array_split(back[:60_000], 5)]
     assert loud == [False, True, False, False, True]
 
@@ -124,7 +124,7 @@ def test_a_hole_between_blocks_is_silence(tmp_path: Path) -> None:
 def test_uneven_times_are_kept(tmp_path: Path, name: str) -> None:
     """Every frame of an uneven clip is stored once, at its own time."""
     clip = make_clip(tmp_path / name, seconds=2.0, size=(160, 120), vfr=True)
-    stored = decode_back(_store(FileSource(clip.path), tmp_path))
+    stored = FileSource(_store(FileSource(clip.path), tmp_path))
     frames = frames_of(list(stored.video("V1")))
     assert [frame_number(frame) for frame in frames] == list(range(len(clip.times)))
     assert [frame.time for frame in frames] == pytest.approx(list(clip.times), abs=0.0005)
@@ -139,7 +139,7 @@ def test_time_bases(tmp_path: Path, base: Fraction) -> None:
         for number in range(10):
             frame = _frame(number)
             writer.write(VideoFrame(frame.y, frame.u, frame.v, pts=number * step, time_base=base))
-    times = [frame.time for frame in frames_of(list(decode_back(path).video("V1")))]
+    times = [frame.time for frame in frames_of(list(FileSource(path).video("V1")))]
     assert times == pytest.approx([float(n * step * base) for n in range(10)], abs=2e-5)
 
 
@@ -171,7 +171,7 @@ def test_odd_sizes_are_padded_to_even(tmp_path: Path) -> None:
     chroma = np.full((61, 81), 128, np.uint8)
     with VideoWriter(path, width=width, height=height, time_base=Fraction(1, 25), crf=10) as writer:
         writer.write(VideoFrame(luma, chroma, chroma, pts=0, time_base=Fraction(1, 25)))
-    (frame,) = frames_of(list(decode_back(path).video("V1")))
+    (frame,) = frames_of(list(FileSource(path).video("V1")))
     assert (frame.width, frame.height) == (162, 122)
     assert np.abs(frame.y[:, 161].astype(int) - 200).max() < 12
     assert np.abs(frame.y[:121, :161].astype(int) - luma).mean() < 2
@@ -187,7 +187,7 @@ def test_views_with_gaps_between_rows_are_stored_as_seen(tmp_path: Path) -> None
         writer.write(
             VideoFrame(wide[:, :64], neutral[:, :32], neutral[:, 32:], pts=0, time_base=Fraction(1, 25))
         )
-    (frame,) = frames_of(list(decode_back(path).video("V1")))
+    (frame,) = frames_of(list(FileSource(path).video("V1")))
     assert np.abs(frame.y.astype(int) - 60).max() < 6
 
 
@@ -230,7 +230,7 @@ def test_one_kind_alone(clip: Clip, tmp_path: Path, present: str) -> None:
     video = tmp_path / "v.mp4" if present == "video" else None
     audio = tmp_path / "a.m4a" if present == "audio" else None
     mux(video=video, audio=audio, out=tmp_path / "one.mp4")
-    info = decode_back(tmp_path / "one.mp4").info()
+    info = FileSource(tmp_path / "one.mp4").info()
     assert [track.kind.value for track in info.tracks] == [present]
     assert info.duration == pytest.approx(3.0, abs=0.1)
 
@@ -323,9 +323,9 @@ def test_writer_of_a_track_takes_size_clock_colours_and_policy(tmp_path: Path) -
                 frame = _frame(number)
                 writer.write(VideoFrame(noise, frame.u, frame.v, frame.pts, frame.time_base))
         sizes.append(path.stat().st_size)
-        stored = decode_back(path).info().track("V1")
+        stored = FileSource(path).info().track("V1")
         assert (stored.width, stored.height, stored.bt709) == (64, 48, True)
-        assert len(list(decode_back(path).video("V1"))) == 5
+        assert len(list(FileSource(path).video("V1"))) == 5
     assert sizes[0] > 2 * sizes[1]
 
 
@@ -336,5 +336,5 @@ def test_frames_may_count_in_another_unit_than_the_file(tmp_path: Path) -> None:
         for number in range(5):
             frame = _frame(number)
             writer.write(VideoFrame(frame.y, frame.u, frame.v, 512 * number, Fraction(1, 12_800)))
-    stored = frames_of(list(decode_back(path).video("V1")))
+    stored = frames_of(list(FileSource(path).video("V1")))
     assert [frame.time for frame in stored] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])

@@ -82,10 +82,10 @@ def _drive(engine: RayEngine, items: Sequence[WorkItem], *, seconds: float = 90)
         while waiting and under_way < engine.slots:
             engine.submit(waiting.pop(0))
             under_way += 1
-        for happening in engine.poll(0.5):
-            if isinstance(happening, Outcome):
-                assert happening.item not in outcomes, "an item ended twice"
-                outcomes[happening.item] = happening
+        for event in engine.poll(0.5):
+            if isinstance(event, Outcome):
+                assert event.item not in outcomes, "an item ended twice"
+                outcomes[event.item] = event
                 under_way -= 1
     return outcomes
 
@@ -150,7 +150,7 @@ def test_an_actor_without_a_place(engines: Callable[..., RayEngine]) -> None:
     for item in _items("slow", "slow", "slow"):
         engine.submit(item)
     until = time.monotonic() + 60
-    while sum(seat.begun for seat in engine._seats) < 2:
+    while sum(slot.begun for slot in engine._slots) < 2:
         assert time.monotonic() < until, "two actors did not begin"
         assert not [one for one in engine.poll(0.5) if isinstance(one, Outcome)]
     engine._placement = replace(engine._placement, start_s=1)  # only now: a busy machine starts actors slowly

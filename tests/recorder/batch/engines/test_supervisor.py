@@ -31,7 +31,7 @@ def steps() -> list[Step]:
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[Step]) -> Iterator[Supervisor]:
     """A supervisor of fake workers with tight bounds."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    supervisor = Supervisor(job_in(tmp_path, **TIGHT), name="w1", tell=steps.append, module=FAKE)
+    supervisor = Supervisor(job_in(tmp_path, **TIGHT), name="w1", emit=steps.append, module=FAKE)
     yield supervisor
     supervisor.close()
 
@@ -73,7 +73,7 @@ def test_poisoned(name: str, reason: str, held: Supervisor) -> None:
 def test_length_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recording whose length is not known in time is given up; a large one has a second more for each MiB."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    supervisor = Supervisor(job_in(tmp_path, opening_s=0.2), name="w1", tell=lambda _: None, module=FAKE)
+    supervisor = Supervisor(job_in(tmp_path, opening_s=0.2), name="w1", emit=lambda _: None, module=FAKE)
     item = item_named("opens for ever")
     outcome = supervisor.run(item)
     assert (outcome.state, "length was not known" in outcome.reason) == (OutcomeState.LOST, True)
@@ -85,7 +85,7 @@ def test_length_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", ["hangs", "hangs on"])
 def test_stopped(name: str, held: Supervisor, steps: list[Step], monkeypatch: pytest.MonkeyPatch) -> None:
     """A recording under way is given up when asked, also by a worker that ignores the question."""
-    monkeypatch.setattr(module, "GRACE_S", 0.3)
+    monkeypatch.setattr(module, "WORKER_GRACE_S", 0.3)
 
     def stop() -> None:
         while not steps:
@@ -122,7 +122,7 @@ def test_killed_from_outside(held: Supervisor, steps: list[Step]) -> None:
 
 def test_worker_that_cannot_start(tmp_path: Path) -> None:
     """A worker whose module is missing gives an outcome, not an error."""
-    supervisor = Supervisor(job_in(tmp_path), name="w1", tell=lambda _: None, module="recorder.batch.nowhere")
+    supervisor = Supervisor(job_in(tmp_path), name="w1", emit=lambda _: None, module="recorder.batch.nowhere")
     assert supervisor.run(item_named("good")).state is OutcomeState.LOST
     supervisor.close()
 

@@ -42,7 +42,7 @@ def item(tmp_path: Path) -> WorkItem:
 def held(tmp_path: Path) -> Iterator[Supervisor]:
     """A supervisor of a true worker."""
     supervisor = Supervisor(
-        job_in(tmp_path), name="w1", tell=lambda _: None, cores=(min(os.sched_getaffinity(0)),)
+        job_in(tmp_path), name="w1", emit=lambda _: None, cores=(min(os.sched_getaffinity(0)),)
     )
     yield supervisor
     supervisor.close()
@@ -123,7 +123,7 @@ def test_every_end_is_an_outcome(
         stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=destination,
-        tell=steps.append,
+        emit=steps.append,
         cancellation=Cancellation(),
         worker="w1",
     )
@@ -144,7 +144,7 @@ def test_cancelled(item: WorkItem, tmp_path: Path) -> None:
         stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
-        tell=lambda _: None,
+        emit=lambda _: None,
         cancellation=cancellation,
     )
     assert outcome.state is OutcomeState.STOPPED
@@ -167,7 +167,7 @@ def test_source_that_changes_meanwhile(
         stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
-        tell=lambda _: None,
+        emit=lambda _: None,
         cancellation=Cancellation(),
     )
     assert (outcome.state, outcome.status) == (OutcomeState.REFUSED, int(ExitCode.UNREADABLE))
@@ -196,7 +196,7 @@ def test_a_folder_s_recording_is_redacted_whole(tmp_path: Path, monkeypatch: pyt
         stages=Stages(Policy()),
         sources=FolderSources(str(tmp_path / "in")),
         destination=FolderDestination(str(tmp_path / "out")),
-        tell=lambda _: None,
+        emit=lambda _: None,
         cancellation=Cancellation(),
     )
     assert outcome.reason == "Far enough."

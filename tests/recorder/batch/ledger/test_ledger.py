@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recorder.batch.contract import Found, OutcomeState
-from recorder.batch.ledger.ledger import MOST_TRIES, PlannedItem, RecordState, Store, item_id
+from recorder.batch.ledger.ledger import MOST_TRIES, BatchLedger, PlannedItem, RecordState, item_id
 from redaction.errors import ExitCode, StorageFailed, UsageError
 from tests.recorder.batch.fakes import outcome
 
@@ -26,7 +26,7 @@ def found(count: int, *, version: str = "1") -> Iterator[Found]:
 
 
 def planned(
-    store: Store,
+    store: BatchLedger,
     count: int,
     *,
     present: tuple[str, ...] = (),
@@ -38,14 +38,14 @@ def planned(
     return store.plan(found(count, version=version), key=KEY, spec=spec, present=present, retry=retry)
 
 
-def opened(folder: Path, digest: str = DIGEST) -> Store:
+def opened(folder: Path, digest: str = DIGEST) -> BatchLedger:
     """Open the store and begin a job."""
-    store = Store(folder, create=True)
+    store = BatchLedger(folder, create=True)
     store.begin(digest)
     return store
 
 
-def publish_all(store: Store) -> tuple[str, ...]:
+def publish_all(store: BatchLedger) -> tuple[str, ...]:
     """Claim and publish whatever is pending; returns the names of the bundles."""
     names = []
     while (item := store.claim()) is not None:
@@ -240,7 +240,7 @@ def test_claims_of_a_dead_job_come_back(tmp_path: Path) -> None:
 
 def test_two_policies_at_once_are_refused(tmp_path: Path) -> None:
     """A job with another policy waits for the first to end; afterwards it may begin."""
-    with opened(tmp_path) as store, Store(tmp_path, create=True) as other:
+    with opened(tmp_path) as store, BatchLedger(tmp_path, create=True) as other:
         with pytest.raises(UsageError, match="another policy"):
             other.begin("e" * 64)
         store.end()
@@ -287,13 +287,13 @@ def test_rehearsal_changes_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         planned(store, 1)
     before = (tmp_path / "batch.sqlite").read_bytes()
-    with Store.rehearse(tmp_path) as rehearsal:
+    with BatchLedger.in_memory(tmp_path) as rehearsal:
         rehearsal.begin("e" * 64)
         assert planned(rehearsal, 5).new == 4
     assert (tmp_path / "batch.sqlite").read_bytes() == before
     empty = tmp_path / "empty"
     empty.mkdir()
-    with Store.rehearse(empty) as rehearsal:
+    with BatchLedger.in_memory(empty) as rehearsal:
         rehearsal.begin(DIGEST)
         assert planned(rehearsal, 5).new == 5
     assert list(empty.iterdir()) == []
@@ -302,14 +302,14 @@ def test_rehearsal_changes_nothing(tmp_path: Path) -> None:
 def test_damaged_or_missing_store(tmp_path: Path) -> None:
     """A file that is no store, of another version, or not there is a documented error without a path."""
     with pytest.raises(UsageError):
-        Store(tmp_path, create=False)
+        BatchLedger(tmp_path, create=False)
     (tmp_path / "batch.sqlite").write_bytes(b"Adaeze Okonkwo" * 500)
     with pytest.raises(StorageFailed) as error:
-        Store(tmp_path, create=True)
+        BatchLedger(tmp_path, create=True)
     assert "Adaeze" not in error.value.sentence
     assert str(tmp_path) not in error.value.sentence
     with pytest.raises(StorageFailed):
-        Store(tmp_path / "nowhere", create=True)
+        BatchLedger(tmp_path / "nowhere", create=True)
 
 
 def test_ten_thousand(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recorder.batch.contract import Found, WorkItem
-from recorder.batch.ledger.ledger import RecordState, Store
+from recorder.batch.ledger.ledger import BatchLedger, RecordState
 from recorder.batch.ledger.plan import adopt_finished, job_digest, models_of
 from recorder.batch.stores.folder_destination import FolderDestination
 from redaction.errors import ModelUnavailable
@@ -53,9 +53,9 @@ class Cut:
         self.key = self.destination.key()
         self.digest = "d" * 64
 
-    def begin(self) -> Store:
+    def begin(self) -> BatchLedger:
         """Begin a job and plan its only recording."""
-        store = Store(self.destination.state, create=True)
+        store = BatchLedger(self.destination.state, create=True)
         store.begin(self.digest)
         store.plan(
             [Found(source="/a.mp4", size=1, version="1")],

@@ -623,9 +623,9 @@ def test_nothing_is_logged(
     ours = [
         record.getMessage() for record in caplog.records if record.name.split(".")[0] not in ("werkzeug",)
     ]
-    told = "\n".join(ours)
-    assert "laura" not in told
-    assert "planted" not in told
+    text = "\n".join(ours)
+    assert "laura" not in text
+    assert "planted" not in text
 
 
 def test_the_lease_outlasts_a_failing_store() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.spoken_notice import as_wav, notice_audio, speak_notice
+from recorder.call.consent.spoken_notice import as_wav, speak_notice
+from recorder.call.rtc.playback import LoopingAudio
 from redaction.audio.voice.speak import SPOKEN_HZ, HibariSynthesizer, Speech
 from redaction.errors import OffrecordError
 from redaction.policy import Policy
@@ -43,7 +44,7 @@ def test_the_notice_is_spoken_once() -> None:
     assert abs(spoken[60_000:80_000]).max() > 0.4
 
     async def test() -> list[int]:
-        track = notice_audio(spoken[:1920])
+        track = LoopingAudio(spoken[:1920], once=True)
         track._samples = np.full(1920, 1000, np.int16)
         return [int(np.abs((await track.recv()).to_ndarray()).max()) for _ in range(4)]
 

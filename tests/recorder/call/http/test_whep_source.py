@@ -16,8 +16,8 @@ from recorder.call.rtc.clock import CallClock
 from recorder.call.source import Ended
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, coded_tone
-from tests.recorder.call.told import Told, until
 
 
 @pytest.fixture(autouse=True)
@@ -129,12 +129,12 @@ def test_the_token_goes_to_its_own_server_alone_and_the_session_is_deleted() -> 
         async with serving() as server, serving() as other:
             for away in (False, True):
                 server.redirect = f"http://127.0.0.1:{other.port}/moved" if away else ""
-                told = Told()
+                observed = ObservedCall()
                 stage = _Stage(server)
-                async with recorded(stage, told):
-                    await until(lambda told=told: told.people)  # type: ignore[misc]
-                    assert told.asks == [False]
-                    assert told.people == {PARTICIPANT: "Ann"}
+                async with recorded(stage, observed):
+                    await until(lambda observed=observed: observed.people)  # type: ignore[misc]
+                    assert observed.asks == [False]
+                    assert observed.people == {PARTICIPANT: "Ann"}
             assert [h.get("Authorization") for h in server.headers] == ["Bearer token", "Bearer token"]
             assert [h.get("Authorization") for h in server.ended] == ["Bearer token"]
             assert [h.get("Authorization") for h in other.headers] == [None]
@@ -154,7 +154,7 @@ def test_a_server_that_has_no_stream_is_told_in_a_sentence(status: int, body: st
         async with serving() as server:
             server.status, server.body = status, body
             with pytest.raises(UnreadableInput) as refusal:
-                await _Stage(server).source.run(Told())
+                await _Stage(server).source.run(ObservedCall())
             assert "secret-marker" not in refusal.value.sentence
 
     run(go)
@@ -164,19 +164,19 @@ def test_a_stream_that_ends_is_over_and_one_that_breaks_is_joined_again() -> Non
     """A lost connection is left and joined again as another track; 404 then means that it is over."""
 
     async def go() -> None:
-        told = Told()
+        observed = ObservedCall()
         async with serving() as server:
             stage = _Stage(server)
-            async with recorded(stage, told) as task:
-                await until(lambda: told.people)
-                await received(stage, told, "Ann")
-                await until(lambda: told.pictures_of(PARTICIPANT))
+            async with recorded(stage, observed) as task:
+                await until(lambda: observed.people)
+                await received(stage, observed, "Ann")
+                await until(lambda: observed.pictures_of(PARTICIPANT))
                 await server.stop()
-                await until(lambda: ("left", PARTICIPANT) in told.events)
-                await until(lambda: told.people)
+                await until(lambda: ("left", PARTICIPANT) in observed.events)
+                await until(lambda: observed.people)
                 await stage.source.receive(PARTICIPANT, True)
                 await until(
-                    lambda: any(track.number == 2 and told.pictures[track] for track in told.pictures)
+                    lambda: any(track.number == 2 and observed.pictures[track] for track in observed.pictures)
                 )
                 server.there = False
                 await server.stop()
@@ -202,5 +202,5 @@ def test_call_time_begins_when_the_bot_joins() -> None:
         source = WhepSource("whep+http://127.0.0.1:1/stream", clock=clock, host_addresses=LOOPBACK)
         made = source.clock
         with pytest.raises(UnreadableInput):
-            asyncio.run(source.run(Told()))
+            asyncio.run(source.run(ObservedCall()))
         assert (source.clock is made) is (clock is given)

@@ -317,7 +317,7 @@ def test_nobody_can_be_asked_without_a_vouching_token() -> None:
     async def test() -> None:
         async with serving(Tokens([(BOB, Grant("b"))])) as (source, watcher, _, _):
             assert watcher.asking == [False]
-            assert await source.say("hello") is False
+            assert await source.notify("hello") is False
 
     run(test)
 

@@ -37,8 +37,8 @@ from recorder.call.source import Ended, LiveKind
 from redaction.errors import UnreadableInput, UsageError
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
 from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import LOOPBACK
-from tests.recorder.call.told import Told, until
 
 
 @pytest.fixture(autouse=True)
@@ -241,14 +241,14 @@ def test_names_alone_count_only_where_that_is_said() -> None:
 
 def test_a_no_counts_in_a_flood_of_somebody_else() -> None:
     """When others write more than is listened to, yeses and talk are dropped, and every no and erase is heard."""
-    heard: list[tuple[str, str]] = []
+    on_text: list[tuple[str, str]] = []
 
     async def flood() -> None:
         channel = TextChannel(
             JanusLink(None, None),  # type: ignore[arg-type]
             ROOM,
             TextUsers(BindRule()),
-            heard=lambda user, words: heard.append((user, words)),
+            on_text=lambda user, words: on_text.append((user, words)),
             now=lambda: 1.0,
             name="bot",
         )
@@ -259,9 +259,9 @@ def test_a_no_counts_in_a_flood_of_somebody_else() -> None:
         await channel.close()
 
     asyncio.run(flood())
-    assert 0 < heard.count(("noisy", "talk")) < 200
-    assert heard[-2:] == [("u1", "/record no"), ("u2", "/record erase")]
-    assert ("u1", "/record yes") not in heard
+    assert 0 < on_text.count(("noisy", "talk")) < 200
+    assert on_text[-2:] == [("u1", "/record no"), ("u2", "/record erase")]
+    assert ("u1", "/record yes") not in on_text
 
 
 # The bot in a room.
@@ -274,7 +274,7 @@ def test_call_time_begins_when_the_bot_joins() -> None:
         source = JanusSource("janus+ws://127.0.0.1:1/1", clock=clock)
         made = source.clock
         with pytest.raises(UnreadableInput):
-            asyncio.run(source.run(Told()))
+            asyncio.run(source.run(ObservedCall()))
         assert (source.clock is made) is (clock is given)
 
 
@@ -286,7 +286,7 @@ def test_a_room_that_cannot_be_joined_is_told_in_a_sentence(code: int) -> None:
         async with staged(pin="1234", token="t0ken") as stage:
             stage.server.refuse = code
             with pytest.raises(UnreadableInput) as refusal:
-                await stage.source.run(Told())
+                await stage.source.run(ObservedCall())
             assert "secret-marker" not in refusal.value.sentence
             joins = [r["body"] for r in stage.server.requests if r.get("body", {}).get("request") == "join"]
             assert [join["pin"] for join in joins] == ["1234"]
@@ -300,7 +300,7 @@ def test_a_server_that_is_not_there_is_told_in_a_sentence() -> None:
 
     async def go() -> None:
         with pytest.raises(UnreadableInput):
-            await JanusSource("janus+ws://127.0.0.1:9/1").run(Told())
+            await JanusSource("janus+ws://127.0.0.1:9/1").run(ObservedCall())
 
     run(go)
 
@@ -313,10 +313,10 @@ def test_removed_and_closed_are_told_apart(data: dict[str, object], videoroom: s
     """Being kicked is REMOVED, a room that is closed is OVER, and everybody has left by then."""
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told) as task:
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed) as task:
             await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
-            await until(lambda: told.people)
+            await until(lambda: observed.people)
             await stage.server.tell(data, videoroom=videoroom)
             assert await task is ended
 
@@ -327,18 +327,18 @@ def test_a_rename_is_told_with_the_name_as_given() -> None:
     """Names reach the observer as they were written, cut to a bound; markup and control characters are its to clean."""
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told):
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed):
             name = "<b>\x07\u202e"
             await stage.enter(name, hertz=440, colour=(90, 60, 200))
-            await until(lambda: told.people)
-            assert list(told.people.values()) == [name]
+            await until(lambda: observed.people)
+            assert list(observed.people.values()) == [name]
             identity = stage.people[name].id
             await stage.server.tell({"id": identity, "display": "Ann [no-rec]"})
             await stage.server.tell({"id": identity, "display": "x" * 5000})
-            await until(lambda: len(told.names) == 2)
-            assert told.names[0] == (str(identity), "Ann [no-rec]")
-            assert len(told.names[1][1]) == 256
+            await until(lambda: len(observed.names) == 2)
+            assert observed.names[0] == (str(identity), "Ann [no-rec]")
+            assert len(observed.names[1][1]) == 256
 
     run(go)
 
@@ -347,16 +347,18 @@ def test_a_strange_codec_leaves_the_sound() -> None:
     """A VP9 publisher is subscribed to with sound alone, and the picture is told as lost."""
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told):
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed):
             await until(lambda: stage.server._bot is not None)
             person = await stage.server.enter("Ann", codec="vp9")
-            await until(lambda: told.people)
-            who = await received(stage, told, "Ann")
-            await until(lambda: len(told.sounds_of(who)) > 10)
+            await until(lambda: observed.people)
+            who = await received(stage, observed, "Ann")
+            await until(lambda: len(observed.sounds_of(who)) > 10)
             assert stage.server.subscribed == [(person.id, ["0"])]
-            assert [(track.kind, reason) for track, _, _, reason in told.lost] == [(LiveKind.CAMERA, "codec")]
-            assert told.pictures_of(who) == []
+            assert [(track.kind, reason) for track, _, _, reason in observed.lost] == [
+                (LiveKind.CAMERA, "codec")
+            ]
+            assert observed.pictures_of(who) == []
 
     run(go)
 
@@ -365,56 +367,60 @@ def test_what_is_published_anew_is_subscribed_to_anew() -> None:
     """Unpublishing ends the tracks; publishing again begins new ones, without another receive."""
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told):
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed):
             await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
-            await until(lambda: told.people)
-            who = await received(stage, told, "Ann")
-            await until(lambda: told.pictures_of(who))
+            await until(lambda: observed.people)
+            who = await received(stage, observed, "Ann")
+            await until(lambda: observed.pictures_of(who))
             await stage.server.tell({"unpublished": int(who)})
-            await until(lambda: not told.open)
-            assert who in told.people
+            await until(lambda: not observed.open)
+            assert who in observed.people
             await stage.server.tell({"publishers": [stage.people["Ann"].entry()]})
-            await until(lambda: any(track.number == 2 and told.pictures[track] for track in told.pictures))
+            await until(
+                lambda: any(track.number == 2 and observed.pictures[track] for track in observed.pictures)
+            )
 
     run(go)
 
 
 def test_an_outage_is_left_and_joined_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server is lost everybody leaves; when it is back they are joined again, and received when wanted."""
-    monkeypatch.setattr(module, "PAUSES", (0.2,))
+    monkeypatch.setattr(module, "JANUS_PAUSES", (0.2,))
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told):
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed):
             await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
-            await until(lambda: told.people)
-            who = await received(stage, told, "Ann")
-            await until(lambda: told.pictures_of(who))
+            await until(lambda: observed.people)
+            who = await received(stage, observed, "Ann")
+            await until(lambda: observed.pictures_of(who))
             await stage.server.drop()
-            await until(lambda: ("left", who) in told.events)
-            assert told.asks[-1] is False
-            await until(lambda: told.people)
-            who = await received(stage, told, "Ann")
-            await until(lambda: any(track.number == 2 and told.pictures[track] for track in told.pictures))
+            await until(lambda: ("left", who) in observed.events)
+            assert observed.asks[-1] is False
+            await until(lambda: observed.people)
+            who = await received(stage, observed, "Ann")
+            await until(
+                lambda: any(track.number == 2 and observed.pictures[track] for track in observed.pictures)
+            )
 
     run(go)
 
 
 def test_a_call_that_does_not_come_back_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the patience, run returns LOST."""
-    monkeypatch.setattr(module, "PAUSES", (0.1,))
+    monkeypatch.setattr(module, "JANUS_PAUSES", (0.1,))
 
     async def go() -> None:
-        told = Told()
+        observed = ObservedCall()
         async with fake_janus() as server:
             stage = _Stage(server, patience_s=0.5)
-            task = asyncio.create_task(stage.source.run(told))
+            task = asyncio.create_task(stage.source.run(observed))
             await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
-            await until(lambda: told.people)
+            await until(lambda: observed.people)
         assert await task is Ended.LOST
-        assert told.people == {}
-        assert told.wrong == []
+        assert observed.people == {}
+        assert observed.wrong == []
 
     run(go)
 
@@ -423,17 +429,17 @@ def test_fifty_at_once_are_all_told_of_and_received() -> None:
     """Fifty people who join in one message are told of, and some of them received while the rest wait."""
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told):
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed):
             await until(lambda: stage.server._bot is not None)
             people = [Person(n, f"guest {n}") for n in range(5000, 5050)]
             stage.server.people |= {person.id: person for person in people}
             await stage.server.tell({"publishers": [person.entry() for person in people]})
-            await until(lambda: len(told.people) == 50)
+            await until(lambda: len(observed.people) == 50)
             for person in people[:8]:
-                told.received.add(str(person.id))
+                observed.received.add(str(person.id))
                 await stage.source.receive(str(person.id), True)
-            await until(lambda: all(len(told.sounds_of(str(p.id))) > 5 for p in people[:8]), within=30)
+            await until(lambda: all(len(observed.sounds_of(str(p.id))) > 5 for p in people[:8]), within=30)
             assert len(stage.server.subscribed) == 8
 
     run(go)
@@ -443,8 +449,8 @@ def test_nonsense_from_the_server_does_not_end_the_call() -> None:
     """Texts that are no messages, and messages about nobody, are passed over."""
 
     async def go() -> None:
-        told = Told()
-        async with staged() as stage, recorded(stage, told):
+        observed = ObservedCall()
+        async with staged() as stage, recorded(stage, observed):
             await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
             for text in (
                 "",
@@ -459,10 +465,10 @@ def test_nonsense_from_the_server_does_not_end_the_call() -> None:
                 {"leaving": {"id": 4}, "unpublished": [], "publishers": "x", "display": 4, "id": 88}
             )
             await stage.server.tell({"publishers": [{"id": True}, {"id": None}, {"display": "y"}, 7]})
-            await until(lambda: told.people)
-            who = await received(stage, told, "Ann")
-            await until(lambda: told.sounds_of(who))
-            assert list(told.people.values()) == ["Ann"]
+            await until(lambda: observed.people)
+            who = await received(stage, observed, "Ann")
+            await until(lambda: observed.sounds_of(who))
+            assert list(observed.people.values()) == ["Ann"]
 
     run(go)
 
@@ -497,11 +503,11 @@ def test_tls_is_checked(tmp_path: Path) -> None:
         async with fake_janus(server_side) as server:
             url = f"janus+wss://localhost:{server.port}/{ROOM}"
             with pytest.raises(UnreadableInput):
-                await JanusSource(url, host_addresses=LOOPBACK).run(Told())
-            stage, told = _Stage(server), Told()
+                await JanusSource(url, host_addresses=LOOPBACK).run(ObservedCall())
+            stage, observed = _Stage(server), ObservedCall()
             stage.source = JanusSource(url, host_addresses=LOOPBACK, tls=trusting)
-            async with recorded(stage, told):
+            async with recorded(stage, observed):
                 await stage.enter("Ann", hertz=440, colour=(90, 60, 200))
-                await until(lambda: told.people)
+                await until(lambda: observed.people)
 
     run(go)

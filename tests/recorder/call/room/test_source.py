@@ -297,7 +297,7 @@ def test_fifty_join_at_once() -> None:
             assert len(session.here) == len({one.id for one in guests}) == 50
             for second in range(1, 5):
                 for notice in session.book.tick(1000.0 + second).notices:
-                    await source.say(notice.text, to=notice.to)
+                    await source.notify(notice.text, to=notice.to)
             for one in guests:
                 await one.until(lambda one=one: ("recorder", TEXTS.asking) in one.heard)  # type: ignore[misc]
                 await one.answer(Answer.YES)
@@ -353,9 +353,9 @@ def test_the_call_goes_on_whatever_others_send(capfd: pytest.CaptureFixture[str]
             assert session.stored == session.wanted == {ada.id}
 
     run(test)
-    told = capfd.readouterr()
-    assert "hostile" not in told.out + told.err
-    assert "Traceback" not in told.err
+    observed = capfd.readouterr()
+    assert "hostile" not in observed.out + observed.err
+    assert "Traceback" not in observed.err
 
 
 def test_names_are_cleaned() -> None:

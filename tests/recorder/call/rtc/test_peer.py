@@ -33,8 +33,8 @@ from recorder.call.source import LiveKind, TrackKey
 from redaction.errors import InternalError
 from redaction.model import Samples
 from tests.recorder.call.network import Network
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, middle_colour, pitch, sending
-from tests.recorder.call.told import Told, until
 
 CAMERA = TrackKey("p", LiveKind.CAMERA)
 MICROPHONE = TrackKey("p", LiveKind.MICROPHONE)
@@ -51,7 +51,7 @@ class Line:
     """A sender, the peer that receives it, and what was told of it."""
 
     peer: Peer
-    told: Told
+    observed: ObservedCall
     sender: RTCPeerConnection
     tracks: list[CodedTrack]
     network: Network
@@ -61,21 +61,21 @@ class Line:
     def receive(self, wanted: bool) -> None:
         """Receive."""
         if wanted:
-            self.told.received.add("p")
+            self.observed.received.add("p")
         self.peer.receive(wanted)
 
 
 @asynccontextmanager
 async def line(network: Network | None = None, **sender: object) -> AsyncIterator[Line]:
     """Connect a sender with a peer."""
-    told, clock, network = Told(), CallClock(), network or Network()
-    told.joined("p", "", 0)
-    peer = Peer("p", told, clock, host_addresses=LOOPBACK)
+    observed, clock, network = ObservedCall(), CallClock(), network or Network()
+    observed.joined("p", "", 0)
+    peer = Peer("p", observed, clock, host_addresses=LOOPBACK)
     connection, tracks = sending(**sender)  # type: ignore[arg-type]
     await connection.setLocalDescription(await connection.createOffer())
     answer = await peer.answer(await network.between(connection.localDescription.sdp))
     await connection.setRemoteDescription(RTCSessionDescription(network.behind(answer), "answer"))
-    here = Line(peer, told, connection, tracks, network, clock=clock)
+    here = Line(peer, observed, connection, tracks, network, clock=clock)
     try:
         async with asyncio.TaskGroup() as group:
             here.ended = group.create_task(peer.run())
@@ -86,8 +86,8 @@ async def line(network: Network | None = None, **sender: object) -> AsyncIterato
         await peer.close()
         await connection.close()
         network.close()
-    assert told.wrong == []
-    assert told.open == set()
+    assert observed.wrong == []
+    assert observed.open == set()
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -107,8 +107,8 @@ def test_sound_and_picture_arrive_with_their_times(codec: str) -> None:
     async def go() -> None:
         async with line(codec=codec, hertz=550, colour=(120, 90, 40)) as here:
             here.receive(True)
-            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 40)
-            pictures, sounds = here.told.pictures[CAMERA], here.told.sounds[MICROPHONE]
+            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 40)
+            pictures, sounds = here.observed.pictures[CAMERA], here.observed.sounds[MICROPHONE]
             assert middle_colour(pictures[-1].frame) == pytest.approx((120, 90, 40), abs=4)
             heard = np.concatenate([s.samples for s in sounds])
             assert pitch(heard[4800:], 48000) == pytest.approx(550, abs=5)  # a late block bends the tone
@@ -118,7 +118,7 @@ def test_sound_and_picture_arrive_with_their_times(codec: str) -> None:
             )
             assert pictures[-1].time == pytest.approx(here.clock.now(), abs=0.3)
             assert abs(pictures[-1].time - sounds[-1].time) < 0.06
-            assert here.told.lost == []
+            assert here.observed.lost == []
 
     run(go)
 
@@ -144,19 +144,19 @@ def test_nothing_is_decoded_before_it_is_wanted_or_after(monkeypatch: pytest.Mon
         async with line() as here:
             await until(lambda: sum(here.network.passed.values()) > 60)
             assert fed == []
-            assert here.told.events == [("joined", "p")]
+            assert here.observed.events == [("joined", "p")]
             here.receive(True)
             await until(lambda: {"picture", "sound"} <= set(fed))
             here.receive(False)
             await asyncio.sleep(0.1)
             count, passed = len(fed), sum(here.network.passed.values())
-            assert here.told.open == set()
+            assert here.observed.open == set()
             await until(lambda: sum(here.network.passed.values()) > passed + 40)
             assert len(fed) == count
             here.receive(True)
-            await until(lambda: here.told.pictures.get(TrackKey("p", LiveKind.CAMERA, 2)))
-            assert here.told.sounds[TrackKey("p", LiveKind.MICROPHONE, 2)]
-            assert here.told.lost == []
+            await until(lambda: here.observed.pictures.get(TrackKey("p", LiveKind.CAMERA, 2)))
+            assert here.observed.sounds[TrackKey("p", LiveKind.MICROPHONE, 2)]
+            assert here.observed.lost == []
 
     run(go)
 
@@ -168,27 +168,27 @@ def test_sound_that_arrived_is_delivered_whatever_was_lost(loss: float, jitter: 
     async def go() -> None:
         async with line(Network(loss=0, delay=0.02, jitter=jitter)) as here:
             here.receive(True)
-            await until(lambda: len(here.told.sounds.get(MICROPHONE, [])) > 5)
+            await until(lambda: len(here.observed.sounds.get(MICROPHONE, [])) > 5)
             sound_type = next(kind for kind in here.network.passed if kind == 96)
-            before, had = here.network.passed[sound_type], len(here.told.sounds[MICROPHONE])
+            before, had = here.network.passed[sound_type], len(here.observed.sounds[MICROPHONE])
             here.network.loss = loss
             await asyncio.sleep(4)
             here.network.loss = 0
             await asyncio.sleep(0.4)
             came = here.network.passed[sound_type] - before
-            got = len(here.told.sounds[MICROPHONE]) - had
+            got = len(here.observed.sounds[MICROPHONE]) - had
             assert came > 120
             assert got >= 0.97 * came - 2
             holes = [
                 (a.time + len(a.samples) / 48000, b.time)
-                for a, b in itertools.pairwise(here.told.sounds[MICROPHONE])
+                for a, b in itertools.pairwise(here.observed.sounds[MICROPHONE])
                 if b.time - a.time - len(a.samples) / 48000 > 1e-4
             ]
-            told = {(start, end) for track, start, end, _ in here.told.lost if track == MICROPHONE}
-            assert set(holes) == told
+            observed = {(start, end) for track, start, end, _ in here.observed.lost if track == MICROPHONE}
+            assert set(holes) == observed
             if loss >= 0.1:
-                assert told
-                assert sum(sample.lost for _, sample in here.told.samples) > 0
+                assert observed
+                assert sum(sample.lost for _, sample in here.observed.samples) > 0
 
     run(go)
 
@@ -199,13 +199,13 @@ def test_pictures_survive_loss_by_asking_again() -> None:
     async def go() -> None:
         async with line(Network(loss=0.05, delay=0.01, jitter=0.02), colour=(200, 30, 220)) as here:
             here.receive(True)
-            await until(lambda: here.told.pictures.get(CAMERA))
-            seen = len(here.told.pictures[CAMERA])
+            await until(lambda: here.observed.pictures.get(CAMERA))
+            seen = len(here.observed.pictures[CAMERA])
             start = time.monotonic()
             await asyncio.sleep(4)
-            rate = (len(here.told.pictures[CAMERA]) - seen) / (time.monotonic() - start)
+            rate = (len(here.observed.pictures[CAMERA]) - seen) / (time.monotonic() - start)
             assert rate > 27
-            for picture in here.told.pictures[CAMERA][::10]:
+            for picture in here.observed.pictures[CAMERA][::10]:
                 assert middle_colour(picture.frame) == pytest.approx((200, 30, 220), abs=4)
 
     run(go)
@@ -217,21 +217,23 @@ def test_an_outage_is_one_hole_in_the_sound_and_repaired_in_the_picture() -> Non
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 10)
+            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 10)
             here.network.cut = True
             await asyncio.sleep(1.5)
             here.network.cut = False
-            seen = len(here.told.pictures[CAMERA])
-            await until(lambda: len(here.told.pictures[CAMERA]) > seen + 60)
+            seen = len(here.observed.pictures[CAMERA])
+            await until(lambda: len(here.observed.pictures[CAMERA]) > seen + 60)
             holes = [
-                (start, end, reason) for track, start, end, reason in here.told.lost if track == MICROPHONE
+                (start, end, reason)
+                for track, start, end, reason in here.observed.lost
+                if track == MICROPHONE
             ]
             assert len(holes) == 1
             assert holes[0][2] == "loss"
             assert 1.4 < holes[0][1] - holes[0][0] < 1.7
-            told = {(start, end) for track, start, end, _ in here.told.lost if track == CAMERA}
-            for earlier, later in itertools.pairwise(here.told.pictures[CAMERA]):
-                assert later.time - earlier.time < 0.2 or (earlier.time, later.time) in told
+            observed = {(start, end) for track, start, end, _ in here.observed.lost if track == CAMERA}
+            for earlier, later in itertools.pairwise(here.observed.pictures[CAMERA]):
+                assert later.time - earlier.time < 0.2 or (earlier.time, later.time) in observed
 
     run(go)
 
@@ -247,15 +249,15 @@ def test_a_long_outage_is_one_hole_and_then_it_goes_on(
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 10)
+            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 10)
             here.network.cut = True
             await asyncio.sleep(seconds)
             here.network.cut = False
-            last = here.told.pictures[CAMERA][-1].time
-            await until(lambda: here.told.pictures[CAMERA][-1].time > last + seconds + 1)
-            sounds, pictures = here.told.sounds[MICROPHONE], here.told.pictures[CAMERA]
+            last = here.observed.pictures[CAMERA][-1].time
+            await until(lambda: here.observed.pictures[CAMERA][-1].time > last + seconds + 1)
+            sounds, pictures = here.observed.sounds[MICROPHONE], here.observed.pictures[CAMERA]
             for track, found in ((MICROPHONE, sounds), (CAMERA, pictures)):
-                (hole,) = [(a, b) for of, a, b, _ in here.told.lost if of == track and b - a > 1]
+                (hole,) = [(a, b) for of, a, b, _ in here.observed.lost if of == track and b - a > 1]
                 assert hole[1] - hole[0] == pytest.approx(seconds, abs=1.5)
                 assert not [one for one in found if hole[0] + 0.03 < one.time < hole[1] - 1e-6]
             assert abs(sounds[-1].time - here.clock.now()) < 0.5
@@ -270,18 +272,20 @@ def test_a_size_that_changes_is_passed_on_and_a_giant_one_refused() -> None:
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 5)
+            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 5)
             here.tracks[1].packets = coded_pictures((90, 60, 200), width=640, height=360)
-            await until(lambda: here.told.pictures[CAMERA][-1].frame.width == 640)
-            assert here.told.pictures[CAMERA][0].frame.width == 320
+            await until(lambda: here.observed.pictures[CAMERA][-1].frame.width == 640)
+            assert here.observed.pictures[CAMERA][0].frame.width == 320
             key = bytearray(here.tracks[1].packets[0][0])
             key[6:10] = (8000).to_bytes(2, "little") * 2
             here.tracks[1].packets = ((bytes(key), 0),)
-            await until(lambda: ("ended", CAMERA) in here.told.events)
-            assert [reason for track, _, _, reason in here.told.lost if track == CAMERA][-1] == "resolution"
-            heard = len(here.told.sounds[MICROPHONE])
-            await until(lambda: len(here.told.sounds[MICROPHONE]) > heard + 20)
-            assert CAMERA not in here.told.open
+            await until(lambda: ("ended", CAMERA) in here.observed.events)
+            assert [reason for track, _, _, reason in here.observed.lost if track == CAMERA][
+                -1
+            ] == "resolution"
+            heard = len(here.observed.sounds[MICROPHONE])
+            await until(lambda: len(here.observed.sounds[MICROPHONE]) > heard + 20)
+            assert CAMERA not in here.observed.open
 
     run(go)
 
@@ -292,7 +296,7 @@ def test_garbage_costs_pictures_and_nothing_else() -> None:
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: len(here.told.pictures.get(CAMERA, [])) > 5)
+            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 5)
             good = here.tracks[1].packets
             noise = np.random.default_rng(1)
             here.tracks[1].packets = tuple((b"\x00" + noise.bytes(700), 0) for _ in range(10))
@@ -302,9 +306,11 @@ def test_garbage_costs_pictures_and_nothing_else() -> None:
             )
             await asyncio.sleep(0.5)
             here.tracks[1].packets, here.tracks[0].packets = good, tone
-            seen = len(here.told.pictures[CAMERA])
-            await until(lambda: len(here.told.pictures[CAMERA]) > seen + 20)
-            assert middle_colour(here.told.pictures[CAMERA][-1].frame) == pytest.approx((90, 60, 200), abs=4)
+            seen = len(here.observed.pictures[CAMERA])
+            await until(lambda: len(here.observed.pictures[CAMERA]) > seen + 20)
+            assert middle_colour(here.observed.pictures[CAMERA][-1].frame) == pytest.approx(
+                (90, 60, 200), abs=4
+            )
 
     run(go)
 
@@ -315,8 +321,8 @@ def test_quality_is_told_every_second() -> None:
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: len(here.told.samples) >= 3)
-            who, sample = here.told.samples[2]
+            await until(lambda: len(here.observed.samples) >= 3)
+            who, sample = here.observed.samples[2]
             assert who == "p"
             assert sample.packets > 60
             assert sample.lost == 0
@@ -337,12 +343,12 @@ def test_the_round_trip_is_that_of_the_path() -> None:
         async with line() as here:
             here.receive(True)
             here.network.path = 0.08
-            await until(lambda: any((s.round_trip_ms or 0) > 150 for _, s in here.told.samples))
-            assert all((s.round_trip_ms or 0) < 400 for _, s in here.told.samples)
+            await until(lambda: any((s.round_trip_ms or 0) > 150 for _, s in here.observed.samples))
+            assert all((s.round_trip_ms or 0) < 400 for _, s in here.observed.samples)
             here.network.cut = True
-            await until(lambda: here.told.samples[-1][1].round_trip_ms is None)
+            await until(lambda: here.observed.samples[-1][1].round_trip_ms is None)
             here.network.cut, here.network.path = False, 0.0
-            await until(lambda: 0 < (here.told.samples[-1][1].round_trip_ms or 0) < 100)
+            await until(lambda: 0 < (here.observed.samples[-1][1].round_trip_ms or 0) < 100)
 
     run(go)
 
@@ -353,7 +359,7 @@ def test_a_sender_that_goes_ends_the_run() -> None:
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: here.told.open)
+            await until(lambda: here.observed.open)
             await here.sender.close()
             assert here.ended is not None
             async with asyncio.timeout(3):
@@ -362,9 +368,11 @@ def test_a_sender_that_goes_ends_the_run() -> None:
     run(go)
 
 
-async def pulled(told: Told, kinds: tuple[LiveKind, ...], answering: Callable[[str], str]) -> Peer:
+async def pulled(
+    observed: ObservedCall, kinds: tuple[LiveKind, ...], answering: Callable[[str], str]
+) -> Peer:
     """Let a peer offer, and an aiortc sender answer; `answering` changes the answer."""
-    peer = Peer("p", told, CallClock(), kinds=kinds, host_addresses=LOOPBACK)
+    peer = Peer("p", observed, CallClock(), kinds=kinds, host_addresses=LOOPBACK)
     connection, tracks = sending()
     for transceiver in connection.getTransceivers():
         transceiver.sender.replaceTrack(None)
@@ -413,7 +421,7 @@ def test_a_sender_with_an_rsa_certificate_is_received(monkeypatch: pytest.Monkey
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: here.told.pictures.get(CAMERA) and here.told.sounds.get(MICROPHONE))
+            await until(lambda: here.observed.pictures.get(CAMERA) and here.observed.sounds.get(MICROPHONE))
 
     run(go)
 
@@ -433,15 +441,15 @@ def test_a_peer_can_offer() -> None:
     """As the side that offers, it receives what the answer sends."""
 
     async def go() -> None:
-        told = Told(received={"p"})
-        told.joined("p", "", 0)
-        peer = await pulled(told, (LiveKind.MICROPHONE, LiveKind.CAMERA), lambda answer: answer)
+        observed = ObservedCall(received={"p"})
+        observed.joined("p", "", 0)
+        peer = await pulled(observed, (LiveKind.MICROPHONE, LiveKind.CAMERA), lambda answer: answer)
         async with asyncio.TaskGroup() as group:
             group.create_task(peer.run())
             peer.receive(True)
-            await until(lambda: told.pictures.get(CAMERA) and told.sounds.get(MICROPHONE))
+            await until(lambda: observed.pictures.get(CAMERA) and observed.sounds.get(MICROPHONE))
             await peer.close()
-        assert told.wrong == []
+        assert observed.wrong == []
 
     run(go)
 
@@ -450,10 +458,10 @@ def test_a_declined_line_of_an_answer_leaves_the_others() -> None:
     """An answer that rejects the picture leaves the sound."""
 
     async def go() -> None:
-        told = Told(received={"p"})
-        told.joined("p", "", 0)
+        observed = ObservedCall(received={"p"})
+        observed.joined("p", "", 0)
         peer = await pulled(
-            told,
+            observed,
             (LiveKind.MICROPHONE, LiveKind.CAMERA),
             lambda answer: re.sub(
                 r"m=video \d+ .*(?:\r\n[^m].*)*\r\n", "m=video 0 UDP/TLS/RTP/SAVPF 97\r\n", answer
@@ -462,9 +470,9 @@ def test_a_declined_line_of_an_answer_leaves_the_others() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(peer.run())
             peer.receive(True)
-            await until(lambda: len(told.sounds.get(MICROPHONE, [])) > 5)
+            await until(lambda: len(observed.sounds.get(MICROPHONE, [])) > 5)
             await peer.close()
-        assert told.wrong == []
+        assert observed.wrong == []
 
     run(go)
 
@@ -482,11 +490,11 @@ def test_a_participant_with_a_strange_codec_is_sound_only() -> None:
     """A VP9 picture is declined alone: the answer keeps its m-line inactive, and the track is told as lost."""
 
     async def go() -> None:
-        told = Told(received={"p"})
-        told.joined("p", "", 0)
+        observed = ObservedCall(received={"p"})
+        observed.joined("p", "", 0)
         offer = re.sub(r"(?m)^a=rtpmap:\d+ rtx.*\r\n|^a=fmtp:.*apt=.*\r\n", "", await offer_of())
         offer = offer.replace("VP8/90000", "VP9/90000")
-        peer = Peer("p", told, CallClock(), host_addresses=LOOPBACK)
+        peer = Peer("p", observed, CallClock(), host_addresses=LOOPBACK)
         answer = await peer.answer(offer)
         assert [line.split()[0] for line in answer.splitlines() if line.startswith("m=")] == [
             "m=audio",
@@ -494,9 +502,9 @@ def test_a_participant_with_a_strange_codec_is_sound_only() -> None:
         ]
         assert "a=inactive" in answer[answer.index("m=video") :]
         peer.receive(True)
-        assert [(track, reason) for track, _, _, reason in told.lost] == [(CAMERA, "codec")]
-        assert told.open == set()
-        assert told.wrong == []
+        assert [(track, reason) for track, _, _, reason in observed.lost] == [(CAMERA, "codec")]
+        assert observed.open == set()
+        assert observed.wrong == []
         await peer.close()
 
     run(go)
@@ -532,7 +540,7 @@ def test_malformed_descriptions_are_refused_cleanly() -> None:
             good + "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n" * 100,
         ]
         for number, offer in enumerate(bad):
-            peer = Peer("p", Told(), CallClock(), host_addresses=LOOPBACK)
+            peer = Peer("p", ObservedCall(), CallClock(), host_addresses=LOOPBACK)
             with pytest.raises(BadDescription) as refusal:
                 await peer.answer(offer)
             assert "secret-marker" not in refusal.value.sentence, number
@@ -546,7 +554,7 @@ def test_only_named_addresses_are_offered_and_no_server_is_asked() -> None:
     """Loopback is offered when asked for, and no STUN server is configured."""
 
     async def go() -> None:
-        peer = Peer("p", Told(), CallClock(), host_addresses=LOOPBACK)
+        peer = Peer("p", ObservedCall(), CallClock(), host_addresses=LOOPBACK)
         offer = await peer.offer()
         hosts = set(re.findall(r"a=candidate:\S+ 1 udp \d+ (\S+) \d+ typ (\S+)", offer))
         assert hosts == {("127.0.0.1", "host")}
@@ -578,7 +586,7 @@ def test_sources_are_remembered_in_bounded_number() -> None:
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: here.told.open)
+            await until(lambda: here.observed.open)
             router = here.peer._connection.getTransceivers()[0].receiver.transport._rtp_router
             for ssrc in range(5000):
                 router.route_rtp(RtpPacket(payload_type=96, ssrc=ssrc))
@@ -593,7 +601,7 @@ def test_packets_that_cannot_be_parsed_do_not_end_the_connection() -> None:
     async def go() -> None:
         async with line() as here:
             here.receive(True)
-            await until(lambda: here.told.sounds.get(MICROPHONE))
+            await until(lambda: here.observed.sounds.get(MICROPHONE))
             transport = here.peer._connection.getTransceivers()[0].receiver.transport
             noise = np.random.default_rng(2)
             extension = bytes.fromhex("90 60 0001 00000001 00000001 bede 0001 33 01 02 03".replace(" ", ""))
@@ -601,7 +609,7 @@ def test_packets_that_cannot_be_parsed_do_not_end_the_connection() -> None:
             for size in range(1, 60):
                 await transport._handle_rtp_data(b"\x90" + noise.bytes(size), arrival_time_ms=0)
                 await transport._handle_rtcp_data(b"\x81\xc8" + noise.bytes(size))
-            heard = len(here.told.sounds[MICROPHONE])
-            await until(lambda: len(here.told.sounds[MICROPHONE]) > heard + 10)
+            heard = len(here.observed.sounds[MICROPHONE])
+            await until(lambda: len(here.observed.sounds[MICROPHONE]) > heard + 10)
 
     run(go)

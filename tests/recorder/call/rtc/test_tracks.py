@@ -21,8 +21,8 @@ from recorder.call.rtc.codecs import VideoDecoder
 from recorder.call.rtc.stats import QualityMeter
 from recorder.call.rtc.tracks import AudioPlacer, ReceivedAudio, ReceivedVideo, TrackNumbers, TrackSetting
 from recorder.call.source import LiveKind, TrackKey
+from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import coded_pictures, coded_tone, pitch
-from tests.recorder.call.told import Told, until
 
 OPUS = RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48000, channels=2, payloadType=96)
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)
@@ -38,11 +38,11 @@ class Steps(CallClock):
         return self.at
 
 
-def setting() -> tuple[TrackSetting, Told, Steps]:
+def setting() -> tuple[TrackSetting, ObservedCall, Steps]:
     """Return what a track needs, and what it will tell."""
-    told, clock = Told(received={"p"}), Steps()
-    told.joined("p", "", 0)
-    return TrackSetting("p", told, clock, SenderClock(), TrackNumbers(), QualityMeter(0)), told, clock
+    observed, clock = ObservedCall(received={"p"}), Steps()
+    observed.joined("p", "", 0)
+    return TrackSetting("p", observed, clock, SenderClock(), TrackNumbers(), QualityMeter(0)), observed, clock
 
 
 def test_numbers_rise_for_each_participant_and_kind() -> None:
@@ -103,24 +103,24 @@ def feed(track: ReceivedAudio, clock: Steps, numbers: range, *, skip: frozenset[
 
 def test_a_hole_is_a_later_time_and_a_loss() -> None:
     """Ten lost packets are one loss of their length, and the sound after it stands where it was sent."""
-    shared, told, clock = setting()
+    shared, observed, clock = setting()
     track = ReceivedAudio(shared)
     track.receive(True)
     feed(track, clock, range(100), skip=frozenset(range(40, 50)))
     track.receive(False)
-    ((key, start, end, reason),) = told.lost
+    ((key, start, end, reason),) = observed.lost
     assert (key.kind, reason) == (LiveKind.MICROPHONE, "loss")
     assert end - start == pytest.approx(0.2, abs=0.002)
-    (sounds,) = told.sounds.values()
+    (sounds,) = observed.sounds.values()
     assert sum(len(s.samples) for s in sounds) == pytest.approx(90 * 960, abs=20)
     assert sounds[-1].time == pytest.approx(99 * 0.02, abs=0.01)
     assert shared.meter.concealed == pytest.approx(0.2, abs=0.002)
-    assert told.wrong == []
+    assert observed.wrong == []
 
 
 def test_a_microphone_that_sends_nothing_is_a_pause_not_a_gap_in_time() -> None:
     """Two seconds without a packet and without a missing number are told as stalled, once they are over."""
-    shared, told, clock = setting()
+    shared, observed, clock = setting()
     track = ReceivedAudio(shared)
     track.receive(True)
     feed(track, clock, range(50))
@@ -128,15 +128,17 @@ def test_a_microphone_that_sends_nothing_is_a_pause_not_a_gap_in_time() -> None:
     for n in range(50):
         clock.at = 3 + n * 0.02
         track.packet(RtpPacket(96, 0, 50 + n, (150 + n) * 960, 1, coded_tone(440)[n][0]), OPUS, False)
-    assert [(round(s, 1), round(e, 1), reason) for _, s, e, reason in told.lost] == [(1.0, 3.0, "stalled")]
+    assert [(round(s, 1), round(e, 1), reason) for _, s, e, reason in observed.lost] == [
+        (1.0, 3.0, "stalled")
+    ]
 
 
 def test_what_ends_and_comes_back_is_another_track() -> None:
     """After receive(False) and receive(True), or a goodbye, the key's number is higher, and nothing lies between."""
-    shared, told, clock = setting()
+    shared, observed, clock = setting()
     track = ReceivedAudio(shared)
     feed(track, clock, range(10))
-    assert told.sounds == {}
+    assert observed.sounds == {}
     track.receive(True)
     feed(track, clock, range(10, 30))
     track.receive(False)
@@ -145,9 +147,9 @@ def test_what_ends_and_comes_back_is_another_track() -> None:
     feed(track, clock, range(50, 70))
     track.bye()
     feed(track, clock, range(70, 90))
-    assert [key.number for key in told.sounds] == [1, 2, 3]
-    assert all(len(sounds) == 20 for sounds in told.sounds.values())
-    assert told.wrong == []
+    assert [key.number for key in observed.sounds] == [1, 2, 3]
+    assert all(len(sounds) == 20 for sounds in observed.sounds.values())
+    assert observed.wrong == []
 
 
 def vp8_packets(count: int) -> list[RtpPacket]:
@@ -172,7 +174,7 @@ def test_a_decoder_that_stalls_costs_pictures_not_memory(monkeypatch: pytest.Mon
             return super().decode(data, number)
 
     monkeypatch.setattr(tracks, "VideoDecoder", Slow)
-    shared, told, clock = setting()
+    shared, observed, clock = setting()
 
     async def go() -> None:
         track = ReceivedVideo(LiveKind.CAMERA, shared)
@@ -193,13 +195,13 @@ def test_a_decoder_that_stalls_costs_pictures_not_memory(monkeypatch: pytest.Mon
         track.receive(False)
 
     asyncio.run(go())
-    assert "overload" in {reason for *_, reason in told.lost}
-    (pictures,) = told.pictures.values()
+    assert "overload" in {reason for *_, reason in observed.lost}
+    (pictures,) = observed.pictures.values()
     for earlier, later in pairwise(pictures):
         assert later.time - earlier.time < 0.1 or (earlier.time, later.time) in {
-            (s, e) for _, s, e, _ in told.lost
+            (s, e) for _, s, e, _ in observed.lost
         }
-    assert told.wrong == []
+    assert observed.wrong == []
 
 
 def test_nothing_is_handed_on_after_it_is_no_longer_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +214,7 @@ def test_nothing_is_handed_on_after_it_is_no_longer_wanted(monkeypatch: pytest.M
             return super().decode(data, number)
 
     monkeypatch.setattr(tracks, "VideoDecoder", Slow)
-    shared, told, clock = setting()
+    shared, observed, clock = setting()
 
     async def go() -> None:
         track = ReceivedVideo(LiveKind.CAMERA, shared)
@@ -229,8 +231,8 @@ def test_nothing_is_handed_on_after_it_is_no_longer_wanted(monkeypatch: pytest.M
         await asyncio.sleep(0.05)
 
     asyncio.run(go())
-    assert told.pictures == {}
-    assert told.wrong == []
+    assert observed.pictures == {}
+    assert observed.wrong == []
 
 
 def test_a_key_frame_is_asked_for_at_once_and_then_ever_more_rarely() -> None:

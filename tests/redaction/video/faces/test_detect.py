@@ -10,14 +10,12 @@ from redaction.video.faces.detect import (
     CenterFace,
     Detection,
     FaceDetector,
-    PairDetector,
     YuNet,
     merged_faces,
     overlap,
 )
 from redaction.video.view import Picture
 from redaction.weights import cache_root
-from tests.redaction.video.scene import FakeDetector
 
 
 def found(box: tuple[float, float, float, float], score: float = 0.9, turn: int = 0) -> Detection:
@@ -52,14 +50,6 @@ def test_overlap_of_disjoint_and_contained_boxes() -> None:
     assert overlap((0, 0, 10, 10), (0, 0, 5, 10)) == (0.5, 1.0)
 
 
-def test_pair_sees_what_either_sees() -> None:
-    """The pair returns the union of what its detectors see."""
-    picture = np.zeros((64, 96, 3), np.uint8)
-    picture[10:30, 10:30] = 255
-    assert len(PairDetector(FakeDetector(missing={0}), FakeDetector()).detect(picture)) == 1
-    assert len(PairDetector(FakeDetector(), FakeDetector(missing={0})).detect(picture)) == 1
-
-
 @pytest.fixture(scope="module")
 def portrait() -> Picture:
     """The sample's photograph of a face, 240x240 px; skipped where it was not fetched."""
@@ -69,13 +59,13 @@ def portrait() -> Picture:
     return np.asarray(cv2.resize(picture[:300, 60:360], (240, 240), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-@pytest.fixture(scope="module", params=["yunet", "centerface", "pair"])
+@pytest.fixture(scope="module", params=["yunet", "centerface"])
 def detector(request: pytest.FixtureRequest) -> FaceDetector:
     """A real detector, skipped where its model is not in place."""
     try:
         if request.param == "yunet":
             return YuNet()
-        return CenterFace() if request.param == "centerface" else PairDetector(YuNet(), CenterFace())
+        return CenterFace()
     except ModelUnavailable:
         pytest.skip("the face models are not in the cache: run `offrecord models fetch`")
 

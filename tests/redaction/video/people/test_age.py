@@ -350,7 +350,7 @@ def test_forget_erases() -> None:
     assert sum(not item.any() for item in before) == 3
     assert not adult(made, 1)
     assert adult(made, 2)
-    made.forget_all()
+    made.forget(2)
     assert not any(item.any() for item in before)
     assert not adult(made, 2)
 

@@ -12,7 +12,7 @@ from recorder.call.source import Answer, LiveKind, QualitySample, TimedAudio, Ti
 
 
 @dataclass
-class Told:
+class ObservedCall:
     """What was told; `wrong` holds every breach of the contract."""
 
     people: dict[str, str] = field(default_factory=dict)
