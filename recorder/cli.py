@@ -6,30 +6,85 @@ from recorder.runtime.hardening import harden_process, place_of, silence_librari
 
 harden_process()  # before anything heavy is imported
 
-import logging  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+from collections.abc import Mapping  # noqa: E402
+from importlib import import_module  # noqa: E402
+from typing import Final  # noqa: E402
 
 import click  # noqa: E402
-import structlog  # noqa: E402
 
 from recorder import __version__  # noqa: E402
-from recorder.commands.batch import batch, expire  # noqa: E402
-from recorder.commands.demo import demo  # noqa: E402
-from recorder.commands.doctor import doctor  # noqa: E402
-from recorder.commands.erase import erase  # noqa: E402
-from recorder.commands.join import join  # noqa: E402
-from recorder.commands.models import models_group  # noqa: E402
-from recorder.commands.recover import recover  # noqa: E402
-from recorder.commands.redact import redact  # noqa: E402
-from recorder.commands.serve import serve  # noqa: E402
-from recorder.commands.show import show, verify  # noqa: E402
-from redaction.errors import ExitCode, OffrecordError  # noqa: E402
+from recorder.operations.log import configure_log  # noqa: E402
+from redaction.errors import ExitCode, InternalError, OffrecordError  # noqa: E402
 
-__all__ = ["cli", "main"]
+__all__ = ["VERBS", "cli", "main"]
+
+VERBS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "batch": (
+        "batch",
+        "batch",
+        "Redact a folder, list or store of recordings, stop and go on at will.",
+    ),
+    "demo": (
+        "demo",
+        "demo",
+        "Stage a call with two sample participants, join it, and say where the report is.",
+    ),
+    "doctor": (
+        "doctor",
+        "doctor",
+        "Check models, libraries, memory, disk and settings; exit status 6 or 1 when a promise would fail here.",
+    ),
+    "erase": ("erase", "erase", "Erase one participant from a published BUNDLE of a call."),
+    "expire": ("batch", "expire", "Delete the bundles of DEST whose retention is over, and log it."),
+    "join": ("join", "join", "Join a call as a visible participant and record those who agree."),
+    "models": ("models", "models_group", "List, fetch and verify the model files."),
+    "recover": ("recover", "recover", "Finish a call whose recording process died."),
+    "redact": ("redact", "redact", "Redact recorded calls into bundles."),
+    "serve": (
+        "serve",
+        "serve",
+        "Take participants who are pushed here by WHIP (RFC 9725), one session each, and record one call.",
+    ),
+    "show": (
+        "show",
+        "show",
+        "Show what is in BUNDLE: purpose, retention, coverage, what was removed, checks.",
+    ),
+    "verify": (
+        "show",
+        "verify",
+        "Check that BUNDLE's files are whole and its log unbroken; exit status 3 when they are not.",
+    ),
+}
+"""Each verb: its module in `recorder.commands`, its name there, and what `--help` says of it.
+
+A verb is imported when it is called, so that `offrecord --help` loads no engine.
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Verbs(click.Group):
+    """Imports a verb when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the contract
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the contract
+        if cmd_name not in VERBS:
+            return None
+        module, name, _ = VERBS[cmd_name]
+        found = getattr(import_module(f"recorder.commands.{module}"), name)
+        if not isinstance(found, click.Command):
+            raise InternalError("A verb's module has no such command.")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, _, said) in sorted(VERBS.items())])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="offrecord")
 def cli() -> None:
     """Record calls without recording people.
@@ -43,18 +98,7 @@ def cli() -> None:
 
     Example: offrecord redact call.mp4 -o redacted
     """
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.KeyValueRenderer(key_order=["event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
-for command in (join, serve, recover, erase, redact, batch, expire, show, verify, doctor, demo, models_group):
-    cli.add_command(command)
+    configure_log()
 
 
 def main() -> None:

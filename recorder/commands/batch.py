@@ -18,7 +18,9 @@ from recorder.batch.report import REPORT
 from recorder.batch.stores.open import open_destination
 from recorder.commands.display.batch import watched_batch
 from recorder.commands.display.progress import ProgressMode
-from recorder.commands.options import load_policy
+from recorder.commands.options import load_policy, log_options
+from recorder.operations.batch import LoggedBatch, logged_batch
+from recorder.operations.log import OperationalLog
 from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
 from redaction.errors import ExitCode
@@ -52,7 +54,10 @@ class _Unsaid(click.Command):
 
 @click.group("batch", cls=_OneOrVerb, add_help_option=False)
 def batch() -> None:
-    """Redact a folder, list or store of recordings, stop and go on at will; `batch status DEST` tells how it stands."""
+    """Redact a folder, list or store of recordings, stop and go on at will.
+
+    `offrecord batch status DEST` tells how it stands.
+    """
 
 
 @batch.command("run", cls=_Unsaid, hidden=True)
@@ -113,6 +118,7 @@ def batch() -> None:
 )
 @_AS_JSON
 @click.option("--quiet", is_flag=True, help="Show no progress.")
+@log_options
 def run(
     dry_run: bool,
     policy_file: Path | None,
@@ -134,11 +140,14 @@ def run(
     if dry_run:
         return _dry_run(options, as_json=as_json)
     cancellation = Cancellation()
+    log = OperationalLog()
     with (
         stopping(cancellation),
         watched_batch(ProgressMode.choose(as_json=as_json, quiet=quiet)) as watcher,
+        logged_batch(log) as told,
     ):
-        finished = run_job(options, watcher=watcher, cancellation=cancellation)
+        finished = run_job(options, watcher=LoggedBatch(log, watcher), cancellation=cancellation)
+        told(finished.counts)
     _tell(finished, options, as_json=as_json)
     if options.sample and sys.stdout.isatty() and os.environ.get("DISPLAY"):
         click.launch(str(finished.report))

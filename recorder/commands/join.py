@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -12,7 +13,9 @@ import click
 
 from recorder.commands.display.call import call_view
 from recorder.commands.display.progress import ProgressMode, watched
-from recorder.commands.options import load_policy, output_option
+from recorder.commands.options import load_policy, log_options, output_option
+from recorder.operations.call import LoggedCall, Views, logged_call
+from recorder.operations.log import OperationalLog
 from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from recorder.call.consent.notice import NoticeTexts
     from recorder.call.source import CallSource
     from recorder.live.capture.record import Recorded
+    from recorder.live.capture.status import CallView
     from redaction.model import Samples
 
 __all__ = [
@@ -92,6 +96,7 @@ def given_duration(_context: click.Context, _parameter: click.Parameter, value: 
     "--json", "as_json", is_flag=True, help="One JSON document on stdout; events as JSON lines on stderr."
 )
 @click.option("--quiet", is_flag=True, help="Show nothing while the call goes on.")
+@log_options
 def join(
     url: str,
     folder: Path,
@@ -246,21 +251,30 @@ async def announce_address(source: CallSource) -> None:
 
 
 def run_call(
-    source: CallSource, *, way: str, folder: Path, policy: Policy, mode: ProgressMode, as_json: bool
+    source: CallSource,
+    *,
+    way: str,
+    folder: Path,
+    policy: Policy,
+    mode: ProgressMode,
+    as_json: bool,
+    observers: Sequence[CallView] = (),
 ) -> int:
-    """Record one call and print where it is."""
+    """Record one call, tell its observers and the operational log of it, and print where it is."""
     from recorder.live.capture.record import record_call
 
-    with call_view(mode) as view:
+    log = OperationalLog()
+    with call_view(mode) as view, logged_call(log, way=way) as told:
         recorded = record_call(
             source,
             way=way,
             folder=folder,
             policy=policy,
-            view=view,
+            view=Views(view, LoggedCall(log), *observers),
             watch=lambda: watched(mode, number=1, of=1),
             alongside=lambda: announce_address(source),
         )
+        told(recorded.published.path.name, recorded.ended, recorded.counts)
     print_recorded(recorded, as_json=as_json)
     return int(ExitCode.OK)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
+from recorder.operations.log import LogFormat, LogLevel, configure_log
 from redaction.errors import UsageError
 from redaction.policy import Policy
 
-__all__ = ["load_policy", "output_option"]
+__all__ = ["load_policy", "log_options", "output_option"]
 
 _LARGEST_POLICY: Final = 1 << 20
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def _output(_context: click.Context, _parameter: click.Parameter, value: str) -> Path:
@@ -33,6 +35,38 @@ output_option = click.option(
     callback=_output,
     help="Folder for the bundles.",
 )
+
+
+def log_options(command: _Command) -> _Command:
+    """Give a command --log-format and --log-level; the operational log is set up before the command runs."""
+    form = click.option(
+        "--log-format",
+        type=click.Choice([form.value for form in LogFormat]),
+        default=LogFormat.CONSOLE.value,
+        show_default=True,
+        expose_value=False,
+        callback=_remember,
+        is_eager=True,
+        help="How the operational log is written to stderr.",
+    )
+    level = click.option(
+        "--log-level",
+        type=click.Choice([level.value for level in LogLevel]),
+        default=LogLevel.WARNING.value,
+        show_default=True,
+        expose_value=False,
+        callback=_set_up,
+        help="From which level on; info tells of every participant and recording, by number or id alone.",
+    )
+    return form(level(command))
+
+
+def _remember(context: click.Context, _parameter: click.Parameter, value: str) -> None:
+    context.meta["recorder.log_format"] = LogFormat(value)
+
+
+def _set_up(context: click.Context, _parameter: click.Parameter, value: str) -> None:
+    configure_log(context.meta["recorder.log_format"], LogLevel(value))
 
 
 def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:

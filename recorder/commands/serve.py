@@ -9,7 +9,7 @@ import click
 
 from recorder.commands.display.progress import ProgressMode
 from recorder.commands.join import given_duration, run_call
-from recorder.commands.options import load_policy, output_option
+from recorder.commands.options import load_policy, log_options, output_option
 from redaction.errors import UsageError
 from redaction.policy import CallSection, Policy
 
@@ -25,7 +25,7 @@ _ANY_S: Final = 86_400.0
     "token_file",
     required=True,
     type=click.Path(path_type=Path),
-    help="Who may push: a TOML file of [[token]] tables with secret, name, consent and sessions.",
+    help="Who may push: a TOML file of [[token]] tables with secret, name, consent, sessions and metrics.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -63,6 +63,7 @@ _ANY_S: Final = 86_400.0
     "--json", "as_json", is_flag=True, help="One JSON document on stdout; events as JSON lines on stderr."
 )
 @click.option("--quiet", is_flag=True, help="Show nothing while the call goes on.")
+@log_options
 def serve(
     folder: Path,
     token_file: Path,
@@ -93,17 +94,29 @@ def serve(
       name = "Ada"
       consent = true
 
+    `GET /healthz` answers `ok` on the same port while the call is watched. `GET /metrics` gives figures for
+    Prometheus to a token with `metrics = true`, which may not push; see docs/operations.md.
+
     Example: offrecord serve --tokens tokens.toml -o redacted
     """
     from recorder.call.http.http_server import Address
     from recorder.call.http.tokens import Tokens
     from recorder.call.http.whip_source import serve_source
+    from recorder.operations.metrics import CallMetrics
+    from recorder.operations.web import OperationsRoutes
 
     policy = load_policy(policy_file, roster)
     policy = _waiting(policy, at_most_s)
     address = Address(host, port, tls_cert, tls_key, tls_in_front=tls_in_front)
     address.context()  # unusable TLS files are told before models are loaded
-    source = serve_source(Tokens.read(token_file), address=address, origins=origins, linger_s=linger_s)
+    tokens, metrics = Tokens.read(token_file), CallMetrics()
+    source = serve_source(
+        tokens,
+        address=address,
+        origins=origins,
+        linger_s=linger_s,
+        extend=OperationsRoutes(metrics, tokens).attach,
+    )
     return run_call(
         source,
         way="whip",
@@ -111,6 +124,7 @@ def serve(
         policy=policy,
         mode=ProgressMode.choose(as_json=as_json, quiet=quiet),
         as_json=as_json,
+        observers=(metrics,),
     )
 
 

@@ -12,7 +12,7 @@ from redaction.stages import Stages
 
 
 @pytest.fixture(scope="module")
-def stages() -> Iterator[Stages]:
+def stages(real_models: None) -> Iterator[Stages]:
     """The real models."""
     made = Stages(Policy())
     try:

@@ -27,6 +27,7 @@ class _TokenEntry(BaseModel):
     name: str = Field(default="", max_length=200)
     consent: bool = False
     sessions: int = Field(default=1, ge=1, le=64)
+    metrics: bool = False
 
 
 class _TokenFile(BaseModel):
@@ -44,12 +45,14 @@ class Grant:
         name: the participant's display name, empty when the address names them.
         consent: the pushing system asks its participants and vouches for their answers.
         sessions: how many may be open at once.
+        metrics: it reads the server's figures, and may not push.
     """
 
     holder: str
     name: str = field(default="", repr=False)
     consent: bool = False
     sessions: int = 1
+    metrics: bool = False
 
 
 class Tokens:
@@ -60,6 +63,7 @@ class Tokens:
         name = "Ada"        # left out: the name comes from the address /whip/NAME
         consent = true      # this system asks its participants, and says no for them when they do
         sessions = 1        # at once
+        metrics = true      # left out: false; this token reads /metrics and may not push
 
     Only digests are kept.
     """
@@ -94,7 +98,13 @@ class Tokens:
             [
                 (
                     entry.secret.get_secret_value(),
-                    Grant(f"token-{number}", entry.name, entry.consent, entry.sessions),
+                    Grant(
+                        f"token-{number}",
+                        entry.name,
+                        entry.consent and not entry.metrics,
+                        entry.sessions,
+                        entry.metrics,
+                    ),
                 )
                 for number, entry in enumerate(content.token, start=1)
             ]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -42,6 +43,7 @@ class WhipSource:
         linger_s: seconds without a session, after there was one, that end the call; None: it does not end by itself.
         host_addresses: where media is received instead of at the network interfaces' addresses; loopback for calls
             within one machine.
+        extend: adds further routes to the web application before it is served.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class WhipSource:
         origins: tuple[str, ...] = (),
         linger_s: float | None = None,
         host_addresses: tuple[str, ...] | None = None,
+        extend: Callable[[web.Application], None] | None = None,
     ) -> None:
+        self._extend = extend
         self._linger_s = linger_s
         self._left_at: float | None = None
         self._tokens = tokens
@@ -85,6 +89,8 @@ class WhipSource:
         application = web.Application(client_max_size=LARGEST_BODY)
         application.router.add_post("/session/{id}/consent", self._consent)
         application.router.add_get("/session/{id}/receipt", self._receipt)
+        if self._extend is not None:
+            self._extend(application)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
             async with self._server.serving(application, turned_away=crowd_of(observer)):
@@ -125,7 +131,9 @@ class WhipSource:
     def grant(self, token: str | None, name: str) -> Grant | None:
         """Return what a token allows; the token's own name wins over the address's."""
         found = self._tokens.find(token)
-        if found is None or found.name:
+        if found is None or found.metrics:
+            return None
+        if found.name:
             return found
         return Grant(found.holder, name, found.consent, found.sessions)
 
@@ -210,11 +218,18 @@ def serve_source(
     limits: WhipLimits | None = None,
     linger_s: float | None = None,
     host_addresses: tuple[str, ...] | None = None,
+    extend: Callable[[web.Application], None] | None = None,
 ) -> WhipSource:
     """Return the source of `offrecord serve`; media comes by loopback when the pushes do."""
     where = address or Address()
     if host_addresses is None and where.loopback and not where.tls_in_front:
         host_addresses = ("127.0.0.1",)
     return WhipSource(
-        tokens, where, limits=limits, origins=origins, linger_s=linger_s, host_addresses=host_addresses
+        tokens,
+        where,
+        limits=limits,
+        origins=origins,
+        linger_s=linger_s,
+        host_addresses=host_addresses,
+        extend=extend,
     )

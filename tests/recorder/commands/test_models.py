@@ -1,3 +1,5 @@
+"""The verbs `models list`, `fetch` and `verify` say what is in place, missing or altered."""
+
 from __future__ import annotations
 
 import json

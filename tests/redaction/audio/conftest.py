@@ -19,7 +19,7 @@ Say = Callable[[str], Samples]
 
 
 @pytest.fixture(scope="session")
-def say() -> Say:
+def say(real_models: None) -> Say:
     """Return a function that speaks a text: float32 (n,), 16,000 Hz, half a second of silence on both
     sides."""
     voice = import_module("hibari").Hibari()
@@ -33,7 +33,7 @@ def say() -> Say:
 
 
 @pytest.fixture(scope="session")
-def whisper() -> WhisperTranscriber:
+def whisper(real_models: None) -> WhisperTranscriber:
     """The default speech model."""
     try:
         return WhisperTranscriber("speech.whisper_tiny_en", threads=2)
@@ -42,7 +42,7 @@ def whisper() -> WhisperTranscriber:
 
 
 @pytest.fixture(scope="session")
-def sphinx() -> PocketsphinxAligner:
+def sphinx(real_models: None) -> PocketsphinxAligner:
     """The default aligner."""
     try:
         return PocketsphinxAligner()

@@ -51,7 +51,7 @@ def masked(finder: PersonalDataFinder, *lines: str) -> list[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def name_model() -> NameModel:
+def name_model(real_models: None) -> NameModel:
     """Return the real name model."""
     try:
         return NameModel.load()

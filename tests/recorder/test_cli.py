@@ -1,0 +1,55 @@
+"""The command line finds its verbs without loading them, and says of each what the verb says of itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from recorder.cli import VERBS, cli
+
+
+@pytest.mark.parametrize("name", sorted(VERBS))
+def test_every_verb_is_there_and_says_what_its_line_says(name: str) -> None:
+    """The line of `--help` is the first sentence of the verb's own help."""
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    first = " ".join((found.help or "").split("\n\n")[0].split())
+    assert first == VERBS[name][2]
+
+
+def test_help_lists_every_verb() -> None:
+    """A verb that is not listed is not found."""
+    shown = CliRunner().invoke(cli, ["--help"])
+    assert shown.exit_code == 0
+    for name in VERBS:
+        assert f"\n  {name} " in shown.output
+
+
+def test_unknown_verbs_are_refused() -> None:
+    """Wrong use, as before."""
+    assert CliRunner().invoke(cli, ["nosuch"]).exit_code == 2
+
+
+def test_help_loads_no_engine() -> None:
+    """`offrecord --help` imports no model runtime, no video library and no web server."""
+    heavy = ("av", "cv2", "onnxruntime", "aiohttp", "pydantic", "mediapipe")
+    program = (
+        "import sys; from click.testing import CliRunner; from recorder.cli import cli; "
+        "assert CliRunner().invoke(cli, ['--help']).exit_code == 0; "
+        f"print(*[name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("verb", ["serve", "join", "batch"])
+def test_long_running_verbs_take_the_options_of_the_log(verb: str) -> None:
+    """Format and level are the same everywhere, and a wrong one is wrong use."""
+    shown = CliRunner().invoke(cli, [verb, "--help"])
+    assert "--log-format [json|console]" in shown.output
+    assert "--log-level [debug|info|warning|error]" in shown.output
+    assert CliRunner().invoke(cli, [verb, "--log-format", "xml", "a", "b"]).exit_code == 2
