@@ -30,7 +30,12 @@ _RENDERED_FOR_S: Final = 1.0
 _STANDINGS: Final = tuple(
     standing for standing in ParticipantState if standing is not ParticipantState.REMOVED
 )
-_TROUBLES: Final = ("odd figures", "notices not delivered", "call system did not answer", "connections turned away")
+_TROUBLES: Final = (
+    "odd figures",
+    "notices not delivered",
+    "call system did not answer",
+    "connections turned away",
+)
 """Counts of a status that are of no participant."""
 
 
