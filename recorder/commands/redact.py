@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recorder.bundle.verify_files import read_manifest
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy, output_option
 from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import Stop, stopping
+from recorder.runtime.terminal import echo, echo_json
 from recorder.sources.discover import recording_at, recordings_in
 from recorder.sources.recording import Recording
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
@@ -91,7 +92,7 @@ def redact(
         mode=ProgressMode.choose(as_json=as_json, quiet=quiet),
     )
     if as_json:
-        click.echo(json.dumps([_row(item) for item in outcomes], indent=2))
+        echo_json([_row(item) for item in outcomes])
     else:
         for item in outcomes:
             _print(item, many=len(outcomes) > 1)
@@ -171,7 +172,10 @@ def _one(
             _refuse_half_deleting(recording)
         opened = recording.open()
         refuse_unknown(opened.source)
-        writer = BundleWriter(folder, name or bundle_name(*recording.read), replace=force)
+        named = name or bundle_name(*recording.read)
+        if force:
+            _refuse_other(folder / f"{named}.offrecord")
+        writer = BundleWriter(folder, named, replace=force)
         stop.before_exit(writer.discard)
         with watched(mode, number=number, of=of) as progress:
             published = redact_file(
@@ -193,6 +197,20 @@ def _one(
             number, ExitCode.INTERNAL, None, "The machine ran out of memory. Nothing was published."
         )
     return FileOutcome(number, ExitCode.OK, published.path, "redacted and verified")
+
+
+def _refuse_other(place: Path) -> None:
+    """Let --force replace nothing but a bundle of a recorded file; of which one its name says, see `bundle_name`."""
+    if not place.exists() or place.is_symlink():
+        return
+    try:
+        of_a_file = read_manifest(place).participants is None
+    except OffrecordError:
+        of_a_file = False
+    if not of_a_file:
+        raise UsageError(
+            "What stands in the bundle's place is no bundle of a recorded file; move it away first."
+        )
 
 
 def _refuse_half_deleting(recording: Recording) -> None:
@@ -254,7 +272,7 @@ def _row(item: FileOutcome) -> dict[str, object]:
 def _print(item: FileOutcome, *, many: bool) -> None:
     which = f"input {item.number}: " if many else ""
     if item.bundle is None:
-        click.echo(f"offrecord: {which}{item.sentence}", err=True)
+        echo(f"offrecord: {which}{item.sentence}", err=True)
         return
-    click.echo(f"{which}{item.sentence}: {item.bundle}")
-    click.echo(f"  report: {item.bundle / 'report.html'}")
+    echo(f"{which}{item.sentence}: {item.bundle}")
+    echo(f"  report: {item.bundle / 'report.html'}")

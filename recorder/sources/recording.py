@@ -25,6 +25,7 @@ from redaction.text.sidecars import Caption, ChatLine, Sidecars
 
 __all__ = ["Listing", "Opened", "Recording", "bundle_name", "open_source", "refuse_unknown"]
 
+_NAME_DIGITS: Final = 32  # 128 bits
 _CHUNK: Final = 1 << 20
 
 _MOST_FILES: Final = 10_000
@@ -291,13 +292,16 @@ def refuse_unknown(source: Source) -> None:
 def bundle_name(*untrusted: Input) -> str:
     """Derive a bundle's name from the content of all files of the source, so that no file name goes anywhere.
 
+    Of the sha256 128 bits stand in the name: two sources of one name cannot be made, so a bundle of that name is of
+    that source, and nothing else has to be stored to know it.
+
     Raises:
         UnreadableInput: a file cannot be read.
         StorageFailed: its store failed.
     """
     if len(untrusted) != 1:
         names = sorted(bundle_name(part) for part in untrusted)
-        return f"recording-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
+        return f"recording-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:_NAME_DIGITS]}"
     return _name_of(untrusted[0])
 
 
@@ -311,7 +315,7 @@ def _name_of(untrusted: Input) -> str:
             while chunk := latched.read(_CHUNK):
                 digest.update(chunk)
             latched.check()
-    return f"recording-{digest.hexdigest()[:12]}"
+    return f"recording-{digest.hexdigest()[:_NAME_DIGITS]}"
 
 
 def _digest_path(path: Path, digest: hashlib._Hash) -> None:
