@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from recorder.runtime.hardening import harden_process, place_of, silence_libraries
+from recorder.runtime.terminal import echo
 
 harden_process()  # before anything heavy is imported
 
+import io  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Mapping  # noqa: E402
@@ -114,7 +116,10 @@ def main() -> None:
         _say("Stopped. Nothing was published.")
         code = int(ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        error.show(sys.stderr)
+        told = io.StringIO()
+        error.show(told)  # it may repeat arguments, which a shell may have made of file names
+        for line in told.getvalue().splitlines():
+            echo(line, err=True)
         code = int(ExitCode.USAGE)
     except KeyboardInterrupt:
         _say("Stopped. Nothing was published.")
@@ -131,7 +136,7 @@ def main() -> None:
 
 
 def _say(sentence: str) -> None:
-    click.echo(f"offrecord: {sentence}", err=True)
+    echo(f"offrecord: {sentence}", err=True)
 
 
 if __name__ == "__main__":

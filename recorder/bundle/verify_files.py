@@ -11,17 +11,13 @@ from pydantic import ValidationError
 from recorder.bundle.log import check_chain
 from recorder.bundle.manifest import BundleState, Manifest
 from recorder.bundle.writer import MANIFEST, digest_file
+from recorder.runtime.terminal import printable
 from redaction.errors import RedactionIncomplete, UnreadableInput
 
-__all__ = ["LARGEST_MANIFEST", "check_contents", "printable", "read_manifest", "verify_bundle"]
+__all__ = ["LARGEST_MANIFEST", "check_contents", "read_manifest", "verify_bundle"]
 
 LARGEST_MANIFEST: Final = 64 << 20
 LOG: Final = "log.jsonl"
-
-
-def printable(untrusted_text: str) -> str:
-    """Return a text of a bundle as a terminal may show it: what would steer the terminal is shown as `?`."""
-    return "".join(letter if letter.isprintable() else "?" for letter in untrusted_text)
 
 
 def read_manifest(bundle: Path) -> Manifest:

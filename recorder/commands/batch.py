@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from recorder.operations.batch import LoggedBatch, logged_batch
 from recorder.operations.log import OperationalLog
 from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
+from recorder.runtime.terminal import echo, echo_json
 from redaction.errors import ExitCode
 
 __all__ = ["batch", "expire"]
@@ -175,11 +175,11 @@ def status(destination: str, names: bool, every: bool, as_json: bool) -> int:
         if as_json:
             rows = [_row(record, names=names) for record in store.records(*shown)]
             document = {**_sums(counts), "report": str(place.state / REPORT), "recordings": rows}
-            click.echo(json.dumps(document, indent=2))
+            echo_json(document)
         else:
             for record in store.records(*shown):
-                click.echo(_line(record, names=names))
-            click.echo(_sentence(counts))
+                echo(_line(record, names=names))
+            echo(_sentence(counts))
     return int(_status(counts))
 
 
@@ -196,15 +196,13 @@ def expire(destination: str, dry_run: bool, as_json: bool) -> int:
     """
     over, unread = expire_bundles(destination, dry_run=dry_run)
     if as_json:
-        click.echo(
-            json.dumps({"deleted": [] if dry_run else over, "over": over, "unreadable": unread}, indent=2)
-        )
+        echo_json({"deleted": [] if dry_run else over, "over": over, "unreadable": unread})
     else:
         for name in over:
-            click.echo(f"{'would be deleted' if dry_run else 'deleted'}: {name}")
+            echo(f"{'would be deleted' if dry_run else 'deleted'}: {name}")
         for name in unread:
-            click.echo(f"offrecord: {name} has no manifest that can be read; it is kept.", err=True)
-        click.echo(f"{len(over):,} bundle(s) past their time.")
+            echo(f"offrecord: {name} has no manifest that can be read; it is kept.", err=True)
+        echo(f"{len(over):,} bundle(s) past their time.")
     return int(ExitCode.INCOMPLETE if unread else ExitCode.OK)
 
 
@@ -213,10 +211,10 @@ def _dry_run(options: Options, *, as_json: bool) -> int:
 
     found = estimate(options)
     if as_json:
-        click.echo(json.dumps(found.row(), indent=2))
+        echo_json(found.row())
     else:
         for line in found.lines():
-            click.echo(line)
+            echo(line)
     return int(ExitCode.OK)
 
 
@@ -232,16 +230,14 @@ def _tell(finished: Finished, options: Options, *, as_json: bool) -> None:
             "report": str(finished.report),
             "refused_recordings": refused,
         }
-        click.echo(json.dumps(document, indent=2))
+        echo_json(document)
         return
     for line in _refusals(refused):
-        click.echo(line)
+        echo(line)
     if finished.sources_kept:
-        click.echo(
-            f"offrecord: {finished.sources_kept} source(s) could not be deleted and are kept.", err=True
-        )
-    click.echo(_sentence(finished.counts))
-    click.echo(f"report: {finished.report}")
+        echo(f"offrecord: {finished.sources_kept} source(s) could not be deleted and are kept.", err=True)
+    echo(_sentence(finished.counts))
+    echo(f"report: {finished.report}")
 
 
 def _refusals(rows: list[dict[str, object]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from recorder.commands.display.call import call_view
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.join import announce_address, print_recorded
 from recorder.commands.redact import overall, redact_all
+from recorder.runtime.terminal import echo
 from redaction.errors import ExitCode, ModelMissing
 from redaction.policy import Policy
 
@@ -80,7 +81,7 @@ def _live(folder: Path, *, force: bool) -> int:
                 process.terminate()
                 await process.wait()
 
-    click.echo("Two sample participants join a room on this machine; one of them withdraws half way.")
+    echo("Two sample participants join a room on this machine; one of them withdraws half way.")
     with call_view(ProgressMode.BAR) as view:
         recorded = record_call(
             source,
@@ -94,7 +95,7 @@ def _live(folder: Path, *, force: bool) -> int:
             alongside=guests,
         )
     print_recorded(recorded, as_json=False)
-    click.echo("Look at recording.mp4 and report.html; what was said stands in transcript.vtt.")
+    echo("Look at recording.mp4 and report.html; what was said stands in transcript.vtt.")
     return int(ExitCode.OK)
 
 
@@ -122,12 +123,12 @@ def _from_file(folder: Path, *, force: bool) -> int:
     )
     for item in outcomes:
         if item.bundle is None:
-            click.echo(f"offrecord: {item.sentence}", err=True)
+            echo(f"offrecord: {item.sentence}", err=True)
             continue
-        click.echo(
+        echo(
             f"The sample call: {sample.path} (the only unredacted file; it is made, no one is in it by accident)"
         )
-        click.echo(f"The bundle:      {item.bundle}")
-        click.echo(f"The report:      {(item.bundle / 'report.html').resolve()}")
-        click.echo("Look at recording.mp4 and report.html; what was said stands in transcript.vtt.")
+        echo(f"The bundle:      {item.bundle}")
+        echo(f"The report:      {(item.bundle / 'report.html').resolve()}")
+        echo("Look at recording.mp4 and report.html; what was said stands in transcript.vtt.")
     return int(overall(outcomes) if outcomes else ExitCode.INTERNAL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import resource
 import shutil
@@ -17,6 +16,7 @@ import click
 
 from recorder.models.fetch import selected
 from recorder.models.verify import ModelState, states
+from recorder.runtime.terminal import echo, echo_json
 from redaction.errors import ExitCode, OffrecordError
 from redaction.weights import cache_root
 
@@ -45,13 +45,13 @@ def doctor(as_json: bool) -> int:
     """
     findings = list(_examine())
     if as_json:
-        click.echo(json.dumps([asdict(item) for item in findings], indent=2))
+        echo_json([asdict(item) for item in findings])
     else:
         for item in findings:
             mark = "ok  " if item.fine else "FAIL" if item.promise else "note"
-            click.echo(f"{mark}  {item.name:24}{item.what}")
+            echo(f"{mark}  {item.name:24}{item.what}")
         failing = sorted({item.promise for item in findings if item.promise and not item.fine})
-        click.echo(
+        echo(
             f"Promise {', '.join(map(str, failing))} would fail here."
             if failing
             else "All promises can be kept here."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy
 from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import stopping
+from recorder.runtime.terminal import echo, echo_json
 from redaction.errors import ExitCode, OffrecordError
 
 __all__ = ["erase"]
@@ -64,6 +64,6 @@ def erase(
     people = published.manifest.participants
     left = people.recorded if people is not None else 0
     if as_json:
-        click.echo(json.dumps({"bundle": str(published.path), "participants": left}, indent=2))
+        echo_json({"bundle": str(published.path), "participants": left})
         return
-    click.echo(f"erased; {left} participant(s) are left, numbered anew: {published.path}")
+    echo(f"erased; {left} participant(s) are left, numbered anew: {published.path}")

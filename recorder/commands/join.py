@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy, log_options, output_option
 from recorder.operations.call import LoggedCall, Views, logged_call
 from recorder.operations.log import OperationalLog
+from recorder.runtime.terminal import echo, echo_json
 from redaction.errors import ExitCode, UsageError
 from redaction.policy import Policy
 
@@ -245,9 +245,9 @@ async def announce_address(source: CallSource) -> None:
     from recorder.call.room.source import RoomSource
 
     if isinstance(source, RoomSource):
-        click.echo(f"The room is open: {await source.url()}", err=True)
+        echo(f"The room is open: {await source.url()}", err=True)
     elif isinstance(source, WhipSource):
-        click.echo(f"Push participants to {await source.url()} by WHIP.", err=True)
+        echo(f"Push participants to {await source.url()} by WHIP.", err=True)
 
 
 def run_call(
@@ -289,11 +289,11 @@ def print_recorded(recorded: Recorded, *, as_json: bool) -> None:
             "participants": recorded.counts,
             "attention": list(recorded.published.attention),
         }
-        click.echo(json.dumps(document, indent=2))
+        echo_json(document)
         return
     people = ", ".join(f"{count} {standing}" for standing, count in sorted(recorded.counts.items()))
-    click.echo(f"recorded and verified: {bundle}")
-    click.echo(f"  participants: {people}")
+    echo(f"recorded and verified: {bundle}")
+    echo(f"  participants: {people}")
     for line in recorded.published.attention[:_MOST_LINES]:
-        click.echo(f"  look at this: {line}")
-    click.echo(f"  report: {bundle / 'report.html'}")
+        echo(f"  look at this: {line}")
+    echo(f"  report: {bundle / 'report.html'}")

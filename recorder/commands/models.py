@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from recorder.models.fetch import fetch, selected
 from recorder.models.verify import ModelState, states
+from recorder.runtime.terminal import echo, echo_json
 from redaction.errors import ModelAltered, ModelMissing
 from redaction.weights import GROUPS, ModelEntry
 
@@ -38,10 +37,10 @@ def list_models(as_json: bool) -> None:
     entries = selected(None, groups=("all",))
     found = states(entries)
     if as_json:
-        click.echo(json.dumps([_row(entry, found[entry.name]) for entry in entries], indent=2))
+        echo_json([_row(entry, found[entry.name]) for entry in entries])
         return
     for entry in entries:
-        click.echo(f"{entry.name:26}{entry.group:14}{found[entry.name]:9}{entry.licence:14}{entry.purpose}")
+        echo(f"{entry.name:26}{entry.group:14}{found[entry.name]:9}{entry.licence:14}{entry.purpose}")
 
 
 @models_group.command("fetch")
@@ -56,14 +55,14 @@ def fetch_models(groups: tuple[str, ...], as_json: bool) -> None:
     """
 
     def progress(name: str, step: str) -> None:
-        click.echo(f"{name}: {step}", err=True)
+        echo(f"{name}: {step}", err=True)
 
     wanted = groups or ("core",)
     fetched = fetch(groups=wanted, progress=progress)
     if as_json:
-        click.echo(json.dumps({"groups": list(wanted), "fetched": list(fetched)}, indent=2))
+        echo_json({"groups": list(wanted), "fetched": list(fetched)})
     else:
-        click.echo(f"{len(fetched)} fetched, the rest in place." if fetched else "All models are in place.")
+        echo(f"{len(fetched)} fetched, the rest in place." if fetched else "All models are in place.")
 
 
 @models_group.command("verify")
@@ -80,10 +79,10 @@ def verify_models(groups: tuple[str, ...], as_json: bool) -> None:
     entries = selected(None, groups=groups or ("all",))
     found = states(entries)
     if as_json:
-        click.echo(json.dumps([_row(entry, found[entry.name]) for entry in entries], indent=2))
+        echo_json([_row(entry, found[entry.name]) for entry in entries])
     else:
         for entry in entries:
-            click.echo(f"{entry.name:26}{found[entry.name]}")
+            echo(f"{entry.name:26}{found[entry.name]}")
     altered = [name for name, state in found.items() if state is ModelState.ALTERED]
     if altered:
         raise ModelAltered(f"Altered: {', '.join(altered)}; run `offrecord models fetch`.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy
 from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import stopping
+from recorder.runtime.terminal import echo, echo_json
 
 __all__ = ["recover"]
 
@@ -48,9 +48,7 @@ def recover(partial: Path, policy_file: Path | None, as_json: bool, quiet: bool)
     with stopping(cancellation), watched(mode, number=1, of=1) as progress:
         published = recovering.recover_call(partial, policy=policy, run=Run(progress, cancellation))
     if as_json:
-        click.echo(
-            json.dumps({"bundle": str(published.path), "attention": list(published.attention)}, indent=2)
-        )
+        echo_json({"bundle": str(published.path), "attention": list(published.attention)})
         return
-    click.echo(f"finished and verified: {published.path}")
-    click.echo(f"  report: {published.path / 'report.html'}")
+    echo(f"finished and verified: {published.path}")
+    echo(f"  report: {published.path / 'report.html'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from recorder.bundle.manifest import Manifest
-from recorder.bundle.verify_files import printable, read_manifest, verify_bundle
+from recorder.bundle.verify_files import read_manifest, verify_bundle
+from recorder.runtime.terminal import echo, echo_json, printable
 
 __all__ = ["show", "verify"]
 
@@ -29,7 +29,7 @@ def show(bundle: Path, as_json: bool) -> None:
     """
     manifest = read_manifest(bundle)
     if as_json:
-        click.echo(manifest.model_dump_json(indent=2))
+        echo_json(manifest.model_dump(mode="json"))
         return
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -48,11 +48,11 @@ def verify(bundle: Path, as_json: bool) -> None:
     """
     steps = verify_bundle(bundle)
     if as_json:
-        click.echo(json.dumps({"verified": True, "steps": steps}, indent=2))
+        echo_json({"verified": True, "steps": steps})
         return
     for number, step in enumerate(steps, start=1):
-        click.echo(f"{number}. {step}")
-    click.echo("The bundle is whole.")
+        echo(f"{number}. {step}")
+    echo("The bundle is whole.")
 
 
 def _facts(manifest: Manifest) -> list[tuple[str, str]]:

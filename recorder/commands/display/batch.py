@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -21,6 +19,7 @@ from recorder.batch.contract import Outcome, Step
 from recorder.batch.driver import Watcher
 from recorder.batch.ledger.ledger import Counts, PlannedItem, Record, RecordState
 from recorder.commands.display.progress import ProgressMode
+from recorder.runtime.terminal import echo, echo_json
 
 __all__ = ["Pace", "watched_batch"]
 
@@ -148,13 +147,13 @@ class _Lines(_Nobody):
         self._said = time.monotonic()
 
     def planned(self, planned: PlannedItem, slots: int) -> None:
-        click.echo(_sentence(planned, slots), err=True)
+        echo(_sentence(planned, slots), err=True)
 
     def counted(self, counts: Counts) -> None:
         self._pace.note(counts)
         if time.monotonic() - self._said >= _LINE_EVERY_S:
             self._said = time.monotonic()
-            click.echo(_overall(self._pace), err=True)
+            echo(_overall(self._pace), err=True)
 
 
 class _Screen(_Nobody):
@@ -244,4 +243,4 @@ def _clock(seconds: float) -> str:
 
 
 def _say(event: str, **values: object) -> None:
-    click.echo(json.dumps({"event": event, **values}), err=True)
+    echo_json({"event": event, **values}, indent=None, err=True)

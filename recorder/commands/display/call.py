@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -15,6 +13,7 @@ from rich.text import Text
 
 from recorder.commands.display.progress import ProgressMode
 from recorder.live.capture.status import CallStatus, CallView, Hidden, ParticipantState, PersonStatus
+from recorder.runtime.terminal import echo_json
 
 __all__ = ["call_view", "drawn"]
 
@@ -54,10 +53,10 @@ class _Lines:
             "free_bytes": status.free_bytes,
             "people": people,
         }
-        click.echo(json.dumps(line), err=True)
+        echo_json(line, indent=None, err=True)
 
     def event(self, name: str, **figures: str | int | float) -> None:
-        click.echo(json.dumps({"event": name, **figures}), err=True)
+        echo_json({"event": name, **figures}, indent=None, err=True)
 
 
 def drawn(status: CallStatus) -> Group:

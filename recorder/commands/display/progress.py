@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from recorder.runtime.context import Progress as Watcher
 from recorder.runtime.context import Silent
+from recorder.runtime.terminal import echo_json
 
 __all__ = ["ProgressMode", "watched"]
 
@@ -84,7 +83,7 @@ class _Lines:
             "seconds": round(seconds, 2),
             "total": round(self._totals.get(stage, 0), 2),
         }
-        click.echo(json.dumps(line), err=True)
+        echo_json(line, indent=None, err=True)
 
 
 @contextmanager
