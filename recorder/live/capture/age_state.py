@@ -1,4 +1,4 @@
-"""What is known of each participant while the call goes on: proved adult or not, and when only minors show."""
+"""What is known of each participant while the call goes on: minor, adult or in doubt, and when only minors show."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from enum import Enum
 from typing import Final, Protocol
 
 from redaction.model import CoverReason, RedactedFrame, Span
+from redaction.policy import MinorsSection
 from redaction.video.people.adulthood import AgeVerdict
 
 __all__ = ["Adulthood", "FaceView", "ParticipantAge"]
 
 JUDGED_VIEWS: Final = 3
-"""Views from which a face counts as judged. Source: `redaction.video.people.age`, which asks for as many."""
+"""Views from which a face counts as judged. Source: `redaction.video.people.age`, which gives few views a margin."""
 
-MINOR_AFTER_S: Final = 20.0
-"""A main face that is judged and not proved adult for so long is a minor's. The judge's next view comes 6 s after the
-first three, so that a bad moment decides nothing; meanwhile the body is covered and the sound withheld."""
+UNPROVED_AFTER_S: Final = 20.0
+"""Where doubt removes: a main face that is judged and not proved adult for so long is a minor's. The judge's later
+views come 6 s apart, so that a bad moment decides nothing; meanwhile the body is covered and the sound withheld."""
+
+SETTLED_S: Final = 5.0
+"""A participant whose main faces are all judged minors for so long is removed. The body is covered and the sound
+withheld meanwhile, and all that was stored before is erased then."""
 
 _MAIN_SHARE: Final = 0.5
 """A face is main as long as none other was twice as much to be seen, by area and time."""
@@ -65,6 +70,7 @@ class Adulthood(Enum):
 
     NO_CAMERA = "no camera"
     UNPROVED = "unproved"
+    IN_DOUBT = "in doubt"
     ADULT = "adult"
     MINOR = "minor"
 
@@ -73,8 +79,8 @@ class Adulthood(Enum):
 class _Face:
     weight: float = 0.0
     views: int = 0
-    adult: bool = False
-    judged_since: float | None = None
+    age: AgeVerdict = AgeVerdict.IN_DOUBT
+    unproved_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -83,20 +89,34 @@ class _Camera:
     decided: float
     faces: dict[int, _Face] = field(default_factory=dict)
     last: float | None = None
+    suspected_from: float | None = None
 
 
 class ParticipantAge:
     """Judges one participant by their own cameras. Every method may be called from any thread.
 
-    The main face is the one that was most to be seen, by area and time. It proves an adult as soon as it is proved
-    one, and a minor when it was judged for long enough and was not; whoever passes by decides nothing.
+    The main faces are those that were most to be seen, by area and time; whoever passes by decides nothing. One main
+    face that is proved an adult's makes the participant an adult. When all that were judged are minors', the sound is
+    withheld, and the participant a minor for good if it stays so, or if the camera ends meanwhile. Who is in doubt is
+    kept, or, where the policy removes them, withheld until proved an adult and a minor when not in time.
 
     Args:
-        declared: the policy declares that everybody is an adult.
+        minors: the policy's section; the default one when None.
+        adult: the participant declared to be an adult.
     """
 
-    def __init__(self, *, declared: bool = False) -> None:
-        self._declared = declared
+    def __init__(self, minors: MinorsSection | None = None, *, adult: bool = False) -> None:
+        policy = minors or MinorsSection()
+        self._unchecked = policy.unchecked
+        self._removes_doubt = policy.in_doubt == "remove"
+        believed = policy.believes_declared and (adult or policy.all_declared_adult)
+        self._first = (
+            Adulthood.ADULT
+            if believed or policy.unchecked
+            else Adulthood.UNPROVED
+            if self._removes_doubt
+            else Adulthood.IN_DOUBT
+        )
         self._lock = threading.Lock()
         self._cameras: dict[object, _Camera] = {}
         self._state = Adulthood.NO_CAMERA
@@ -114,13 +134,14 @@ class ParticipantAge:
         with self._lock:
             self._cameras[camera] = _Camera(opened=time, decided=time)
             if self._state is Adulthood.NO_CAMERA:
-                self._state = Adulthood.ADULT if self._declared else Adulthood.UNPROVED
-                self._unproved_from = None if self._declared else time
+                self._state = self._first
+                self._unproved_from = time if self._first is Adulthood.UNPROVED else None
 
     def camera_ended(self, camera: object) -> None:
         """Let go of a camera. Whoever was never judged is again one who has none."""
         with self._lock:
-            self._cameras.pop(camera, None)
+            own = self._cameras.pop(camera, None)
+            self._settle(own)
             if not self._cameras and self._state is Adulthood.UNPROVED and not self._judged:
                 self._state = Adulthood.NO_CAMERA
 
@@ -129,6 +150,7 @@ class ParticipantAge:
         with self._lock:
             if camera in self._cameras:
                 self._cameras[camera].decided = float("inf")
+                self._settle(self._cameras[camera])
 
     def camera_resumed(self, camera: object, time: float) -> None:
         """Pictures come again."""
@@ -140,19 +162,19 @@ class ParticipantAge:
         """Take up which faces a camera shows at a time, and return what is known from now on."""
         with self._lock:
             own = self._cameras.get(camera)
-            if own is None or self._declared:
+            if own is None or self._unchecked:
                 return self._state
             step = 0.0 if own.last is None else min(_LONGEST_STEP_S, max(0.0, time - own.last))
             own.last = time
             for view in faces:
                 face = own.faces.setdefault(view.number, _Face())
                 face.weight += step * view.size_px * view.size_px
-                face.views, face.adult = view.views, view.age is AgeVerdict.ADULT
+                face.views, face.age = view.views, view.age
                 self._judged = self._judged or view.views >= JUDGED_VIEWS
-                if face.adult or view.views < JUDGED_VIEWS:
-                    face.judged_since = None
-                elif face.judged_since is None:
-                    face.judged_since = time
+                if face.age is AgeVerdict.ADULT or view.views < JUDGED_VIEWS:
+                    face.unproved_since = None
+                elif face.unproved_since is None:
+                    face.unproved_since = time
             self._conclude(own, time)
             return self._state
 
@@ -166,7 +188,7 @@ class ParticipantAge:
             if own is None:
                 return
             own.decided = max(own.decided, time)
-            if not alone or self._declared:
+            if not alone or self._unchecked:
                 return
             span = Span(max(0.0, time - _EDGE_S), time + _EDGE_S)
             last = self._minors_only[-1] if self._minors_only else None
@@ -186,15 +208,17 @@ class ParticipantAge:
                 until = min(until, self._unproved_from)
             for camera in self._cameras.values():
                 until = min(until, max(camera.decided, camera.opened))
+                if camera.suspected_from is not None:
+                    until = min(until, camera.suspected_from)
             return until
 
-    def withholds(self, span: Span) -> bool:
-        """Tell whether sound of a span may never be released, should nothing more become known."""
+    @property
+    def waits_for_pictures(self) -> bool:
+        """Whether nothing but pictures that are still to be decided can hold sound back."""
         with self._lock:
-            if self._state is Adulthood.MINOR:
-                return True
-            unproved = self._state is Adulthood.UNPROVED and self._unproved_from is not None
-            return unproved and span.end > (self._unproved_from or 0.0)
+            if self._state in (Adulthood.MINOR, Adulthood.UNPROVED):
+                return False
+            return all(camera.suspected_from is None for camera in self._cameras.values())
 
     def minors_only(self, span: Span) -> list[Span]:
         """Return when, in a span, every visible person was a minor or not yet proved to be none."""
@@ -206,12 +230,25 @@ class ParticipantAge:
             return
         most = max(face.weight for face in camera.faces.values())
         main = [face for face in camera.faces.values() if face.weight >= _MAIN_SHARE * most]
-        if any(face.adult for face in main):
+        judged = [face for face in main if face.views >= JUDGED_VIEWS]
+        if any(face.age is AgeVerdict.ADULT for face in main):
             self._state = Adulthood.ADULT
-        elif self._state is Adulthood.UNPROVED and any(
-            face.judged_since is not None and time - face.judged_since >= MINOR_AFTER_S for face in main
+        if not judged or any(face.age is not AgeVerdict.MINOR for face in judged):
+            camera.suspected_from = None
+        elif camera.suspected_from is None:
+            camera.suspected_from = time
+        elif time - camera.suspected_from >= SETTLED_S:
+            self._state = Adulthood.MINOR
+        if self._state is Adulthood.UNPROVED and any(
+            face.unproved_since is not None and time - face.unproved_since >= UNPROVED_AFTER_S
+            for face in main
         ):
             self._state = Adulthood.MINOR
         if len(camera.faces) > 64:
             kept = sorted(camera.faces.items(), key=lambda item: -item[1].weight)[:32]
             camera.faces = dict(kept)
+
+    def _settle(self, camera: _Camera | None) -> None:
+        """Let a suspicion stand when nothing more will come of a camera for now."""
+        if camera is not None and camera.suspected_from is not None:
+            self._state = Adulthood.MINOR

@@ -308,8 +308,7 @@ class AudioWorker:
         if until < settled and mic.heard - max(done, until) > WITHHELD_S:
             self._withhold(mic, min(settled, mic.heard - WITHHELD_S))
             return (mic.done or 0) / SPEAKING_HZ
-        told = mic.age.state in (Adulthood.ADULT, Adulthood.NO_CAMERA)  # only their pictures are behind
-        waits = told and time.monotonic() - mic.last_block < WITHHELD_S
+        waits = mic.age.waits_for_pictures and time.monotonic() - mic.last_block < WITHHELD_S
         if mic.ended and mic.flushed and until < settled and not waits:
             self._withhold(mic, settled)
             return (mic.done or 0) / SPEAKING_HZ
@@ -320,8 +319,8 @@ class AudioWorker:
         """Drop what may not be stored: silence stands there."""
         start = (mic.done or 0) / SPEAKING_HZ
         mic.pending = [one for one in mic.pending if one.span.start >= until]
-        unproved = mic.age.state is not Adulthood.ADULT
-        self._gap(mic, Span(start, until), "not proved an adult" if unproved else "picture behind")
+        behind = mic.age.waits_for_pictures
+        self._gap(mic, Span(start, until), "picture behind" if behind else "not proved an adult")
         self._silence(mic, until)
 
     def _store(self, mic: Microphone, until: float, spoken: Sequence[Spoken]) -> None:

@@ -124,7 +124,7 @@ class LiveEngine:
         if self._sound is None:
             return lane_id
         with self._tracks.lock:
-            age = ParticipantAge(declared=self._policy.minors.unchecked)
+            age = ParticipantAge(self._policy.minors)
             person = self._tracks.add_owner(token, lane_id, age)
             if person is None:
                 return lane_id

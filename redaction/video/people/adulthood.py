@@ -66,8 +66,7 @@ class _Known:
 class Ages:
     """Shows faces to the judge, remembers its word for each tracklet of one track, and says who is removed.
 
-    Whoever was taken for a minor stays one until proved an adult. Where those in doubt are removed, an adult whose
-    proof is taken back is a minor for good.
+    Where those in doubt are removed, an adult whose proof is taken back is a minor for good.
 
     Args:
         judge: None when the policy says that nobody's age is estimated; all are adults then.
@@ -121,8 +120,8 @@ class Ages:
         if verdict is AgeVerdict.ADULT:
             fallen = known.minor and known.adult and self._minors.in_doubt == "remove"
             return AgeVerdict.MINOR if fallen else verdict
-        doubtful = known.minor or (known.adult and self._minors.in_doubt == "remove")
-        return AgeVerdict.MINOR if doubtful else verdict
+        taken_back = known.adult and self._minors.in_doubt == "remove"
+        return AgeVerdict.MINOR if taken_back else verdict
 
     def removes(self, verdict: AgeVerdict) -> bool:
         """Tell whether the policy removes the whole person of such a verdict."""

@@ -19,7 +19,8 @@ from recorder.live.capture.audio_worker import AudioWorker
 from recorder.live.capture.words import Late
 from recorder.live.store.journal import Journal, SegmentPaths
 from redaction.model import AudioBlock, Samples
-from redaction.policy import Policy, VoiceSection
+from redaction.policy import MinorsSection, Policy, VoiceSection
+from redaction.video.people.adulthood import AgeVerdict
 from tests.recorder.live.capture.test_age_state import Face
 from tests.recorder.live.scene import ADA, BOB, heard, journal_of, lines, wait_until
 from tests.recorder.live.speech import RATE, Scripted, spoken, stages_of
@@ -293,7 +294,7 @@ def test_sound_waits_for_a_proof_of_age_and_is_dropped_in_time(
     """With a camera on, words are held back until an adult is proved; what is too old by then is a gap, the rest
     is stored."""
     monkeypatch.setattr(sounds, "WITHHELD_S", 25.0)
-    age = ParticipantAge()
+    age = ParticipantAge(MinorsSection(in_doubt="remove"))
     age.camera_opened("camera", 0.0)
     stage = Stage(
         tmp_path, Scripted("these words came too early", "these were said just now", "and these follow")
@@ -303,7 +304,7 @@ def test_sound_waits_for_a_proof_of_age_and_is_dropped_in_time(
     stage.speak(mic, sound[: 55 * RATE])
     wait_until(lambda: stage.facts("gap") != [], seconds=60)
     assert stage.words() == []
-    age.saw("camera", 55.0, [Face(adult=True)])
+    age.saw("camera", 55.0, [Face(age=AgeVerdict.ADULT)])
     age.camera_paused("camera")
     stage.speak(mic, sound[55 * RATE :], at=55.0)
     stage.end()
@@ -316,7 +317,7 @@ def test_sound_waits_for_a_proof_of_age_and_is_dropped_in_time(
 
 def test_an_unproved_participants_words_never_come_out(tmp_path: Path) -> None:
     """Somebody whose camera never proves an adult leaves neither words nor sound, and the gaps say so."""
-    age = ParticipantAge()
+    age = ParticipantAge(MinorsSection(in_doubt="remove"))
     age.camera_opened("camera", 0.0)
     age.saw("camera", 1.0, [Face()])
     stage = Stage(tmp_path, Scripted("words of a child", "more words of a child"))

@@ -19,7 +19,7 @@ import pytest
 from recorder.call.source import LiveKind, TimedAudio, TimedVideo
 from recorder.live.capture import engine as engine_module
 from recorder.live.capture import video_pool as pool_module
-from recorder.live.capture.age_state import MINOR_AFTER_S, Adulthood
+from recorder.live.capture.age_state import SETTLED_S, Adulthood
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import LONGEST_STEP_S
@@ -519,7 +519,7 @@ def test_a_child_is_removed_as_a_whole(tmp_path: Path, models: None) -> None:
     mic = call.live.open(ADA, LiveKind.MICROPHONE, time=0.0)
     for block in voice_blocks(call_sound(2.0, seconds=15.0)):
         call.live.sound(mic, block)
-    call.show(camera, clip("d11", seconds=MINOR_AFTER_S + 6))
+    call.show(camera, clip("d11", seconds=SETTLED_S + 6))
     wait_until(lambda: call.minors == [ADA], seconds=30)
     assert not (call.journal.folder(ADA) / "words.jsonl").exists()
     call.live.forget(ADA)

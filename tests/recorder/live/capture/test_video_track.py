@@ -37,7 +37,7 @@ def track_of(
 ) -> VideoTrack:
     """Return a track with fake models."""
     eyes = detector or FakeDetector()
-    age = ParticipantAge(declared=True)
+    age = ParticipantAge(adult=True)
     owner = TrackOwner(ADA, kind, journal or journal_of(folder), age)
     track = VideoTrack(owner, policy=policy(), stages=None if blind else VideoStages(eyes, eyes))
     if kind is LiveKind.CAMERA:

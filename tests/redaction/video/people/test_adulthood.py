@@ -53,18 +53,6 @@ def test_policy_says_what_becomes_of_who_is_in_doubt(in_doubt: str, removed: boo
     assert made.removes(AgeVerdict.IN_DOUBT) is removed
 
 
-def test_minor_stays_one_until_proved_an_adult() -> None:
-    """A doubt that follows on a minor's verdict gives nobody back; a proof does."""
-    judge = FakeJudge()
-    made = ages(judge)
-    assert made.decide(1) is AgeVerdict.MINOR
-    judge.doubtful.add(1)
-    assert made.decide(1) is AgeVerdict.MINOR
-    judge.doubtful.clear()
-    judge.adults.add(1)
-    assert made.decide(1) is AgeVerdict.ADULT
-
-
 def test_who_is_removed_when_in_doubt_gets_no_second_proof() -> None:
     """Where the doubtful are removed, a proof that was taken back once makes a minor for good."""
     judge = FakeJudge([1])
