@@ -16,13 +16,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recorder.bundle.contents import CallContents, ParticipantContents, label
+from recorder.bundle.call_contents import CallContents, ParticipantContents, label
+from recorder.bundle.compose_call import compose_call
+from recorder.bundle.contents import TRACKS
 from recorder.bundle.log import ChainedLog
-from recorder.bundle.publication import Published
-from recorder.bundle.publish import TRACKS, assemble
+from recorder.bundle.publish import Published, publish
 from recorder.bundle.read_contents import participants_of, read_contents
 from recorder.bundle.verify_files import read_manifest, verify_bundle
-from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file
+from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, settle_replaced
 from recorder.call.consent.receipts import Receipt, withdrawn
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
@@ -64,7 +65,11 @@ def erase_participant(
         raise UnreadableInput(
             "There is no bundle at that place; name a folder, not a link, that ends in .offrecord."
         )
-    _tidy(bundle)
+    if settle_replaced(bundle):
+        raise UsageError(
+            "An earlier erasure had been carried out but not tidied up, which is done now. Participants have other "
+            "numbers since: look with `offrecord show`, and run this again if somebody else is to be erased."
+        )
     manifest = read_manifest(bundle)
     participants_of(manifest)
     verify_bundle(bundle)
@@ -82,37 +87,10 @@ def erase_participant(
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
             log.extend(parts.call_events)
-            return assemble(
-                left,
-                writer,
-                log,
-                output=output or OutputSection(),
-                began=began,
-                run=run,
-            )
+            contents = compose_call(left, writer, output=output or OutputSection(), run=run)
+            return publish(contents, writer, log, began=began, run=run)
     finally:
         writer.discard()
-
-
-def _tidy(bundle: Path) -> None:
-    """Settle what a killed run left between taking the old bundle away and putting the new one in its place.
-
-    Raises:
-        UsageError: an earlier erasure was carried out, so that the numbers are others than they were.
-        StorageFailed: the disk refused.
-    """
-    aside = bundle.with_name(bundle.name + ".replaced")
-    if not aside.is_dir() or aside.is_symlink():
-        return
-    with storage_errors():
-        if not bundle.exists():
-            aside.rename(bundle)
-            return
-        shutil.rmtree(aside)
-    raise UsageError(
-        "An earlier erasure had been carried out but not tidied up, which is done now. Participants have other "
-        "numbers since: look with `offrecord show`, and run this again if somebody else is to be erased."
-    )
 
 
 def _chosen(parts: CallContents, participant: str, receipt: str) -> int:

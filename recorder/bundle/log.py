@@ -6,16 +6,27 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, RedactionIncomplete
-from redaction.model import EntityType, Event
+from redaction.model import EntityType, Event, Span
 
-__all__ = ["GENESIS", "SAFE_KEYS", "ChainedLog", "check_chain", "safe_detail"]
+__all__ = [
+    "GENESIS",
+    "LOG",
+    "SAFE_KEYS",
+    "ChainedLog",
+    "LoggedEvent",
+    "check_chain",
+    "read_log",
+    "safe_detail",
+]
 
+LOG: Final = "log.jsonl"
 GENESIS: Final = "0" * 64
 SAFE_KEYS: Final = frozenset(
     {
@@ -28,6 +39,7 @@ SAFE_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 _LONGEST_LINE: Final = 1 << 20
+_CHAIN: Final = frozenset({"seq", "prev", "hash", "event", "track", "span"})
 _SAFE_TEXT: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._+:/-]{0,79}$")
 _ENTITY_NAMES: Final = frozenset(str(kind) for kind in EntityType)
 
@@ -147,6 +159,37 @@ def check_chain(path: Path) -> tuple[str, int]:
                 raise RedactionIncomplete(f"The log's chain is broken at line {count + 1}.")
             head, count = claimed, count + 1
     return head, count
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One line of a stored log; `event` is a kind of its version, which this one need not know."""
+
+    event: str
+    track: str
+    span: Span | None
+    detail: Mapping[str, str | int | float]
+
+
+def read_log(path: Path) -> list[LoggedEvent]:
+    """Read a stored log whose chain was checked, or which this process has just written.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError, KeyError, TypeError: a line of it is not an event.
+    """
+    with path.open(encoding="ascii") as lines:
+        return [_logged(json.loads(line)) for line in lines]
+
+
+def _logged(record: dict[str, Any]) -> LoggedEvent:
+    span = record.get("span")
+    return LoggedEvent(
+        event=str(record["event"]),
+        track=str(record.get("track", "")),
+        span=None if span is None else Span(float(span[0]), float(span[1])),
+        detail={key: value for key, value in record.items() if key not in _CHAIN},
+    )
 
 
 def _canonical(record: dict[str, object]) -> str:

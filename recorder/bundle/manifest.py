@@ -28,7 +28,8 @@ __all__ = [
 
 MediaKind = Literal["camera", "screen", "microphone"]
 
-SCHEMA: Final = "offrecord/bundle/1"
+SCHEMA: Final = "offrecord/bundle/1.1"
+"""1.1: of a recorded file, too, `stills` and `tracks[].file` are known; what 1 holds is read as it is."""
 
 
 class BundleState(StrEnum):
@@ -64,7 +65,7 @@ class TrackEntry(_Entry):
     """One track as it was redacted: of a file `V1`, `A1` ...; of a call `P01-camera`, `P01-microphone` ...
 
     Attributes:
-        file: of a call, the track's own file in the bundle.
+        file: the file of the bundle that holds it: of a call the track's own; none of a file's audio, which is mixed.
         spans: of a call, when something of it is stored; in between it is black or silent.
     """
 
@@ -154,13 +155,13 @@ class Models(_Entry):
 
 
 class StillEntry(_Entry):
-    """A frame of a call that is most worth a look; the report shows it.
+    """A frame that is most worth a look; the report shows it.
 
     Attributes:
         rank: 0 to 1, higher is more worth a look.
     """
 
-    track: str = Field(pattern=r"^P[0-9]{2,4}-(camera|screen)$")
+    track: str = Field(pattern=r"^([A-Z]{1,2}[0-9]{1,4}|P[0-9]{2,4}-(camera|screen))$")
     time: float
     rank: float
     reason: str = Field(pattern=r"^[a-z][a-z ]{0,39}$")
@@ -204,7 +205,7 @@ class Participants(_Entry):
 class Manifest(_Entry):
     """Everything a reader of a bundle may rely on."""
 
-    schema_version: Literal["offrecord/bundle/1"] = SCHEMA
+    schema_version: Literal["offrecord/bundle/1", "offrecord/bundle/1.1"] = SCHEMA
     state: BundleState
     version: str
     created: datetime

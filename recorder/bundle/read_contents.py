@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
-from recorder.bundle.contents import (
+from recorder.bundle.call_contents import (
     CALL_LOST,
     CUT_OFF,
     CallContents,
@@ -18,6 +17,8 @@ from recorder.bundle.contents import (
     StoredStill,
     TrackContents,
 )
+from recorder.bundle.contents import Origin
+from recorder.bundle.log import LOG, read_log
 from recorder.bundle.manifest import Manifest, MediaKind, Participants, PersonEntry
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import SpokenToken, TranscriptFile, TranscriptUtterance
@@ -30,7 +31,6 @@ __all__ = ["participants_of", "read_contents"]
 _LARGEST: Final = 512 << 20
 _BAD: Final = "The bundle holds what this version does not understand; nothing was changed."
 _KINDS: Final[dict[str, MediaKind]] = {"camera": "camera", "screen": "screen", "microphone": "microphone"}
-_CHAIN: Final = frozenset({"seq", "prev", "hash", "event", "track", "span"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,13 @@ def read_contents(bundle: Path, manifest: Manifest) -> CallContents:
         quality = Quality.model_validate_json(_text(bundle / "quality.json"))
         transcript = TranscriptFile.model_validate_json(_text(bundle / "transcript.json"))
         receipts = _receipts(bundle / "receipts.json")
-        lines = list(_log(bundle / "log.jsonl"))
+        lines = list(_log(bundle / LOG))
     except (ValidationError, ValueError, KeyError, TypeError):
         raise UnreadableInput(_BAD) from None
     seconds = {person.id: person.seconds for person in quality.participants}
     return CallContents(
-        version=manifest.version,
+        origin=Origin.of_manifest(manifest),
         way=people.way,
-        created=manifest.created,
-        expires=manifest.expires,
-        purpose=manifest.purpose,
-        retention_days=manifest.retention_days,
-        policy_digest=manifest.policy_digest,
-        policy=manifest.policy,
-        models=manifest.models,
-        voice=manifest.voice.method,
         duration=manifest.duration,
         people=tuple(
             ParticipantContents(
@@ -152,13 +144,9 @@ def _token(word: SpokenToken) -> Token:
 
 def _log(path: Path) -> Iterator[_Line]:
     """Yield what the log tells but the states and checks, which are written anew."""
-    with path.open(encoding="ascii") as lines:
-        for text in lines:
-            record: dict[str, Any] = json.loads(text)
-            kind = EventKind(record["event"])
-            if kind is EventKind.STATE or (kind is EventKind.VERIFY and "track" not in record):
-                continue
-            who, _, track = str(record.get("track", "")).partition("-")
-            span = record.get("span")
-            detail = {key: value for key, value in record.items() if key not in _CHAIN}
-            yield _Line(who, Event(kind, track, Span(span[0], span[1]) if span else None, detail))
+    for line in read_log(path):
+        kind = EventKind(line.event)
+        if kind is EventKind.STATE or (kind is EventKind.VERIFY and not line.track):
+            continue
+        who, _, track = line.track.partition("-")
+        yield _Line(who, Event(kind, track, line.span, line.detail))

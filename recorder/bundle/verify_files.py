@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from recorder.bundle.log import check_chain
+from recorder.bundle.log import LOG, check_chain
 from recorder.bundle.manifest import BundleState, Manifest
 from recorder.bundle.writer import MANIFEST, digest_file
 from recorder.runtime.terminal import printable
@@ -17,7 +17,6 @@ from redaction.errors import RedactionIncomplete, UnreadableInput
 __all__ = ["LARGEST_MANIFEST", "check_contents", "read_manifest", "verify_bundle"]
 
 LARGEST_MANIFEST: Final = 64 << 20
-LOG: Final = "log.jsonl"
 
 
 def read_manifest(bundle: Path) -> Manifest:

@@ -13,7 +13,7 @@ from recorder.bundle.manifest import BundleState, FileEntry, Manifest
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, StorageFailed, UnreadableInput, UsageError
 
-__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file"]
+__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file", "settle_replaced"]
 
 MANIFEST: Final = "manifest.json"
 LIVE: Final = "live"
@@ -170,7 +170,7 @@ class BundleWriter:
             _sync(self.partial)
 
     def _swap_in(self) -> None:
-        aside = self.final.with_name(self.final.name + ".replaced")
+        aside = _aside(self.final)
         if self.final.exists():
             if not self._replace:
                 raise UsageError(f"{self.final.name} appeared meanwhile; nothing was replaced.")
@@ -224,6 +224,33 @@ class BundleWriter:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def settle_replaced(final: Path) -> bool:
+    """Settle what a run left that was killed between taking an old bundle away and putting a new one in its place.
+
+    Args:
+        final: where the bundle stands, or should.
+
+    Returns:
+        Whether the new one had taken its place; if not, the old one is back there.
+
+    Raises:
+        StorageFailed: the disk refused.
+    """
+    aside = _aside(final)
+    if not aside.is_dir() or aside.is_symlink():
+        return False
+    with storage_errors():
+        if not final.exists():
+            aside.rename(final)
+            return False
+        shutil.rmtree(aside)
+    return True
+
+
+def _aside(final: Path) -> Path:
+    return final.with_name(final.name + ".replaced")
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import Stop, stopping
 from recorder.runtime.terminal import echo, echo_json
 from recorder.sources.discover import recording_at, recordings_in
-from recorder.sources.recording import Recording
+from recorder.sources.recording import Recording, bundle_name, refuse_unknown
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
 from redaction.policy import Policy
 
@@ -116,7 +116,7 @@ def redact_all(
         ModelUnavailable: a model file is missing or altered.
     """
     recordings = _expanded(inputs)
-    from recorder.offline.session import Stages  # takes seconds to import; a mistyped path is told at once
+    from redaction.stages import Stages  # takes seconds to import; a mistyped path is told at once
 
     last = {path: number for number, recording in enumerate(recordings, start=1) for path in recording.files}
     cancellation = Cancellation()
@@ -164,7 +164,7 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> FileOutcome:
-    from recorder.offline.session import bundle_name, redact_file, refuse_unknown
+    from recorder.offline.session import redact_file
 
     try:
         cancellation.check()

@@ -22,11 +22,20 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 @click.command("show")
 @_BUNDLE
 @_AS_JSON
-def show(bundle: Path, as_json: bool) -> None:
+@click.option(
+    "--rebuild-report",
+    is_flag=True,
+    help="Make report.html again from the bundle's other files, which stay as they are.",
+)
+def show(bundle: Path, as_json: bool, rebuild_report: bool) -> None:
     """Show what is in BUNDLE: purpose, retention, coverage, what was removed, checks.
 
     Example: offrecord show redacted/recording-3f9a1c20d4e5.offrecord
     """
+    if rebuild_report:
+        from recorder.bundle.report import build  # takes seconds to import
+
+        build.rebuild_report(bundle)
     manifest = read_manifest(bundle)
     if as_json:
         echo_json(manifest.model_dump(mode="json"))

@@ -8,22 +8,22 @@ from typing import Final
 
 import av
 
-from recorder.bundle.manifest import Check
 from recorder.media.file import FileSource
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Gap
 
-__all__ = ["check_audio_length", "check_container"]
+__all__ = ["LENGTH_TOLERANCE_S", "audio_length_error", "require_bare_container"]
 
 LENGTH_TOLERANCE_S: Final = 0.1
+"""How far stored audio may be off the recording's length: some frames of AAC, of 1,024 samples each."""
 _ALLOWED_TAGS: Final = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id"}
 )
 _ALLOWED_VALUES: Final = frozenset({"", "und", "VideoHandler", "SoundHandler", "[0][0][0][0]"})
 
 
-def check_audio_length(path: Path, expected: float) -> Check:
-    """Decode the stored sound and hold its length against the recording's (step 3).
+def audio_length_error(path: Path, expected: float) -> float:
+    """Decode stored audio and return by how many seconds its length is off the recording's.
 
     Raises:
         RedactionIncomplete: it cannot be read back, or its length is off.
@@ -40,11 +40,11 @@ def check_audio_length(path: Path, expected: float) -> Check:
     off = abs(seconds - expected)
     if off > LENGTH_TOLERANCE_S:
         raise RedactionIncomplete(f"The stored sound is {off:.2f} s off the recording's length.")
-    return Check(name="sound-length", passed=True, figure=round(off, 3), limit=LENGTH_TOLERANCE_S)
+    return off
 
 
-def check_container(path: Path, *, video: int, audio: int) -> Check:
-    """Open the final file and look for anything but its streams (step 6).
+def require_bare_container(path: Path, *, video: int, audio: int) -> None:
+    """Open a stored file and look for anything but so many streams.
 
     Raises:
         RedactionIncomplete: a tag, chapter, subtitle, attachment, data stream or extra stream is there.
@@ -69,4 +69,3 @@ def check_container(path: Path, *, video: int, audio: int) -> Check:
     ]
     if foreign:
         raise RedactionIncomplete("The stored file has a tag that it should not have.")
-    return Check(name="metadata", passed=True, figure=0, limit=0)

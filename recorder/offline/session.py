@@ -4,52 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from recorder import __version__
-from recorder.bundle.chat import CHAT, stored, write_chat
-from recorder.bundle.log import ChainedLog
-from recorder.bundle.manifest import (
-    BundleState,
-    Check,
-    Coverage,
-    Manifest,
-    VoiceEntry,
-)
-from recorder.bundle.publication import (
-    RECORDING,
-    Published,
-    expiry,
-    gap_entry,
-    gap_events,
-    models_used,
-    policy_facts,
-    voice_note,
-)
-from recorder.bundle.report.page import attention, write_report
-from recorder.bundle.transcript import speaker_names, write_transcript
+from recorder.bundle.checks import audio_length_check, container_check
+from recorder.bundle.contents import RECORDING, gap_events
+from recorder.bundle.log import LOG, ChainedLog
+from recorder.bundle.manifest import BundleState, Check
+from recorder.bundle.publish import Published, publish
 from recorder.bundle.writer import BundleWriter
-from recorder.media.check import check_audio_length, check_container
 from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.offline.audio import listen, render
-from recorder.offline.contents import audio_coverage, counts_by_kind, track_entry, video_coverage
+from recorder.offline.contents import Results, file_contents, transcript_of, view_file
 from recorder.offline.known_text import cover_known_text
 from recorder.offline.video import RedactedVideo, redact_video
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from recorder.sources.recording import bundle_name, open_source, refuse_unknown
+from recorder.runtime.threads import both
 from recorder.verify.audio import RenderedAudio, verify_audio
+from recorder.verify.proof import Highlight
 from recorder.verify.repair_video import verify_video
-from recorder.verify.video import DecodedStill
 from recorder.verify.words import check_text
 from redaction.audio.redact import RedactedSpeech, Transcription, drop_minors, find_personal
 from redaction.errors import RedactionIncomplete
-from redaction.model import Event, EventKind, RedactedUtterance, Span
+from redaction.model import Event, EventKind, Span
 from redaction.stages import AudioStages, Stages
 from redaction.text.known import Memory
 from redaction.text.recording_text import NO_TEXT, RedactedText, known_names, redact_text
@@ -57,7 +39,7 @@ from redaction.text.sidecars import NO_SIDECARS, Sidecars
 from redaction.video.redact import VideoStages
 from redaction.video.screen.known_names import must_mask, reader_of_known
 
-__all__ = ["Published", "Stages", "bundle_name", "open_source", "redact_file", "refuse_unknown"]
+__all__ = ["redact_file"]
 
 _EDGE_S: Final = 0.5
 """How far around a view of minors alone their voices are dropped too, in seconds."""
@@ -86,7 +68,7 @@ def redact_file(
         OffrecordError: with the exit status of the cause; nothing was published.
     """
     try:
-        log = ChainedLog(writer.path("log.jsonl"))
+        log = ChainedLog(writer.path(LOG))
         with closing(log):
             redaction = _Redaction(source, writer, log, stages, run, beside, before_publishing)
             return redaction.publish()
@@ -135,7 +117,15 @@ class _Redaction:
             sound = self._verify_sound(pictures, sound, heard)
         self._compose(pictures, sound)
         self._state(BundleState.VERIFIED)
-        return self._publish(pictures, heard, sound, stills)
+        results = self._results(pictures, heard, sound, stills)
+        return publish(
+            file_contents(results, self.policy, checks=self.checks, notes=self.notes),
+            self.writer,
+            self.log,
+            began=self.began,
+            run=self.run,
+            before_publishing=self.before_publishing,
+        )
 
     @cached_property
     def video(self) -> VideoStages:
@@ -168,17 +158,10 @@ class _Redaction:
 
     def _redact(self) -> tuple[list[RedactedVideo], Transcription | None]:
         """Redact the pictures and listen to the sound at the same time."""
-        stages = self.stages.sound if self.info.audio else None
-        with ThreadPoolExecutor(2, thread_name_prefix="redact") as pool:
-            picture_job = pool.submit(self._pictures)
-            sound_job = pool.submit(self._listen, stages) if stages is not None else None
-            jobs: list[Future[Any]] = [job for job in (picture_job, sound_job) if job is not None]
-            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-            if any(job.exception() is not None for job in done):
-                self.run.fail()
-            for job in done:
-                job.result()
-            return picture_job.result(), sound_job.result() if sound_job is not None else None
+        if not self.info.audio:
+            return self._pictures(), None
+        stages = self.stages.sound
+        return both(self._pictures, lambda: self._listen(stages), run=self.run, name="redact")
 
     def _log_findings(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> None:
         for picture in pictures:
@@ -302,9 +285,9 @@ class _Redaction:
 
     def _verify_pictures(
         self, pictures: Sequence[RedactedVideo]
-    ) -> tuple[list[RedactedVideo], list[DecodedStill]]:
+    ) -> tuple[list[RedactedVideo], list[tuple[Highlight, ...]]]:
         kept: list[RedactedVideo] = []
-        stills: list[DecodedStill] = []
+        stills: list[tuple[Highlight, ...]] = []
         for picture in pictures:
             verdict = verify_video(
                 picture.stored,
@@ -315,7 +298,7 @@ class _Redaction:
             )
             events = (*picture.events, *verdict.events)
             kept.append(replace(picture, stored=verdict.video, events=events))
-            stills += verdict.stills
+            stills.append(verdict.stills)
             self.checks += verdict.checks
             self.log.extend(verdict.events)
         return kept, stills
@@ -347,114 +330,29 @@ class _Redaction:
                 out=recording,
             )
             for number, picture in enumerate(pictures[1:], start=2):
-                target = self.writer.path(f"tracks/p{number:02d}-screen.mp4")
+                target = self.writer.path(view_file(number))
                 mux(video=picture.stored.path, audio=None, out=target)
-                self.checks.append(check_container(target, video=1, audio=0))
+                self.checks.append(container_check(target, video=1, audio=0))
             for part in [*(picture.stored.path for picture in pictures), *([sound.path] if sound else [])]:
                 part.unlink()
         if sound is not None:
-            self.checks.append(check_audio_length(recording, sound.seconds))
-        self.checks.append(check_container(recording, video=min(1, len(pictures)), audio=1 if sound else 0))
+            self.checks.append(audio_length_check(recording, sound.seconds))
+        self.checks.append(container_check(recording, video=min(1, len(pictures)), audio=1 if sound else 0))
 
-    def _publish(
+    def _results(
         self,
         pictures: Sequence[RedactedVideo],
         heard: RedactedSpeech | None,
         sound: RenderedAudio | None,
-        stills: Sequence[DecodedStill],
-    ) -> Published:
-        if sound is not None:
-            self.log.extend(sound.events)
-        self._write_words(None if sound is None else sound.transcript)
-        for check in self.checks:
-            self.log.append(
-                Event(
-                    EventKind.VERIFY, detail={"check": check.name, "passed": "yes" if check.passed else "no"}
-                )
-            )
-        self._state(BundleState.PUBLISHED)
-        manifest = self._manifest(pictures, heard, sound)
-        with storage_errors():
-            write_report(
-                self.writer.path("report.html"),
-                manifest,
-                pictures=pictures,
-                heard=heard,
-                sound=sound,
-                stills=stills,
-            )
-            self.log.close()
-        manifest = manifest.model_copy(
-            update={
-                "files": self.writer.file_entries(),
-                "log_head": self.log.head,
-                "log_lines": self.log.count,
-            }
-        )
-        self.run.check()
-        if self.before_publishing is not None:
-            self.before_publishing()
-        path = self.writer.publish(manifest)
-        return Published(path, manifest, time.monotonic() - self.began, tuple(attention(manifest, pictures)))
-
-    def _write_words(self, spoken: Sequence[RedactedUtterance] | None) -> None:
-        """Write the transcript and the chat; without sound the captions are the transcript."""
-        transcript = self.written.captions if spoken is None else spoken
+        stills: Sequence[tuple[Highlight, ...]],
+    ) -> Results:
         if self.written is not NO_TEXT:
-            self.checks.append(check_text(self.written, transcript))
-        with storage_errors():
-            if spoken is not None or transcript:
-                write_transcript(
-                    transcript,
-                    vtt=self.writer.path("transcript.vtt"),
-                    json_path=self.writer.path("transcript.json"),
-                )
-            if self.written.chat:
-                names = speaker_names(transcript)
-                tracks = {one.track: names[one.speaker] for one in transcript}
-                write_chat(stored(self.written.chat, speakers=tracks), self.writer.path(CHAT))
+            self.checks.append(check_text(self.written, transcript_of(sound, self.written)))
+        duration = self._duration(pictures, heard)
+        return Results(self.info, tuple(pictures), tuple(stills), heard, sound, self.written, duration)
 
     def _state(self, state: BundleState) -> None:
         self.log.append(Event(EventKind.STATE, detail={"state": str(state)}))
-
-    def _manifest(
-        self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None, sound: RenderedAudio | None
-    ) -> Manifest:
-        created, expires = expiry(self.policy)
-        gaps = [gap for picture in pictures for gap in picture.gaps] + list(heard.gaps if heard else ())
-        return Manifest(
-            state=BundleState.PUBLISHED,
-            version=__version__,
-            created=created,
-            expires=expires,
-            purpose=self.policy.purpose.name,
-            retention_days=self.policy.purpose.retention_days,
-            policy_digest=self.policy.digest,
-            policy=policy_facts(self.policy),
-            models=models_used(
-                self.policy,
-                pictures=bool(pictures),
-                sound=heard is not None,
-                speakers=heard is not None
-                and heard.speakers_told_apart
-                and len({item.track for item in heard.utterances}) <= 1,
-                written=self.written is not NO_TEXT,
-            ),
-            duration=round(self._duration(pictures, heard), 3),
-            tracks=tuple(track_entry(track) for track in self.info.tracks),
-            gaps=tuple(gap_entry(gap) for gap in gaps),
-            coverage=Coverage(video=video_coverage(pictures), audio=audio_coverage(heard, sound)),
-            redacted=counts_by_kind(pictures, heard, self.written),
-            voice=VoiceEntry(
-                method=self.policy.voice.method if sound else "none",
-                note=voice_note(self.policy.voice.method) if sound else "",
-            ),
-            checks=tuple(self.checks),
-            notes=tuple(dict.fromkeys(self.notes)),
-            files={},
-            log_lines=0,
-            log_head="",
-        )
 
 
 def _minors_only(pictures: Sequence[RedactedVideo]) -> list[Span]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from recorder.runtime.context import Run
 
-__all__ = ["prefetched"]
+__all__ = ["both", "prefetched"]
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 _POLL_S: Final = 0.1
 
 
@@ -85,3 +88,27 @@ def prefetched(items: Iterable[T], *, depth: int, name: str, run: Run) -> Iterat
         yield iter(stage)
     finally:
         stage.abandon()
+
+
+def both(first: Callable[[], A], second: Callable[[], B], *, run: Run, name: str) -> tuple[A, B]:
+    """Do two jobs at the same time; the first that fails stops the other.
+
+    Args:
+        first: a job that heeds the run.
+        second: another.
+        run: of both.
+        name: of their threads.
+
+    Raises:
+        Exception: what a job raised, of two that failed the first job's.
+    """
+    with ThreadPoolExecutor(2, thread_name_prefix=name) as pool:
+        jobs = pool.submit(first), pool.submit(second)
+        every: list[Future[Any]] = [*jobs]
+        wait(every, return_when=FIRST_EXCEPTION)
+        failed = [job for job in every if job.done() and job.exception() is not None]
+        if failed:
+            run.fail()
+        for job in failed:
+            job.result()
+        return jobs[0].result(), jobs[1].result()

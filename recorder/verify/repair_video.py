@@ -14,8 +14,8 @@ from recorder.bundle.manifest import Check
 from recorder.media.encode import VideoWriter
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from recorder.verify.proof import FrameProof, StoredVideo
-from recorder.verify.video import DecodedStill, Suspect, search_video, stored_frames
+from recorder.verify.proof import FrameProof, Highlight, StoredVideo
+from recorder.verify.video import Suspect, search_video, stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.policy import Policy
@@ -44,7 +44,7 @@ class VerifiedVideo:
     """A picture that passed, with what the second look did."""
 
     video: StoredVideo
-    stills: tuple[DecodedStill, ...]
+    stills: tuple[Highlight, ...]
     checks: tuple[Check, ...]
     events: tuple[Event, ...]
 

@@ -32,7 +32,7 @@ from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.second_search import ScreenSearch
 
-__all__ = ["DecodedStill", "Suspect", "VideoVerdict", "search_video", "stored_frames"]
+__all__ = ["Suspect", "VideoVerdict", "search_video", "stored_frames"]
 
 LOOK_EVERY_S: Final = 1.0
 _FACE_LOOK_PX: Final = 32
@@ -62,14 +62,6 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedStill:
-    """A stored frame for the report."""
-
-    highlight: Highlight
-    frame: VideoFrame
-
-
-@dataclass(frozen=True, slots=True)
 class VideoVerdict:
     """What the second look at a stored picture found.
 
@@ -78,14 +70,14 @@ class VideoVerdict:
         probes: covered pixels compared.
         looked: frames in which other detectors searched.
         suspects: what they found outside what is covered.
-        stills: the highlights' frames, from the stored pixels.
+        stills: the highlights whose frames are there.
     """
 
     frames: int
     probes: int
     looked: int
     suspects: tuple[Suspect, ...]
-    stills: tuple[DecodedStill, ...]
+    stills: tuple[Highlight, ...]
 
 
 def search_video(
@@ -117,7 +109,7 @@ def search_video(
         RedactionIncomplete: a frame is missing, at another time, or shows something else where it was covered.
     """
     suspects: list[Suspect] = []
-    stills: list[DecodedStill] = []
+    stills: list[Highlight] = []
     looking: deque[Future[list[Suspect]]] = deque()
     wanted = sorted(highlights, key=lambda item: item.time)
     index = probes = looked = 0
@@ -140,7 +132,7 @@ def search_video(
             while len(looking) > _LOOKS_WAITING:
                 suspects += looking.popleft().result()
             if highlighted:
-                stills.append(DecodedStill(wanted.pop(0), _kept(frame)))
+                stills.append(wanted.pop(0))
             index += 1
             reach(frame.time)
         for found in looking:
@@ -208,7 +200,3 @@ def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:
         if part.area:
             seen[part.y1 - box.y1 : part.y2 - box.y1, part.x1 - box.x1 : part.x2 - box.x1] = True
     return float(seen.mean()) >= _COVERED_SHARE
-
-
-def _kept(frame: VideoFrame) -> VideoFrame:
-    return VideoFrame(frame.y.copy(), frame.u.copy(), frame.v.copy(), frame.pts, frame.time_base)

@@ -18,8 +18,9 @@ harden_process()
 
 from recorder.bundle.verify_files import verify_bundle  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
-from recorder.offline.session import open_source, redact_file  # noqa: E402
+from recorder.offline.session import redact_file  # noqa: E402
 from recorder.runtime.context import Run  # noqa: E402
+from recorder.sources.recording import open_source  # noqa: E402
 from redaction.errors import InternalError, OffrecordError  # noqa: E402
 from redaction.policy import Policy  # noqa: E402
 from redaction.stages import Stages  # noqa: E402

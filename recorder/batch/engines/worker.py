@@ -37,9 +37,10 @@ from recorder.batch.stores.open import open_destination, open_sources  # noqa: E
 from recorder.batch.summary import figures_of  # noqa: E402
 from recorder.bundle.writer import BundleWriter  # noqa: E402
 from recorder.media.source import Source  # noqa: E402
-from recorder.offline.session import open_source, redact_file, refuse_unknown  # noqa: E402
+from recorder.offline.session import redact_file  # noqa: E402
 from recorder.runtime.context import Cancellation, Run  # noqa: E402
 from recorder.runtime.signals import stopping  # noqa: E402
+from recorder.sources.recording import open_source, refuse_unknown  # noqa: E402
 from redaction.errors import ExitCode, OffrecordError  # noqa: E402
 from redaction.stages import Stages  # noqa: E402
 from redaction.text.sidecars import NO_SIDECARS, Sidecars  # noqa: E402

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from recorder import __version__
+from recorder.bundle.publish import Published
 from recorder.bundle.writer import BundleWriter
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.consent.receipts import receipts_of
@@ -27,7 +28,6 @@ from recorder.live.capture.status import CallView, ParticipantState
 from recorder.live.finish.finish import finish
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord
-from recorder.offline.session import Published
 from recorder.runtime.context import Cancellation, Progress, Run
 from recorder.runtime.signals import stopping
 from redaction.errors import ConsentRefused, InternalError, OffrecordError, StorageFailed

@@ -17,11 +17,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from recorder.bundle.contents import (
+from recorder.bundle.call_contents import (
     CALL_LOST,
     CUT_OFF,
     SILENCED,
@@ -29,15 +28,15 @@ from recorder.bundle.contents import (
     CallContents,
     ParticipantContents,
     TrackContents,
-    joined_checks,
     label,
 )
+from recorder.bundle.checks import joined_checks
+from recorder.bundle.compose_call import compose_call
+from recorder.bundle.contents import TRACKS, Origin, models_used
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import Check, Coverage
-from recorder.bundle.publication import Published, expiry, models_used, policy_facts
-from recorder.bundle.publish import TRACKS, assemble
-from recorder.bundle.verify_files import check_contents, read_manifest
-from recorder.bundle.writer import LIVE, MANIFEST, BundleWriter
+from recorder.bundle.publish import Published, publish, publish_sealed
+from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.call.consent.receipts import Receipt, receipts_of
 from recorder.call.consent.state import ConsentEvent, ConsentHistory, ConsentState
 from recorder.call.source import Via
@@ -55,18 +54,17 @@ from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
 from recorder.media.mix import AudioPart, write_track
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
+from recorder.runtime.threads import both
 from recorder.verify.audio import HeardAgain, hear_again
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,
     InternalError,
-    RedactionIncomplete,
-    UnreadableInput,
 )
 from redaction.model import Event, EventKind, Span
 from redaction.stages import Stages
 
-__all__ = ["complete_sealed", "finish"]
+__all__ = ["finish"]
 
 _WORK: Final = "finishing"
 _ENDED_NOTES: Final = {"lost": (CALL_LOST,), "": (CUT_OFF,)}
@@ -99,32 +97,13 @@ def finish(
         StorageFailed: the disk refused.
     """
     try:
-        sealed = complete_sealed(writer)
+        sealed = publish_sealed(writer)
         if sealed is not None:
             return sealed
         finishing = _Finishing(writer, stages, run)
         return finishing.publish(receipts, not_recorded, before_publishing)
     finally:
         writer.discard()
-
-
-def complete_sealed(writer: BundleWriter) -> Published | None:
-    """Publish what a run left that died after everything was whole; None when there is no such thing.
-
-    Raises:
-        StorageFailed: the disk refused.
-    """
-    began = time.monotonic()
-    if not (writer.partial / MANIFEST).is_file():
-        return None
-    try:
-        manifest = read_manifest(writer.partial)
-        check_contents(writer.partial, manifest, besides=LIVE)
-    except (UnreadableInput, RedactionIncomplete):
-        return None
-    with storage_errors():
-        shutil.rmtree(writer.partial / LIVE, ignore_errors=True)
-    return Published(writer.publish(manifest), manifest, time.monotonic() - began)
 
 
 class _Finishing:
@@ -156,37 +135,27 @@ class _Finishing:
         receipts = receipts or _receipts(live)
         mine = {person.record.consent.receipt for person in live.people}
         others = sum(receipt.receipt_id not in mine for receipt in receipts) if counted else None
-        created, expires = expiry(self.policy, live.record.started)
-        parts = CallContents(
-            version=live.record.version,
-            way=live.record.way,
-            created=created,
-            expires=expires,
-            purpose=self.policy.purpose.name,
-            retention_days=self.policy.purpose.retention_days,
-            policy_digest=self.policy.digest,
-            policy=policy_facts(self.policy),
-            models=models_used(
+        audio = any(item.parts for item in sounds)
+        call = CallContents(
+            origin=Origin.of_policy(
                 self.policy,
-                pictures=any(item.pieces for item in seen),
-                sound=any(item.parts for item in sounds),
-                speakers=False,
+                models=models_used(
+                    self.policy, video=any(item.pieces for item in seen), audio=audio, speakers=False
+                ),
+                audio=audio,
+                version=live.record.version,
+                created=live.record.started,
             ),
-            voice=self.policy.voice.method if any(item.parts for item in sounds) else "none",
+            way=live.record.way,
             duration=self.duration,
             people=people,
             not_recorded=others if not_recorded is None else not_recorded,
             receipts=tuple(receipts),
             notes=_ENDED_NOTES.get(live.record.ended, ()),
         )
-        return assemble(
-            parts,
-            self.writer,
-            log,
-            output=self.policy.output,
-            began=self.began,
-            run=self.run,
-            before_publishing=before_publishing,
+        contents = compose_call(call, self.writer, output=self.policy.output, run=self.run)
+        return publish(
+            contents, self.writer, log, began=self.began, run=self.run, before_publishing=before_publishing
         )
 
     def _open(self) -> tuple[LiveCall, ChainedLog]:
@@ -212,18 +181,12 @@ class _Finishing:
         self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]
     ) -> tuple[list[VerifiedSegments], HeardAgain]:
         """Look at the pictures and listen to the sound at the same time."""
-        with ThreadPoolExecutor(2, thread_name_prefix="finish") as pool:
-            looking: Future[list[VerifiedSegments]] = pool.submit(
-                lambda: [self._look(number, person) for number, person in enumerate(people, start=1)]
-            )
-            hearing: Future[HeardAgain] = pool.submit(self._hear, people, sounds)
-            jobs: list[Future[Any]] = [looking, hearing]
-            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-            if any(job.exception() is not None for job in done):
-                self.run.fail()
-            for job in done:
-                job.result()
-            return looking.result(), hearing.result()
+        return both(
+            lambda: [self._look(number, person) for number, person in enumerate(people, start=1)],
+            lambda: self._hear(people, sounds),
+            run=self.run,
+            name="finish",
+        )
 
     def _look(self, number: int, person: LivePerson) -> VerifiedSegments:
         return verify_segments(

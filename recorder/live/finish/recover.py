@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recorder.bundle.publication import Published
+from recorder.bundle.publish import Published, publish_sealed
 from recorder.bundle.writer import BundleWriter
-from recorder.live.finish.finish import complete_sealed, finish
+from recorder.live.finish.finish import finish
 from recorder.live.store.load import recorded_policy
 from recorder.runtime.context import Run
 from redaction.errors import UsageError
@@ -39,7 +39,7 @@ def recover_call(
     """
     writer = BundleWriter.adopt(untrusted_partial)
     try:
-        sealed = complete_sealed(writer)
+        sealed = publish_sealed(writer)
         if sealed is not None:
             return sealed
         recorded = recorded_policy(writer.partial)

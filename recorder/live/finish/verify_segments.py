@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from recorder.bundle.contents import MOST_STILLS, StoredStill, TrackContents
+from recorder.bundle.call_contents import MOST_STILLS, StoredStill, TrackContents
 from recorder.bundle.manifest import Check, MediaKind, VideoCoverage
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import StoredSegment, read_proofs
@@ -158,8 +158,7 @@ def _look(
         part=Part(copy, start, start + last + LAST_SHOWN_S, track.width, track.height),
         counts=piece.counts if piece.closed else VideoCoverage(frames=count, unaccounted=count),
         stills=tuple(
-            StoredStill(piece.kind, start + item.highlight.time, item.highlight.rank, item.highlight.reason)
-            for item in verdict.stills
+            StoredStill(piece.kind, start + item.time, item.rank, item.reason) for item in verdict.stills
         ),
         checks=verdict.checks,
     )

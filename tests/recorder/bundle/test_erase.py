@@ -14,7 +14,7 @@ import pytest
 
 from recorder.bundle.erase import erase_participant
 from recorder.bundle.manifest import Manifest
-from recorder.bundle.publication import Published
+from recorder.bundle.publish import Published
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
@@ -294,7 +294,7 @@ def test_failure_leaves_the_old_bundle_whole(
         raise StorageFailed("The disk is full.")
 
     if step == "compose":
-        monkeypatch.setattr("recorder.bundle.publish.compose", fail)
+        monkeypatch.setattr("recorder.bundle.compose_call.compose", fail)
     elif step == "publish":
         monkeypatch.setattr(BundleWriter, "_swap_in", fail)
     else:

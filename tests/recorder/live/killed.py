@@ -73,7 +73,7 @@ def die_at(moment: str) -> None:
         "looking": (looking, "verify_video", second_look),
         "hearing": (finish, "hear_again", die),
         "composing": (compose, "mux", die),
-        "reporting": (assembly, "write_call_report", die),
+        "reporting": (assembly, "write_report", die),
         "sealing": (bundle_writer, "_sync", die),  # the manifest is written beside, not yet in its place
         "sealed": (shutil, "rmtree", die_when_live(real_rmtree)),
         "removing": (shutil, "rmtree", half_removed),

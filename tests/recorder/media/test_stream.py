@@ -14,7 +14,7 @@ import pytest
 from recorder.media.file import FileSource
 from recorder.media.source import Source
 from recorder.media.stream import Latched
-from recorder.offline.session import bundle_name
+from recorder.sources.recording import bundle_name
 from redaction.errors import StorageFailed, UnreadableInput
 from redaction.model import AudioBlock, Gap, VideoFrame
 from tests.media import Clip, frame_number, frames_of, make_clip

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from recorder.bundle.publish import Published
 from recorder.bundle.verify_files import verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.media.file import FileSource
-from recorder.offline.session import Published, open_source, redact_file
+from recorder.offline.session import redact_file
 from recorder.runtime.context import Run
+from recorder.sources.recording import open_source
 from redaction.model import Box, Gap
 from redaction.stages import Stages
 from redaction.video.screen.reader import ScreenReader

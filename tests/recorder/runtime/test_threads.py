@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from recorder.runtime.context import Cancellation, Run
-from recorder.runtime.threads import prefetched
+from recorder.runtime.threads import both, prefetched
 from redaction.errors import InternalError, Interrupted
 
 
@@ -95,3 +95,35 @@ def test_a_failed_run_does_not_look_like_an_interruption() -> None:
         cancellation.check()
     cancellation.renew()
     cancellation.check()
+
+
+def test_both_jobs_run_at_once_and_give_their_results() -> None:
+    """Each job waits for the other, which only threads of their own allow."""
+    barrier = threading.Barrier(2, timeout=20)
+
+    def job(value: int) -> int:
+        barrier.wait()
+        return value
+
+    assert both(lambda: job(1), lambda: job(2), run=Run(), name="x") == (1, 2)
+
+
+def test_the_first_failure_stops_the_other_job() -> None:
+    """A job that heeds the run ends soon after the other failed, and the first failure is what is raised."""
+    run = Run()
+    ended = threading.Event()
+
+    def works_on() -> None:
+        try:
+            while True:
+                run.check()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    def fails() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        both(works_on, fails, run=run, name="x")
+    assert ended.is_set()

@@ -15,8 +15,9 @@ from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
-from recorder.offline.session import open_source, redact_file
+from recorder.offline.session import redact_file
 from recorder.runtime.context import Run
+from recorder.sources.recording import open_source
 from recorder.verify import audio as verified_audio
 from recorder.verify import repair_video
 from recorder.verify.audio import RenderedAudio, VerifiedAudio, personal_words, verify_audio

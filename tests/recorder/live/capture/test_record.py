@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recorder.bundle.publication import Published
+from recorder.bundle.publish import Published
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import LIVE
 from recorder.call.consent.notice import NoticeTexts

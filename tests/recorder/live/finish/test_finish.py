@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from recorder.bundle.manifest import BundleState
-from recorder.bundle.publication import Published
+from recorder.bundle.publish import Published
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import verify_bundle
 from recorder.live.finish.finish import finish

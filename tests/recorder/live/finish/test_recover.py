@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.bundle.publication import Published
+from recorder.bundle.publish import Published
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
