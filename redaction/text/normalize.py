@@ -28,7 +28,9 @@ _WEB = re.compile(
 )
 # What right before an address says that all of what follows is one.
 CUES = word_set("mail_cues")
+# Items that are read on each side of an `at`: however long the talk, every address costs the same.
 LONGEST_LOCAL = 10
+LONGEST_DOMAIN = 16
 
 
 class Change(Enum):
@@ -120,7 +122,7 @@ def mails(items: Sequence[Item], runs: Sequence[Run] | None = None) -> list[Norm
 def _domain(items: Sequence[Item], at: int, starting_at: dict[int, Run]) -> tuple[str, int, bool] | None:
     """Read `gmail dot com` forwards; tell the writing, where it ends, and whether it has an ending."""
     parts, last = "", at
-    while last < len(items):
+    while last < len(items) and last - at < LONGEST_DOMAIN:
         run = starting_at.get(last)
         if run is not None and run.letters and (run.last - run.first > 1 or run.letters > 1):
             parts, last = parts + run.text, run.last
@@ -238,6 +240,7 @@ def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) 
 def _path(items: Sequence[Item], at: int) -> tuple[str, int]:
     """Read `slash team` after a domain."""
     path = ""
-    while at + 1 < len(items) and items[at].core == "slash":
+    begin = at
+    while at + 1 < len(items) and items[at].core == "slash" and at - begin < LONGEST_DOMAIN:
         path, at = f"{path}/{items[at + 1].core}", at + 2
     return path, at

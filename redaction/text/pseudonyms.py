@@ -71,7 +71,7 @@ class Pseudonyms:
     def assign(self, utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> list[TextFinding]:
         """Return the findings without overlap, each with its pseudonym; see the function `assign`."""
         merged = _merge(findings)
-        prepared = {one.utterance: items_of(utterances[one.utterance], one.utterance) for one in merged}
+        prepared = {at: items_of(utterances[at], at) for at in {one.utterance for one in merged}}
         owners = [
             self._owner(one, prepared[one.utterance], source=utterances[one.utterance].track)
             for one in merged

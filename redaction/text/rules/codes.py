@@ -160,6 +160,7 @@ def _mixed(run: Run, cue: EntityType | None) -> EntityType | None:
 HANDLES = Phrases.of_kinds("handle_cues")
 JOINTS = word_set("handle_joints")
 AFTER_HANDLE = word_set("handle_stops")
+LONGEST_HANDLE = 24  # items; a longer one is found in parts, one around each sign
 
 
 def find_handles(passage: Passage) -> Iterator[Hit]:
@@ -178,7 +179,7 @@ def find_handles(passage: Passage) -> Iterator[Hit]:
             yield Hit(at, at + 1, ID, 0.9, "handle")
         elif item.core in JOINTS - {"dash", "dot", "slash"} and 0 < at < len(passage) - 1:
             first = at - 1
-            while first > 1 and passage[first - 1].core in JOINTS:
+            while first > 1 and passage[first - 1].core in JOINTS and at - first < LONGEST_HANDLE:
                 first -= 2
             last = _handle_end(passage, first)
             if last > at + 1 and not passage[first].pauses and not passage[first].ordinary:
@@ -206,9 +207,10 @@ def _handle_end(passage: Passage, first: int) -> int:
     if at >= len(passage) or passage[at].core in AFTER_HANDLE or not passage[at].core:
         return first
     at += 1
-    while at + 1 < len(passage) and passage[at].core in JOINTS and not passage[at - 1].closes:
+    end = min(len(passage), first + LONGEST_HANDLE)
+    while at + 1 < end and passage[at].core in JOINTS and not passage[at - 1].closes:
         at += 2
-    while at < len(passage) and not passage[at - 1].pauses and _codelike(passage, at):
+    while at < end and not passage[at - 1].pauses and _codelike(passage, at):
         at += 1
     joined = any(passage[k].core in JOINTS for k in range(first, at))
     plain = at - first == 1 and passage[first].ordinary

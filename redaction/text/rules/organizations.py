@@ -47,7 +47,11 @@ def find_schools(passage: Passage) -> Iterator[Hit]:
 
 def _school_before(passage: Passage, at: int) -> Iterator[Hit]:
     last = at + 1
-    while last < len(passage) and passage[last].stem in SCHOOL_ENDS and not passage[last - 1].pauses:
+    while (
+        last < min(len(passage), at + LONGEST_ORGANIZATION)
+        and passage[last].stem in SCHOOL_ENDS
+        and not passage[last - 1].pauses
+    ):
         last += 1
     first = at
     while first > 0 and at - first < 4 and not passage[first - 1].pauses and _in_name(passage[first - 1]):

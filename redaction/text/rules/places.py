@@ -139,8 +139,13 @@ def _house_number(run: Run) -> bool:
 
 def _tail(passage: Passage, at: int, starts: dict[int, Run]) -> int:
     """Go on over the flat, the city and the postcode that may follow a street."""
-    end = at
-    while at < len(passage) and at - end < 3 and passage[at - 1].utterance == passage[at].utterance:
+    begin = end = at
+    while (
+        at < len(passage)
+        and at - end < 3
+        and at - begin < LONGEST_LINE
+        and passage[at - 1].utterance == passage[at].utterance
+    ):
         if passage[at - 1].closes:
             break
         item = passage[at]
