@@ -167,11 +167,11 @@ class Sender(threading.Thread):
                 time.sleep(wait)
             self.late_s = max(self.late_s, -wait)
             for frame in decoder.decode(av.Packet(self.packets[index % len(self.packets)])):
-                self.picture(TimedVideo(frame, at))
+                self.video(TimedVideo(frame, at))
                 self.sent += 1
             while spoken * BLOCK_S < at:
                 start = spoken * step % (len(samples) - step)
-                self.sound(TimedAudio(samples[start : start + step], rate, spoken * BLOCK_S))
+                self.audio(TimedAudio(samples[start : start + step], rate, spoken * BLOCK_S))
                 spoken += 1
 
 
@@ -259,7 +259,7 @@ def consumers(kind: str, size: str, people: int) -> Iterator[Consumers]:
         return None
 
     for number in range(people):
-        makes.append((plains[number].picture, plains[number].sound) if plains else (nothing, nothing))
+        makes.append((plains[number].video, plains[number].audio) if plains else (nothing, nothing))
     yield makes, nothing, nothing, None
 
 
@@ -269,27 +269,27 @@ class Plain:
     def __init__(self, size: tuple[int, int]) -> None:
         output = Policy().output
         self.container = av.open(io.BytesIO(), mode="w", format="matroska")
-        self.video = self.container.add_stream("libx264", rate=Fraction(RATE))
-        self.video.width, self.video.height = size
-        self.video.pix_fmt = "yuv420p"
-        context = self.video.codec_context
+        self.video_stream = self.container.add_stream("libx264", rate=Fraction(RATE))
+        self.video_stream.width, self.video_stream.height = size
+        self.video_stream.pix_fmt = "yuv420p"
+        context = self.video_stream.codec_context
         context.thread_count = 1
-        context.time_base = self.video.time_base = Fraction(1, 90_000)
+        context.time_base = self.video_stream.time_base = Fraction(1, 90_000)
         context.options = {"crf": str(output.crf), "preset": output.preset, "tune": "zerolatency"}
-        self.audio = self.container.add_stream("aac", rate=48_000)
-        self.audio.layout = "mono"
+        self.audio_stream = self.container.add_stream("aac", rate=48_000)
+        self.audio_stream.layout = "mono"
         self.at = 0
         self.held: deque[Samples] = deque()
 
-    def picture(self, picture: TimedVideo) -> None:
-        """Encode a picture."""
-        frame = picture.frame
-        frame.pts, frame.time_base = round(picture.time * 90_000), Fraction(1, 90_000)
-        self.container.mux(self.video.encode(frame))
+    def video(self, video: TimedVideo) -> None:
+        """Encode a video."""
+        frame = video.frame
+        frame.pts, frame.time_base = round(video.time * 90_000), Fraction(1, 90_000)
+        self.container.mux(self.video_stream.encode(frame))
 
-    def sound(self, sound: TimedAudio) -> None:
+    def audio(self, audio: TimedAudio) -> None:
         """Encode a block of sound, at whatever rate."""
-        self.held.append(np.repeat(sound.samples, 48_000 // sound.sample_rate))
+        self.held.append(np.repeat(audio.samples, 48_000 // audio.sample_rate))
         if sum(map(len, self.held)) < 1024:
             return
         samples = np.concatenate(self.held)
@@ -300,7 +300,7 @@ class Plain:
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
             frame.sample_rate, frame.pts, frame.time_base = 48_000, self.at, Fraction(1, 48_000)
             self.at += 1024
-            self.container.mux(self.audio.encode(frame))
+            self.container.mux(self.audio_stream.encode(frame))
 
 
 @contextlib.contextmanager
@@ -326,7 +326,7 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
             camera = engine.open(token, LiveKind.CAMERA, time=0.0)
             mic = engine.open(token, LiveKind.MICROPHONE, time=0.0)
             lanes.append(camera)
-            makes.append((partial(engine.picture, camera), partial(engine.sound, mic)))
+            makes.append((partial(engine.video, camera), partial(engine.audio, mic)))
 
         def watch(row: Row) -> None:
             states = [engine.state(lane) for lane in lanes]

@@ -174,11 +174,11 @@ class CallObserver(Protocol):
         """Media of a track will follow."""
         ...
 
-    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
+    def video(self, track: TrackKey, video: TimedVideo) -> None:
         """One picture."""
         ...
 
-    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
+    def audio(self, track: TrackKey, audio: TimedAudio) -> None:
         """A block of sound."""
         ...
 

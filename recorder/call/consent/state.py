@@ -25,8 +25,8 @@ __all__ = [
     "ConsentEvent",
     "ConsentHistory",
     "ConsentOutcome",
-    "ConsentStanding",
     "ConsentState",
+    "ConsentStatus",
     "Decision",
     "Notice",
 ]
@@ -113,7 +113,7 @@ class ConsentHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentStanding:
+class ConsentStatus:
     """How a participant stands now."""
 
     answer: Answer | None
@@ -127,7 +127,7 @@ class ConsentStanding:
 class _Record:
     receipt: str = field(default_factory=lambda: secrets.token_hex(16))
     events: list[ConsentEvent] = field(default_factory=list)
-    told: bool = False  # the participant has the receipt
+    notified: bool = False  # the participant has the receipt
 
     @property
     def closed(self) -> bool:
@@ -137,7 +137,7 @@ class _Record:
 @dataclass(slots=True)
 class _Person:
     present: bool = False
-    told: bool = False  # a notice was handed over for them
+    notified: bool = False  # a notice was handed over for them
     asked: bool = False  # and it was delivered
     mark: Answer | None = None
     answer: Answer | None = None
@@ -168,7 +168,7 @@ class ConsentBook:
         self._able = False
         self._unasked_since: float | None = None
         self._ever_able = False
-        self._owed = False  # a notice to everybody waits for its allowance
+        self._notice_due = False  # a notice to everybody waits for its allowance
         self._welcomes = Allowance(5, 1 / 2)
         self._answers = Allowance(20, 5)
 
@@ -221,7 +221,7 @@ class ConsentBook:
         self._able = able
         if able:
             self._ever_able = True
-            self._owed = any(person.present and not person.told for person in self._people.values())
+            self._notice_due = any(person.present and not person.notified for person in self._people.values())
         elif self._unasked_since is None:
             self._unasked_since = time
         return self._all(time)
@@ -234,7 +234,7 @@ class ConsentBook:
                 continue
             person.asked = person.asked or arrived
             if not arrived and notice.to is not None and not person.asked:
-                person.told, self._owed = False, True
+                person.notified, self._notice_due = False, True
 
     def voided(self, participant: str, time: float) -> ConsentOutcome:
         """Somebody cannot consent, as a minor: nothing of them is kept, and nothing they say is a yes from now on."""
@@ -266,12 +266,12 @@ class ConsentBook:
             and time - self._unasked_since >= UNASKED_GRACE_S
         )
 
-    def standing(self, participant: str) -> ConsentStanding | None:
+    def status(self, participant: str) -> ConsentStatus | None:
         """Return how a participant stands, None when they are unknown."""
         person = self._people.get(participant)
         if person is None:
             return None
-        return ConsentStanding(
+        return ConsentStatus(
             person.answer, person.via, person.present, person.received, person.record.receipt
         )
 
@@ -331,7 +331,7 @@ class ConsentBook:
         else:
             decisions = self._settle(participant, person, time)
         replies = self._receipt(participant, person, time)
-        if person.received and person.record.told and not replies:
+        if person.received and person.record.notified and not replies:
             replies = self._reply(participant, person, self._texts.agreed, time)
         return ConsentOutcome(decisions, replies)
 
@@ -391,36 +391,36 @@ class ConsentBook:
 
     def _welcome(self, participant: str, person: _Person, time: float) -> tuple[Notice, ...]:
         """Tell a newcomer; many at once are told together, by one notice to everybody."""
-        if person.told or not self._able:
+        if person.notified or not self._able:
             return ()
-        if self._owed or not self._welcomes.take(time):
-            self._owed = True
+        if self._notice_due or not self._welcomes.take(time):
+            self._notice_due = True
             return ()
-        self._told([person], time)
+        self._mark_notified([person], time)
         return (Notice(self._texts.asking, participant, (participant,)),)
 
     def _flush(self, time: float) -> tuple[Notice, ...]:
-        if not (self._owed and self._able and self._welcomes.take(time)):
+        if not (self._notice_due and self._able and self._welcomes.take(time)):
             return ()
-        self._owed = False
-        untold = {key: one for key, one in self._people.items() if one.present and not one.told}
-        self._told(untold.values(), time)
-        return (Notice(self._texts.asking, asks=tuple(untold)),)
+        self._notice_due = False
+        unnotified = {key: one for key, one in self._people.items() if one.present and not one.notified}
+        self._mark_notified(unnotified.values(), time)
+        return (Notice(self._texts.asking, asks=tuple(unnotified)),)
 
-    def _told(self, people: Iterable[_Person], time: float) -> None:
+    def _mark_notified(self, people: Iterable[_Person], time: float) -> None:
         for person in people:
-            if not person.told and not person.record.events:
+            if not person.notified and not person.record.events:
                 person.record.events.append(ConsentEvent(ConsentState.REQUESTED, time))
-            person.told = True
+            person.notified = True
 
     def _receipt(self, participant: str, person: _Person, time: float) -> tuple[Notice, ...]:
         """Give somebody who is recorded their receipt, once and to them alone; `tick` does it if it has to wait.
 
         Only their own flood of answers delays it, nobody else's.
         """
-        if not person.received or person.record.told or not person.replies.take(time):
+        if not person.received or person.record.notified or not person.replies.take(time):
             return ()
-        person.record.told = True
+        person.record.notified = True
         return (Notice(f"{self._texts.agreed} {self._texts.receipt(person.record.receipt)}", participant),)
 
     def _reply(self, participant: str, person: _Person, text: str, time: float) -> tuple[Notice, ...]:

@@ -17,8 +17,8 @@ __all__ = [
     "JoinMessage",
     "LeaveMessage",
     "RenameMessage",
+    "encode_room_message",
     "parse_room_message",
-    "written",
 ]
 
 LARGEST_MESSAGE: Final = 4096
@@ -75,6 +75,6 @@ def parse_room_message(untrusted_text: str) -> FromPage | None:
         return None
 
 
-def written(kind: str, **content: str | bool | list[dict[str, str]]) -> str:
+def encode_room_message(kind: str, **content: str | bool | list[dict[str, str]]) -> str:
     """Return a message to a page."""
     return json.dumps({"type": kind, **content})

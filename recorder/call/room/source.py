@@ -34,8 +34,8 @@ from recorder.call.room.messages import (
     JoinMessage,
     LeaveMessage,
     RenameMessage,
+    encode_room_message,
     parse_room_message,
-    written,
 )
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
@@ -181,7 +181,7 @@ class RoomSource:
                     await self._over.wait()
                 finally:
                     observer.can_ask(False, self._clock.now())
-                    await self._empty()
+                    await self._close_room()
         return Ended.OVER
 
     async def receive(self, participant: str, wanted: bool) -> None:
@@ -193,7 +193,7 @@ class RoomSource:
         if person.session is not None:
             person.session.peer.receive(wanted)
         receipt = receipt_of(self._observer, participant) if self._observer is not None else ""
-        person.send(written("standing", recorded=wanted, receipt=receipt))
+        person.send(encode_room_message("standing", recorded=wanted, receipt=receipt))
 
     async def notify(self, text: str, *, to: str | None = None) -> bool:
         """Write into the chat."""
@@ -205,13 +205,13 @@ class RoomSource:
             else list(self._people.values())
         )
         for person in people:
-            person.send(written("chat", sender=RECORDER, text=text))
+            person.send(encode_room_message("chat", sender=RECORDER, text=text))
         return bool(people) or to is None
 
     async def close(self) -> None:
         """Close the room."""
         self._over.set()
-        await self._empty()
+        await self._close_room()
 
     # -- the endpoint's owner --------------------------------------------------------------------------------------
 
@@ -321,7 +321,7 @@ class RoomSource:
         """Wait for the name, then let them in."""
         message = await self._first(socket, request)
         if isinstance(message, JoinMessage) and not self._invited(message.invitation):
-            await socket.send_str(written("uninvited"))
+            await socket.send_str(encode_room_message("uninvited"))
             return None
         if not isinstance(message, JoinMessage) or self._observer is None or self._over.is_set():
             return None
@@ -336,8 +336,12 @@ class RoomSource:
         )
         others = [{"id": other.id, "name": other.name} for other in self._people.values()]
         others.insert(0, {"id": RECORDER, "name": self._name})
-        person.send(written("welcome", id=person.id, secret=person.secret, name=person.name, people=others))
-        self._tell_all(written("person", id=person.id, name=person.name))
+        person.send(
+            encode_room_message(
+                "welcome", id=person.id, secret=person.secret, name=person.name, people=others
+            )
+        )
+        self._broadcast(encode_room_message("person", id=person.id, name=person.name))
         self._people[person.id] = person
         self._by_digest[_digest(person.secret)] = person
         self._observer.joined(person.id, person.name, self._clock.now())
@@ -399,14 +403,14 @@ class RoomSource:
         elif isinstance(message, RenameMessage):
             person.name = clean_name(message.name)
             self._observer.renamed(person.id, person.name, now)
-            self._tell_all(written("person", id=person.id, name=person.name))
+            self._broadcast(encode_room_message("person", id=person.id, name=person.name))
         elif isinstance(message, ChatMessage):
             self._observer.chat(person.id, message.text, now)
             line = clean_line(message.text, longest=_LONGEST_LINE)
             if line and parse_command(message.text) is None and not is_attempt(message.text):
-                self._tell_all(written("chat", sender=person.id, text=line))
+                self._broadcast(encode_room_message("chat", sender=person.id, text=line))
 
-    def _tell_all(self, message: str) -> None:
+    def _broadcast(self, message: str) -> None:
         for person in self._people.values():
             person.send(message)
 
@@ -419,11 +423,11 @@ class RoomSource:
             await self._endpoint.end(person.session)
         if self._observer is not None:
             self._observer.left(person.id, self._clock.now())
-        self._tell_all(written("gone", id=person.id))
+        self._broadcast(encode_room_message("gone", id=person.id))
 
-    async def _empty(self) -> None:
+    async def _close_room(self) -> None:
         for person in tuple(self._people.values()):
-            person.send(written("over"))
+            person.send(encode_room_message("over"))
             person.gone = True  # the writer says this and hangs up
         for person in tuple(self._people.values()):
             await self._leave(person)

@@ -262,7 +262,7 @@ class ReceivedAudio(_Track):
                 self._lost(self._until, begin, "stalled")
         self._missing = False
         self._until = begin + len(samples) / self._rate
-        self._setting.observer.sound(key, TimedAudio(samples, self._rate, begin))
+        self._setting.observer.audio(key, TimedAudio(samples, self._rate, begin))
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +405,7 @@ class ReceivedVideo(_Track):
                     self._lost(self._until, time, "stalled")
             self._last = self._until = time
             self.flow.add(time, frame.width, frame.height)
-            self._setting.observer.picture(key, TimedVideo(frame, time))
+            self._setting.observer.video(key, TimedVideo(frame, time))
 
 
 class _DecoderThread(threading.Thread):

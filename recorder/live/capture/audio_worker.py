@@ -384,7 +384,9 @@ class AudioWorker:
             ):
                 return pieces[-1].piece
             self._close(pieces[-1])
-        piece = AudioSegment(self._journal.piece(mic.token, "microphone"), start=at, sample_rate=SPEAKING_HZ)
+        piece = AudioSegment(
+            self._journal.segment(mic.token, "microphone"), start=at, sample_rate=SPEAKING_HZ
+        )
         pieces.append(_Stored(piece))
         return piece
 

@@ -28,7 +28,7 @@ from redaction.video.redact import VideoStages
 __all__ = ["LaneState", "LiveEngine"]
 
 _WATCH_EVERY_S: Final = 0.5
-_SOUND_HANGS_AFTER_S: Final = 180.0  # twenty seconds of speech take seconds, on a busy machine many
+_AUDIO_HANGS_AFTER_S: Final = 180.0  # twenty seconds of speech take seconds, on a busy machine many
 _FINISH_S: Final = 600.0
 
 
@@ -53,7 +53,7 @@ class LaneState:
 class LiveEngine:
     """Redacts a call while it goes on.
 
-    `open`, `picture`, `sound`, `lost`, `end` and `state` are for the event loop: they never block and never raise for
+    `open`, `video`, `audio`, `lost`, `end` and `state` are for the event loop: they never block and never raise for
     what a participant sends. `forget` and `finish` take their time: call them in a thread.
 
     Args:
@@ -90,7 +90,7 @@ class LiveEngine:
             on_error=on_error,
         )
         self._tracks = LiveTracks()
-        self._sound: AudioWorker | None = None
+        self._audio: AudioWorker | None = None
         self._now = 0.0
         self.broken = False
         self._over = threading.Event()
@@ -107,21 +107,21 @@ class LiveEngine:
             1, initializer=lower_priority
         ) as loading:  # the models' own threads step back with it
             sound = loading.submit(lambda: self._models.sound).result()
-        self._sound = AudioWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
-        self._sound.start()
+        self._audio = AudioWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
+        self._audio.start()
         self._watch.start()
 
     def know_names(self, names: Iterable[str]) -> None:
         """Mask these names wherever they are said, also where they were said before, and cover them on screens."""
         new = list(names)
-        if self._sound is not None:
-            self._sound.book.know_names(new)
+        if self._audio is not None:
+            self._audio.book.know_names(new)
         self._pool.know_names(new)
 
     def open(self, token: str, kind: LiveKind, *, time: float) -> int:
         """Begin a track of a participant who is recorded; return its lane."""
         lane_id = self._tracks.new_lane()
-        if self._sound is None:
+        if self._audio is None:
             return lane_id
         with self._tracks.lock:
             age = ParticipantAge(self._policy.minors)
@@ -129,7 +129,7 @@ class LiveEngine:
             if person is None:
                 return lane_id
             if kind is LiveKind.MICROPHONE:
-                person.microphones[lane_id] = self._sound.open(token, person.age, time=time)
+                person.microphones[lane_id] = self._audio.open(token, person.age, time=time)
                 return lane_id
             worker = self._pool.least_busy()
             track = self._track(token, kind, person.age, worker)
@@ -141,25 +141,25 @@ class LiveEngine:
             worker.add(lane)
             return lane_id
 
-    def picture(self, lane: int, picture: TimedVideo) -> None:
+    def video(self, lane: int, video: TimedVideo) -> None:
         """Take a picture; when there is no room, the oldest that waits is dropped, and logged as a gap."""
-        video = self._tracks.video(lane)
-        if video is None:
+        worked = self._tracks.video(lane)
+        if worked is None:
             return
-        size = picture.frame.width * picture.frame.height * 3 // 2
-        video.lane.inbox.put(picture, size=size, at=picture.time)
-        video.worker.wake()
+        size = video.frame.width * video.frame.height * 3 // 2
+        worked.lane.inbox.put(video, size=size, at=video.time)
+        worked.worker.wake()
 
-    def sound(self, lane: int, sound: TimedAudio) -> None:
+    def audio(self, lane: int, audio: TimedAudio) -> None:
         """Take a block of sound; when there is no room, the oldest that waits is dropped, and logged as a gap."""
         person, microphone = self._tracks.owner(lane), self._tracks.microphone(lane)
         if person is None or microphone is None or microphone.ended or microphone.forgotten:
             return
-        if not len(sound.samples):
+        if not len(audio.samples):
             return
-        microphone.inbox.put(sound, size=int(sound.samples.nbytes), at=sound.time)
-        person.hear(sound)
-        self._now = max(self._now, sound.time + len(sound.samples) / sound.sample_rate)
+        microphone.inbox.put(audio, size=int(audio.samples.nbytes), at=audio.time)
+        person.hear(audio)
+        self._now = max(self._now, audio.time + len(audio.samples) / audio.sample_rate)
 
     def lost(self, lane: int, start: float, end: float, reason: str) -> None:
         """Take note of a hole: covered, silent, and logged. The reason is a static word."""
@@ -191,13 +191,13 @@ class LiveEngine:
             for video in person.videos.values():
                 video.lane.forget()
                 video.worker.wake()
-        if self._sound is not None:
-            self._sound.forget(token)
+        if self._audio is not None:
+            self._audio.forget(token)
         try:
             return self._journal.erase(token)
         finally:
-            if self._sound is not None:
-                self._sound.book.forget(token)  # may wait for a search that goes on; the disk does not
+            if self._audio is not None:
+                self._audio.book.forget(token)  # may wait for a search that goes on; the disk does not
 
     def state(self, lane: int) -> LaneState:
         """Return how a track does."""
@@ -212,10 +212,10 @@ class LiveEngine:
                 drops=video.lane.inbox.drops,
             )
         person, microphone = self._tracks.owner(lane), self._tracks.microphone(lane)
-        if person is None or microphone is None or self._sound is None:
+        if person is None or microphone is None or self._audio is None:
             return LaneState()
         return LaneState(
-            lag_s=self._sound.lag_s(microphone),
+            lag_s=self._audio.lag_s(microphone),
             gaps=microphone.gaps,
             speaking=person.speaks(self._now),
             drops=microphone.inbox.drops,
@@ -251,19 +251,19 @@ class LiveEngine:
             for video in person.videos.values():
                 if video.kind is LiveKind.CAMERA:
                     person.age.camera_paused(video.lane.track)
-        if self._sound is not None:
-            ended = self._end_sound(self._sound) and ended
+        if self._audio is not None:
+            ended = self._end_audio(self._audio) and ended
         self._over.set()
         self._report_minors()
         self._pool.close()
         return ended
 
-    def _end_sound(self, sound: AudioWorker) -> bool:
+    def _end_audio(self, sound: AudioWorker) -> bool:
         until = time.monotonic() + _FINISH_S
         while time.monotonic() < until and not sound.dead:
             if sound.stop(_WATCH_EVERY_S):
                 if sound.died:
-                    self._sound_lost(sound)
+                    self._audio_lost(sound)
                 break
         if not sound.dead:
             return sound.stop(0.0)
@@ -291,20 +291,20 @@ class LiveEngine:
 
     def _exchange_names(self) -> None:
         """Mask in speech the names that were read on anybody's pictures since the last time."""
-        if self._sound is not None:
-            self._sound.book.know_names(self._pool.names_seen())
+        if self._audio is not None:
+            self._audio.book.know_names(self._pool.names_seen())
 
     def _look_for_hangs(self, now: float) -> None:
         for worker in self._pool.hanging(now):
             self._replace(worker)
-        sound = self._sound
+        sound = self._audio
         if sound is None or sound.dead:
             return
         since = sound.busy_since
-        if sound.died or (since is not None and now - since > _SOUND_HANGS_AFTER_S):
-            self._sound_lost(sound)
+        if sound.died or (since is not None and now - since > _AUDIO_HANGS_AFTER_S):
+            self._audio_lost(sound)
 
-    def _sound_lost(self, sound: AudioWorker) -> None:
+    def _audio_lost(self, sound: AudioWorker) -> None:
         """Take note that nothing more of any voice is stored; how much was lost is told in the end."""
         sound.dead = self.broken = True
         self._on_error(

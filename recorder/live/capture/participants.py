@@ -187,7 +187,7 @@ class Attendance:
             return ParticipantState.RECORDED if going_on else ParticipantState.PAUSED
         if participant.erased:
             return ParticipantState.ERASED
-        known = self._book.standing(participant.id)
+        known = self._book.status(participant.id)
         refused = known is not None and known.answer in (Answer.NO, Answer.ERASE)
         return ParticipantState.REFUSED if refused else ParticipantState.SILENT
 

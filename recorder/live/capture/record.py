@@ -136,7 +136,7 @@ def _begin(journal: Journal, record: CallRecord) -> None:
         "sha256": record.policy_digest,
         "engine": "offrecord",
     }
-    journal.note(Event(EventKind.STARTED, detail=detail))
+    journal.log_event(Event(EventKind.STARTED, detail=detail))
 
 
 class _Call:

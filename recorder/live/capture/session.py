@@ -42,11 +42,11 @@ class Recorder(RecordedMedia, TrackStates, Protocol):
         """Begin a track; return its lane."""
         ...
 
-    def picture(self, lane: int, picture: TimedVideo) -> None:
+    def video(self, lane: int, video: TimedVideo) -> None:
         """Take a picture."""
         ...
 
-    def sound(self, lane: int, sound: TimedAudio) -> None:
+    def audio(self, lane: int, audio: TimedAudio) -> None:
         """Take a block of sound."""
         ...
 
@@ -243,17 +243,17 @@ class CallSession(CallObserver):
         if found is not None and found.receiving and track not in found.lanes:
             found.lanes[track] = self._recording.open(found.token, track.kind, time=time)
 
-    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
+    def video(self, track: TrackKey, video: TimedVideo) -> None:
         """Hand a picture on, or drop it."""
         lane = self._lane(track)
         if lane is not None:
-            self._recording.picture(lane, picture)
+            self._recording.video(lane, video)
 
-    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
+    def audio(self, track: TrackKey, audio: TimedAudio) -> None:
         """Hand sound on, or drop it."""
         lane = self._lane(track)
         if lane is not None:
-            self._recording.sound(lane, sound)
+            self._recording.audio(lane, audio)
 
     def track_lost(self, track: TrackKey, start: float, end: float, reason: str) -> None:
         """Have a hole logged, covered and silent."""

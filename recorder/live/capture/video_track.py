@@ -132,7 +132,7 @@ class VideoTrack:
         self._stages = stages
         self._canvas = Canvas()
         self._redactor: VideoRedactor | None = None
-        self._piece: VideoSegment | None = None
+        self._segment: VideoSegment | None = None
         self._level = Level.FULL
         self._taken = float("-inf")
         self._looked = float("-inf")
@@ -149,8 +149,8 @@ class VideoTrack:
     @property
     def kept_until(self) -> float:
         """Call time up to which pictures stay stored should the thread never come back."""
-        piece = self._piece
-        return self.decided if piece is None else piece.proven
+        segment = self._segment
+        return self.decided if segment is None else segment.proven
 
     def at_level(self, level: Level, *, time: float) -> None:
         """Spare more or less from now on, and say so in the participant's facts."""
@@ -159,7 +159,7 @@ class VideoTrack:
         self._level = level
         if self._redactor is not None:
             self._redactor.pace(CADENCES[level])
-        self._tell(Event(EventKind.LOAD, span=Span(time, time), detail={"level": level.name.lower()}))
+        self._log(Event(EventKind.LOAD, span=Span(time, time), detail={"level": level.name.lower()}))
 
     def take(self, picture: TimedVideo) -> None:
         """Redact the next picture and store what is decided.
@@ -187,7 +187,7 @@ class VideoTrack:
 
     def lost(self, start: float, end: float, reason: str) -> None:
         """Cover a stretch in which nothing came, and log it as a gap."""
-        self._tell(Event(EventKind.GAP, span=Span(start, max(start, end)), detail={"reason": reason}))
+        self._log(Event(EventKind.GAP, span=Span(start, max(start, end)), detail={"reason": reason}))
         at = max(start, self._taken) + 0.05
         if self._taken >= 0 and at < end:
             self._taken = at
@@ -199,16 +199,16 @@ class VideoTrack:
         if self._failures >= _MOST_FAILURES:
             self._stages = None
         self._drop_redactor()
-        self._tell(
+        self._log(
             Event(
                 EventKind.GAP,
                 span=Span(max(0.0, self.decided), max(self.decided, time)),
                 detail={"reason": "a stage failed"},
             )
         )
-        self._close_piece()
+        self._close_segment()
 
-    def rest(self) -> bool:
+    def flush(self) -> bool:
         """Store what is held since nothing comes for now; return whether anything was held.
 
         Raises:
@@ -217,7 +217,7 @@ class VideoTrack:
         if self._redactor is None or self._forgotten:
             return False
         self._store(self._redactor.flush())
-        self._told()
+        self._log_events()
         self._drop_redactor()
         self.owner.age.camera_paused(self)
         return True
@@ -228,17 +228,17 @@ class VideoTrack:
         Raises:
             StorageFailed: the disk refused.
         """
-        self.rest()
+        self.flush()
         self._drop_redactor()
-        self._close_piece()
+        self._close_segment()
 
     def abandon(self) -> None:
         """Let go of everything at once."""
         self._forgotten = True
         self._drop_redactor()
-        piece, self._piece = self._piece, None
-        if piece is not None:
-            piece.abandon()
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.abandon()
 
     def _cover(self, time: float) -> None:
         if self._canvas.size is not None:
@@ -266,7 +266,7 @@ class VideoTrack:
         done = self._redactor.push(frame)
         self._judge(time)
         self._store(done)
-        self._told()
+        self._log_events()
 
     def _judge(self, time: float) -> None:
         if self.owner.kind is not LiveKind.CAMERA or self._redactor is None:
@@ -279,54 +279,54 @@ class VideoTrack:
         for redacted in frames:
             if self._forgotten or not self.owner.journal.holds(self.owner.token):
                 return  # nothing is stored of whoever has no consent on record
-            self._piece_for(redacted.frame).write(redacted)
+            self._segment_for(redacted.frame).write(redacted)
             self.decided = redacted.frame.time
             self.covered_now = len(redacted.covers)
             if self.owner.kind is LiveKind.CAMERA:
                 self.owner.age.stored(self, redacted)
 
-    def _piece_for(self, frame: VideoFrame) -> VideoSegment:
-        piece, time = self._piece, frame.time
-        if piece is not None and (
-            piece.size != (frame.width, frame.height) or time - piece.start >= VIDEO_SEGMENT_S
+    def _segment_for(self, frame: VideoFrame) -> VideoSegment:
+        segment, time = self._segment, frame.time
+        if segment is not None and (
+            segment.size != (frame.width, frame.height) or time - segment.start >= VIDEO_SEGMENT_S
         ):
-            self._close_piece()
-            piece = None
-        if piece is None:
+            self._close_segment()
+            segment = None
+        if segment is None:
             owner = self.owner
-            piece = self._piece = VideoSegment(
-                owner.journal.piece(owner.token, owner.kind.value),
+            segment = self._segment = VideoSegment(
+                owner.journal.segment(owner.token, owner.kind.value),
                 kind=owner.kind.value,
                 start=time,
                 width=frame.width,
                 height=frame.height,
                 output=self._policy.output,
             )
-        return piece
+        return segment
 
-    def _told(self) -> None:
+    def _log_events(self) -> None:
         if self._redactor is None:
             return
         events = self._redactor.drain_events()
         failed = self._redactor.failed_detections
-        if self._piece is not None:
-            self._piece.told(events, failed=failed - self._failed_before)
+        if self._segment is not None:
+            self._segment.add_events(events, failed=failed - self._failed_before)
         self._failed_before = failed
         for event in events:
-            self._tell(event)
+            self._log(event)
 
-    def _tell(self, event: Event) -> None:
+    def _log(self, event: Event) -> None:
         if not self._forgotten:
             self.owner.journal.fact(self.owner.token, event, track=self.owner.kind.value)
 
-    def _close_piece(self) -> None:
-        piece, self._piece = self._piece, None
-        if piece is None:
+    def _close_segment(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is None:
             return
         if self._forgotten:
-            piece.abandon()
+            segment.abandon()
         else:
-            piece.close()
+            segment.close()
 
     def _drop_redactor(self) -> None:
         redactor, self._redactor = self._redactor, None

@@ -23,7 +23,7 @@ MOST_PICTURES: Final = 150
 MOST_VIDEO_BYTES: Final = 96 * 2**20
 """What may wait of one track: five seconds of 360p, two of 720p at 30 pictures a second."""
 _POLL_S: Final = 0.25
-_REST_AFTER_S: Final = 2.0
+_FLUSH_AFTER_S: Final = 2.0
 """A track of which nothing comes for so long has what is held stored, and its reckoning closed for now."""
 
 
@@ -249,7 +249,7 @@ class VideoWorker:
             oldest = lane.inbox.oldest
             if lane.forgotten or (oldest is None and lane.ended is not None):
                 return lane
-            if oldest is None and time.monotonic() - lane.worked > _REST_AFTER_S:
+            if oldest is None and time.monotonic() - lane.worked > _FLUSH_AFTER_S:
                 return lane
             if oldest is not None and oldest < longest:
                 best, longest = lane, oldest
@@ -258,7 +258,7 @@ class VideoWorker:
     def _work(self, lane: Lane) -> None:
         if lane.forgotten:
             lane.track.abandon()
-            self._let_go(lane)
+            self._release(lane)
             return
         fill = max((one.inbox.fill for one in list(self.lanes)), default=0.0)
         level = self.governor.observe(Load(self.lag_s, fill), now=time.monotonic())
@@ -277,9 +277,9 @@ class VideoWorker:
                 lane.latest = item.time
             elif lane.ended is not None:
                 lane.track.finish()
-                self._let_go(lane)
+                self._release(lane)
             else:
-                lane.track.rest()
+                lane.track.flush()
                 lane.worked = float("inf")
         except Exception as error:  # noqa: BLE001 - whatever a stage raises: this track is covered, the call goes on
             self._failed(lane, error)
@@ -293,11 +293,11 @@ class VideoWorker:
             lane.track.fail(time=lane.latest)
         except Exception:  # noqa: BLE001 - a track whose failure fails is let go; the thread has others
             lane.track.abandon()
-            self._let_go(lane)
+            self._release(lane)
         if not lane.forgotten:  # a file that an erasure took away is no error
             self._on_error(error)
 
-    def _let_go(self, lane: Lane) -> None:
+    def _release(self, lane: Lane) -> None:
         with self._wake:
             if lane in self.lanes:
                 self.lanes.remove(lane)

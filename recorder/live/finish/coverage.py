@@ -50,7 +50,7 @@ def call_seconds(people: Sequence[LivePerson], sounds: Sequence[UsableAudio]) ->
     ends = [_SHORTEST_S]
     for person in people:
         ends += [stay.end for stay in person.record.stays if stay.end is not None]
-        for piece in person.pieces:
+        for piece in person.segments:
             if piece.kind != "microphone":
                 end = piece.end if piece.end is not None else piece.start + _picture_seconds(piece.media)
                 ends.append(end + LAST_SHOWN_S)

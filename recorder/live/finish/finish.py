@@ -190,7 +190,7 @@ class _Finishing:
 
     def _look(self, number: int, person: LivePerson) -> VerifiedSegments:
         return verify_segments(
-            person.pieces,
+            person.segments,
             work=self.writer.partial / _WORK,
             who=label(number),
             policy=self.policy,
@@ -204,7 +204,7 @@ class _Finishing:
         parts: list[AudioPart] = []
         spans: list[Span] = []
         events: list[Event] = []
-        for piece in person.pieces:
+        for piece in person.segments:
             if piece.kind != "microphone":
                 continue
             copy = self.writer.partial / _WORK / f"{label(number)}-{piece.media.name}"

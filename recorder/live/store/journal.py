@@ -127,7 +127,7 @@ class Journal:
         except ValidationError:
             raise UnreadableInput("The partial bundle does not say how its call was recorded.") from None
 
-    def note(self, event: Event) -> None:
+    def log_event(self, event: Event) -> None:
         """Append to the call-wide log; the event must not tell participants apart."""
         with self._lock:
             self._log.append(event)
@@ -174,7 +174,7 @@ class Journal:
         with self._lock:
             return token not in self._forgotten and (self.folder(token) / _PERSON).is_file()
 
-    def piece(self, token: str, kind: MediaKind) -> SegmentPaths:
+    def segment(self, token: str, kind: MediaKind) -> SegmentPaths:
         """Return where a participant's next piece is written.
 
         Raises:

@@ -104,7 +104,7 @@ class LivePerson:
     """What is stored of one participant; events carry the kind of their track as its name."""
 
     record: PersonRecord
-    pieces: tuple[StoredSegment, ...]
+    segments: tuple[StoredSegment, ...]
     utterances: tuple[RedactedUtterance, ...]
     quality: tuple[QualitySecond, ...]
     events: tuple[Event, ...]
@@ -195,14 +195,14 @@ def recorded_policy(partial: Path) -> Policy:
         raise UnreadableInput(_BAD) from None
 
 
-def read_proofs(piece: StoredSegment) -> tuple[FrameProof, ...]:
+def read_proofs(segment: StoredSegment) -> tuple[FrameProof, ...]:
     """Read what proves the frames of a picture piece.
 
     Raises:
         UnreadableInput: the values are out of bounds.
     """
     proofs: list[FrameProof] = []
-    for line in _piece_lines(piece.sidecar):
+    for line in _segment_lines(segment.sidecar):
         if isinstance(line, SegmentProofs):
             proofs += _proofs(line)
             if len(proofs) > _MOST_FRAMES:
@@ -272,20 +272,20 @@ def _person(folder: Path, record: PersonRecord) -> LivePerson:
         words[line.id] = line
     return LivePerson(
         record=record,
-        pieces=tuple(_pieces(folder)),
+        segments=tuple(_segments(folder)),
         utterances=tuple(_utterance(line) for line in words.values() if line.words),
         quality=tuple(_lines(folder / "quality.jsonl", QualitySecond)),
         events=tuple(_event(line) for line in _lines(folder / "facts.jsonl", FactLine)),
     )
 
 
-def _pieces(folder: Path) -> Iterator[StoredSegment]:
+def _segments(folder: Path) -> Iterator[StoredSegment]:
     for media in sorted(folder.glob("*.mp4")):
         kind, number = media.stem.rsplit("-", 1)
         sidecar = media.with_suffix(".jsonl")
         header: SegmentHeader | None = None
         end: SegmentEnd | None = None
-        for line in _piece_lines(sidecar, proofs=False) if sidecar.is_file() else ():
+        for line in _segment_lines(sidecar, proofs=False) if sidecar.is_file() else ():
             if isinstance(line, SegmentHeader):
                 header = line
             elif isinstance(line, SegmentEnd):
@@ -398,7 +398,9 @@ def _lines(path: Path, model: type[LiveLine]) -> Iterator[LiveLine]:
             raise UnreadableInput(_BAD) from None
 
 
-def _piece_lines(path: Path, *, proofs: bool = True) -> Iterator[SegmentHeader | SegmentProofs | SegmentEnd]:
+def _segment_lines(
+    path: Path, *, proofs: bool = True
+) -> Iterator[SegmentHeader | SegmentProofs | SegmentEnd]:
     for number, raw in enumerate(_raw_lines(path)):
         if not proofs and raw.startswith(b'{"line":"proofs"'):
             continue

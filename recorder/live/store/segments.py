@@ -151,7 +151,7 @@ class VideoSegment:
         self._counts.frame(redacted.examined)
         self._last = redacted
 
-    def told(self, events: Sequence[Event], *, failed: int = 0) -> None:
+    def add_events(self, events: Sequence[Event], *, failed: int = 0) -> None:
         """Count what the redactor told of the frames up to here."""
         for event in events:
             if event.kind is EventKind.TRACKLET:

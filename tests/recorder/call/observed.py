@@ -80,30 +80,30 @@ class ObservedCall:
         (self.sounds if track.kind is LiveKind.MICROPHONE else self.pictures)[track] = []
         self.events.append(("started", track))
 
-    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
+    def video(self, track: TrackKey, video: TimedVideo) -> None:
         """Remember."""
         if track not in self.open:
-            self.wrong.append("a picture outside its track")
+            self.wrong.append("a video outside its track")
             return
         seen = self.pictures[track]
-        if seen and picture.time <= seen[-1].time:
+        if seen and video.time <= seen[-1].time:
             self.wrong.append("picture times do not rise")
-        seen.append(picture)
+        seen.append(video)
         self.seen += 1
         if len(seen) > self.keep:
             seen.pop(0)
 
-    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
+    def audio(self, track: TrackKey, audio: TimedAudio) -> None:
         """Remember."""
         if track not in self.open:
             self.wrong.append("sound outside its track")
             return
         heard = self.sounds[track]
-        if heard and sound.time < heard[-1].time + len(heard[-1].samples) / heard[-1].sample_rate - 1e-6:
+        if heard and audio.time < heard[-1].time + len(heard[-1].samples) / heard[-1].sample_rate - 1e-6:
             self.wrong.append("sound overlaps")
-        if sound.samples.dtype != np.float32 or sound.samples.ndim != 1:
+        if audio.samples.dtype != np.float32 or audio.samples.ndim != 1:
             self.wrong.append("sound is not mono float32")
-        heard.append(sound)
+        heard.append(audio)
 
     def track_lost(self, track: TrackKey, start: float, end: float, reason: str) -> None:
         """Remember."""

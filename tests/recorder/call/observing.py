@@ -67,11 +67,11 @@ class Watcher(CallObserver):
     def track_started(self, track: TrackKey, time: float) -> None:
         self.started.append(track)
 
-    def picture(self, track: TrackKey, picture: TimedVideo) -> None:
-        self.bright[track].append(float(picture.frame.to_ndarray(format="gray").mean()))
+    def video(self, track: TrackKey, video: TimedVideo) -> None:
+        self.bright[track].append(float(video.frame.to_ndarray(format="gray").mean()))
 
-    def sound(self, track: TrackKey, sound: TimedAudio) -> None:
-        self.sounds[track].append(sound)
+    def audio(self, track: TrackKey, audio: TimedAudio) -> None:
+        self.sounds[track].append(audio)
 
     def track_lost(self, track: TrackKey, start: float, end: float, reason: str) -> None:
         self.events.append(("lost", track.participant))
@@ -125,7 +125,7 @@ class Obedient(Watcher):
         self.wanted: set[str] = set()
 
     def receipt_of(self, participant: str) -> str:
-        standing = self.book.standing(participant)
+        standing = self.book.status(participant)
         return standing.receipt if standing is not None and participant in self.stored else ""
 
     def _do(self, outcome: ConsentOutcome) -> None:

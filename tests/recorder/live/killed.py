@@ -100,9 +100,9 @@ def record(folder: Path, ready: Event) -> None:
     journal = Journal(staged.partial)
     kind: MediaKind = "camera"
     picture = VideoSegment(
-        journal.piece(token, kind), kind=kind, start=0.0, width=160, height=120, output=Policy().output
+        journal.segment(token, kind), kind=kind, start=0.0, width=160, height=120, output=Policy().output
     )
-    sound = AudioSegment(journal.piece(token, "microphone"), start=0.0, sample_rate=SPEAKING_HZ)
+    sound = AudioSegment(journal.segment(token, "microphone"), start=0.0, sample_rate=SPEAKING_HZ)
     draw = moving((40, 80, 160))
     ready.set()
     for number in range(100_000):

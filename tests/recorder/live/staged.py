@@ -138,7 +138,7 @@ def stage(
             policy_digest=policy.digest,
         )
     )
-    journal.note(Event(EventKind.STARTED, detail={"version": __version__, "sha256": policy.digest}))
+    journal.log_event(Event(EventKind.STARTED, detail={"version": __version__, "sha256": policy.digest}))
     staged = StagedCall(writer)
     for person in people:
         _admit(journal, person, policy, covered=covered)
@@ -161,7 +161,7 @@ def _admit(journal: Journal, person: StagedPerson, policy: Policy, *, covered: b
     for picture in person.pictures:
         _write_picture(journal, token, picture, policy, cut_off=person.cut_off, covered=covered)
     for sound in person.sounds:
-        piece = AudioSegment(journal.piece(token, "microphone"), start=sound.start, sample_rate=SPEAKING_HZ)
+        piece = AudioSegment(journal.segment(token, "microphone"), start=sound.start, sample_rate=SPEAKING_HZ)
         first = round(sound.start * SPEAKING_HZ)
         for at in range(0, len(sound.samples), SPEAKING_HZ // 2):
             part = sound.samples[at : at + SPEAKING_HZ // 2]
@@ -209,7 +209,7 @@ def _write_picture(
 ) -> None:
     width, height = picture.size
     piece = VideoSegment(
-        journal.piece(token, picture.kind),
+        journal.segment(token, picture.kind),
         kind=picture.kind,
         start=picture.start,
         width=width,
@@ -228,7 +228,7 @@ def _write_picture(
     if cut_off:
         piece.abandon()
     else:
-        piece.told([Event(EventKind.TRACKLET, detail={"reason": "face"})])
+        piece.add_events([Event(EventKind.TRACKLET, detail={"reason": "face"})])
         piece.close()
 
 

@@ -34,9 +34,9 @@ def test_yes(way: str) -> None:
     outcome = room.chat("a", "/record yes") if way == "chat" else room.press("a", Answer.YES)
     (step,) = outcome.decisions
     assert (step.participant, step.action, step.via, step.time) == ("a", Action.RECEIVE, Via(way), room.now)
-    standing = room.book.standing("a")
-    assert standing is not None
-    assert step.receipt == standing.receipt
+    status = room.book.status("a")
+    assert status is not None
+    assert step.receipt == status.receipt
     assert room.received == {"a"}
 
 
@@ -86,9 +86,9 @@ def test_erase() -> None:
     room.rename("a", "Pat [rec]")
     assert room.received == set()
     assert room.stored == set()
-    standing = room.book.standing("a")
-    assert standing is not None
-    assert standing.answer is Answer.ERASE
+    status = room.book.status("a")
+    assert status is not None
+    assert status.answer is Answer.ERASE
 
 
 def test_rename_instead_of_chat() -> None:
@@ -315,7 +315,7 @@ def test_the_book_is_bounded() -> None:
     room.join("late")
     room.press("late", Answer.YES)
     assert room.received == set()
-    assert room.book.standing("late") is None
+    assert room.book.status("late") is None
     room.leave("p3")
     room.join("later")
     room.press("later", Answer.YES)
@@ -327,7 +327,7 @@ def test_yes_from_nobody() -> None:
     room = Room(SILENCE_IS_YES)
     room.chat("x", "/record yes")
     room.chat("y", "/record no")
-    assert room.book.standing("x") is None
+    assert room.book.status("x") is None
     room.join("y")
     room.later()
     assert room.received == set()

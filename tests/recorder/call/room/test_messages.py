@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.call.room.messages import AnswerMessage, ChatMessage, parse_room_message, written
+from recorder.call.room.messages import AnswerMessage, ChatMessage, encode_room_message, parse_room_message
 from recorder.call.source import Answer
 
 JSON = st.recursive(
@@ -61,7 +61,7 @@ def test_names_and_words_stay_out_of_repr() -> None:
 @given(st.text())
 def test_what_is_written_is_one_line_of_ascii(text: str) -> None:
     """Whatever stands in it, a message to a page is one line that JSON reads back."""
-    message = written("chat", sender="a", text=text)
+    message = encode_room_message("chat", sender="a", text=text)
     assert message.isascii()
     assert "\n" not in message
     assert json.loads(message) == {"type": "chat", "sender": "a", "text": text}

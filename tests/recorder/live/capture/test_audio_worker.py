@@ -273,7 +273,7 @@ def test_a_file_that_an_erasure_took_away_is_no_error(
     """A withdrawal between choosing a piece's place and opening it does not count as a disk that fails."""
     stage = Stage(tmp_path, Scripted("one of many lines that were said"))
     mic = stage.open(ADA)
-    place = stage.journal.piece
+    place = stage.journal.segment
 
     def raced(token: str, kind: MediaKind) -> SegmentPaths:
         paths = place(token, kind)
@@ -281,7 +281,7 @@ def test_a_file_that_an_erasure_took_away_is_no_error(
         stage.journal.erase(token)
         return paths
 
-    monkeypatch.setattr(stage.journal, "piece", raced)
+    monkeypatch.setattr(stage.journal, "segment", raced)
     stage.speak(mic, call_sound(1.0, seconds=6.0))
     stage.end()
     assert stage.errors == []

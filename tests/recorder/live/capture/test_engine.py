@@ -110,7 +110,7 @@ class Call:
         for one in pictures:
             while pace and self.fill(lane) > 0.1:
                 time.sleep(0.002)
-            self.live.picture(lane, one)
+            self.live.video(lane, one)
 
     def fill(self, lane: int) -> float:
         """Return how full a lane's queue is."""
@@ -161,7 +161,7 @@ def test_every_frame_and_sound_lies_with_its_owner(tmp_path: Path) -> None:
     lanes = {token: call.live.open(token, LiveKind.CAMERA, time=0.0) for token in levels}
     mic = call.live.open(BOB, LiveKind.MICROPHONE, time=0.0)
     for block in blocks(call_sound(2.0, seconds=8.0)):
-        call.live.sound(mic, block)
+        call.live.audio(mic, block)
     for index in range(120):
         for token, lane in lanes.items():
             call.show(lane, [marked(index / 30, level=levels[token])])
@@ -187,7 +187,7 @@ def test_ends_and_new_tracks_of_one_participant(tmp_path: Path) -> None:
         lane = call.live.open(ADA, LiveKind.CAMERA, time=start)
         call.show(lane, [marked(start + index / 30) for index in range(60)])
         call.live.end(lane, start + 2)
-        call.live.picture(lane, marked(start + 3))  # too late
+        call.live.video(lane, marked(start + 3))  # too late
     screen = call.live.open(ADA, LiveKind.SCREEN, time=1.0)
     call.show(screen, [marked(1 + index / 5) for index in range(20)])
     call.finish()
@@ -208,7 +208,7 @@ def test_twice_the_load_is_covered_and_alive(tmp_path: Path) -> None:
     while time.monotonic() - began < 9:
         while index / 30 <= time.monotonic() - began:
             for lane in lanes:
-                call.live.picture(lane, marked(index / 30, x=60 + index % 150))
+                call.live.video(lane, marked(index / 30, x=60 + index % 150))
             index += 1
         levels.add(call.live.state(lanes[0]).level)
         assert max(call.fill(lane) for lane in lanes) <= 1.0
@@ -247,10 +247,10 @@ def test_a_slow_disk_costs_pictures_and_nothing_else(tmp_path: Path, monkeypatch
         slow[0] = 0.25 if now < 6 else 0.0
         while index / 30 <= now:
             for lane in lanes:
-                call.live.picture(lane, marked(index / 30, x=60 + index % 150))
+                call.live.video(lane, marked(index / 30, x=60 + index % 150))
             index += 1
         while spoken and spoken[0].time <= now:
-            call.live.sound(microphone, spoken.pop(0))
+            call.live.audio(microphone, spoken.pop(0))
         levels.add(call.live.state(lanes[0]).level)
         assert max(call.fill(lane) for lane in lanes) <= 1.0
         time.sleep(0.005)
@@ -316,7 +316,7 @@ def test_forgetting_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     sound = blocks(call_sound(2.0, 24.0, seconds=44.0))
     for token in (ADA, BOB):
         for block in sound:
-            call.live.sound(mics[token], block)
+            call.live.audio(mics[token], block)
     for index in range(120):
         for lane in cameras.values():
             call.show(lane, [marked(index / 30)])
@@ -327,7 +327,7 @@ def test_forgetting_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
         for lane in cameras.values():
             call.show(lane, [marked(index / 30)])
     for block in sound:
-        call.live.sound(mics[ADA], block)
+        call.live.audio(mics[ADA], block)
     assert call.live.open(ADA, LiveKind.CAMERA, time=9.0) not in call.live._tracks._owners
     call.live.forget(ADA)
     call.finish()
@@ -335,7 +335,7 @@ def test_forgetting_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert [item.name for item in (tmp_path / "live/people").iterdir()] == [BOB]
     assert [item.name for item in (tmp_path / "live").iterdir()] == ["people"]
     assert call.live._tracks.find(ADA) is None
-    sound_worker = call.live._sound
+    sound_worker = call.live._audio
     assert sound_worker is not None
     assert not sound_worker.book.holds(ADA)
     assert len(stored(call.pieces(BOB)[0])) == 240
@@ -392,7 +392,7 @@ def test_markers_are_never_on_the_disk(tmp_path: Path) -> None:
     for index in range(300):
         call.show(camera, [marked(index / 30, x=30 + index % 200)])
         for block in sound[index * 7 : index * 7 + 7]:
-            call.live.sound(mic, block)
+            call.live.audio(mic, block)
         if index % 50 == 0:
             search()
     call.finish()
@@ -425,7 +425,7 @@ def test_a_name_on_a_picture_is_masked_in_speech(tmp_path: Path) -> None:
         while screen is not None and not call.live._pool._seen and time.monotonic() < deadline:
             time.sleep(0.01)
         for block in blocks(call_sound(2.0, seconds=10.0)):
-            call.live.sound(mic, block)
+            call.live.audio(mic, block)
         call.finish()
         said = " ".join(
             word["text"] for line in lines(call.journal.folder(ADA) / "words.jsonl") for word in line["words"]
@@ -518,7 +518,7 @@ def test_a_child_is_removed_as_a_whole(tmp_path: Path, models: None) -> None:
     camera = call.live.open(ADA, LiveKind.CAMERA, time=0.0)
     mic = call.live.open(ADA, LiveKind.MICROPHONE, time=0.0)
     for block in voice_blocks(call_sound(2.0, seconds=15.0)):
-        call.live.sound(mic, block)
+        call.live.audio(mic, block)
     call.show(camera, clip("d11", seconds=SETTLED_S + 6))
     wait_until(lambda: call.minors == [ADA], seconds=30)
     assert not (call.journal.folder(ADA) / "words.jsonl").exists()
@@ -537,7 +537,7 @@ def test_an_adult_is_recorded_with_the_face_covered(tmp_path: Path, models: None
     camera = call.live.open(ADA, LiveKind.CAMERA, time=0.0)
     mic = call.live.open(ADA, LiveKind.MICROPHONE, time=0.0)
     for block in voice_blocks(call_sound(5.0, seconds=9.0)):
-        call.live.sound(mic, block)
+        call.live.audio(mic, block)
     call.show(camera, clip("d3", seconds=10))
     call.finish()
     assert call.errors == []

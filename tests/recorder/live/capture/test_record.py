@@ -76,9 +76,9 @@ async def media(to: CallObserver, *, start: float = 0.3, seconds: float = 3.0) -
     silence: Samples = np.zeros(4800, np.float32)
     for index in range(round(seconds * 30)):
         at = start + index / 30
-        to.picture(CAMERA, picture([Box(100, 40, 156, 96)], at=at))
+        to.video(CAMERA, picture([Box(100, 40, 156, 96)], at=at))
         if index % 3 == 0:
-            to.sound(MICROPHONE, TimedAudio(silence, 48_000, at))
+            to.audio(MICROPHONE, TimedAudio(silence, 48_000, at))
         await asyncio.sleep(0.005)
     to.quality("a", QualitySample(time=start + 1, packets=100))
 
@@ -192,7 +192,7 @@ def test_a_camera_in_a_strange_codec_leaves_the_sound_and_the_manifest_says_so(t
         to.track_started(MICROPHONE, 0.3)
         for index in range(30):
             silence: Samples = np.zeros(4800, np.float32)
-            to.sound(MICROPHONE, TimedAudio(silence, 48_000, 0.3 + index / 10))
+            to.audio(MICROPHONE, TimedAudio(silence, 48_000, 0.3 + index / 10))
         await asyncio.sleep(0.5)
         to.left("a", 3.4)
         return Ended.OVER
@@ -292,7 +292,7 @@ def test_a_thread_that_dies_or_hangs_is_not_called_done(
     """The call goes on, covered or silent; nothing is published by it, the status is 1, and recovering tells of it."""
     view = FakeView()
     let_go = threading.Event()
-    monkeypatch.setattr(engine_module, "_SOUND_HANGS_AFTER_S", 0.5)
+    monkeypatch.setattr(engine_module, "_AUDIO_HANGS_AFTER_S", 0.5)
 
     def broken(*_: object, **__: object) -> bool:
         if how == "sound hangs":

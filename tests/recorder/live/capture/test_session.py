@@ -50,10 +50,10 @@ class FakeRecording:
         self.lanes[len(self.lanes)] = token
         return len(self.lanes) - 1
 
-    def picture(self, lane: int, picture: TimedVideo) -> None:
+    def video(self, lane: int, video: TimedVideo) -> None:
         self.given.append((self.lanes[lane], "picture"))
 
-    def sound(self, lane: int, sound: TimedAudio) -> None:
+    def audio(self, lane: int, audio: TimedAudio) -> None:
         self.given.append((self.lanes[lane], "sound"))
 
     def lost(self, lane: int, start: float, end: float, reason: str) -> None:
@@ -151,8 +151,8 @@ def test_media_of_somebody_silent_goes_nowhere(tmp_path: Path) -> None:
         to.can_ask(True, 0)
         to.joined("a", "Rosa Diaz", 0.1)
         to.track_started(camera("a"), 0.2)
-        to.picture(camera("a"), picture(0.3))
-        to.sound(TrackKey("a", LiveKind.MICROPHONE), sound(0.3))
+        to.video(camera("a"), picture(0.3))
+        to.audio(TrackKey("a", LiveKind.MICROPHONE), sound(0.3))
         await settle()
         return Ended.OVER
 
@@ -175,7 +175,7 @@ def test_a_yes_is_recorded_and_written_down(tmp_path: Path) -> None:
             await asyncio.sleep(0.01)
         assert len(list((tmp_path / "live" / "people").iterdir())) == 1
         to.track_started(camera("a"), 0.3)
-        to.picture(camera("a"), picture(0.4))
+        to.video(camera("a"), picture(0.4))
         to.track_lost(camera("a"), 0.5, 0.6, "network")
         to.quality("a", QualitySample(1.0, packets=50))
         await asyncio.sleep(1.2)
@@ -207,7 +207,7 @@ def test_a_withdrawal_takes_effect_on_the_next_picture_and_erases(tmp_path: Path
         tokens.extend(item.name for item in people.iterdir())
         to.track_started(camera("a"), 0.3)
         to.chat("a", "/record no", 0.4)
-        to.picture(camera("a"), picture(0.5))
+        to.video(camera("a"), picture(0.5))
         await settle()
         assert not list(people.iterdir())
         to.answered("a", Answer.YES, 20)
@@ -232,10 +232,10 @@ def test_a_minor_is_removed_for_good(tmp_path: Path) -> None:
         to.track_started(camera("a"), 0.3)
         played.session.minor_found(folder.name)
         await settle()
-        to.picture(camera("a"), picture(0.5))
+        to.video(camera("a"), picture(0.5))
         to.answered("a", Answer.NO, 30)
         to.answered("a", Answer.YES, 60)
-        to.picture(camera("a"), picture(61))
+        to.video(camera("a"), picture(61))
         await settle()
         return Ended.OVER
 
@@ -257,10 +257,10 @@ def test_while_nobody_could_withdraw_all_are_paused(tmp_path: Path) -> None:
         to.answered("a", Answer.YES, 0.2)
         to.track_started(camera("a"), 0.3)
         to.can_ask(False, 1)
-        to.picture(camera("a"), picture(1.1))
+        to.video(camera("a"), picture(1.1))
         to.can_ask(True, 2)
         to.track_started(TrackKey("a", LiveKind.CAMERA, 2), 2.1)
-        to.picture(TrackKey("a", LiveKind.CAMERA, 2), picture(2.2))
+        to.video(TrackKey("a", LiveKind.CAMERA, 2), picture(2.2))
         await settle()
         return Ended.OVER
 

@@ -217,11 +217,11 @@ def test_no_level_shows_a_face(tmp_path: Path, level: Level, least: int, most: i
     """At every level what is stored is covered; only how much is stored changes, and the change is a fact."""
     detector = FakeDetector()
     track = track_of(tmp_path, detector=detector)
-    first, *rest = moving(index / 30 for index in range(151))
+    first, *flush = moving(index / 30 for index in range(151))
     track.take(first)
     looks = detector.calls
     track.at_level(level, time=0.0)
-    for one in rest:
+    for one in flush:
         track.take(one)
     track.finish()
     (frames,) = shown(tmp_path)
@@ -331,7 +331,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise StorageFailed("The disk is full.")
 
-    monkeypatch.setattr(journal, "piece", full)
+    monkeypatch.setattr(journal, "segment", full)
     with pytest.raises(StorageFailed):
         for one in moving(index / 30 for index in range(90)):
             track.take(one)

@@ -104,7 +104,7 @@ def test_a_queue_that_overflows_is_a_logged_and_covered_gap(tmp_path: Path) -> N
 
 def test_a_track_that_pauses_is_stored_up_to_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the look-ahead holds is stored when nothing comes for a while, and the track goes on afterwards."""
-    monkeypatch.setattr("recorder.live.capture.video_worker._REST_AFTER_S", 0.2)
+    monkeypatch.setattr("recorder.live.capture.video_worker._FLUSH_AFTER_S", 0.2)
     errors: list[BaseException] = []
     worker = worker_of(errors)
     lane = Lane(track_of(tmp_path))
@@ -136,7 +136,7 @@ def test_a_disk_that_is_full_ends_the_track_and_is_told(
     def full(*_: object) -> None:
         raise StorageFailed("The disk is full.")
 
-    monkeypatch.setattr(bad.track.owner.journal, "piece", full)
+    monkeypatch.setattr(bad.track.owner.journal, "segment", full)
     for lane in (bad, good):
         worker.add(lane)
     for one in moving(index / 30 for index in range(60)):
@@ -158,7 +158,7 @@ def test_a_file_that_an_erasure_took_away_is_no_error(
     worker = worker_of(errors)
     lane = Lane(track_of(tmp_path))
     journal, token = lane.track.owner.journal, lane.track.owner.token
-    place = journal.piece
+    place = journal.segment
 
     def raced(of: str, kind: MediaKind) -> SegmentPaths:
         paths = place(of, kind)
@@ -166,7 +166,7 @@ def test_a_file_that_an_erasure_took_away_is_no_error(
         journal.erase(of)
         return paths
 
-    monkeypatch.setattr(journal, "piece", raced)
+    monkeypatch.setattr(journal, "segment", raced)
     worker.add(lane)
     for one in moving(index / 30 for index in range(60)):
         lane.inbox.put(one, size=1, at=one.time)

@@ -264,7 +264,7 @@ def test_screen_that_stood_still_for_minutes_is_kept(tmp_path: Path) -> None:
     journal = Journal(call.partial)
     output = Policy().output
     piece = VideoSegment(
-        journal.piece(ADA, "screen"), kind="screen", start=0.0, width=64, height=48, output=output
+        journal.segment(ADA, "screen"), kind="screen", start=0.0, width=64, height=48, output=output
     )
     planes = planes_of(np.full((48, 64, 3), 90, np.uint8))
     for time in [*np.arange(0, 300, 1 / 15), *np.arange(380, 382, 1 / 15)]:

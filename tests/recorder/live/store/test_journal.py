@@ -37,7 +37,7 @@ def test_what_is_written_lies_in_the_participants_folder_alone(tmp_path: Path) -
     journal.words(ADA, words(1))
     journal.quality(BOB, QualitySecond(time=1.0, packets=3))
     journal.fact(ADA, Event(EventKind.GAP, span=Span(1, 2), detail={"reason": "lost"}), track="camera")
-    journal.note(Event(EventKind.STARTED, detail={"version": "1"}))
+    journal.log_event(Event(EventKind.STARTED, detail={"version": "1"}))
     journal.close()
     ada, bob = tmp_path / "live/people" / ADA, tmp_path / "live/people" / BOB
     assert [line["id"] for line in lines(ada / "words.jsonl")] == [1]
@@ -66,7 +66,7 @@ def test_erasing_leaves_nothing_and_nothing_comes_back(tmp_path: Path) -> None:
     journal = journal_of(tmp_path, ADA, BOB)
     journal.words(ADA, words(1))
     journal.words(BOB, words(1))
-    piece = journal.piece(ADA, "camera")
+    piece = journal.segment(ADA, "camera")
     piece.media.write_bytes(b"x" * 1000)
     before = files(tmp_path)
     figures = journal.erase(ADA)
@@ -76,7 +76,7 @@ def test_erasing_leaves_nothing_and_nothing_comes_back(tmp_path: Path) -> None:
     assert sorted(item.name for item in (tmp_path / "live").iterdir()) == ["people"]
     journal.words(ADA, words(2))
     with pytest.raises(InternalError):
-        journal.piece(ADA, "camera")
+        journal.segment(ADA, "camera")
     with pytest.raises(InternalError):
         journal.admit(person(ADA))
     assert not journal.holds(ADA)
@@ -180,14 +180,14 @@ def test_a_folder_that_keeps_its_name_loses_its_record(
 def test_half_a_line_is_dropped_and_the_file_goes_on(tmp_path: Path) -> None:
     """A last line that was cut off, in the log or a participant's file, does not spoil what comes after it."""
     journal = journal_of(tmp_path)
-    journal.note(Event(EventKind.STARTED))
+    journal.log_event(Event(EventKind.STARTED))
     journal.words(ADA, words(1))
     journal.close()
     for path in (tmp_path / "log.jsonl", journal.folder(ADA) / "words.jsonl"):
         with path.open("ab") as file:
             file.write(b'{"id":2,"langu')
     again = Journal(tmp_path)
-    again.note(Event(EventKind.STATE, detail={"state": "x"}))
+    again.log_event(Event(EventKind.STATE, detail={"state": "x"}))
     again.words(ADA, words(3))
     again.close()
     assert check_chain(tmp_path / "log.jsonl")[1] == 2
@@ -197,8 +197,8 @@ def test_half_a_line_is_dropped_and_the_file_goes_on(tmp_path: Path) -> None:
 def test_a_forged_log_is_not_continued(tmp_path: Path) -> None:
     """A line in the middle of the log that was altered stops whoever opens the folder."""
     journal = journal_of(tmp_path)
-    journal.note(Event(EventKind.STARTED, detail={"version": "1"}))
-    journal.note(Event(EventKind.STARTED, detail={"version": "2"}))
+    journal.log_event(Event(EventKind.STARTED, detail={"version": "1"}))
+    journal.log_event(Event(EventKind.STARTED, detail={"version": "2"}))
     journal.close()
     log = tmp_path / "log.jsonl"
     log.write_text(log.read_text().replace('"version":"1"', '"version":"9"'))
@@ -218,11 +218,11 @@ def test_a_folder_without_its_record_is_removed(tmp_path: Path) -> None:
 def test_pieces_are_numbered_on_from_what_is_there(tmp_path: Path) -> None:
     """Numbers go up by kind, also for a journal that is opened again."""
     journal = journal_of(tmp_path)
-    first = journal.piece(ADA, "camera")
+    first = journal.segment(ADA, "camera")
     first.media.touch()
-    assert [journal.piece(ADA, "camera").number, journal.piece(ADA, "microphone").number] == [2, 1]
+    assert [journal.segment(ADA, "camera").number, journal.segment(ADA, "microphone").number] == [2, 1]
     journal.close()
-    assert Journal(tmp_path).piece(ADA, "camera").number == 2
+    assert Journal(tmp_path).segment(ADA, "camera").number == 2
 
 
 def test_a_call_without_its_record_cannot_be_finished(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_only_tokens_name_folders(tmp_path: Path, token: str) -> None:
 def test_sizes_are_told_while_files_vanish(tmp_path: Path) -> None:
     """What lies on the disk is summed up, and a folder that is gone counts nothing."""
     journal = journal_of(tmp_path)
-    journal.piece(ADA, "camera").media.write_bytes(b"x" * 5000)
+    journal.segment(ADA, "camera").media.write_bytes(b"x" * 5000)
     assert journal.stored_bytes() > 5000
     shutil.rmtree(tmp_path / "live")
     assert journal.stored_bytes() == 0

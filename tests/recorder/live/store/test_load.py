@@ -55,8 +55,11 @@ def test_whole_folder_is_read(tmp_path: Path) -> None:
     """Everything that was written is there."""
     live = load(call(tmp_path))
     (person,) = live.people
-    assert [(piece.kind, piece.closed) for piece in person.pieces] == [("camera", True), ("microphone", True)]
-    assert len(read_proofs(person.pieces[0])) == person.pieces[0].counts.frames
+    assert [(piece.kind, piece.closed) for piece in person.segments] == [
+        ("camera", True),
+        ("microphone", True),
+    ]
+    assert len(read_proofs(person.segments[0])) == person.segments[0].counts.frames
     assert [token.entity_type for token in person.utterances[0].tokens] == [None, EntityType.PERSON]
     assert (len(person.events), len(person.quality)) == (1, 3)
 
@@ -70,7 +73,7 @@ def test_last_line_that_was_cut_off_is_dropped(tmp_path: Path, name: str) -> Non
     path.write_bytes(whole + whole.splitlines()[-1][:-5])
     (person,) = load(partial).people
     assert (len(person.utterances), len(person.events), len(person.quality)) == (1, 1, 3)
-    assert len(read_proofs(person.pieces[0])) > 0
+    assert len(read_proofs(person.segments[0])) > 0
 
 
 def test_later_line_replaces_an_utterance(tmp_path: Path) -> None:
@@ -178,7 +181,7 @@ def test_proofs_out_of_bounds_are_refused(tmp_path: Path, old: str, new: str) ->
     _swap("ADA/camera-0001.jsonl", old, new)(partial)
     (person,) = load(partial).people
     with pytest.raises(UnreadableInput):
-        read_proofs(person.pieces[0])
+        read_proofs(person.segments[0])
 
 
 def test_altered_log_is_refused(tmp_path: Path) -> None:

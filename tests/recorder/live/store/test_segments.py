@@ -42,7 +42,7 @@ def redacted(index: int, *, ticks: int | None = None, box: Box = BOX) -> Redacte
 def piece_of(folder: Path, start: float = 0.0) -> VideoSegment:
     """Return a new camera piece."""
     return VideoSegment(
-        journal_of(folder).piece(ADA, "camera"),
+        journal_of(folder).segment(ADA, "camera"),
         kind="camera",
         start=start,
         width=SIZE[0],
@@ -56,7 +56,7 @@ def test_a_closed_piece_holds_every_frame_with_its_proof(tmp_path: Path) -> None
     piece = piece_of(tmp_path, start=100 / 30)
     for index in range(100, 200):
         piece.write(redacted(index))
-    piece.told([Event(EventKind.TRACKLET, detail={"reason": "minor"})], failed=2)
+    piece.add_events([Event(EventKind.TRACKLET, detail={"reason": "minor"})], failed=2)
     piece.close()
     piece.close()
     frames, proven = stored(piece.paths.media), proofs(piece.paths.sidecar)
@@ -91,7 +91,7 @@ def test_a_killed_process_leaves_fragments_that_decode_and_are_proven(tmp_path: 
         "from tests.recorder.live.store.test_segments import *\n"
         "folder = Path(sys.argv[1])\n"
         "piece = piece_of(folder)\n"
-        "sound = SoundPiece(journal_of(folder).piece(ADA, 'microphone'), start=0.0, sample_rate=24000)\n"
+        "sound = AudioSegment(journal_of(folder).segment(ADA, 'microphone'), start=0.0, sample_rate=24000)\n"
         "for index in range(200):\n"
         "    piece.write(redacted(index))\n"
         "    if index % 15 == 0:\n"
@@ -149,7 +149,7 @@ def test_sound_stands_at_its_place_with_exact_silence_between(tmp_path: Path) ->
     """Two tones with a hole of two seconds are where they were, and the hole is silent."""
     start = 240_000
     tone = (np.sin(np.arange(24_000) / 8) / 2).astype(np.float32)
-    with AudioSegment(journal_of(tmp_path).piece(ADA, "microphone"), start=10.0, sample_rate=24_000) as piece:
+    with AudioSegment(journal_of(tmp_path).segment(ADA, "microphone"), start=10.0, sample_rate=24_000) as piece:
         piece.write(AudioBlock(tone, start, 24_000))
         piece.write(AudioBlock(tone, start + 72_000, 24_000))
         with pytest.raises(InternalError):
@@ -169,7 +169,7 @@ def test_sound_stands_at_its_place_with_exact_silence_between(tmp_path: Path) ->
 def test_muting_a_stored_piece_silences_that_and_nothing_else(tmp_path: Path) -> None:
     """A stretch of a closed piece becomes silent; the rest sounds as before and the length stays."""
     tone = (np.sin(np.arange(24_000 * 4) / 8) / 2).astype(np.float32)
-    with AudioSegment(journal_of(tmp_path).piece(ADA, "microphone"), start=0.0, sample_rate=24_000) as piece:
+    with AudioSegment(journal_of(tmp_path).segment(ADA, "microphone"), start=0.0, sample_rate=24_000) as piece:
         piece.write(AudioBlock(tone, 0, 24_000))
     before = heard(piece.paths.media)
     mute_segment(piece.paths.media, [Span(1.0, 2.0)])
