@@ -149,7 +149,9 @@ def test_sound_stands_at_its_place_with_exact_silence_between(tmp_path: Path) ->
     """Two tones with a hole of two seconds are where they were, and the hole is silent."""
     start = 240_000
     tone = (np.sin(np.arange(24_000) / 8) / 2).astype(np.float32)
-    with AudioSegment(journal_of(tmp_path).segment(ADA, "microphone"), start=10.0, sample_rate=24_000) as piece:
+    with AudioSegment(
+        journal_of(tmp_path).segment(ADA, "microphone"), start=10.0, sample_rate=24_000
+    ) as piece:
         piece.write(AudioBlock(tone, start, 24_000))
         piece.write(AudioBlock(tone, start + 72_000, 24_000))
         with pytest.raises(InternalError):
@@ -169,7 +171,9 @@ def test_sound_stands_at_its_place_with_exact_silence_between(tmp_path: Path) ->
 def test_muting_a_stored_piece_silences_that_and_nothing_else(tmp_path: Path) -> None:
     """A stretch of a closed piece becomes silent; the rest sounds as before and the length stays."""
     tone = (np.sin(np.arange(24_000 * 4) / 8) / 2).astype(np.float32)
-    with AudioSegment(journal_of(tmp_path).segment(ADA, "microphone"), start=0.0, sample_rate=24_000) as piece:
+    with AudioSegment(
+        journal_of(tmp_path).segment(ADA, "microphone"), start=0.0, sample_rate=24_000
+    ) as piece:
         piece.write(AudioBlock(tone, 0, 24_000))
     before = heard(piece.paths.media)
     mute_segment(piece.paths.media, [Span(1.0, 2.0)])
