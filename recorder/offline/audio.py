@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from recorder.bundle.manifest import Check
 from recorder.media.encode import AudioWriter
 from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import prefetched
-from recorder.verify.audio import RenderedAudio
+from recorder.verify.audio import (
+    RawWords,
+    RenderedAudio,
+    StoredTrack,
+    VerifiedAudio,
+    verify_audio,
+    words_check,
+)
+from recorder.verify.stored_words import Repair
+from recorder.verify.voices import check_silent, compare_voices, voice_check
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, RedactedSpeech, Transcription, personal_spans
-from redaction.audio.speakers.models import SpeakerSplitter, assign_speakers
+from redaction.audio.speakers.models import (
+    SAME_SPEAKER_COSINE,
+    Embedder,
+    SpeakerSplitter,
+    assign_speakers,
+)
 from redaction.audio.voice.disguise import Disguiser
 from redaction.audio.voice.resynthesize import Resynthesizer
+from redaction.errors import InternalError, RedactionIncomplete
 from redaction.model import (
     AudioBlock,
     Event,
+    EventKind,
     Gap,
     RedactedUtterance,
     Span,
@@ -31,9 +51,11 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.stages import AudioStages
 
-__all__ = ["listen", "render"]
+__all__ = ["AudioVerdict", "FileAudio", "listen"]
 
 _DEPTH: Final = 8
+_VOICE_ROUNDS: Final = 4
+_WHOLE: Final = "recording"
 
 
 def listen(
@@ -108,68 +130,211 @@ def _listen_to_track(
     return found, end
 
 
-def render(
-    source: Source,
-    tracks: Sequence[TrackInfo],
-    path: Path,
-    *,
-    policy: Policy,
-    stages: AudioStages,
-    heard: RedactedSpeech,
-    utterances: Sequence[RedactedUtterance],
-    silent: Sequence[Span],
-    duration: float,
-    run: Run,
-) -> RenderedAudio:
-    """Store the sound that the policy allows.
+@dataclass(frozen=True, slots=True)
+class AudioVerdict:
+    """Audio that passed the second hearing, and what it did."""
+
+    sound: RenderedAudio
+    checks: tuple[Check, ...]
+    events: tuple[Event, ...]
+    notes: tuple[str, ...] = ()
+
+
+class FileAudio:
+    """The audio of one recorded file: rendered as the policy allows, heard again, and rendered again until it passes.
 
     Args:
-        utterances: what may be spoken.
-        silent: spans in which nothing may be heard.
+        source: its media.
+        tracks: its audio tracks.
+        path: where the result is stored.
+        policy: how voices are stored.
+        stages: the models.
+        heard: what was said.
+        utterances: what may be spoken of it.
+        muted: spans in which nothing may be heard.
+        names: of people, known from elsewhere.
         duration: of the recording, in seconds.
+        run: is told of the progress, and stops the work when somebody asks.
     """
-    speaking = policy.voice.method == "resynthesize"
-    transcript = tuple(utterances)
-    events: list[Event] = []
-    writer = AudioWriter(path, sample_rate=SPEAKING_HZ)
-    loud = 0.0
-    with run.stage("voices", duration) as reach:
-        try:
-            if speaking:
-                if stages.synthesizer is None:
-                    raise ValueError("resynthesis was not loaded")
-                resynthesizer = Resynthesizer(policy, stages.synthesizer)
-                blocks = resynthesizer.render(utterances, duration=duration, muted=silent)
-            elif policy.voice.method == "disguise":
-                blocks = _disguised(
-                    source, tracks, heard, utterances, silent, duration=duration, events=events
-                )
-            else:
-                blocks = _silence(duration, SPEAKING_HZ)
-            for block in blocks:
-                run.check()
+
+    def __init__(
+        self,
+        source: Source,
+        tracks: Sequence[TrackInfo],
+        path: Path,
+        *,
+        policy: Policy,
+        stages: AudioStages,
+        heard: RedactedSpeech,
+        utterances: Sequence[RedactedUtterance],
+        muted: Sequence[Span] = (),
+        names: Sequence[str] = (),
+        duration: float,
+        run: Run,
+    ) -> None:
+        self._source = source
+        self._tracks = tracks
+        self._path = path
+        self._policy = policy
+        self._stages = stages
+        self._heard = heard
+        self._utterances = tuple(utterances)
+        self._muted = tuple(muted)
+        self._names = tuple(names)
+        self._duration = duration
+        self._run = run
+        self._seed = secrets.randbits(256)
+
+    def render(self, silent: Sequence[Span] = ()) -> RenderedAudio:
+        """Store the audio that the policy allows.
+
+        The same voices speak at the same times whenever this is called, until `redraw`.
+
+        Args:
+            silent: further spans in which nothing may be heard.
+        """
+        events: list[Event] = []
+        blocks, transcript = self._blocks([*self._muted, *silent], events)
+        loud = 0.0
+        with self._run.stage("voices", self._duration) as reach:
+            writer = AudioWriter(self._path, sample_rate=SPEAKING_HZ)
+            try:
+                for block in blocks:
+                    self._run.check()
+                    with storage_errors():
+                        writer.write(block)
+                    if len(block.samples):
+                        loud += float((abs(block.samples) > 1e-4).mean()) * block.span.duration
+                    reach(block.span.end)
+            finally:
                 with storage_errors():
-                    writer.write(block)
-                loud += (
-                    float((abs(block.samples) > 1e-4).mean()) * block.span.duration
-                    if len(block.samples)
-                    else 0
-                )
-                reach(block.span.end)
-            if speaking:
-                events += resynthesizer.drain_events()
-                transcript = tuple(resynthesizer.rendered)
-        finally:
-            with storage_errors():
-                writer.close()
-    return RenderedAudio(
-        path=path,
-        seconds=duration,
-        silenced=max(0.0, duration - loud),
-        method=policy.voice.method,
-        events=tuple(events),
-        transcript=transcript,
+                    writer.close()
+        return RenderedAudio(
+            path=self._path,
+            seconds=self._duration,
+            silenced=max(0.0, self._duration - loud),
+            method=self._policy.voice.method,
+            transcript=transcript(),
+            events=tuple(events),
+        )
+
+    def redraw(self) -> None:
+        """Let other voices speak from now on."""
+        self._seed = secrets.randbits(256)
+
+    def verify(self, sound: RenderedAudio) -> AudioVerdict:
+        """Hear the stored audio again and compare its voices with those that spoke.
+
+        Raises:
+            RedactionIncomplete: a personal word or a voice is still there after the last round.
+        """
+        checks = [check_silent(sound.path)] if sound.method == "mute" else []
+        raw = RawWords.of(self._heard, self._names)
+        events: list[Event] = []
+        silent: list[Span] = []
+        redrawn = 0
+        highest = -1.0
+        while True:
+            sound, again = self._hear_again(sound, raw, silent)
+            events += again.events.get(_WHOLE, ())
+            if sound.method == "mute" or self._stages.speakers is None:
+                break
+            highest = self._highest_cosine(sound, self._stages.speakers.embedder)
+            near = highest >= SAME_SPEAKER_COSINE and sound.method == "resynthesize"
+            if not near or redrawn == _VOICE_ROUNDS:
+                break
+            redrawn += 1
+            events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
+            self.redraw()
+            sound = self.render(silent)  # other voices, so what they say is heard again
+        checks.append(words_check(again))
+        notes: tuple[str, ...] = ()
+        if sound.method != "mute":
+            notes = self._check_voice(sound, highest, checks)
+        return AudioVerdict(sound, tuple(checks), tuple(events), notes)
+
+    def _check_voice(self, sound: RenderedAudio, highest: float, checks: list[Check]) -> tuple[str, ...]:
+        if self._stages.speakers is None:
+            return ("voices-not-compared",)
+        check = voice_check(highest)
+        if not check.passed and sound.method == "resynthesize":
+            raise RedactionIncomplete("A stored voice may be recognised as one that spoke.")
+        checks.append(check)
+        return () if check.passed else ("disguised-voice-may-be-recognised",)
+
+    def _highest_cosine(self, sound: RenderedAudio, embedder: Embedder) -> float:
+        return compare_voices(
+            sound.path,
+            self._heard.utterances,
+            source=self._source,
+            tracks=self._tracks,
+            embedder=embedder,
+            run=self._run,
+        )
+
+    def _hear_again(
+        self, sound: RenderedAudio, raw: RawWords, silent: list[Span]
+    ) -> tuple[RenderedAudio, VerifiedAudio]:
+        """Search the stored audio and words; `silent` grows by what had to fall silent."""
+        stored = [sound]
+
+        def rewrite(_: str, words: tuple[RedactedUtterance, ...], repair: Repair) -> StoredTrack:
+            self._utterances = tuple(
+                _masked_alike(own, other) for own, other in zip(self._utterances, words, strict=True)
+            )
+            # Masked words are not spoken again; of a voice that is disguised they are silenced with the rest.
+            silent[:] = repair.silent if sound.method == "resynthesize" else repair.spans
+            stored[0] = self.render(silent)
+            return StoredTrack(stored[0].path, stored[0].transcript)
+
+        again = verify_audio(
+            {_WHOLE: StoredTrack(sound.path, sound.transcript)},
+            raw=raw,
+            duration=self._duration,
+            policy=self._policy,
+            stages=self._stages,
+            rewrite=rewrite,
+            run=self._run,
+        )
+        return stored[0], again
+
+    def _blocks(
+        self, silent: Sequence[Span], events: list[Event]
+    ) -> tuple[Iterator[AudioBlock], Callable[[], tuple[RedactedUtterance, ...]]]:
+        """Return the audio, and what tells the words as they are heard once all of it was read."""
+        utterances = self._utterances
+        if self._policy.voice.method == "resynthesize":
+            if self._stages.synthesizer is None:
+                raise InternalError("The synthetic voice was not loaded.")
+            speaker = Resynthesizer(self._policy, self._stages.synthesizer, rng=random.Random(self._seed))
+            blocks = speaker.render(utterances, duration=self._duration, muted=silent)
+
+            def spoken() -> tuple[RedactedUtterance, ...]:
+                events.extend(speaker.drain_events())
+                return speaker.rendered
+
+            return blocks, spoken
+        if self._policy.voice.method == "disguise":
+            disguised = _disguised(
+                self._source,
+                self._tracks,
+                self._heard,
+                utterances,
+                silent,
+                duration=self._duration,
+                events=events,
+            )
+            return disguised, lambda: utterances
+        return _silence(self._duration, SPEAKING_HZ), lambda: utterances
+
+
+def _masked_alike(own: RedactedUtterance, other: RedactedUtterance) -> RedactedUtterance:
+    """Mask the words of an utterance that are masked in a rendered copy of it."""
+    tokens = tuple(
+        replace(token, text=heard.text, entity_type=heard.entity_type) if heard.entity_type else token
+        for token, heard in zip(own.tokens, other.tokens, strict=True)
     )
+    return replace(own, tokens=tokens)
 
 
 def _disguised(

@@ -18,14 +18,14 @@ from recorder.bundle.publish import Published, publish
 from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import mux
 from recorder.media.source import Source
-from recorder.offline.audio import listen, render
+from recorder.offline.audio import FileAudio, listen
 from recorder.offline.contents import Results, file_contents, transcript_of, view_file
 from recorder.offline.known_text import cover_known_text
 from recorder.offline.video import RedactedVideo, redact_video
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import both
-from recorder.verify.audio import RenderedAudio, verify_audio
+from recorder.verify.audio import RenderedAudio
 from recorder.verify.proof import Highlight
 from recorder.verify.repair_video import verify_video
 from recorder.verify.words import check_text
@@ -100,6 +100,8 @@ class _Redaction:
         self.before_publishing = before_publishing
         self.beside = beside
         self.written = NO_TEXT
+        self.names: tuple[str, ...] = ()
+        self.audio: FileAudio | None = None
 
     def publish(self) -> Published:
         self._log_start()
@@ -113,8 +115,8 @@ class _Redaction:
         self.run.check()
         self._state(BundleState.REDACTED)
         pictures, stills = self._verify_pictures(pictures)
-        if sound is not None and heard is not None:
-            sound = self._verify_sound(pictures, sound, heard)
+        if sound is not None:
+            sound = self._verify_sound(sound)
         self._compose(pictures, sound)
         self._state(BundleState.VERIFIED)
         results = self._results(pictures, heard, sound, stills)
@@ -200,6 +202,7 @@ class _Redaction:
         """Search the words for the names that were seen too, and cover on the pictures what was found in the words."""
         screen = self.video.screen if pictures else None
         seen = () if screen is None else must_mask(screen.names_seen())
+        self.names = known_names(self.beside.names, seen)
         heard: RedactedSpeech | None = None
         known: Mapping[str, Memory] = {}
         if listened is not None:
@@ -253,18 +256,15 @@ class _Redaction:
             self.notes.append("minors-only-chat-dropped")
         return replace(written, chat=kept, captions=captions)
 
-    def _speak(
-        self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech, *, silent: Sequence[Span] = ()
-    ) -> RenderedAudio:
+    def _speak(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech) -> RenderedAudio:
         minors_only = _minors_only(pictures)
         utterances, events = drop_minors(heard, minors_only)
-        if not silent:
-            self.log.extend(events)
+        self.log.extend(events)
         if minors_only:
             self.notes.append("minors-only-sound-dropped")
         elif any(picture.summary.minors for picture in pictures):
             self.notes.append("minor-voice-not-told-apart")
-        return render(
+        self.audio = FileAudio(
             self.source,
             self.info.audio,
             self.writer.path("sound.m4a"),
@@ -273,9 +273,11 @@ class _Redaction:
             stages=self.stages.sound,
             heard=heard,
             utterances=utterances,
-            silent=[*minors_only, *silent],
+            muted=minors_only,
+            names=self.names,
             run=self.run,
         )
+        return self.audio.render()
 
     def _duration(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> float:
         """Return when the last decoded frame or sample is; what the container claims is only an estimate."""
@@ -303,18 +305,10 @@ class _Redaction:
             self.log.extend(verdict.events)
         return kept, stills
 
-    def _verify_sound(
-        self, pictures: Sequence[RedactedVideo], sound: RenderedAudio, heard: RedactedSpeech
-    ) -> RenderedAudio:
-        verdict = verify_audio(
-            sound,
-            heard,
-            source=self.source,
-            tracks=self.info.audio,
-            stages=self.stages.sound,
-            rerender=lambda silent: self._speak(pictures, heard, silent=silent),
-            run=self.run,
-        )
+    def _verify_sound(self, sound: RenderedAudio) -> RenderedAudio:
+        if self.audio is None:
+            return sound
+        verdict = self.audio.verify(sound)
         self.checks += verdict.checks
         self.notes += verdict.notes
         self.log.extend(verdict.events)

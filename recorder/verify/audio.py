@@ -1,216 +1,284 @@
-"""The stored sound of a call heard again: what is still personal falls silent, and its words are masked."""
+"""The stored audio of a file or a call heard again: what is still personal falls silent, and its words are masked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from recorder.bundle.manifest import Check
 from recorder.media.file import FileSource
-from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Run
+from recorder.verify.stored_words import PLACEHOLDER, HeardWord, Repair, StoredWords
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import LISTENING_HZ, RedactedSpeech
-from redaction.audio.speakers.compare import VoiceCheck
-from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, Embedder
-from redaction.audio.voice.mute import merged_spans, mute_spans
+from redaction.audio.voice.mute import merged_spans
 from redaction.errors import RedactionIncomplete, UnreadableInput
-from redaction.model import (
-    AudioBlock,
-    EntityType,
-    Event,
-    EventKind,
-    Gap,
-    RedactedUtterance,
-    Span,
-    TextFinding,
-    Token,
-    Utterance,
-    Word,
-)
+from redaction.model import AudioBlock, EntityType, Event, EventKind, Gap, RedactedUtterance, Span, Utterance
 from redaction.policy import Policy
 from redaction.stages import AudioStages
+from redaction.text.known import Memory
+from redaction.text.lexicon import CLOSED, fold, is_ordinary, namelike, stem
+from redaction.text.person_names import compact
 
-__all__ = ["HeardAgain", "RenderedAudio", "VerifiedAudio", "hear_again", "personal_words", "verify_audio"]
-
-_SOUND_ROUNDS: Final = 2
-_VOICE_ROUNDS: Final = 4
-_SHORTEST_WORD: Final = 4
-_SHORTEST_NUMBER: Final = 4
-
+__all__ = [
+    "RawWords",
+    "RenderedAudio",
+    "Rewrite",
+    "StoredTrack",
+    "VerifiedAudio",
+    "verify_audio",
+    "words_check",
+]
 
 _ROUNDS: Final = 3
-_PAD_S: Final = 0.3
-_PLACEHOLDER: Final = "—"
-"""Stands for what is masked already, so that its neighbours are read in their place and it is not found again."""
-
-Resilence = Callable[[str, Sequence[Span]], Path]
+_SHORTEST_WORD: Final = 2
+_SHORTEST_ORDINARY: Final = 4
+_SHORTEST_NUMBER: Final = 4
+_WHOLE_PAD_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class HeardAgain:
-    """What the stored sound says, once nothing personal is left in it.
+class RenderedAudio:
+    """The stored audio of a recorded file and what is known of it."""
+
+    path: Path
+    seconds: float
+    silenced: float
+    method: str
+    events: tuple[Event, ...]
+    transcript: tuple[RedactedUtterance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrack:
+    """An audio track as it would be published.
 
     Attributes:
-        utterances: what may be stored of each participant's words.
-        silent: what had to fall silent, by participant.
-        events: what was done, by participant.
+        path: the file; None where there are only words.
+        words: what may be stored of what is said in it, at the times at which it is heard.
+    """
+
+    path: Path | None
+    words: tuple[RedactedUtterance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawWords:
+    """Raw personal words, in memory only, to compare with what is heard; a finished call has none.
+
+    Attributes:
+        words: as they are compared.
+        numbers: digits.
+        known: what was found in the first search, by which it is found again in other spellings.
+        names: known from elsewhere, such as a list of participants.
+    """
+
+    words: frozenset[str] = field(default=frozenset(), repr=False)
+    numbers: frozenset[str] = field(default=frozenset(), repr=False)
+    known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, heard: RedactedSpeech, names: Sequence[str] = ()) -> RawWords:
+        """Collect the words that were redacted and occur nowhere in what is kept.
+
+        Everyday words of up to three letters say nothing of anybody, unless people are called so.
+
+        Args:
+            heard: what was found in the first search.
+            names: known from elsewhere.
+        """
+        kept = {
+            compact(stem(fold(token.text)))
+            for utterance in heard.redacted
+            for token in utterance.tokens
+            if token.entity_type is None
+        }
+        words: set[str] = set()
+        numbers: set[str] = set()
+        for finding in heard.findings:
+            said = heard.utterances[finding.utterance].words[finding.first : finding.last]
+            words |= {compact(stem(fold(word.text))) for word in said if _telling(fold(word.text))}
+            digits = re.sub(r"\D", "", "".join(word.text for word in said))
+            if len(digits) >= _SHORTEST_NUMBER:
+                numbers.add(digits)
+        words |= heard.written.personal
+        return cls(frozenset(words - kept), frozenset(numbers), heard.known, tuple(names))
+
+
+NO_RAW_WORDS: Final = RawWords()
+
+Rewrite = Callable[[str, tuple[RedactedUtterance, ...], Repair], StoredTrack]
+"""Writes a track again, with words that were masked meanwhile and all spans of all repairs so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAudio:
+    """Audio that passed, with what the second hearing did.
+
+    Attributes:
+        tracks: as they are now.
+        silent: what had to fall silent, by track.
+        events: what was done, by track.
         words: how many words were heard again.
     """
 
-    utterances: Mapping[str, tuple[RedactedUtterance, ...]]
+    tracks: Mapping[str, StoredTrack]
     silent: Mapping[str, tuple[Span, ...]]
     events: Mapping[str, tuple[Event, ...]]
     words: int
 
 
-def hear_again(
-    tracks: Mapping[str, Path],
-    stored: Mapping[str, Sequence[RedactedUtterance]],
+def verify_audio(
+    tracks: Mapping[str, StoredTrack],
     *,
+    raw: RawWords = NO_RAW_WORDS,
     duration: float,
     policy: Policy,
     stages: AudioStages,
-    resilence: Resilence,
+    rewrite: Rewrite,
     run: Run,
-) -> HeardAgain:
-    """Transcribe every stored track, search it and the stored words, and silence what is found, until nothing is.
+    event_track: str = "",
+) -> VerifiedAudio:
+    """Search the stored words, transcribe every stored track and search that too, and repair, until nothing is found.
 
     Args:
-        tracks: each participant's sound on the call clock.
-        stored: each participant's words as they were stored while the call went on.
-        duration: of the call in seconds.
+        tracks: what would be published, by a label such as `P01`.
+        raw: personal words of the first search, where they are still known.
+        duration: in seconds.
         policy: what stands for personal words.
         stages: the models.
-        resilence: writes a participant's track anew with all these spans silent, and returns it.
+        rewrite: writes a track again.
         run: is told of the progress, and stops the work when somebody asks.
+        event_track: stands in the events.
 
     Raises:
-        RedactionIncomplete: something personal is still heard after the last round.
+        RedactionIncomplete: something personal is still heard after the last round, or a track cannot be read.
     """
-    search = _RepeatedHearing(dict(tracks), stored, duration, policy, stages, run)
+    verification = _Verification(tracks, raw, duration, policy, stages, run)
     for number in range(_ROUNDS + 1):
-        found = search.search(whole=number == _ROUNDS - 1, first=not number)
+        found = verification.search(whole=number == _ROUNDS - 1, first=not number)
         if not found:
-            return search.result()
+            return verification.result(event_track)
         if number == _ROUNDS:
             break
-        for person, spans in found.items():
-            search.silence(person, spans)
-            if person in search.tracks:
-                search.tracks[person] = resilence(person, search.silent[person])
-                search.heard.pop(person, None)
+        for track, repair in found.items():
+            verification.repair(track, repair, rewrite)
     raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
 
 
-class _RepeatedHearing:
+def words_check(verified: VerifiedAudio) -> Check:
+    """Return the check that stored audio passed which was searched again."""
+    return Check(name="no-personal-word-heard", passed=True, figure=float(verified.words), note="words heard")
+
+
+class _Verification:
     def __init__(
         self,
-        tracks: dict[str, Path],
-        stored: Mapping[str, Sequence[RedactedUtterance]],
+        tracks: Mapping[str, StoredTrack],
+        raw: RawWords,
         duration: float,
         policy: Policy,
         stages: AudioStages,
         run: Run,
     ) -> None:
-        self.tracks = tracks
-        self.heard: dict[str, tuple[tuple[Utterance, ...], tuple[Span, ...]]] = {}
-        self.silent: dict[str, list[Span]] = {}
-        self._words: dict[str, tuple[RedactedUtterance, ...]] = {
-            person: tuple(replace(item, speaker=person) for item in items) for person, items in stored.items()
-        }
-        self._events: dict[str, list[Event]] = {}
+        self._paths = {track: stored.path for track, stored in tracks.items()}
+        self._stored = StoredWords({track: stored.words for track, stored in tracks.items()}, policy)
+        self._raw = raw
+        self._finder = stages.finder.knowing(raw.names) if raw.names else stages.finder
         self._duration = duration
-        self._policy = policy
         self._stages = stages
         self._run = run
+        self._heard: dict[str, tuple[Utterance, ...]] = {}
+        self._failures: dict[str, list[Span]] = {}
+        self._repairs: dict[str, Repair] = {}
+        self._spans: dict[str, list[Span]] = {}
 
-    def search(self, *, whole: bool, first: bool) -> dict[str, list[Span]]:
-        """Return what must fall silent, by participant; the stored words are masked on the way."""
-        found: dict[str, list[Span]] = {}
-        if first:
-            for person, spans in self._mask_stored().items():
-                found.setdefault(person, []).extend(spans)
-        for person, path in self.tracks.items():
-            if person not in self.heard:
-                self.heard[person] = self._listen(person, path)
-            _, failures = self.heard[person]
-            if failures:
-                found.setdefault(person, []).extend(failures)
-        utterances = sorted(
-            (item for items, _ in self.heard.values() for item in items), key=lambda item: item.span
-        )
-        findings = self._stages.finder.find(utterances)
-        for person in self.tracks:
-            spans = mute_spans(utterances, findings, track=person)
-            if whole:
-                spans = [
-                    utterances[item.utterance].span.padded(_PAD_S, _PAD_S)
-                    for item in findings
-                    if utterances[item.utterance].track == person
-                ]
-            if spans:
-                found.setdefault(person, []).extend(spans)
+    def search(self, *, whole: bool, first: bool) -> dict[str, Repair]:
+        """Return what must be done, by track; stored words are masked on the way."""
+        found = self._stored.search(self._finder) if first else {}
+        for track, path in self._paths.items():
+            if path is not None and track not in self._heard:
+                self._heard[track] = self._listen(track, path)
+            if failures := self._failures.pop(track, None):
+                _add(found, track, self._stored.silence(track, failures))
+        for track, words in self._personal().items():
+            for word in words:
+                repair = self._stored.resolve(track, word)
+                if whole and repair:
+                    _add(found, track, self._stored.silence(track, [self._around(track, word.span)]))
+                _add(found, track, repair)
         self._run.check()
-        return {person: merged_spans(spans) for person, spans in found.items()}
+        return {track: repair for track, repair in found.items() if repair}
 
-    def silence(self, person: str, spans: Sequence[Span]) -> None:
-        """Take note of what falls silent, and mask the words in it."""
-        self.silent[person] = merged_spans([*self.silent.get(person, ()), *spans])
-        self._events.setdefault(person, []).extend(
-            Event(EventKind.MENDED, "microphone", span, {"reason": "personal word heard"}) for span in spans
-        )
-        self._words[person] = tuple(
-            _masked(item, spans, self._policy) for item in self._words.get(person, ())
-        )
+    def repair(self, track: str, repair: Repair, rewrite: Rewrite) -> None:
+        """Have a track written again without what was found."""
+        self._spans[track] = [*self._spans.get(track, ()), *repair.spans]
+        _add(self._repairs, track, repair)
+        if self._paths[track] is None:
+            return
+        self._failures.pop(track, None)
+        stored = rewrite(track, self._stored.of(track), self._repairs[track])
+        self._paths[track] = stored.path
+        self._stored.replace(track, stored.words)
+        self._heard.pop(track, None)
 
-    def result(self) -> HeardAgain:
+    def result(self, event_track: str) -> VerifiedAudio:
         """Return what is left."""
-        return HeardAgain(
-            utterances=self._words,
-            silent={person: tuple(spans) for person, spans in self.silent.items()},
-            events={person: tuple(events) for person, events in self._events.items()},
-            words=sum(len(item.words) for items, _ in self.heard.values() for item in items),
+        return VerifiedAudio(
+            tracks={track: StoredTrack(path, self._stored.of(track)) for track, path in self._paths.items()},
+            silent={track: tuple(merged_spans(spans)) for track, spans in self._spans.items()},
+            events={
+                track: tuple(
+                    Event(EventKind.MENDED, event_track, span, {"reason": "personal word heard"})
+                    for span in spans
+                )
+                for track, spans in self._spans.items()
+            },
+            words=sum(len(item.words) for items in self._heard.values() for item in items),
         )
 
-    def _mask_stored(self) -> dict[str, list[Span]]:
-        """Search the stored words as text; mask what is found in them and return where it is heard."""
-        order = sorted(
-            ((person, at) for person, items in self._words.items() for at in range(len(items))),
-            key=lambda place: self._words[place[0]][place[1]].span,
+    def _personal(self) -> dict[str, list[HeardWord]]:
+        """Search what was heard in all tracks together, and compare it with the raw words."""
+        utterances = sorted(
+            (one for track, items in self._heard.items() for one in self._stored.placed(track, items)),
+            key=lambda item: item.span,
         )
-        texts = [_as_spoken(self._words[person][at]) for person, at in order]
-        found: dict[str, list[Span]] = {}
-        by_place: dict[int, list[TextFinding]] = {}
-        for item in self._stages.finder.find(texts):
-            by_place.setdefault(item.utterance, []).append(item)
-        words = {person: list(items) for person, items in self._words.items()}
-        for index, findings in by_place.items():
-            person, at = order[index]
-            tokens = list(words[person][at].tokens)
-            for finding in findings:
-                for place in range(finding.first, finding.last):
-                    token = tokens[place]
-                    if token.entity_type is None:
-                        span = token.span if token.located else words[person][at].span
-                        found.setdefault(person, []).append(span.padded(_PAD_S / 2, _PAD_S / 2))
-                        tokens[place] = _mask(token, finding.entity_type, self._policy)
-            words[person][at] = replace(words[person][at], tokens=tuple(tokens))
-        self._words = {person: tuple(items) for person, items in words.items()}
+        memories = {f"first {track}": memory for track, memory in self._raw.known.items()}
+        kinds: dict[tuple[int, int], EntityType] = {}
+        for finding in self._finder.find_on(utterances, memories):
+            for at in range(finding.first, finding.last):
+                kinds.setdefault((finding.utterance, at), finding.entity_type)
+        said = {
+            (number, at)
+            for number, utterance in enumerate(utterances)
+            for at in _compared(utterance, self._raw)
+        }
+        found: dict[str, list[HeardWord]] = {}
+        for number, at in sorted({*kinds, *said}):
+            utterance = utterances[number]
+            word = utterance.words[at]
+            if word.text != PLACEHOLDER:
+                kind = kinds.get((number, at), EntityType.OTHER)
+                own = HeardWord(word.text, word.span, kind, raw=(number, at) in said)
+                found.setdefault(utterance.track, []).append(own)
         return found
 
-    def _listen(self, person: str, path: Path) -> tuple[tuple[Utterance, ...], tuple[Span, ...]]:
-        with self._run.stage(f"hearing {person} again", self._duration) as reach:
+    def _around(self, track: str, span: Span) -> Span:
+        """Return the whole utterance in which something was heard."""
+        for utterance in self._heard[track]:
+            if utterance.span.start <= span.start and span.end <= utterance.span.end:
+                return utterance.span.padded(_WHOLE_PAD_S, _WHOLE_PAD_S)
+        return span.padded(_WHOLE_PAD_S, _WHOLE_PAD_S)
+
+    def _listen(self, track: str, path: Path) -> tuple[Utterance, ...]:
+        stage = f"hearing {track} again" if len(self._paths) > 1 else "hearing it again"
+        with self._run.stage(stage, self._duration) as reach:
             listener = Listener(
-                track=person,
-                speaker=person,
-                transcriber=self._stages.transcriber,
-                aligner=self._stages.aligner,
+                track=track, speaker="S1", transcriber=self._stages.transcriber, aligner=self._stages.aligner
             )
             utterances: list[Utterance] = []
             for block in _for_listening(path):
@@ -218,7 +286,38 @@ class _RepeatedHearing:
                 utterances += listener.push(block)
                 reach(block.span.end)
             utterances += listener.flush()
-        return tuple(utterances), tuple(listener.failures)
+        if listener.failures:
+            self._failures[track] = listener.failures
+        return tuple(utterances)
+
+
+def _add(repairs: dict[str, Repair], track: str, repair: Repair) -> None:
+    known = repairs.setdefault(track, Repair())
+    known.masked += repair.masked
+    known.silent += repair.silent
+
+
+def _compared(utterance: Utterance, raw: RawWords) -> Iterator[int]:
+    """Yield the words of an utterance that are raw personal words, or digits of a raw personal number."""
+    digits = ""
+    owners: list[int] = []
+    for at, word in enumerate(utterance.words):
+        if compact(stem(fold(word.text))) in raw.words:
+            yield at
+        own = re.sub(r"\D", "", word.text)
+        digits += own
+        owners += [at] * len(own)
+    for number in raw.numbers:
+        for match in re.finditer(f"(?={number})", digits):
+            yield from dict.fromkeys(owners[match.start() : match.start() + len(number)])
+
+
+def _telling(core: str) -> bool:
+    """Tell whether a folded personal word could give somebody away where it is heard."""
+    plain = compact(stem(core))
+    if len(plain) < _SHORTEST_WORD or not plain.isalpha() or core in CLOSED:
+        return False
+    return len(plain) >= _SHORTEST_ORDINARY or not is_ordinary(core) or namelike(core)
 
 
 def _for_listening(path: Path) -> Iterator[AudioBlock]:
@@ -230,217 +329,3 @@ def _for_listening(path: Path) -> Iterator[AudioBlock]:
             yield item
     except (UnreadableInput, IndexError):
         raise RedactionIncomplete("The stored sound cannot be read back.") from None
-
-
-def _as_spoken(utterance: RedactedUtterance) -> Utterance:
-    words = tuple(
-        Word(token.text if token.entity_type is None else _PLACEHOLDER, token.span, located=token.located)
-        for token in utterance.tokens
-    )
-    return Utterance(words, utterance.span, utterance.speaker, utterance.speaker, utterance.language)
-
-
-def _masked(utterance: RedactedUtterance, spans: Sequence[Span], policy: Policy) -> RedactedUtterance:
-    tokens = tuple(
-        _mask(token, EntityType.OTHER, policy)
-        if token.entity_type is None and any(_hidden(token, utterance, span) for span in spans)
-        else token
-        for token in utterance.tokens
-    )
-    return replace(utterance, tokens=tokens)
-
-
-def _hidden(token: Token, utterance: RedactedUtterance, span: Span) -> bool:
-    """Tell whether at least half of a word falls into a silent span."""
-    place = token.span if token.located else utterance.span
-    shared = min(place.end, span.end) - max(place.start, span.start)
-    return shared > 0 and shared >= place.duration / 2
-
-
-def _mask(token: Token, kind: EntityType, policy: Policy) -> Token:
-    text = "" if policy.transcript.names == "drop" else str(kind)
-    return Token(text, token.span, kind, located=token.located)
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedAudio:
-    """The stored sound and what is known of it."""
-
-    path: Path
-    seconds: float
-    silenced: float
-    method: str
-    events: tuple[Event, ...]
-    transcript: tuple[RedactedUtterance, ...]
-
-
-Rerender = Callable[[Sequence[Span]], RenderedAudio]
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedAudio:
-    """A sound that passed, with what the second look did."""
-
-    sound: RenderedAudio
-    checks: tuple[Check, ...]
-    events: tuple[Event, ...]
-    notes: tuple[str, ...] = ()
-
-
-def verify_audio(
-    sound: RenderedAudio,
-    heard: RedactedSpeech,
-    *,
-    source: Source,
-    tracks: Sequence[TrackInfo],
-    stages: AudioStages,
-    rerender: Rerender,
-    run: Run,
-) -> VerifiedAudio:
-    """Transcribe the stored sound again and compare its voices with those that spoke.
-
-    Raises:
-        RedactionIncomplete: a personal word or a voice is still there after the last round.
-    """
-    if sound.method == "mute":
-        return VerifiedAudio(sound, (Check(name="silent", passed=_is_silent(sound.path), figure=0),), ())
-    wanted = personal_words(heard)
-    speakers = stages.speakers
-    events: list[Event] = []
-    silent: list[Span] = []
-    silenced = redrawn = 0
-    highest = -1.0
-    while True:
-        hits = _heard_again(sound.path, wanted, stages=stages, run=run)
-        if hits:
-            if silenced == _SOUND_ROUNDS:
-                raise RedactionIncomplete("A personal word can still be heard in the stored sound.")
-            silenced += 1
-            events += [
-                Event(EventKind.MENDED, span=span, detail={"reason": "personal word heard"}) for span in hits
-            ]
-            silent += [span.padded(0.3, 0.3) for span in hits]
-            sound = rerender(silent)
-            continue
-        if speakers is not None:
-            highest = _voice_check(sound, heard, source, tracks, speakers.embedder, run)
-        if highest < SAME_SPEAKER_COSINE or sound.method != "resynthesize" or redrawn == _VOICE_ROUNDS:
-            break
-        redrawn += 1
-        events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
-        sound = rerender(silent)  # which draws new voices, so what they say is heard again
-    checks = [Check(name="no-personal-word-heard", passed=True, figure=len(wanted.words | wanted.numbers))]
-    if speakers is None:
-        return VerifiedAudio(sound, tuple(checks), tuple(events), ("voices-not-compared",))
-    passed = highest < SAME_SPEAKER_COSINE
-    if not passed and sound.method == "resynthesize":
-        raise RedactionIncomplete("A stored voice may be recognised as one that spoke.")
-    checks.append(
-        Check(
-            name="voice-not-recognised",
-            passed=passed,
-            figure=round(highest, 3),
-            limit=SAME_SPEAKER_COSINE,
-            note="cosine, CAM++",
-        )
-    )
-    return VerifiedAudio(
-        sound, tuple(checks), tuple(events), () if passed else ("disguised-voice-may-be-recognised",)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PersonalWords:
-    """Raw personal words, in memory only, for the one comparison with what is heard again."""
-
-    words: frozenset[str]
-    numbers: frozenset[str]
-
-
-def personal_words(heard: RedactedSpeech) -> PersonalWords:
-    """Collect the words that were redacted and occur nowhere in what is kept."""
-    kept = {
-        _normal(token.text)
-        for utterance in heard.redacted
-        for token in utterance.tokens
-        if token.entity_type is None
-    }
-    words: set[str] = set()
-    numbers: set[str] = set()
-    for finding in heard.findings:
-        texts = [
-            word.text for word in heard.utterances[finding.utterance].words[finding.first : finding.last]
-        ]
-        words |= {word for text in texts if len(word := _normal(text)) >= _SHORTEST_WORD and word.isalpha()}
-        digits = re.sub(r"\D", "", "".join(texts))
-        if len(digits) >= _SHORTEST_NUMBER:
-            numbers.add(digits)
-    words |= heard.written.personal
-    return PersonalWords(frozenset(words - kept), frozenset(numbers))
-
-
-def _normal(text: str) -> str:
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
-def _heard_again(
-    path: Path,
-    wanted: PersonalWords,
-    *,
-    stages: AudioStages,
-    run: Run,
-) -> list[Span]:
-    source = FileSource(path)
-    info = source.info()
-    with run.stage("hearing it again", info.duration) as reach:
-        listener = Listener(track="A1", speaker="S1", transcriber=stages.transcriber, aligner=None)
-        utterances = []
-        for item in source.audio(info.audio[0].id, 16_000):
-            run.check()
-            if isinstance(item, Gap):
-                raise RedactionIncomplete("The stored sound does not decode cleanly.")
-            utterances += listener.push(item)
-            reach(item.span.end)
-        utterances += listener.flush()
-    if listener.failures:
-        raise RedactionIncomplete("The stored sound could not be transcribed again.")
-    hits: list[Span] = []
-    for utterance in utterances:
-        digits = re.sub(r"\D", "", "".join(word.text for word in utterance.words))
-        if any(number in digits for number in wanted.numbers) or any(
-            _normal(word.text) in wanted.words for word in utterance.words
-        ):
-            hits.append(utterance.span)
-    return hits
-
-
-def _voice_check(
-    sound: RenderedAudio,
-    heard: RedactedSpeech,
-    source: Source,
-    tracks: Sequence[TrackInfo],
-    embedder: Embedder,
-    run: Run,
-) -> float:
-    """Return the highest cosine between a stored voice and the voice that spoke in its place."""
-    highest = -1.0
-    check = VoiceCheck(embedder)
-    for track in tracks:
-        speech: dict[str, list[Span]] = {}
-        for utterance in heard.utterances:
-            if utterance.track == track.id:
-                speech.setdefault(utterance.speaker, []).append(utterance.span)
-        stored = FileSource(sound.path)
-        cosines = check.cosines(
-            source.audio(track.id, 16_000), stored.audio(stored.info().audio[0].id, 16_000), speech
-        )
-        run.check()
-        highest = max([highest, *cosines.values()])
-    return highest
-
-
-def _is_silent(path: Path) -> bool:
-    for item in FileSource(path).audio("A1", 16_000):
-        if not isinstance(item, Gap) and len(item.samples) and float(np.abs(item.samples).max()) > 1e-3:
-            raise RedactionIncomplete("The stored sound should be silent and is not.")
-    return True

@@ -55,13 +55,14 @@ from recorder.media.mix import AudioPart, write_track
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import both
-from recorder.verify.audio import HeardAgain, hear_again
+from recorder.verify.audio import StoredTrack, VerifiedAudio, verify_audio, words_check
+from recorder.verify.stored_words import Repair
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE
 from redaction.errors import (
     ConsentRefused,
     InternalError,
 )
-from redaction.model import Event, EventKind, Span
+from redaction.model import Event, EventKind, RedactedUtterance, Span
 from redaction.stages import Stages
 
 __all__ = ["finish"]
@@ -179,7 +180,7 @@ class _Finishing:
 
     def _look_and_hear(
         self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]
-    ) -> tuple[list[VerifiedSegments], HeardAgain]:
+    ) -> tuple[list[VerifiedSegments], VerifiedAudio]:
         """Look at the pictures and listen to the sound at the same time."""
         return both(
             lambda: [self._look(number, person) for number, person in enumerate(people, start=1)],
@@ -229,7 +230,7 @@ class _Finishing:
         suffix = "m4a" if kind == "microphone" else "mp4"
         return self.writer.path(f"{TRACKS}/{label(number).lower()}-{kind}.{suffix}")
 
-    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]) -> HeardAgain:
+    def _hear(self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]) -> VerifiedAudio:
         """Write every sound track, and hear it again until nothing personal is left in it."""
         mute_all = _recognised(people) if self.policy.voice.method == "resynthesize" else frozenset()
 
@@ -248,23 +249,32 @@ class _Finishing:
             )
             return path
 
+        def rewrite(who: str, words: tuple[RedactedUtterance, ...], repair: Repair) -> StoredTrack:
+            return StoredTrack(write(who, repair.spans), words)
+
         tracks = {
-            label(number): write(label(number), ())
-            for number, sound in enumerate(sounds, start=1)
-            if sound.parts
+            label(number): StoredTrack(
+                write(label(number), ()) if sound.parts else None, tuple(person.utterances)
+            )
+            for number, (person, sound) in enumerate(zip(people, sounds, strict=True), start=1)
         }
-        return hear_again(
+        return verify_audio(
             tracks,
-            {label(number): person.utterances for number, person in enumerate(people, start=1)},
             duration=self.duration,
             policy=self.policy,
             stages=self.stages.sound,
-            resilence=write,
+            rewrite=rewrite,
             run=self.run,
+            event_track="microphone",
         )
 
     def _person(
-        self, number: int, person: LivePerson, seen: VerifiedSegments, sound: UsableAudio, heard: HeardAgain
+        self,
+        number: int,
+        person: LivePerson,
+        seen: VerifiedSegments,
+        sound: UsableAudio,
+        heard: VerifiedAudio,
     ) -> ParticipantContents:
         who = label(number)
         tracks: list[TrackContents] = []
@@ -279,7 +289,7 @@ class _Finishing:
             tracks += [track] if track is not None else []
         if sound.parts:
             tracks.append(TrackContents("microphone", self._track_path(number, "microphone"), sound.spans))
-        utterances = heard.utterances.get(who, ())
+        utterances = heard.tracks[who].words
         events = (*person.events, *seen.events, *sound.events, *heard.events.get(who, ()))
         return ParticipantContents(
             receipt=person.record.consent.receipt,
@@ -303,13 +313,13 @@ class _Finishing:
         )
 
     def _checks(
-        self, person: LivePerson, seen: VerifiedSegments, sound: UsableAudio, heard: HeardAgain
+        self, person: LivePerson, seen: VerifiedSegments, sound: UsableAudio, heard: VerifiedAudio
     ) -> Iterator[Check]:
         for piece in seen.pieces:
             yield from piece.checks
         if not sound.parts:
             return
-        yield Check(name="no-personal-word-heard", passed=True, figure=float(heard.words), note="words heard")
+        yield words_check(heard)
         figures = list(_voice_figures(person))
         if not figures:
             return

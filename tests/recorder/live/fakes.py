@@ -89,6 +89,10 @@ class FakeCarelessFinder:
         """Find nothing."""
         return []
 
+    def find_on(self, utterances: Sequence[Utterance], memories: object) -> list[TextFinding]:
+        """Find nothing."""
+        return []
+
 
 def deaf_and_blind(policy: Policy | None = None) -> Stages:
     """Return an engine without models."""

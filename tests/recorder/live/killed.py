@@ -71,7 +71,7 @@ def die_at(moment: str) -> None:
     patches: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         "log put away": (shutil, "copyfile", die),
         "looking": (looking, "verify_video", second_look),
-        "hearing": (finish, "hear_again", die),
+        "hearing": (finish, "verify_audio", die),
         "composing": (compose, "mux", die),
         "reporting": (assembly, "write_report", die),
         "sealing": (bundle_writer, "_sync", die),  # the manifest is written beside, not yet in its place

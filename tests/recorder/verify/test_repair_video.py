@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,44 +12,29 @@ import numpy as np
 import pytest
 
 from recorder.bundle.writer import BundleWriter
-from recorder.media.encode import AudioWriter, VideoWriter
+from recorder.media.encode import VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.source import TrackInfo, TrackKind
 from recorder.offline.session import redact_file
 from recorder.runtime.context import Run
 from recorder.sources.recording import open_source
-from recorder.verify import audio as verified_audio
 from recorder.verify import repair_video
-from recorder.verify.audio import RenderedAudio, VerifiedAudio, personal_words, verify_audio
 from recorder.verify.proof import FrameProof, StoredVideo
 from recorder.verify.repair_video import VerifiedVideo, verify_video
-from redaction.audio.listening.segment import RATE, SpeechSegment
-from redaction.audio.listening.transcribe import Transcript
-from redaction.audio.redact import RedactedSpeech
-from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.errors import ExitCode, ModelUnavailable, RedactionIncomplete
 from redaction.model import (
-    AudioBlock,
     Box,
-    EntityType,
     EventKind,
-    RedactedUtterance,
-    Samples,
-    Span,
-    TextFinding,
-    Token,
-    Utterance,
     VideoFrame,
-    Word,
 )
 from redaction.policy import Policy
-from redaction.stages import AudioStages, Stages
+from redaction.stages import Stages
 from redaction.video.cover import FILL
 from redaction.video.faces.second_detector import SecondLook, Sighting
 from redaction.video.screen.decide import Judge
 from redaction.video.screen.ocr import Place, Reading
 from redaction.video.screen.reader import ScreenReader
-from tests.media import frames_of, make_clip, samples_of, tone
+from tests.media import frames_of, make_clip
 
 WIDTH, HEIGHT, FPS, SECONDS = 160, 120, 10, 4
 FACE = Box(60, 40, 84, 64)
@@ -298,257 +283,6 @@ def test_nothing_is_published_when_a_suspect_stays(
     with pytest.raises(RedactionIncomplete):
         published(tmp_path, stages, FakeCornerLook())
     assert list((tmp_path / "out").iterdir()) == []
-
-
-NAME = "Adaeze"
-SAID = (Span(1.0, 2.0), Span(4.0, 5.0))
-
-
-class FakeTranscriber:
-    """Hears `word` wherever its sound is loud, and an everyday word elsewhere."""
-
-    def __init__(self, said: Mapping[Span, str]) -> None:
-        self.said = said
-        self.heard = 0
-
-    def transcribe(self, piece: SpeechSegment) -> Transcript:
-        """Return the words whose time is not silent in the piece."""
-        self.heard += 1
-        words = []
-        for span, text in self.said.items():
-            at = piece.block.start
-            part = piece.block.samples[max(0, round(span.start * RATE) - at) : round(span.end * RATE) - at]
-            if len(part) and np.abs(part).max() > 0.05:
-                words.append(Word(text, span, located=False))
-        return Transcript(tuple((word,) for word in words))
-
-
-class FakeAllSpeech:
-    """Takes everything for speech."""
-
-    def probabilities(self, frames: Samples) -> Samples:
-        """Return one for each frame."""
-        return np.ones(len(frames), np.float32)
-
-    def reset(self) -> None:
-        """Do nothing."""
-
-
-class FakeVoiceCheck:
-    """Gives cosines one after the other, whatever the voices are; the last one for ever."""
-
-    def __init__(self, cosines: Iterable[float]) -> None:
-        self.left = list(cosines)
-        self.asked = 0
-
-    def __call__(self, embedder: object) -> FakeVoiceCheck:
-        """Stand in for the class too."""
-        return self
-
-    def cosines(
-        self, original: object, stored: object, speech: Mapping[str, Sequence[Span]]
-    ) -> dict[str, float]:
-        """Return the next cosine for every speaker."""
-        self.asked += 1
-        value = self.left.pop(0) if len(self.left) > 1 else self.left[0]
-        return dict.fromkeys(speech, value)
-
-
-class Call:
-    """A stored sound of six seconds that is rendered anew when asked, and what was heard in its source."""
-
-    speakers: SpeakerModels | None = None
-
-    def __init__(self, path: Path, *, method: str = "resynthesize") -> None:
-        self.path = path
-        self.method = method
-        self.silences: list[list[Span]] = []
-        self.source = FileSource(make_clip(path.with_name("a.mp4"), seconds=6, size=(64, 48)).path)
-        words = (Word("hello", SAID[0]), Word(NAME, SAID[1]))
-        self.heard = RedactedSpeech(
-            utterances=tuple(Utterance((word,), word.span, "S1", "A1") for word in words),
-            findings=(TextFinding(1, 0, 1, EntityType.PERSON, 1.0, "test", "PERSON 1"),),
-            redacted=(
-                RedactedUtterance((Token("hello", SAID[0]),), SAID[0], "S1", "A1"),
-                RedactedUtterance((Token("PERSON 1", SAID[1], EntityType.PERSON),), SAID[1], "S1", "A1"),
-            ),
-            uncovered={},
-            failures={},
-            speech_seconds=2.0,
-            seconds=6.0,
-            gaps=(),
-            events=(),
-            speakers_told_apart=True,
-        )
-        self.sound = self.render([])
-        self.silences.clear()
-
-    def render(self, silent: Sequence[Span]) -> RenderedAudio:
-        """Store a tone that is silent in these spans."""
-        self.silences.append(list(silent))
-        samples = tone(6, sample_rate=24_000)
-        for span in silent:
-            samples[round(span.start * 24_000) : round(span.end * 24_000)] = 0
-        with AudioWriter(self.path, sample_rate=24_000) as writer:
-            writer.write(AudioBlock(samples, 0, 24_000))
-        return RenderedAudio(self.path, 6.0, 0.0, self.method, (), self.heard.redacted)
-
-    def verified(self, transcriber: FakeTranscriber) -> VerifiedAudio:
-        """Verify and mend."""
-        stages = AudioStages(transcriber, None, None, None, self.speakers)  # type: ignore[arg-type]
-        return verify_audio(
-            self.sound,
-            self.heard,
-            source=self.source,
-            tracks=self.source.info().audio,
-            stages=stages,
-            rerender=self.render,
-            run=Run(),
-        )
-
-    def stored(self) -> Samples:
-        """Decode the stored sound."""
-        source = FileSource(self.path)
-        return samples_of(list(source.audio(source.info().audio[0].id, 24_000)))
-
-
-@pytest.fixture
-def everything_is_speech(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the listener transcribe tones."""
-    monkeypatch.setattr("redaction.audio.listening.segment.SileroVad", FakeAllSpeech)
-
-
-@pytest.fixture
-def voices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeVoiceCheck]:
-    """Return what sets the cosines of the voices that are compared."""
-
-    def give(*cosines: float) -> FakeVoiceCheck:
-        check = FakeVoiceCheck(cosines)
-        monkeypatch.setattr(verified_audio, "VoiceCheck", check)
-        monkeypatch.setattr(Call, "speakers", SpeakerModels(None, None))  # type: ignore[arg-type]
-        return check
-
-    return give
-
-
-pytestmark = pytest.mark.usefixtures("everything_is_speech")
-Voices = Callable[..., FakeVoiceCheck]
-FAR, NEAR = SAME_SPEAKER_COSINE - 0.2, SAME_SPEAKER_COSINE + 0.2
-
-
-def test_a_personal_word_that_is_heard_again_is_silenced(tmp_path: Path, voices: Voices) -> None:
-    """Where a personal word is heard the stored sound is silent afterwards, and what is around it is not."""
-    voices(FAR)
-    call = Call(tmp_path / "s.m4a")
-    transcriber = FakeTranscriber({SAID[0]: "hello", SAID[1]: f"{NAME}!"})
-    result = call.verified(transcriber)
-    samples = call.stored()
-    assert np.abs(samples[round(4.0 * 24_000) : round(5.0 * 24_000)]).max() < 0.003
-    assert np.abs(samples[round(1.0 * 24_000) : round(2.0 * 24_000)]).max() > 0.1
-    assert transcriber.heard == 2
-    assert [event.span for event in result.events] == [SAID[1]]
-    assert [(check.name, check.passed) for check in result.checks] == [
-        ("no-personal-word-heard", True),
-        ("voice-not-recognised", True),
-    ]
-
-
-def test_a_personal_word_that_is_heard_on_and_on_ends_the_run(tmp_path: Path, voices: Voices) -> None:
-    """A word that two rounds of silence do not take away is exit status 3."""
-    voices(FAR)
-    call = Call(tmp_path / "s.m4a")
-    call.render = lambda silent: call.sound  # type: ignore[method-assign]
-    with pytest.raises(RedactionIncomplete, match="can still be heard") as error:
-        call.verified(FakeTranscriber({SAID[1]: NAME}))
-    assert error.value.exit_code == 3
-    assert NAME not in error.value.sentence
-
-
-def test_a_personal_number_is_heard_in_parts(tmp_path: Path) -> None:
-    """A number is known by its digits, in whatever words or groups it is heard."""
-    call = Call(tmp_path / "s.m4a")
-    number = Utterance((Word("020", SAID[1]), Word("7946", SAID[1])), SAID[1], "S1", "A1")
-    heard = replace(call.heard, utterances=(call.heard.utterances[0], number))
-    heard = replace(heard, findings=(replace(heard.findings[0], last=2, entity_type=EntityType.PHONE),))
-    assert personal_words(heard).numbers == {"0207946"}
-    assert personal_words(heard).words == frozenset()
-
-
-def test_a_word_that_is_also_kept_is_not_looked_for(tmp_path: Path) -> None:
-    """What stands elsewhere in what is kept is no leak when it is heard."""
-    call = Call(tmp_path / "s.m4a")
-    assert personal_words(call.heard).words == {"adaeze"}
-    kept = replace(call.heard.redacted[0], tokens=(Token(f"{NAME},", SAID[0]),))
-    assert personal_words(replace(call.heard, redacted=(kept,))).words == frozenset()
-
-
-@pytest.mark.parametrize("redraws", [1, 4])
-def test_voices_that_are_too_near_are_drawn_anew(tmp_path: Path, voices: Voices, redraws: int) -> None:
-    """Up to four times new voices are drawn; each time what they say is heard again before they are compared."""
-    check = voices(*[NEAR] * redraws, FAR)
-    call = Call(tmp_path / "s.m4a")
-    transcriber = FakeTranscriber({SAID[0]: "hello"})
-    result = call.verified(transcriber)
-    assert len(call.silences) == redraws
-    assert check.asked == transcriber.heard == redraws + 1
-    assert [event.detail for event in result.events] == [{"reason": "voices drawn anew"}] * redraws
-    assert result.notes == ()
-    assert result.checks[-1].figure == pytest.approx(FAR)
-
-
-def test_new_voices_do_not_bring_a_personal_word_back(tmp_path: Path, voices: Voices) -> None:
-    """A word that only the redrawn voices seem to say is silenced too, and the voices compared once more."""
-    check = voices(NEAR, FAR)
-    call = Call(tmp_path / "s.m4a")
-    transcriber = FakeTranscriber({SAID[0]: "hello"})
-    render = call.render
-
-    def redrawn(silent: Sequence[Span]) -> RenderedAudio:
-        transcriber.said = {SAID[1]: NAME}
-        return render(silent)
-
-    call.render = redrawn  # type: ignore[method-assign]
-    result = call.verified(transcriber)
-    assert [event.detail["reason"] for event in result.events] == ["voices drawn anew", "personal word heard"]
-    assert np.abs(call.stored()[round(4.0 * 24_000) : round(5.0 * 24_000)]).max() < 0.003
-    assert check.asked == 2
-
-
-def test_voices_that_stay_too_near_end_the_run(tmp_path: Path, voices: Voices) -> None:
-    """When the fourth draw is too near as well nothing may be published: exit status 3."""
-    check = voices(NEAR)
-    call = Call(tmp_path / "s.m4a")
-    with pytest.raises(RedactionIncomplete, match="may be recognised") as error:
-        call.verified(FakeTranscriber({SAID[0]: "hello"}))
-    assert error.value.exit_code == 3
-    assert len(call.silences) == 4
-    assert check.asked == 5
-
-
-def test_a_disguised_voice_that_is_near_is_said_to_be(tmp_path: Path, voices: Voices) -> None:
-    """`disguise` promises no anonymity: a near voice is a failed check and a note, and is not drawn anew."""
-    voices(NEAR)
-    call = Call(tmp_path / "s.m4a", method="disguise")
-    result = call.verified(FakeTranscriber({SAID[0]: "hello"}))
-    assert call.silences == []
-    assert result.notes == ("disguised-voice-may-be-recognised",)
-    assert (result.checks[-1].passed, result.checks[-1].limit) == (False, SAME_SPEAKER_COSINE)
-
-
-def test_without_the_speaker_models_a_note_says_so(tmp_path: Path) -> None:
-    """Voices that could not be compared are told of, and no check claims otherwise."""
-    result = Call(tmp_path / "s.m4a").verified(FakeTranscriber({SAID[0]: "hello"}))
-    assert result.notes == ("voices-not-compared",)
-    assert [check.name for check in result.checks] == ["no-personal-word-heard"]
-
-
-def test_sound_that_should_be_silent_and_is_not_ends_the_run(tmp_path: Path) -> None:
-    """`mute` is held against the stored samples."""
-    call = Call(tmp_path / "s.m4a", method="mute")
-    with pytest.raises(RedactionIncomplete, match="should be silent"):
-        call.verified(FakeTranscriber({}))
-    call.render([Span(0, 6)])
-    assert [check.name for check in call.verified(FakeTranscriber({})).checks] == ["silent"]
 
 
 class FakeBrightReader:

@@ -353,30 +353,30 @@ def test_frames_without_proof_are_cut_off(tmp_path: Path) -> None:
     assert bundle.manifest.tracks[0].spans[0].end < 2.3
 
 
-def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, stages: Stages) -> None:
-    """A name and a number left in the stored sound are silent in every track, and masked in the transcript."""
+@pytest.mark.parametrize("name", ["Rebecca Johnson", "Ben Johnson"])
+def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, stages: Stages, name: str) -> None:
+    """A name left in the stored audio is silent in every track, and masked in the transcript; other words stay."""
     voice = import_module("hibari").Hibari()
-    spoken = np.asarray(voice("My name is Rebecca Johnson. The weather is lovely today.", seed=7), np.float32)
+    spoken = np.asarray(voice(f"My name is {name}. The weather is lovely today.", seed=7), np.float32)
     seconds = len(spoken) / SPEAKING_HZ
+    first = name.split()[0]
     person = StagedPerson(
         ADA,
         1,
         sounds=[StagedSound(spoken, 0.5)],
-        words=[("Rebecca", 1.0, 1.6, None), ("lovely", seconds - 0.6, seconds - 0.2, None)],
+        words=[(first, 1.0, 1.6, None), ("lovely", seconds - 0.6, seconds - 0.2, None)],
         stays=[(0, seconds + 1)],
     )
     before = stages.sound.transcriber
     bundle = finished(stage(tmp_path, [person]), stages)
     assert before is stages.sound.transcriber
     text = (bundle.path / "transcript.vtt").read_text()
-    assert "Rebecca" not in text
-    again = heard(bundle.path / "tracks/p01-microphone.m4a")
-    whole = heard(bundle.path / "recording.mp4")
-    words = _words(again, stages)
-    assert "rebecca" not in words
-    assert "johnson" not in words
+    assert first not in text
+    words = _words(heard(bundle.path / "tracks/p01-microphone.m4a"), stages).split()
     assert "weather" in words
-    assert "johnson" not in _words(whole, stages)
+    whole = _words(heard(bundle.path / "recording.mp4"), stages).split()
+    plain = {word.strip(".,") for word in (*words, *whole)}
+    assert not plain & {first.casefold(), "johnson"}
     assert any(line["event"] == "mended" for line in log_of(bundle.path))
 
 
