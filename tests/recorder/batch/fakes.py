@@ -12,8 +12,8 @@ from recorder.bundle.log import ChainedLog
 from recorder.bundle.manifest import BundleState, Coverage, Manifest, Models, VoiceEntry
 from recorder.bundle.writer import BundleWriter
 from redaction.errors import ExitCode, InternalError
-from redaction.model import Event, EventKind
 from redaction.policy import Policy
+from tests.recorder.bundle.test_writer import log_course
 
 __all__ = ["FakeEngine", "FakeWatcher", "item_named", "job_in", "outcome", "write_bundle"]
 
@@ -64,14 +64,13 @@ def write_bundle(
     policy = policy or Policy()
     writer = BundleWriter(folder, name, replace=True)
     log = ChainedLog(writer.path("log.jsonl"))
-    log.append(Event(EventKind.STARTED))
-    log.close()
-    now = datetime.now(UTC)
+    log_course(log, digest=policy.digest)
+    now = datetime.now(UTC) + timedelta(days=days - 1)
     manifest = Manifest(
         state=BundleState.PUBLISHED,
         version="0",
         created=now,
-        expires=now + timedelta(days=days),
+        expires=now + timedelta(days=1),
         purpose="test",
         retention_days=1,
         policy_digest=policy.digest,

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from recorder.bundle.log import ChainedLog
 from recorder.bundle.writer import BundleWriter
-from redaction.model import Event, EventKind
-from tests.recorder.bundle.test_writer import manifest_for
+from tests.recorder.bundle.test_writer import log_course, manifest_for
 
 __all__ = ["made_bundle"]
 
@@ -21,6 +20,5 @@ def made_bundle(
     writer.path("transcript.vtt").write_text(words)
     writer.path(extra).write_bytes(b"redacted too")
     log = ChainedLog(writer.path("log.jsonl"))
-    log.append(Event(EventKind.STARTED))
-    log.close()
+    log_course(log)
     return writer.publish(manifest_for(writer, log))

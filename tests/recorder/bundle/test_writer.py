@@ -4,7 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,15 @@ from redaction.errors import InternalError, RedactionIncomplete, StorageFailed, 
 from redaction.model import Event, EventKind
 
 
+def log_course(log: ChainedLog, *between: Event, digest: str = "0" * 64) -> None:
+    """Write what every log tells: under which policy it began, and that it was redacted, verified, published."""
+    log.append(Event(EventKind.STARTED, detail={"sha256": digest}))
+    log.extend(between)
+    for state in (BundleState.REDACTED, BundleState.VERIFIED, BundleState.PUBLISHED):
+        log.append(Event(EventKind.STATE, detail={"state": str(state)}))
+    log.close()
+
+
 def manifest_for(
     writer: BundleWriter, log: ChainedLog, *, state: BundleState = BundleState.PUBLISHED
 ) -> Manifest:
@@ -26,7 +35,7 @@ def manifest_for(
         state=state,
         version="0",
         created=now,
-        expires=now,
+        expires=now + timedelta(days=1),
         purpose="test",
         retention_days=1,
         policy_digest="0" * 64,
@@ -52,8 +61,7 @@ def publish(
     writer = BundleWriter(folder, name, replace=replace)
     writer.path("recording.mp4").write_bytes(content)
     log = ChainedLog(writer.path("log.jsonl"))
-    log.append(Event(EventKind.STARTED))
-    log.close()
+    log_course(log)
     return writer.publish(manifest_for(writer, log))
 
 
@@ -266,17 +274,79 @@ def test_a_line_taken_out_of_the_log_is_found(tmp_path: Path) -> None:
     """A log without one line, chained anew and hashed anew, does not end where the manifest says."""
     writer = BundleWriter(tmp_path, "recording-1")
     log = ChainedLog(writer.path("log.jsonl"))
-    for kind in (EventKind.STARTED, EventKind.WHOLE_COVER, EventKind.STATE):
-        log.append(Event(kind))
-    log.close()
+    log_course(log, Event(EventKind.WHOLE_COVER))
     bundle = writer.publish(manifest_for(writer, log))
     assert len(verify_bundle(bundle)) == 5
     shorter = ChainedLog(tmp_path / "log.jsonl")
-    for kind in (EventKind.STARTED, EventKind.STATE):
-        shorter.append(Event(kind))
-    shorter.close()
+    log_course(shorter)
     rewrite(bundle, (tmp_path / "log.jsonl").read_bytes())
     with pytest.raises(RedactionIncomplete, match="does not end"):
+        verify_bundle(bundle)
+
+
+CHECK = {"name": "no-personal-word-heard", "passed": False}
+VOICE = {"name": "voice-not-recognised", "passed": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"checks": [CHECK]}, "1 check"),
+        ({"checks": [VOICE]}, "1 check"),
+        ({"checks": [CHECK, VOICE], "voice": {"method": "disguise"}}, "1 check"),
+        ({"expires": "2126-01-03T00:00:00Z"}, "expires"),
+        ({"retention_days": 3650}, "expires"),
+        ({"policy_digest": "1" * 64}, "policy"),
+    ],
+)
+def test_what_needs_no_signature_is_verified(
+    tmp_path: Path, changes: dict[str, object], sentence: str
+) -> None:
+    """A check that did not pass, another date, another policy than the log's: found, though every hash fits."""
+    bundle = publish(tmp_path)
+    rewrite(bundle, (bundle / "log.jsonl").read_bytes(), **changes)
+    with pytest.raises(RedactionIncomplete, match=sentence):
+        verify_bundle(bundle)
+
+
+def test_a_disguised_voice_may_be_recognised(tmp_path: Path) -> None:
+    """Where the policy asks for a disguise, the check of voices may fail, and verifying says so."""
+    bundle = publish(tmp_path)
+    rewrite(bundle, (bundle / "log.jsonl").read_bytes(), checks=[VOICE], voice={"method": "disguise"})
+    assert "voice-not-recognised" in verify_bundle(bundle)[-1]
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [],
+        ["published"],
+        ["redacted", "published"],
+        ["verified", "redacted", "published"],
+        ["redacted", "verified"],
+        ["redacted", "verified", "published", "published"],
+    ],
+)
+def test_states_out_of_order_are_found(tmp_path: Path, states: list[str]) -> None:
+    """A log that does not tell redacted, verified, published, in this order, fails though its chain is whole."""
+    bundle = publish(tmp_path)
+    forged = ChainedLog(tmp_path / "log.jsonl")
+    forged.append(Event(EventKind.STARTED, detail={"sha256": "0" * 64}))
+    for state in states:
+        forged.append(Event(EventKind.STATE, detail={"state": state}))
+    forged.close()
+    log = (tmp_path / "log.jsonl").read_bytes()
+    rewrite(bundle, log, log_head=forged.head, log_lines=forged.count)
+    with pytest.raises(RedactionIncomplete, match="in order"):
+        verify_bundle(bundle)
+
+
+@pytest.mark.parametrize("where", ["empty", "tracks/empty", "live"])
+def test_an_empty_folder_is_found(tmp_path: Path, where: str) -> None:
+    """A folder in which no listed file lies does not belong to a bundle."""
+    bundle = publish(tmp_path)
+    (bundle / where).mkdir(parents=True)
+    with pytest.raises(RedactionIncomplete, match="folder"):
         verify_bundle(bundle)
 
 
