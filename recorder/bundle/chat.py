@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from redaction.model import Token
 from redaction.text.recording_text import RedactedMessage
+from redaction.text.redact import joined_tokens
 
 __all__ = ["CHAT", "Chat", "StoredMessage", "stored", "write_chat"]
 
@@ -67,11 +67,7 @@ def stored(messages: Sequence[RedactedMessage], *, speakers: Mapping[str, str]) 
             time=None if message.time is None else round(message.time, 3),
             sender=message.sender,
             speaker=speakers.get(message.voice),
-            text=_joined(message.tokens),
+            text=joined_tokens(message.tokens),
         )
         for message in messages
     ]
-
-
-def _joined(tokens: Sequence[Token]) -> str:
-    return " ".join(f"[{token.text}]" if token.entity_type else token.text for token in tokens if token.text)

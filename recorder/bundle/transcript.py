@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from redaction.model import RedactedUtterance, Token
+from redaction.model import RedactedUtterance
+from redaction.text.redact import joined_tokens
 
 __all__ = ["SpokenToken", "TranscriptFile", "TranscriptUtterance", "speaker_names", "write_transcript"]
 
@@ -76,7 +77,7 @@ def write_transcript(
         start, end = utterance.span.start, max(utterance.span.end, utterance.span.start + 0.01)
         lines += [
             f"{_clock(start)} --> {_clock(end)}",
-            f"<v {names[utterance.speaker]}>{_escape(_joined(utterance.tokens))}",
+            f"<v {names[utterance.speaker]}>{_escape(joined_tokens(utterance.tokens))}",
             "",
         ]
     vtt.write_text("\n".join(lines), encoding="utf-8")
@@ -93,7 +94,7 @@ def _entry(utterance: RedactedUtterance, speaker: str) -> TranscriptUtterance:
         language=utterance.language,
         start=round(utterance.span.start, 3),
         end=round(utterance.span.end, 3),
-        text=_joined(utterance.tokens),
+        text=joined_tokens(utterance.tokens),
         words=tuple(
             SpokenToken(
                 text=token.text,
@@ -105,10 +106,6 @@ def _entry(utterance: RedactedUtterance, speaker: str) -> TranscriptUtterance:
             for token in utterance.tokens
         ),
     )
-
-
-def _joined(tokens: Sequence[Token]) -> str:
-    return " ".join(f"[{token.text}]" if token.entity_type else token.text for token in tokens if token.text)
 
 
 def _clock(seconds: float) -> str:

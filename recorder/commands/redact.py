@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recorder.bundle.verify_files import read_manifest
 from recorder.bundle.writer import BundleWriter
 from recorder.commands.display.progress import ProgressMode, watched
 from recorder.commands.options import load_policy, output_option
@@ -164,6 +163,7 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> FileOutcome:
+    from recorder.offline.recording import refuse_other
     from recorder.offline.session import redact_file
 
     try:
@@ -174,7 +174,7 @@ def _one(
         refuse_unknown(opened.source)
         named = name or bundle_name(*recording.read)
         if force:
-            _refuse_other(folder / f"{named}.offrecord")
+            refuse_other(folder / f"{named}.offrecord")
         writer = BundleWriter(folder, named, replace=force)
         stop.before_exit(writer.discard)
         with watched(mode, number=number, of=of) as progress:
@@ -197,20 +197,6 @@ def _one(
             number, ExitCode.INTERNAL, None, "The machine ran out of memory. Nothing was published."
         )
     return FileOutcome(number, ExitCode.OK, published.path, "redacted and verified")
-
-
-def _refuse_other(place: Path) -> None:
-    """Let --force replace nothing but a bundle of a recorded file; of which one its name says, see `bundle_name`."""
-    if not place.exists() or place.is_symlink():
-        return
-    try:
-        of_a_file = read_manifest(place).participants is None
-    except OffrecordError:
-        of_a_file = False
-    if not of_a_file:
-        raise UsageError(
-            "What stands in the bundle's place is no bundle of a recorded file; move it away first."
-        )
 
 
 def _refuse_half_deleting(recording: Recording) -> None:

@@ -19,7 +19,15 @@ from redaction.text.redact import redact_utterances
 from redaction.text.rules.names import PARTICLES, TITLES
 from redaction.text.sidecars import Caption, ChatLine, Sidecars
 
-__all__ = ["NO_TEXT", "FoundText", "RedactedMessage", "RedactedText", "known_names", "redact_text"]
+__all__ = [
+    "NO_TEXT",
+    "FoundText",
+    "RedactedMessage",
+    "RedactedText",
+    "known_names",
+    "redact_text",
+    "typed_findings",
+]
 
 _CHAT, _CAPTIONS, _CONTEXT, _PEOPLE = "chat", "captions", "context", "people"
 _BETWEEN_LINES_S: Final = 10.0
@@ -123,7 +131,7 @@ def redact_text(
     everything = [*searched, *people]
     known: dict[str, Memory] = {}
     findings = finder.find_on(searched, known)
-    findings += _typed(chat, names, first=len(spoken))
+    findings += typed_findings(chat, names, first=len(spoken))
     findings += [
         TextFinding(len(searched) + at, 0, len(one.words), EntityType.PERSON, 1.0, "roster")
         for at, one in enumerate(people)
@@ -197,8 +205,14 @@ def _plain(name: str) -> str:
     return next(iter(roster_of([name])), "") or name or "unknown"
 
 
-def _typed(chat: Sequence[Utterance], names: Sequence[str], *, first: int) -> list[TextFinding]:
-    """Find what only typed words hold: names of files, and names of people inside other words (`@laurab`)."""
+def typed_findings(chat: Sequence[Utterance], names: Sequence[str], *, first: int) -> list[TextFinding]:
+    """Find what only typed words hold: names of files, and names of people inside other words (`@laurab`).
+
+    Args:
+        chat: what was typed.
+        names: of people.
+        first: index of the first line among all utterances.
+    """
     parts = [part for part in _telling(names) if len(part) >= _SHORTEST_INSIDE]
     found: list[TextFinding] = []
     for at, line in enumerate(chat):

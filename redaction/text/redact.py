@@ -11,7 +11,7 @@ from redaction.policy import Policy
 from redaction.text.lexicon import fold, is_ordinary, stem
 from redaction.text.pseudonyms import Pseudonyms
 
-__all__ = ["TokenMask", "TokenOfWords", "WordMasks", "redact_utterances", "tokens_of"]
+__all__ = ["TokenMask", "TokenOfWords", "WordMasks", "joined_tokens", "redact_utterances", "tokens_of"]
 
 TokenMask = tuple[EntityType, str]
 """What stands for a personal word: its kind and its pseudonym."""
@@ -105,6 +105,11 @@ def tokens_of(words: Sequence[Word], masks: Sequence[TokenMask | None], policy: 
         tokens.append(TokenOfWords(_token(words[at:last], mask, policy), at, last))
         at = last
     return tokens
+
+
+def joined_tokens(tokens: Sequence[Token]) -> str:
+    """Return what may be kept as one line, what stands for personal words in brackets: `I am [PERSON 1]`."""
+    return " ".join(f"[{token.text}]" if token.entity_type else token.text for token in tokens if token.text)
 
 
 def _masks(
