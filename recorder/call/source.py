@@ -17,6 +17,7 @@ import av
 from redaction.model import Samples
 
 __all__ = [
+    "AgeObserver",
     "Answer",
     "CallObserver",
     "CallSource",
@@ -30,6 +31,7 @@ __all__ = [
     "TrackKey",
     "Via",
     "crowd_of",
+    "declare_age",
     "receipt_of",
 ]
 
@@ -193,6 +195,21 @@ class CallObserver(Protocol):
     def quality(self, participant: str, sample: QualitySample) -> None:
         """About once a second for each participant that is received."""
         ...
+
+
+@runtime_checkable
+class AgeObserver(Protocol):
+    """An observer that takes up what participants declare about their age."""
+
+    def declared(self, participant: str, adult: bool, time: float) -> None:
+        """Somebody, or the system that pushes them, says that they are 18 or older, or that they are not."""
+        ...
+
+
+def declare_age(observer: CallObserver, participant: str, *, adult: bool | None, time: float) -> None:
+    """Tell an observer what somebody declared; nothing, where they declared nothing or it does not ask."""
+    if adult is not None and isinstance(observer, AgeObserver):
+        observer.declared(participant, adult, time)
 
 
 @runtime_checkable

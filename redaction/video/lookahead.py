@@ -156,6 +156,10 @@ class LookAhead:
         """Look more or less often from the next frame on."""
         self._examiner.cadence = cadence
 
+    def declare(self, *, adult: bool | None) -> None:
+        """Take up what the participant whose camera this is declared to be."""
+        self._ages.adult = adult
+
     def verdicts(self) -> list[Verdict]:
         """Return the faces that were seen, or held because nothing changed, lately."""
         result: list[Verdict] = []

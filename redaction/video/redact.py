@@ -212,6 +212,10 @@ class VideoRedactor:
         """Look more or less often from now on; for redactors without threads of their own."""
         self._ahead.pace(cadence)
 
+    def declare(self, *, adult: bool | None) -> None:
+        """Take up what the participant whose camera this is declared to be, from the next frame on."""
+        self._ahead.declare(adult=adult)
+
     def verdicts(self) -> list[Verdict]:
         """Return the faces that are followed now; for redactors without threads of their own."""
         return self._ahead.verdicts()

@@ -8,11 +8,24 @@ from typing import Final
 
 from recorder.call.source import Answer
 
-__all__ = ["LONGEST_DISPLAY_NAME", "clean_line", "clean_name", "is_attempt", "mark_in_name", "parse_command"]
+__all__ = [
+    "LONGEST_DISPLAY_NAME",
+    "clean_line",
+    "clean_name",
+    "declared_age",
+    "is_attempt",
+    "mark_in_name",
+    "parse_command",
+]
 
 LONGEST_DISPLAY_NAME: Final = 64
 _LONGEST_COMMAND: Final = 64
-_COMMAND: Final = re.compile(r"/record[ \t]+(yes|no|erase)", re.ASCII | re.IGNORECASE)
+_ADULT: Final = r"(?:i(?: am|'m) )?(?:18 ?\+|18|over 18|18 or (?:older|over)|an adult|adult)"
+_MINOR: Final = r"(?:i(?: am|'m) )?(?:under 18|a minor|minor)"
+_COMMAND: Final = re.compile(
+    rf"/record[ \t]+(?:(yes|no|erase)|yes,?[ \t]+(?:(?P<adult>{_ADULT})|(?P<minor>{_MINOR})))",
+    re.ASCII | re.IGNORECASE,
+)
 _ATTEMPT: Final = re.compile(r"/record\b", re.ASCII | re.IGNORECASE)
 _NAMELESS: Final = "Guest"
 
@@ -20,12 +33,29 @@ _NAMELESS: Final = "Guest"
 def parse_command(untrusted_text: str) -> Answer | None:
     """Return the answer when the whole message, trimmed, is `/record yes`, `/record no` or `/record erase`.
 
-    Anything else is no answer: a quoted command, a command with more words, a word alone.
+    A yes may declare an age, as in `/record yes 18+`; a yes of somebody under 18 is a no. Anything else is no answer:
+    a quoted command, a command with more words, a word alone.
     """
+    match = _parsed(untrusted_text)
+    if match is None:
+        return None
+    if match["minor"]:
+        return Answer.NO
+    return Answer.YES if match["adult"] else Answer(match.group(1).lower())
+
+
+def declared_age(untrusted_text: str) -> bool | None:
+    """Return whether a command declares its sender an adult; None where it is no command or declares nothing."""
+    match = _parsed(untrusted_text)
+    if match is None or not (match["adult"] or match["minor"]):
+        return None
+    return match["adult"] is not None
+
+
+def _parsed(untrusted_text: str) -> re.Match[str] | None:
     if len(untrusted_text) > _LONGEST_COMMAND:
         return None
-    match = _COMMAND.fullmatch(untrusted_text.strip())
-    return Answer(match.group(1).lower()) if match else None
+    return _COMMAND.fullmatch(untrusted_text.strip())
 
 
 def is_attempt(untrusted_text: str) -> bool:

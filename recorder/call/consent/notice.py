@@ -68,9 +68,9 @@ class NoticeTexts:
     def asking(self) -> str:
         """The notice for a chat."""
         return (
-            f"{self.what} To agree, write /record yes. To refuse or withdraw, write /record no. To have what was "
-            f"stored of you removed, write /record erase. {self.silence} You can change your mind at any time. "
-            f"{self.young}"
+            f"{self.what} To agree, write /record yes, or /record yes 18+ if you are 18 or older. To refuse or "
+            f"withdraw, write /record no. To have what was stored of you removed, write /record erase. "
+            f"{self.silence} You can change your mind at any time. {self.young}"
         )
 
     @property
@@ -106,6 +106,11 @@ class NoticeTexts:
         return "You are not recorded, and what was stored of you is being removed. Write /record yes to agree again."
 
     @property
+    def underage(self) -> str:
+        """After a declaration to be under 18."""
+        return "You are under 18, so you are not recorded, and what was stored of you is being removed."
+
+    @property
     def marked(self) -> str:
         """After a yes while the name says no."""
         return (
@@ -120,4 +125,4 @@ class NoticeTexts:
     @property
     def hint(self) -> str:
         """After a command that was not understood."""
-        return "That was not understood. Write exactly /record yes, /record no or /record erase."
+        return "That was not understood. Write exactly /record yes, /record yes 18+, /record no or /record erase."

@@ -74,12 +74,17 @@ class ReceiptEvent(_Entry):
 
 
 class Receipt(_Entry):
-    """One consent, from being asked to its end. A participant who agrees again gets another receipt."""
+    """One consent, from being asked to its end. A participant who agrees again gets another receipt.
+
+    Attributes:
+        declared_adult: whoever agreed declared to be 18 or older, or the system that pushed them did.
+    """
 
     receipt_id: str = Field(pattern=r"^[0-9a-f]{32}$")
     language: Literal["en"] = "en"
     privacy_notice: str
     processing: Processing
+    declared_adult: bool = False
     events: tuple[ReceiptEvent, ...] = Field(min_length=1)
 
     @property
@@ -116,6 +121,7 @@ def receipts_of(
             receipt_id=history.receipt,
             privacy_notice=texts.asking,
             processing=_processing(history, policy, jurisdictions),
+            declared_adult=history.declared_adult,
             events=tuple(_event(event, started, coarse=_ended(history)) for event in history.events),
         )
         for history in histories

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from recorder.call.consent.commands import is_attempt, mark_in_name, parse_command
+from recorder.call.consent.commands import declared_age, is_attempt, mark_in_name, parse_command
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.source import Answer, Via
@@ -106,21 +106,31 @@ class ConsentEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentHistory:
-    """What belongs on one receipt: from being asked to a refusal or withdrawal. It tells nothing of who it was."""
+    """What belongs on one receipt: from being asked to a refusal or withdrawal. It tells nothing of who it was.
+
+    Attributes:
+        declared_adult: whoever agreed declared to be an adult.
+    """
 
     receipt: str
     events: tuple[ConsentEvent, ...]
+    declared_adult: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentStatus:
-    """How a participant stands now."""
+    """How a participant stands now.
+
+    Attributes:
+        declared_adult: they declared to be an adult.
+    """
 
     answer: Answer | None
     via: Via | None
     present: bool
     received: bool
     receipt: str
+    declared_adult: bool = False
 
 
 @dataclass(slots=True)
@@ -142,6 +152,7 @@ class _Person:
     mark: Answer | None = None
     answer: Answer | None = None
     via: Via | None = None
+    adult: bool = False  # they declared to be one
     void: bool = False  # nothing they say is consent
     received: bool = False
     kept: bool = False  # something of them may be stored
@@ -210,7 +221,10 @@ class ConsentBook:
         """Somebody wrote; only an exact command is an answer, and it counts for the sender alone."""
         answer = parse_command(untrusted_text)
         if answer is not None:
-            return self.answered(sender, answer, time, Via.CHAT)
+            adult = declared_age(untrusted_text)
+            first = ConsentOutcome() if adult is None else self.declared(sender, adult, time)
+            then = self.answered(sender, answer, time, Via.CHAT)
+            return ConsentOutcome((*first.decisions, *then.decisions), (*first.notices, *then.notices))
         person = self._people.get(sender)
         if person is not None and person.present and is_attempt(untrusted_text):
             return ConsentOutcome(notices=self._reply(sender, person, self._texts.hint, time))
@@ -235,6 +249,17 @@ class ConsentBook:
             person.asked = person.asked or arrived
             if not arrived and notice.to is not None and not person.asked:
                 person.notified, self._notice_due = False, True
+
+    def declared(self, participant: str, adult: bool, time: float) -> ConsentOutcome:
+        """Somebody said how old they are: who is no adult cannot consent."""
+        person = self._known(participant, make=True)
+        if person is None or person.void:
+            return ConsentOutcome()
+        if adult:
+            person.adult = True
+            return ConsentOutcome()
+        outcome = self.voided(participant, time)
+        return ConsentOutcome(outcome.decisions, self._reply(participant, person, self._texts.underage, time))
 
     def voided(self, participant: str, time: float) -> ConsentOutcome:
         """Somebody cannot consent, as a minor: nothing of them is kept, and nothing they say is a yes from now on."""
@@ -272,13 +297,23 @@ class ConsentBook:
         if person is None:
             return None
         return ConsentStatus(
-            person.answer, person.via, person.present, person.received, person.record.receipt
+            person.answer,
+            person.via,
+            person.present,
+            person.received,
+            person.record.receipt,
+            person.adult and not person.void,
         )
 
     def histories(self) -> tuple[ConsentHistory, ...]:
         """Return what belongs on receipts, in an order that tells nothing of who joined when."""
-        records = (record for person in self._people.values() for record in person.records if record.events)
-        done = (ConsentHistory(record.receipt, tuple(record.events)) for record in records)
+        records = (
+            (person.adult and not person.void, record)
+            for person in self._people.values()
+            for record in person.records
+            if record.events
+        )
+        done = (ConsentHistory(record.receipt, tuple(record.events), adult) for adult, record in records)
         return tuple(sorted(done, key=lambda history: history.receipt))
 
     # -- answers ---------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ class _TokenEntry(BaseModel):
     secret: SecretStr = Field(min_length=16, max_length=_LONGEST)
     name: str = Field(default="", max_length=200)
     consent: bool = False
+    adult: bool | None = None
     sessions: int = Field(default=1, ge=1, le=64)
     metrics: bool = False
 
@@ -44,6 +45,7 @@ class Grant:
         holder: which token, by its place in the file or the like; not the token.
         name: the participant's display name, empty when the address names them.
         consent: the pushing system asks its participants and vouches for their answers.
+        adult: it says that they are adults, or minors (False), who are never recorded; None where it does not say.
         sessions: how many may be open at once.
         metrics: it reads the server's figures, and may not push.
     """
@@ -53,6 +55,7 @@ class Grant:
     consent: bool = False
     sessions: int = 1
     metrics: bool = False
+    adult: bool | None = None
 
 
 class Tokens:
@@ -62,6 +65,7 @@ class Tokens:
         secret = "at least sixteen characters"
         name = "Ada"        # left out: the name comes from the address /whip/NAME
         consent = true      # this system asks its participants, and says no for them when they do
+        adult = true        # this system says that they are 18 or older; false: minors, who are never recorded
         sessions = 1        # at once
         metrics = true      # left out: false; this token reads /metrics and may not push
 
@@ -104,6 +108,7 @@ class Tokens:
                         entry.consent and not entry.metrics,
                         entry.sessions,
                         entry.metrics,
+                        entry.adult,
                     ),
                 )
                 for number, entry in enumerate(content.token, start=1)

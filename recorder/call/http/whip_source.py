@@ -11,14 +11,14 @@ from typing import Final
 
 from aiohttp import web
 
-from recorder.call.consent.commands import clean_name
+from recorder.call.consent.commands import clean_name, declared_age, parse_command
 from recorder.call.http.http_server import LARGEST_BODY, Address, Server, read_body, refusal
 from recorder.call.http.tokens import Grant, Tokens, bearer
 from recorder.call.http.whip import Pushed, WhipEndpoint, WhipLimits, receipt_header, unauthorised
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
-from recorder.call.source import Answer, CallObserver, Ended, Via, crowd_of, receipt_of
+from recorder.call.source import Answer, CallObserver, Ended, Via, crowd_of, declare_age, receipt_of
 from redaction.errors import InternalError
 
 __all__ = ["WhipSource", "serve_source"]
@@ -156,6 +156,7 @@ class WhipSource:
         self._open[session.participant] = session
         now = self._clock.now()
         self._observer.joined(session.participant, clean_name(session.grant.name), now)
+        declare_age(self._observer, session.participant, adult=session.grant.adult, time=now)
         if session.grant.consent:
             self._observer.answered(session.participant, Answer.YES, now, Via.TOKEN)
 
@@ -185,9 +186,14 @@ class WhipSource:
             return refusal(404, "There is no such session.")
         body = await read_body(request)
         try:
-            answer = Answer(body[:16].decode("utf-8").strip().lower())
-        except (UnicodeDecodeError, ValueError):
-            return refusal(400, "The answer is yes, no or erase.")
+            said = f"/record {body[:32].decode('utf-8').strip()}"
+        except UnicodeDecodeError:
+            said = ""
+        answer = parse_command(said)
+        if answer is None:
+            return refusal(400, "The answer is yes, yes 18+, no or erase.")
+        adult = declared_age(said)
+        declare_age(self._observer, participant, adult=adult, time=self._clock.now())
         self._observer.answered(participant, answer, self._clock.now(), Via.TOKEN)
         return web.Response(status=204, headers=receipt_header(receipt_of(self._observer, participant)))
 

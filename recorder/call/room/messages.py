@@ -37,10 +37,11 @@ class JoinMessage(_Message):
 
 
 class AnswerMessage(_Message):
-    """A consent button."""
+    """A consent button; a yes may come with the box ticked by which somebody says that they are 18 or older."""
 
     type: Literal["answer"]
     answer: Answer
+    adult: bool = False
 
 
 class ChatMessage(_Message):

@@ -40,7 +40,7 @@ from recorder.call.room.messages import (
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
-from recorder.call.source import Answer, CallObserver, Ended, crowd_of, receipt_of
+from recorder.call.source import Answer, CallObserver, Ended, crowd_of, declare_age, receipt_of
 from redaction.model import Samples
 
 __all__ = ["RoomLimits", "RoomSource"]
@@ -399,6 +399,8 @@ class RoomSource:
             return
         now = self._clock.now()
         if isinstance(message, AnswerMessage):
+            if message.answer is Answer.YES and message.adult:
+                declare_age(self._observer, person.id, adult=True, time=now)
             self._observer.answered(person.id, message.answer, now)
         elif isinstance(message, RenameMessage):
             person.name = clean_name(message.name)

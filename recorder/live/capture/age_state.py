@@ -106,17 +106,9 @@ class ParticipantAge:
     """
 
     def __init__(self, minors: MinorsSection | None = None, *, adult: bool = False) -> None:
-        policy = minors or MinorsSection()
-        self._unchecked = policy.unchecked
-        self._removes_doubt = policy.in_doubt == "remove"
-        believed = policy.believes_declared and (adult or policy.all_declared_adult)
-        self._first = (
-            Adulthood.ADULT
-            if believed or policy.unchecked
-            else Adulthood.UNPROVED
-            if self._removes_doubt
-            else Adulthood.IN_DOUBT
-        )
+        self._minors = minors or MinorsSection()
+        self._unchecked = self._minors.unchecked
+        self._adult = adult
         self._lock = threading.Lock()
         self._cameras: dict[object, _Camera] = {}
         self._state = Adulthood.NO_CAMERA
@@ -129,13 +121,25 @@ class ParticipantAge:
         """What is known by now."""
         return self._state
 
+    @property
+    def declared_adult(self) -> bool | None:
+        """True for who declared to be an adult, None for who declared nothing."""
+        return self._adult or None
+
+    def declare_adult(self) -> None:
+        """Believe that this is an adult, as far as the policy does; who was found to be a minor stays one."""
+        with self._lock:
+            self._adult = True
+            if self._state in (Adulthood.UNPROVED, Adulthood.IN_DOUBT):
+                self._state = self._first()
+
     def camera_opened(self, camera: object, time: float) -> None:
         """Take up a camera of theirs, by any key of its own."""
         with self._lock:
             self._cameras[camera] = _Camera(opened=time, decided=time)
             if self._state is Adulthood.NO_CAMERA:
-                self._state = self._first
-                self._unproved_from = time if self._first is Adulthood.UNPROVED else None
+                self._state = self._first()
+                self._unproved_from = time if self._state is Adulthood.UNPROVED else None
 
     def camera_ended(self, camera: object) -> None:
         """Let go of a camera. Whoever was never judged is again one who has none."""
@@ -224,6 +228,13 @@ class ParticipantAge:
         """Return when, in a span, every visible person was a minor or not yet proved to be none."""
         with self._lock:
             return [one for one in self._minors_only if one.overlaps(span)]
+
+    def _first(self) -> Adulthood:
+        """Return what counts before any view."""
+        declared = self._adult or self._minors.all_declared_adult
+        if self._unchecked or (declared and self._minors.believes_declared):
+            return Adulthood.ADULT
+        return Adulthood.UNPROVED if self._minors.in_doubt == "remove" else Adulthood.IN_DOUBT
 
     def _conclude(self, camera: _Camera, time: float) -> None:
         if not camera.faces or self._state is Adulthood.MINOR:

@@ -90,6 +90,7 @@ class LiveEngine:
             on_error=on_error,
         )
         self._tracks = LiveTracks()
+        self._declared: set[str] = set()  # tokens of who declared to be an adult
         self._audio: AudioWorker | None = None
         self._now = 0.0
         self.broken = False
@@ -118,13 +119,21 @@ class LiveEngine:
             self._audio.book.know_names(new)
         self._pool.know_names(new)
 
+    def declare_adult(self, token: str) -> None:
+        """Believe that a participant is an adult, as far as the policy does; safe to repeat."""
+        with self._tracks.lock:
+            self._declared.add(token)
+            person = self._tracks.find(token)
+        if person is not None:
+            person.age.declare_adult()
+
     def open(self, token: str, kind: LiveKind, *, time: float) -> int:
         """Begin a track of a participant who is recorded; return its lane."""
         lane_id = self._tracks.new_lane()
         if self._audio is None:
             return lane_id
         with self._tracks.lock:
-            age = ParticipantAge(self._policy.minors)
+            age = ParticipantAge(self._policy.minors, adult=token in self._declared)
             person = self._tracks.add_owner(token, lane_id, age)
             if person is None:
                 return lane_id
@@ -186,6 +195,7 @@ class LiveEngine:
         Raises:
             StorageFailed: a file could not be removed.
         """
+        self._declared.discard(token)
         person = self._tracks.forget(token)
         if person is not None:
             for video in person.videos.values():

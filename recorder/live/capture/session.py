@@ -54,6 +54,10 @@ class Recorder(RecordedMedia, TrackStates, Protocol):
         """Take note of a hole."""
         ...
 
+    def declare_adult(self, token: str) -> None:
+        """Believe that a participant is an adult, as far as the policy does; safe to repeat."""
+        ...
+
     def know_names(self, names: Iterable[str]) -> None:
         """Mask these names wherever they are said."""
         ...
@@ -227,9 +231,15 @@ class CallSession(CallObserver):
         """Do as they said."""
         self._enforcer.apply(self._book.answered(participant, answer, time, via))
 
+    def declared(self, participant: str, adult: bool, time: float) -> None:
+        """Take up what somebody says about their age: a minor is not recorded, an adult believed as far as can be."""
+        self._enforcer.apply(self._book.declared(participant, adult, time))
+        self._pass_declaration(self._attendance.get(participant))
+
     def chat(self, sender: str, text: str, time: float) -> None:
         """Look for an answer; the text goes nowhere."""
         self._enforcer.apply(self._book.chat(sender, text, time))
+        self._pass_declaration(self._attendance.get(sender))
 
     def can_ask(self, able: bool, time: float) -> None:
         """Pause everybody while nobody could withdraw."""
@@ -241,6 +251,7 @@ class CallSession(CallObserver):
         """Open a lane for a track of somebody who is received."""
         found = self._attendance.get(track.participant)
         if found is not None and found.receiving and track not in found.lanes:
+            self._pass_declaration(found)
             found.lanes[track] = self._recording.open(found.token, track.kind, time=time)
 
     def video(self, track: TrackKey, video: TimedVideo) -> None:
@@ -290,6 +301,13 @@ class CallSession(CallObserver):
     def _lane(self, track: TrackKey) -> int | None:
         found = self._attendance.get(track.participant)
         return None if found is None else found.lane(track)
+
+    def _pass_declaration(self, participant: Participant | None) -> None:
+        if participant is None or not participant.token:
+            return
+        standing = self._book.standing(participant.id)
+        if standing is not None and standing.declared_adult:
+            self._recording.declare_adult(participant.token)
 
     def _add_name(self, participant: Participant | None, name: str) -> None:
         if participant is not None and participant.add_name(name):

@@ -260,6 +260,7 @@ class VideoTrack:
                 track=str(self.owner.kind),
                 bounds=LOOK_AHEAD,
                 cadence=CADENCES[self._level],
+                adult=self._declared_adult,
                 threaded=False,
             )
             self._failed_before = 0
@@ -268,11 +269,16 @@ class VideoTrack:
         self._store(done)
         self._log_events()
 
+    @property
+    def _declared_adult(self) -> bool | None:
+        return self.owner.age.declared_adult if self.owner.kind is LiveKind.CAMERA else None
+
     def _judge(self, time: float) -> None:
         if self.owner.kind is not LiveKind.CAMERA or self._redactor is None:
             return
         if time - self._looked >= _VERDICTS_EVERY_S:
             self._looked = time
+            self._redactor.declare(adult=self.owner.age.declared_adult)
             self.owner.age.saw(self, time, self._redactor.verdicts())
 
     def _store(self, frames: Sequence[RedactedFrame]) -> None:

@@ -87,7 +87,7 @@ class Ages:
         self._judge = judge
         self._numbers = numbers
         self._minors = minors or MinorsSection()
-        self._adult = adult
+        self.adult = adult
         self._known: dict[int, _Known] = {}
 
     def observe(self, number: int, frame: VideoFrame, face: Detection) -> None:
@@ -109,7 +109,7 @@ class Ages:
 
     def verdict(self, number: int) -> AgeVerdict:
         """Return what counts for a tracklet by now; unlike `decide`, asking changes nothing."""
-        if self._adult is False:
+        if self.adult is False:
             return AgeVerdict.MINOR
         if self._judge is None:
             return AgeVerdict.ADULT
@@ -148,7 +148,7 @@ class Ages:
         if self._minors.all_declared_adult:
             return True
         most = max(one.weight for one in self._known.values())
-        return self._adult is True and known.weight >= _MAIN_SHARE * most
+        return self.adult is True and known.weight >= _MAIN_SHARE * most
 
     def _of(self, number: int) -> _Known:
         if number not in self._known:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp, isfinite, log, log2
+from math import isfinite, log, log2
 
 __all__ = [
     "ADULT_AT_MOST",
@@ -25,10 +25,10 @@ __all__ = [
     "view_odds",
 ]
 
-_EVEN = 7.17
-_PER_DECADE = (-1.43, -2.31)
+_EVEN = 7.0
+_PER_DECADE = (-1.46, -2.10)
 """What ten years more by face-api.js and by HSE faceres-deep take from the log-odds."""
-_PER_OCTAVE = -0.80
+_PER_OCTAVE = -0.65
 """What each doubling of the face takes from it: the nets take minors for older the less there is to see."""
 _YEARS = (2.0, 45.0)
 """Beyond, a year more or less says nothing about being 18."""
@@ -42,7 +42,7 @@ def _logit(share: float) -> float:
     return log(share / (1 - share))
 
 
-MINOR_AT_LEAST = _logit(0.45)
+MINOR_AT_LEAST = _logit(0.5)
 """Log-odds from which somebody counts as a minor: the operating point of the `product` profile."""
 
 ADULT_AT_MOST = _logit(0.03)
@@ -65,38 +65,41 @@ class ViewOdds:
     weight: float
 
 
-def log_odds(years: Iterable[float], *, seen_px: float) -> float:
+def log_odds(years: Iterable[float], *, size_px: float) -> float:
     """Return the log-odds that one view shows a minor.
 
     Args:
         years: what the two nets say, in the order of `default_estimators`.
-        seen_px: height of the face in pixels, or less where it shows no more detail than a smaller one.
+        size_px: height of the face in pixels.
 
     Raises:
         ValueError: a figure is no number.
     """
     said = tuple(years)
-    if not all(isfinite(value) for value in (*said, seen_px)):
+    if not all(isfinite(value) for value in (*said, size_px)):
         raise ValueError("an estimate is no number")
-    total = _EVEN + _PER_OCTAVE * _octaves(seen_px)
+    total = _EVEN + _PER_OCTAVE * _octaves(size_px)
     for slope, value in zip(_PER_DECADE, said, strict=True):
         total += slope * min(max(value, _YEARS[0]), _YEARS[1]) / 10
     return min(max(total, -_MOST), _MOST)
 
 
-def view_odds(years: Iterable[float], *, seen_px: float, frontal: float) -> ViewOdds:
-    """Return what one view says; a view counts the less the smaller the face is and the more it looks aside.
+def view_odds(years: Iterable[float], *, size_px: float, seen_px: float, frontal: float) -> ViewOdds:
+    """Return what one view says; it counts the less the smaller or less sharp the face is and the more it looks aside.
+
+    Sharpness is no part of the odds themselves: measured, it makes them worse.
 
     Args:
         years: what the two nets say.
-        seen_px: as for `log_odds`.
+        size_px: as for `log_odds`.
+        seen_px: height of a sharp face that would show as much detail.
         frontal: 1 for a face that looks into the camera, down to 0.
 
     Raises:
         ValueError: a figure is no number.
     """
-    weight = 2 ** _octaves(seen_px) * (0.5 + 0.5 * min(max(frontal, 0.0), 1.0))
-    return ViewOdds(log_odds(years, seen_px=seen_px), weight)
+    weight = 2 ** _octaves(min(size_px, seen_px)) * (0.5 + 0.5 * min(max(frontal, 0.0), 1.0))
+    return ViewOdds(log_odds(years, size_px=size_px), weight)
 
 
 def combined(views: Iterable[ViewOdds]) -> float:
@@ -115,11 +118,6 @@ def combined(views: Iterable[ViewOdds]) -> float:
     return sum(view.odds * view.weight for view in given) / total
 
 
-def probability(odds: float) -> float:
-    """Return log-odds as a probability."""
-    return 1 / (1 + exp(-odds))
-
-
-def _octaves(seen_px: float) -> float:
+def _octaves(size_px: float) -> float:
     """Return by how many halvings a face is smaller than the nets can use, 0 to -2."""
-    return log2(min(max(seen_px, _LEAST_PX), _FULL_PX) / _FULL_PX)
+    return log2(min(max(size_px, _LEAST_PX), _FULL_PX) / _FULL_PX)

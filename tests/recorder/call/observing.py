@@ -35,6 +35,7 @@ class Watcher(CallObserver):
         self.names: dict[str, str] = {}
         self.here: set[str] = set()
         self.answers: list[tuple[str, Answer, Via]] = []
+        self.ages: list[tuple[str, bool]] = []
         self.lines: list[tuple[str, str]] = []
         self.asking: list[bool] = []
         self.started: list[TrackKey] = []
@@ -57,6 +58,9 @@ class Watcher(CallObserver):
 
     def answered(self, participant: str, answer: Answer, time: float, via: Via = Via.PAGE) -> None:
         self.answers.append((participant, answer, via))
+
+    def declared(self, participant: str, adult: bool, time: float) -> None:
+        self.ages.append((participant, adult))
 
     def chat(self, sender: str, text: str, time: float) -> None:
         self.lines.append((sender, text))
@@ -163,6 +167,10 @@ class Obedient(Watcher):
     def answered(self, participant: str, answer: Answer, time: float, via: Via = Via.PAGE) -> None:
         super().answered(participant, answer, time, via)
         self._do(self.book.answered(participant, answer, time, via))
+
+    def declared(self, participant: str, adult: bool, time: float) -> None:
+        super().declared(participant, adult, time)
+        self._do(self.book.declared(participant, adult, time))
 
     def chat(self, sender: str, text: str, time: float) -> None:
         super().chat(sender, text, time)

@@ -105,7 +105,7 @@ function left() {
 
 function yes() {
   agreed = true;
-  tell({ type: "answer", answer: "yes" });
+  tell({ type: "answer", answer: "yes", adult: part("adult").checked });
   start();
 }
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recorder.call.consent.commands import (
     LONGEST_DISPLAY_NAME,
     clean_name,
+    declared_age,
     is_attempt,
     mark_in_name,
     parse_command,
@@ -24,6 +25,12 @@ from recorder.call.source import Answer
         ("/record yes", Answer.YES),
         ("  /RECORD   No\n", Answer.NO),
         ("/record\terase", Answer.ERASE),
+        ("/record yes 18+", Answer.YES),
+        (" /Record YES, I am 18 or older ", Answer.YES),
+        ("/record yes under 18", Answer.NO),
+        ("/record no 18+", None),
+        ("/record 18+", None),
+        ("/record yes 17", None),
         ("/record yes please", None),
         ("/recordyes", None),
         ("record yes", None),
@@ -44,9 +51,37 @@ def test_only_the_whole_command_is_an_answer(text: str, answer: Answer | None) -
 
 @given(st.text())
 def test_words_are_no_answer(text: str) -> None:
-    """No text but the three commands is ever an answer."""
+    """No text but the three commands, and a yes that declares an age, is ever an answer."""
+    if declared_age(text) is not None:
+        return
     if " ".join(text.lower().split()) not in ("/record yes", "/record no", "/record erase"):
         assert parse_command(text) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "adult"),
+    [
+        ("yes 18+", True),
+        ("yes 18 +", True),
+        ("yes 18", True),
+        ("yes, 18+", True),
+        ("yes adult", True),
+        ("YES I'm 18+", True),
+        ("yes i am over 18", True),
+        ("yes i am an adult", True),
+        ("yes under 18", False),
+        ("yes I am a minor", False),
+        ("yes", None),
+        ("yes 17", None),
+        ("yes 180", None),
+        ("no 18+", None),
+        ("erase 18+", None),
+        ("yes 18+ and so is he", None),
+    ],
+)
+def test_a_yes_may_declare_an_age(said: str, adult: bool | None) -> None:
+    """Only a whole command that says yes declares anything."""
+    assert declared_age(f"/record {said}") is adult
 
 
 def test_attempts_are_helped() -> None:

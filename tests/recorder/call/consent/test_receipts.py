@@ -51,6 +51,16 @@ def test_one_for_each_consent() -> None:
     assert found[0].processing.retention_days == 90
 
 
+def test_a_receipt_holds_a_declared_age() -> None:
+    """Whether an adult was declared stands on the receipt of who did, and on no other."""
+    book = _played(Policy())
+    book.joined("id-adult", NAME, 70.0)
+    book.chat("id-adult", "/record yes 18+", 71.0)
+    found = receipts_of(book.histories(), policy=Policy(), started=STARTED)
+    assert [receipt.declared_adult for receipt in found].count(True) == 1
+    assert {receipt.state for receipt in found if receipt.declared_adult} == {ConsentState.GIVEN}
+
+
 def test_a_receipt_names_nobody() -> None:
     """Neither a name nor the call system's id of anybody is in the file, and the ids are random."""
     written = Receipts(

@@ -361,6 +361,37 @@ def test_who_cannot_consent() -> None:
     assert room.take(room.book.voided("a", room.later())).decisions == ()
 
 
+def test_a_yes_with_an_age_is_held_beside_the_receipt() -> None:
+    """A declaration stands in the standing and the history, whether it came with the yes or later; others have none."""
+    room = Room()
+    for who in "abc":
+        room.join(who)
+    room.chat("a", "/record yes 18+")
+    room.chat("b", "/record yes")
+    room.chat("c", "/record yes")
+    room.chat("c", "/record yes 18+")
+    assert room.received == {"a", "b", "c"}
+    standings = [room.book.standing(who) for who in "abc"]
+    assert [one is not None and one.declared_adult for one in standings] == [True, False, True]
+    assert sorted(history.declared_adult for history in room.book.histories()) == [False, True, True]
+
+
+def test_a_declared_minor_is_not_recorded() -> None:
+    """Who says that they are under 18 is erased and never received, whatever they say next."""
+    room = Room()
+    room.join("a")
+    room.chat("a", "/record yes 18+")
+    room.chat("a", "/record yes under 18")
+    room.chat("a", "/record yes 18+")
+    room.join("b")
+    room.chat("b", "/record yes under 18")
+    assert room.received == room.stored == set()
+    standing = room.book.standing("a")
+    assert standing is not None
+    assert not standing.declared_adult
+    assert ("b", TEXTS.underage) in room.posted
+
+
 def test_silence_of_who_cannot_consent() -> None:
     """Where silence means yes, it does not for who cannot consent."""
     room = Room(SILENCE_IS_YES)

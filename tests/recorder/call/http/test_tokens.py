@@ -22,11 +22,13 @@ def test_a_token_is_found(tmp_path: Path) -> None:
     """The right secret gives its grant; near misses, parts and nothing give none."""
     path = _file(
         tmp_path,
-        f'[[token]]\nsecret = "{SECRET}"\nname = "Ada"\nconsent = true\n[[token]]\nsecret = "another-long-secret"\n',
+        f'[[token]]\nsecret = "{SECRET}"\nname = "Ada"\nconsent = true\nadult = true\n'
+        '[[token]]\nsecret = "another-long-secret"\n[[token]]\nsecret = "a-school-for-minors"\nadult = false\n',
     )
     tokens = Tokens.read(path)
-    assert tokens.find(SECRET) == Grant("token-1", "Ada", True, 1)
+    assert tokens.find(SECRET) == Grant("token-1", "Ada", True, 1, adult=True)
     assert tokens.find("another-long-secret") == Grant("token-2")
+    assert tokens.find("a-school-for-minors") == Grant("token-3", adult=False)
     for wrong in (None, "", SECRET[:-1], SECRET + "x", SECRET.upper(), "\udc80"):
         assert tokens.find(wrong) is None
     assert tokens.vouching
@@ -42,6 +44,7 @@ def test_a_token_is_found(tmp_path: Path) -> None:
         '[[token]]\nsecret = "hunter2"',
         f'[[token]]\nsecret = "{SECRET}"\n[[token]]\nsecret = "{SECRET}"',
         f'[[token]]\nsecret = "{SECRET}"\nsessions = 0',
+        f'[[token]]\nsecret = "{SECRET}"\nadult = 17',
     ],
 )
 def test_a_bad_file_is_refused_in_silence(tmp_path: Path, text: str) -> None:

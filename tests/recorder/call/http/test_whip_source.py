@@ -280,7 +280,13 @@ def test_consent_by_the_pushing_system() -> None:
     async def test() -> None:
         async with serving() as (_, watcher, url, http):
             connection, where = await push(http, url, ADA)
-            for body, status in ((b"no", 204), (b"perhaps", 400), (b"\xff", 400)):
+            for body, status in (
+                (b"yes 18+", 204),
+                (b"no", 204),
+                (b"perhaps", 400),
+                (b"yes please", 400),
+                (b"\xff", 400),
+            ):
                 async with http.post(where + "/consent", data=body, headers=auth(ADA)) as answer:
                     assert answer.status == status
             async with http.delete(where, headers=auth(ADA)):
@@ -289,7 +295,13 @@ def test_consent_by_the_pushing_system() -> None:
                 assert answer.status == 204
             async with http.post(where + "/consent", data=b"no", headers=auth(EVE)) as answer:
                 assert answer.status == 404
-            assert [answer for _, answer, _ in watcher.answers] == [Answer.YES, Answer.NO, Answer.ERASE]
+            assert [answer for _, answer, _ in watcher.answers] == [
+                Answer.YES,
+                Answer.YES,
+                Answer.NO,
+                Answer.ERASE,
+            ]
+            assert [adult for _, adult in watcher.ages] == [True]
             assert len({who for who, _, _ in watcher.answers}) == 1
             await connection.close()
 

@@ -175,6 +175,23 @@ def test_an_answer_counts_for_its_connection() -> None:
     run(test)
 
 
+def test_a_ticked_box_declares_an_adult() -> None:
+    """A yes with the box ticked declares its own sender an adult before it is taken; one without declares nothing."""
+
+    async def test() -> None:
+        ids: list[str] = []
+        async with open_room() as (_, session, url), socket(url) as ada, socket(url) as bob:
+            for page, name, said in ((ada, "Ada", {"adult": True}), (bob, "Bob", {})):
+                await page.send_json({"type": "join", "name": name})
+                me = await heard(page, "welcome")
+                await page.send_json({"type": "answer", "answer": "yes", **said})
+                ids.append(str(me["id"]))
+                await session.until(lambda: set(ids) == session.wanted)
+            assert session.ages == [(ids[0], True)]
+
+    run(test)
+
+
 # -- hostile -----------------------------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,11 @@ class FakeRecording:
     forgotten: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    adults: set[str] = field(default_factory=set)
     failing: StorageFailed | None = None
+
+    def declare_adult(self, token: str) -> None:
+        self.adults.add(token)
 
     def open(self, token: str, kind: LiveKind, *, time: float) -> int:
         self.lanes[len(self.lanes)] = token
@@ -246,6 +250,27 @@ def test_a_minor_is_removed_for_good(tmp_path: Path) -> None:
     assert played.session.counts == {"removed": 1}
     (history,) = played.session._book.histories()
     assert [event.state for event in history.events][1:] == [ConsentState.GIVEN, ConsentState.INVALIDATED]
+
+
+def test_a_declared_age_reaches_the_engine_and_a_declared_minor_does_not(tmp_path: Path) -> None:
+    """Whoever agrees as an adult is opened as one, also when they say so later; who says minor is erased."""
+
+    async def script(source: FakeSource, to: CallObserver) -> Ended:
+        await agreed(to, name="Kim")
+        to.track_started(camera("a"), 0.3)
+        assert played.recording.adults == set()
+        to.chat("a", "/record yes 18+", 0.4)
+        assert played.recording.adults == set(played.recording.lanes.values())
+        to.picture(camera("a"), picture(0.5))
+        to.chat("a", "/record yes under 18", 0.6)
+        to.picture(camera("a"), picture(0.7))
+        await settle()
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert len(played.recording.given) == 1
+    assert played.recording.forgotten == list(played.recording.lanes.values())
 
 
 def test_while_nobody_could_withdraw_all_are_paused(tmp_path: Path) -> None:
