@@ -305,8 +305,8 @@ class CallSession(CallObserver):
     def _pass_declaration(self, participant: Participant | None) -> None:
         if participant is None or not participant.token:
             return
-        standing = self._book.standing(participant.id)
-        if standing is not None and standing.declared_adult:
+        status = self._book.status(participant.id)
+        if status is not None and status.declared_adult:
             self._recording.declare_adult(participant.token)
 
     def _add_name(self, participant: Participant | None, name: str) -> None:

@@ -371,7 +371,7 @@ def test_a_yes_with_an_age_is_held_beside_the_receipt() -> None:
     room.chat("c", "/record yes")
     room.chat("c", "/record yes 18+")
     assert room.received == {"a", "b", "c"}
-    standings = [room.book.standing(who) for who in "abc"]
+    standings = [room.book.status(who) for who in "abc"]
     assert [one is not None and one.declared_adult for one in standings] == [True, False, True]
     assert sorted(history.declared_adult for history in room.book.histories()) == [False, True, True]
 
@@ -386,7 +386,7 @@ def test_a_declared_minor_is_not_recorded() -> None:
     room.join("b")
     room.chat("b", "/record yes under 18")
     assert room.received == room.stored == set()
-    standing = room.book.standing("a")
+    standing = room.book.status("a")
     assert standing is not None
     assert not standing.declared_adult
     assert ("b", TEXTS.underage) in room.posted

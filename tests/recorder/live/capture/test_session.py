@@ -261,9 +261,9 @@ def test_a_declared_age_reaches_the_engine_and_a_declared_minor_does_not(tmp_pat
         assert played.recording.adults == set()
         to.chat("a", "/record yes 18+", 0.4)
         assert played.recording.adults == set(played.recording.lanes.values())
-        to.picture(camera("a"), picture(0.5))
+        to.video(camera("a"), picture(0.5))
         to.chat("a", "/record yes under 18", 0.6)
-        to.picture(camera("a"), picture(0.7))
+        to.video(camera("a"), picture(0.7))
         await settle()
         return Ended.OVER
 
