@@ -59,6 +59,13 @@ demo: install
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
+# Built with the setuptools of .venv: nothing is fetched.
+wheel: $(STAMP)
+	@rm -rf build dist *.egg-info
+	@$(BIN)/python -c 'from setuptools import build_meta as build; build.build_sdist("dist"); build.build_wheel("dist")' >/dev/null
+	@rm -rf build *.egg-info
+	@ls dist
+
 lint: $(STAMP)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 

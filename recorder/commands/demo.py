@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -47,12 +48,24 @@ def demo(folder: Path, force: bool, from_file: bool) -> int:
 
     Example: offrecord demo -o demo-output
     """
-    if not (_SAMPLES / "make.py").is_file():
-        raise ModelMissing(
-            "The samples folder is not beside the program; run this from a checkout of offrecord."
-        )
-    sys.path.insert(0, str(_SAMPLES.parent))
+    _find_samples()
     return _from_file(folder, force=force) if from_file else _live(folder, force=force)
+
+
+def _find_samples() -> None:
+    """Let the package `samples` that lies beside this program be imported, and no other of that name.
+
+    Raises:
+        ModelMissing: it is not there.
+    """
+    beside = str(_SAMPLES.parent)
+    if beside not in sys.path:
+        sys.path.insert(0, beside)
+    found = find_spec("samples")
+    if found is None or found.origin is None or Path(found.origin).resolve().parent != _SAMPLES:
+        raise ModelMissing(
+            "The package `samples` of offrecord is missing, or another of that name hides it; install offrecord anew."
+        )
 
 
 def _live(folder: Path, *, force: bool) -> int:

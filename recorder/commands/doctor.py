@@ -47,9 +47,10 @@ def doctor(as_json: bool) -> int:
     if as_json:
         echo_json([asdict(item) for item in findings])
     else:
+        width = max(len(item.name) for item in findings) + 2
         for item in findings:
             mark = "ok  " if item.fine else "FAIL" if item.promise else "note"
-            echo(f"{mark}  {item.name:24}{item.what}")
+            echo(f"{mark}  {item.name:{width}}{item.what}")
         failing = sorted({item.promise for item in findings if item.promise and not item.fine})
         echo(
             f"Promise {', '.join(map(str, failing))} would fail here."

@@ -40,7 +40,7 @@ def list_models(as_json: bool) -> None:
         echo_json([_row(entry, found[entry.name]) for entry in entries])
         return
     for entry in entries:
-        echo(f"{entry.name:26}{entry.group:14}{found[entry.name]:9}{entry.licence:14}{entry.purpose}")
+        echo(f"{entry.name:28}{entry.group:14}{found[entry.name]:9}{entry.licence:14}{entry.purpose}")
 
 
 @models_group.command("fetch")
@@ -82,7 +82,7 @@ def verify_models(groups: tuple[str, ...], as_json: bool) -> None:
         echo_json([_row(entry, found[entry.name]) for entry in entries])
     else:
         for entry in entries:
-            echo(f"{entry.name:26}{found[entry.name]}")
+            echo(f"{entry.name:28}{found[entry.name]}")
     altered = [name for name, state in found.items() if state is ModelState.ALTERED]
     if altered:
         raise ModelAltered(f"Altered: {', '.join(altered)}; run `offrecord models fetch`.")
