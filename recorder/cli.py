@@ -26,7 +26,8 @@ VERBS: Final[Mapping[str, tuple[str, str, str]]] = {
     "batch": (
         "batch",
         "batch",
-        "Redact a folder, list or store of recordings, stop and go on at will.",
+        "Redact a folder, list or store of recordings, stop and go on at will; "
+        "`batch status DEST` tells how it stands.",
     ),
     "demo": (
         "demo",
@@ -83,7 +84,13 @@ class _Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(name, said) for name, (_, _, said) in sorted(VERBS.items())])
+            limit = formatter.width - 6 - max(map(len, VERBS))
+            formatter.write_dl(
+                [
+                    (name, click.Command(name, help=said).get_short_help_str(limit))
+                    for name, (_, _, said) in sorted(VERBS.items())
+                ]
+            )
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

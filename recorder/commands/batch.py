@@ -54,10 +54,7 @@ class _Unsaid(click.Command):
 
 @click.group("batch", cls=_OneOrVerb, add_help_option=False)
 def batch() -> None:
-    """Redact a folder, list or store of recordings, stop and go on at will.
-
-    `offrecord batch status DEST` tells how it stands.
-    """
+    """Redact a folder, list or store of recordings, stop and go on at will; `batch status DEST` tells how it stands."""
 
 
 @batch.command("run", cls=_Unsaid, hidden=True)

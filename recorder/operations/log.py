@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import click
 import structlog
 
+from recorder.runtime.terminal import echo
 from redaction import errors
 from redaction.model import Span
 
@@ -234,7 +234,7 @@ class _Stderr:
     """Writes lines to what stderr is at the moment: a live view may have put itself before it."""
 
     def _write(self, line: str) -> None:
-        click.echo(line, err=True)
+        echo(line, err=True)
 
     debug = info = warning = error = critical = msg = _write
 
