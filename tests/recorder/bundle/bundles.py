@@ -58,6 +58,10 @@ def published_file(
         log.extend(
             (
                 Event(
+                    EventKind.STARTED,
+                    detail={"version": "0", "sha256": Policy().digest, "engine": "offrecord"},
+                ),
+                Event(
                     EventKind.TRACKLET,
                     "V1",
                     Span(0, 2),
@@ -70,7 +74,9 @@ def published_file(
                     {"reason": "minor", "lowest_score": 0.9, "frames": 25},
                 ),
                 Event(EventKind.FINDING, "A1", Span(1, 1.4), {"entity_type": "PERSON", "words": 1}),
+                Event(EventKind.STATE, detail={"state": "redacted"}),
                 Event(EventKind.MENDED, "V1", detail={"count": 2, "round": 1}),
+                Event(EventKind.STATE, detail={"state": "verified"}),
             )
         )
         return publish(
