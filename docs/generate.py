@@ -68,6 +68,9 @@ NOTES: Final = {
     "names, numbers or addresses, short lines at the corners of tiles, and what could not be read; what moves "
     "or changed is covered until it was looked at. `all` covers every line, `none` looks for none.",
     "screen.codes": "Cover QR and bar codes, whether or not they can be decoded.",
+    "audio.channels": "What the channels of a recording are: with `auto`, channels that differ in speech, such as the "
+    "two callers of a telephone call, are tracks of their own, others are mixed; `separate` takes every channel for a "
+    "track, `mix` none. Channels that cancel each other are never added up.",
     "voice.method": "`resynthesize` stores no sample of the original: the redacted words are spoken by a synthetic "
     "voice. `disguise` changes the original voice, keeps its melody, and is **not anonymous**: attackers who know the "
     "method link 82 to 99 of 100 voices. `mute` stores silence.",

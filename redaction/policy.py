@@ -101,6 +101,15 @@ class ScreenSection(_Section):
     codes: bool = True
 
 
+class AudioSection(_Section):
+    """Whose voice is in which channel of a recording: `auto` makes channels that differ in speech tracks of their own.
+
+    With `separate` every channel is a track, with `mix` none is. Channels that cancel each other are never added up.
+    """
+
+    channels: Literal["auto", "mix", "separate"] = "auto"
+
+
 class VoiceSection(_Section):
     """What becomes of voices."""
 
@@ -145,6 +154,7 @@ class Policy(_Section):
     faces: FacesSection = FacesSection()
     minors: MinorsSection = MinorsSection()
     screen: ScreenSection = ScreenSection()
+    audio: AudioSection = AudioSection()
     voice: VoiceSection = VoiceSection()
     speech: SpeechSection = SpeechSection()
     transcript: TranscriptSection = TranscriptSection()

@@ -33,9 +33,16 @@ _BLOCKS_PER_S: Final = 2
 
 
 def read_audio(
-    untrusted: Input, probe: Probe, track: Track, *, sample_rate: int
+    untrusted: Input, probe: Probe, track: Track, *, sample_rate: int, channel: int | None = None
 ) -> Iterator[AudioBlock | Gap]:
     """Yield the track's blocks and gaps, reading the file in a container of its own.
+
+    Args:
+        untrusted: the file.
+        probe: what is known of it.
+        track: which track.
+        sample_rate: to give, in hertz.
+        channel: one channel alone, from 0; None mixes them.
 
     Raises:
         UnreadableInput: the file can no longer be opened.
@@ -50,7 +57,7 @@ def read_audio(
         if not isinstance(stream, AudioStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare_packets(stream, threads=1)
-        reader = _Reader(untrusted, probe, track, sample_rate=sample_rate)
+        reader = _Reader(untrusted, probe, track, sample_rate=sample_rate, channel=channel)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
         medium.check()
@@ -64,11 +71,14 @@ class _Reader:
     rounding never adds up; a stamp that strays too far from the count ends the run.
     """
 
-    def __init__(self, untrusted: Input, probe: Probe, track: Track, *, sample_rate: int) -> None:
+    def __init__(
+        self, untrusted: Input, probe: Probe, track: Track, *, sample_rate: int, channel: int | None
+    ) -> None:
         self._untrusted = untrusted
         self._probe = probe
         self._track = track
         self._rate = sample_rate
+        self._channel = channel
         self._clock = probe.clock(track)
         self._blocks = _Blocks(sample_rate)
         self._run: Resampler | None = None
@@ -109,7 +119,7 @@ class _Reader:
 
     def _take(self, frame: AudioFrame) -> Iterator[AudioBlock | Gap]:
         try:
-            samples = mono(frame)
+            samples = mono(frame, channel=self._channel)
         except (av.error.FFmpegError, ValueError):
             self._damaged = True
             return

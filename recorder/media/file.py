@@ -62,7 +62,9 @@ class FileSource:
             own=self._own,
         )
 
-    def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:
+    def audio(
+        self, track_id: str, sample_rate: int, *, channel: int | None = None
+    ) -> Iterator[AudioBlock | Gap]:
         """Yield a sound track's blocks, as the contract says.
 
         Raises:
@@ -71,7 +73,11 @@ class FileSource:
             UsageError: there is no such sound track, or the rate is out of range.
         """
         return read_audio(
-            self._untrusted, self._probed(), self._track(track_id, TrackKind.AUDIO), sample_rate=sample_rate
+            self._untrusted,
+            self._probed(),
+            self._track(track_id, TrackKind.AUDIO),
+            sample_rate=sample_rate,
+            channel=channel,
         )
 
     def _probed(self) -> Probe:

@@ -23,8 +23,13 @@ _OTHER_WEIGHT: Final = 0.5
 _SCALES: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "s64": 9.223372036854775808e18}
 
 
-def mono(frame: AudioFrame) -> Samples:
-    """Return a decoded frame as float32 (n,), -1 to 1; loudness never rises, so nothing clips."""
+def mono(frame: AudioFrame, *, channel: int | None = None) -> Samples:
+    """Return a decoded frame as float32 (n,), -1 to 1; loudness never rises, so nothing clips.
+
+    Args:
+        frame: of any layout.
+        channel: one channel alone, from 0; silence where the frame has none of that number. None mixes them.
+    """
     channels = frame.layout.nb_channels
     if frame.format.is_planar and channels >= _PLANES_PYAV_COUNTS:
         frame = _packed(frame)
@@ -37,13 +42,21 @@ def mono(frame: AudioFrame) -> Samples:
         samples -= _SCALES["u8"]
     if kind in _SCALES:
         samples /= _SCALES[kind]
-    mixed: Samples = samples[0] if channels == 1 else _weights(_names(frame)) @ samples
+    mixed = _one_channel(samples, channel, _names(frame))
     if kind in _SCALES:
         return mixed
     if not np.isfinite(mixed).all():
         mixed = np.nan_to_num(mixed, nan=0.0, posinf=1.0, neginf=-1.0)
     bounded: Samples = np.clip(mixed, -1.0, 1.0)
     return bounded
+
+
+def _one_channel(samples: Samples, channel: int | None, names: tuple[str, ...]) -> Samples:
+    """Mix samples float32 (channels, n), or take one of their channels."""
+    if channel is not None:
+        return samples[channel] if channel < len(samples) else np.zeros(samples.shape[1], np.float32)
+    mixed: Samples = samples[0] if len(samples) == 1 else _weights(names) @ samples
+    return mixed
 
 
 def _packed(frame: AudioFrame) -> AudioFrame:

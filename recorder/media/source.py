@@ -109,9 +109,16 @@ class Source(Protocol):
         """
         ...
 
-    def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:
-        """Yield a sound track as mono float32 at `sample_rate`, block after block without a hole from sample 0.
+    def audio(
+        self, track_id: str, sample_rate: int, *, channel: int | None = None
+    ) -> Iterator[AudioBlock | Gap]:
+        """Yield an audio track as mono float32 at `sample_rate`, block after block without a hole from sample 0.
 
         What is missing is silence: before the track begins, unreported; later, with a `Gap` before its block.
+
+        Args:
+            track_id: which track.
+            sample_rate: in hertz.
+            channel: one channel of it alone, from 0; None mixes them.
         """
         ...

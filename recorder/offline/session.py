@@ -25,6 +25,7 @@ from recorder.offline.video import RedactedVideo, redact_video
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.runtime.threads import both
+from recorder.sources.channels import arrange_audio
 from recorder.verify.audio import RenderedAudio
 from recorder.verify.proof import Highlight
 from recorder.verify.repair_video import verify_video
@@ -93,9 +94,10 @@ class _Redaction:
         self.writer = writer
         self.log = log
         self.run = run
-        self.source = source
-        self.info = source.info()
-        self.notes: list[str] = []
+        arranged = arrange_audio(source, mode=self.policy.audio.channels, own=beside.voices, run=run)
+        self.source: Source = arranged
+        self.info = self.source.info()
+        self.notes: list[str] = [*arranged.notes]
         self.checks: list[Check] = []
         self.before_publishing = before_publishing
         self.beside = beside

@@ -71,7 +71,9 @@ class JoinedSource:
         track = self._track(track_id, TrackKind.VIDEO)
         return self._pictures(track)
 
-    def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:
+    def audio(
+        self, track_id: str, sample_rate: int, *, channel: int | None = None
+    ) -> Iterator[AudioBlock | Gap]:
         """Yield a sound track's blocks, as the contract says; between two parts there is silence.
 
         Raises:
@@ -79,7 +81,7 @@ class JoinedSource:
             UsageError: there is no such sound track, or the rate is out of range.
         """
         self._track(track_id, TrackKind.AUDIO)
-        return self._sounds(track_id, sample_rate)
+        return self._sounds(track_id, sample_rate, channel)
 
     def _pictures(self, track: TrackInfo) -> Iterator[VideoFrame | Gap]:
         base = track.time_base
@@ -105,7 +107,7 @@ class JoinedSource:
                     yield replace(item, pts=pts, time_base=base)
             next_pts += step - 1
 
-    def _sounds(self, track_id: str, rate: int) -> Iterator[AudioBlock | Gap]:
+    def _sounds(self, track_id: str, rate: int, channel: int | None) -> Iterator[AudioBlock | Gap]:
         end = 0
         for number, (part, start) in enumerate(zip(self._parts, self._starts(), strict=True)):
             offset = round(start * rate)
@@ -115,7 +117,8 @@ class JoinedSource:
                 for at in range(end, offset, rate):
                     yield AudioBlock(np.zeros(min(rate, offset - at), np.float32), at, rate)
                 end = offset
-            with closing(cast(Generator[AudioBlock | Gap, None, None], part.audio(track_id, rate))) as items:
+            blocks = part.audio(track_id, rate, channel=channel)
+            with closing(cast(Generator[AudioBlock | Gap, None, None], blocks)) as items:
                 for item in items:
                     if isinstance(item, Gap):
                         yield _later(item, start)

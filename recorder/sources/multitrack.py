@@ -88,7 +88,9 @@ class MultitrackSource:
         track = self._track(track_id, TrackKind.VIDEO)
         return _renamed(track.source.video(track.inner), track_id)
 
-    def audio(self, track_id: str, sample_rate: int) -> Iterator[AudioBlock | Gap]:
+    def audio(
+        self, track_id: str, sample_rate: int, *, channel: int | None = None
+    ) -> Iterator[AudioBlock | Gap]:
         """Yield a sound track's blocks, as the contract says.
 
         Raises:
@@ -96,7 +98,7 @@ class MultitrackSource:
             UsageError: there is no such sound track, or the rate is out of range.
         """
         track = self._track(track_id, TrackKind.AUDIO)
-        return _renamed(track.source.audio(track.inner, sample_rate), track_id)
+        return _renamed(track.source.audio(track.inner, sample_rate, channel=channel), track_id)
 
     def _look(self) -> tuple[tuple[_Track, ...], SourceInfo]:
         pictures = [(source, track) for source in self._views for track in source.info().video]

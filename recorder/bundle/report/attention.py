@@ -32,6 +32,18 @@ _NOTES: Final = {
         "run `offrecord models fetch speakers`."
     ),
     "disguised-voice-may-be-recognised": "A disguised voice is close enough to the original to be recognised.",
+    "channels-cancel": (
+        "The channels of an audio track cancel each other where they are added up; the louder one alone was used."
+    ),
+    "mix-track-left-out": (
+        "An audio track was the mix of others; it was left out, so that every sentence is there once."
+    ),
+    "no-words-heard": (
+        "No word was understood of an audio track in which somebody seems to speak; nothing of it is heard or written."
+    ),
+    "language-not-checked": (
+        "Some speech is in a language that cannot be checked for personal words; it is silent and masked."
+    ),
     "language-without-voice": "Words in a language that no synthetic voice speaks are in the transcript only.",
     "voice-might-be-recognised-and-is-silent": (
         "A stored voice came too close to the one that spoke; everything that this participant said is silent."
