@@ -144,7 +144,7 @@ def policy_page() -> str:
         model = field.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise KeyError(section)
-        lines += [f"## [{section}]", "", (model.__doc__ or "").strip(), ""]
+        lines += [f"## [{section}]", "", _summary(model), ""]
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         for key, info in model.model_fields.items():
             note = notes.pop(f"{section}.{key}")
@@ -153,6 +153,11 @@ def policy_page() -> str:
     if notes:
         raise KeyError(", ".join(notes))
     return "\n".join(lines)
+
+
+def _summary(model: type[BaseModel]) -> str:
+    """Return what a section's docstring says before it lists its attributes."""
+    return (model.__doc__ or "").split("Attributes:")[0].strip()
 
 
 def _type(info: FieldInfo) -> str:

@@ -17,6 +17,11 @@ from redaction.weights import CATALOG
 from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+MOST_LINES = 150
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").glob("*.md")],
     key=lambda page: page.name,
@@ -27,7 +32,7 @@ RUN = re.compile(r"<!-- run -->\n```console\n(.*?)```", re.DOTALL)
 def _sessions() -> list[tuple[str, str]]:
     """Return each command of the blocks marked with `<!-- run -->`, and the output that the page shows."""
     found = []
-    for block in RUN.findall(README):
+    for block in RUN.findall(COMMANDS):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             found.append((command, output.strip("\n")))
@@ -53,6 +58,14 @@ def _run(command: str) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
 
 
+def test_the_readme_is_one_page() -> None:
+    """The README has at most 150 lines, and no sentence of more than 30 words."""
+    assert len(README.splitlines()) <= MOST_LINES
+    prose = re.sub(r"```.*?```|^[|#!<].*?$", "", README, flags=re.DOTALL | re.MULTILINE)
+    for sentence in re.split(r"(?<=[.:?!])\s+", re.sub(r"\n(?!\n)", " ", prose)):
+        assert len(sentence.split()) <= 30, sentence
+
+
 def test_there_is_something_to_run() -> None:
     """At least the help text is among the blocks that are run."""
     assert "offrecord --help" in [command for command, _ in _sessions()]
@@ -66,33 +79,35 @@ def test_blocks_show_what_commands_print(command: str, shown: str) -> None:
 
 def test_policy_example_is_accepted() -> None:
     """The policy shown is one, and says what the text beside it says."""
-    policy = Policy.from_toml(re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0])
-    assert (policy.minors.in_doubt, Policy().minors.in_doubt) == ("remove", "cover")
+    policy = Policy.from_toml(re.findall(r"```toml\n(.*?)```", QUICKSTART, re.DOTALL)[0])
+    assert policy.purpose.retention_days < Policy().purpose.retention_days
     assert policy.speech.personal == "word"
 
 
 def test_status_table_is_complete() -> None:
     """The table of exit statuses lists each one that the program knows, and no other."""
-    table = README.split("| status | meaning |\n|---|---|\n")[1].split("\n\n")[0]
+    table = TROUBLESHOOTING.split("| status | meaning |\n|---|---|\n")[1].split("\n\n")[0]
     assert [int(row.split("|")[1]) for row in table.splitlines()] == sorted(map(int, ExitCode))
 
 
 def test_model_table_is_the_catalog() -> None:
     """The table of models is the catalog's: name, group, licence, purpose."""
     rows = [f"| `{e.name}` | {e.group} | {e.licence} | {e.purpose} |" for e in CATALOG.values()]
-    table = README.split("| model | group | licence | what it is for |\n|---|---|---|---|\n")[1].split(
+    table = MODELS.split("| model | group | licence | what it is for |\n|---|---|---|---|\n")[1].split(
         "\n\n"
     )[0]
     assert table.splitlines() == rows
 
 
 def test_make_targets_exist() -> None:
-    """Every `make` target and `benchmarks` module that the page names exists."""
+    """Every `make` target and `benchmarks` module that a page names exists."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for module in re.findall(r"-m benchmarks\.(\w+)", README):
-        assert (ROOT / "benchmarks" / f"{module}.py").is_file(), module
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"^make (\w+)|`make (\w+)`", text, re.MULTILINE):
+            assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), (page.name, target)
+        for module in re.findall(r"-m benchmarks\.(\w+)", text):
+            assert (ROOT / "benchmarks" / f"{module}.py").is_file(), (page.name, module)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
