@@ -1,4 +1,6 @@
-"""Generate docs/policy.md and docs/schema/*.json from the program; `--check` only says whether they are up to date.
+"""Generate docs/commands.md, docs/policy.md and docs/schema/*.json from the program.
+
+`--check` only says whether they are up to date.
 
 python docs/generate.py [--check]
 """
@@ -7,11 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, get_args, get_origin
 
+import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -20,6 +23,7 @@ from recorder.bundle.manifest import Manifest
 from recorder.bundle.quality import Quality
 from recorder.bundle.transcript import TranscriptFile
 from recorder.call.consent.receipts import Receipts
+from recorder.cli import cli
 from redaction.policy import Policy
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -119,13 +123,44 @@ allow = ["Jenkins", "Grafana"]  # products, not people
 """
 
 
+COMMANDS_HEADER: Final = """# The command line
+
+Results go to stdout, progress and logs to stderr. With `--json`, results are one JSON document and progress is JSON lines.
+What each exit status means is in [Troubleshooting](troubleshooting.md).
+
+This page is generated from the program by `docs/generate.py`; a test holds them together.
+"""
+HELP_WIDTH: Final = 100
+
+
 def outputs() -> Mapping[Path, str]:
     """Return every generated file with its text."""
-    files = {DOCS / "policy.md": policy_page()}
+    files = {DOCS / "policy.md": policy_page(), DOCS / "commands.md": commands_page()}
     for name, model in SCHEMAS.items():
         schema = json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False)
         files[DOCS / "schema" / f"{name}.schema.json"] = schema + "\n"
     return files
+
+
+def commands_page() -> str:
+    """Return docs/commands.md: the help of the command and of every verb below it."""
+    lines = [COMMANDS_HEADER]
+    for context in _contexts("offrecord", cli, None):
+        text = "\n".join(line.rstrip() for line in context.command.get_help(context).splitlines())
+        lines += [f"## {context.command_path}", "", "```text", text, "```", ""]
+    return "\n".join(lines)
+
+
+def _contexts(name: str, command: click.Command, parent: click.Context | None) -> Iterator[click.Context]:
+    """Yield a command and all below it, each as it is asked for its help."""
+    settings = {**command.context_settings, "terminal_width": HELP_WIDTH, "max_content_width": HELP_WIDTH}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    yield context
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            if found is not None and not found.hidden:
+                yield from _contexts(below, found, context)
 
 
 def policy_page() -> str:
