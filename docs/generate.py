@@ -125,7 +125,7 @@ allow = ["Jenkins", "Grafana"]  # products, not people
 
 COMMANDS_HEADER: Final = """# The command line
 
-Results go to stdout, progress and logs to stderr. With `--json`, results are one JSON document and progress is JSON lines.
+Results go to stdout, progress and logs to stderr. With `--json`, results are one JSON document, progress JSON lines.
 What each exit status means is in [Troubleshooting](troubleshooting.md).
 
 This page is generated from the program by `docs/generate.py`; a test holds them together.
