@@ -20,9 +20,9 @@ from recorder import __version__  # noqa: E402
 from recorder.operations.log import configure_log  # noqa: E402
 from redaction.errors import ExitCode, InternalError, OffrecordError  # noqa: E402
 
-__all__ = ["VERBS", "cli", "main"]
+__all__ = ["COMMANDS", "cli", "main"]
 
-VERBS: Final[Mapping[str, tuple[str, str, str]]] = {
+COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "batch": (
         "batch",
         "batch",
@@ -71,12 +71,12 @@ class _Verbs(click.Group):
     """Imports a verb when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the contract
-        return sorted(VERBS)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the contract
-        if cmd_name not in VERBS:
+        if cmd_name not in COMMANDS:
             return None
-        module, name, _ = VERBS[cmd_name]
+        module, name, _ = COMMANDS[cmd_name]
         found = getattr(import_module(f"recorder.commands.{module}"), name)
         if not isinstance(found, click.Command):
             raise InternalError("A verb's module has no such command.")
@@ -84,11 +84,11 @@ class _Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            limit = formatter.width - 6 - max(map(len, VERBS))
+            limit = formatter.width - 6 - max(map(len, COMMANDS))
             formatter.write_dl(
                 [
                     (name, click.Command(name, help=said).get_short_help_str(limit))
-                    for name, (_, _, said) in sorted(VERBS.items())
+                    for name, (_, _, said) in sorted(COMMANDS.items())
                 ]
             )
 

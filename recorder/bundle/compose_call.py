@@ -29,7 +29,7 @@ from recorder.bundle.manifest import (
     TrackEntry,
 )
 from recorder.bundle.writer import BundleWriter
-from recorder.media.compose import ComposedView, StoredTrack, compose
+from recorder.media.compose import ComposedTrack, ComposedView, compose
 from recorder.runtime.context import Run
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span
 from redaction.policy import OutputSection
@@ -98,8 +98,8 @@ def _views(call: CallContents) -> Iterator[ComposedView]:
         camera, screen, microphone = (person.track(kind) for kind in ("camera", "screen", "microphone"))
         yield ComposedView(
             label(number),
-            camera=StoredTrack(camera.path, camera.spans) if camera else None,
-            screen=StoredTrack(screen.path, screen.spans) if screen else None,
+            camera=ComposedTrack(camera.path, camera.spans) if camera else None,
+            screen=ComposedTrack(screen.path, screen.spans) if screen else None,
             microphone=microphone.path if microphone else None,
         )
 

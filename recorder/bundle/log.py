@@ -16,9 +16,9 @@ from redaction.errors import InternalError, RedactionIncomplete
 from redaction.model import EntityType, Event, Span
 
 __all__ = [
+    "EVENT_KEYS",
     "GENESIS",
     "LOG",
-    "SAFE_KEYS",
     "ChainedLog",
     "LoggedEvent",
     "check_chain",
@@ -28,7 +28,7 @@ __all__ = [
 
 LOG: Final = "log.jsonl"
 GENESIS: Final = "0" * 64
-SAFE_KEYS: Final = frozenset(
+EVENT_KEYS: Final = frozenset(
     {
         "action", "adults", "bridged", "bytes", "channels", "check", "count", "covered_whole", "detected", "engine",
         "entity_type", "examined", "failures", "figure", "files", "frames", "height", "in_doubt", "incomplete",
@@ -130,7 +130,7 @@ def safe_detail(event: Event) -> dict[str, str | int | float]:
         InternalError: a key or a text is not known to be safe.
     """
     for key in event.detail:
-        if key not in SAFE_KEYS:
+        if key not in EVENT_KEYS:
             raise InternalError(f"An event of kind {event.kind} carries a key that the log does not know.")
     return {
         key: _safe(value) if isinstance(value, str) else _finite(value) for key, value in event.detail.items()

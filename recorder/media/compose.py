@@ -24,7 +24,7 @@ from redaction.errors import InternalError
 from redaction.model import Box, Span, VideoFrame
 from redaction.policy import OutputSection
 
-__all__ = ["ComposedView", "StoredTrack", "compose"]
+__all__ = ["ComposedTrack", "ComposedView", "compose"]
 
 COMPOSED_HZ: Final = 30
 _STILL_EVERY: Final = COMPOSED_HZ
@@ -33,7 +33,7 @@ _DEPTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class StoredTrack:
+class ComposedTrack:
     """A track's own file and when something of it is stored."""
 
     path: Path
@@ -53,8 +53,8 @@ class ComposedView:
     """One participant: label and stored tracks."""
 
     label: str
-    camera: StoredTrack | None = None
-    screen: StoredTrack | None = None
+    camera: ComposedTrack | None = None
+    screen: ComposedTrack | None = None
     microphone: Path | None = None
 
 
@@ -200,7 +200,7 @@ class _Film:
         stale: it must be drawn again though it did not move.
     """
 
-    def __init__(self, track: StoredTrack, stack: ExitStack, run: Run) -> None:
+    def __init__(self, track: ComposedTrack, stack: ExitStack, run: Run) -> None:
         self.track = track
         self.picture: AvVideoFrame | None = None
         self.stale = True

@@ -14,7 +14,7 @@ from redaction.text.rules.names import PARTICLES, TITLES
 
 __all__ = ["KnownToken", "Memory"]
 
-NUMBERS = frozenset({EntityType.PHONE, EntityType.CARD, EntityType.ACCOUNT, EntityType.ID})
+_NUMBERS = frozenset({EntityType.PHONE, EntityType.CARD, EntityType.ACCOUNT, EntityType.ID})
 PLACES = frozenset({EntityType.ORGANIZATION, EntityType.SCHOOL, EntityType.ADDRESS, EntityType.LOCATION})
 SHORTEST_KNOWN_PART = 4  # digits; fewer are in too many other numbers
 SHORTEST_WORD = 3
@@ -65,7 +65,7 @@ class Memory:
                     word = part.strip("0123456789")
                     if len(word) >= SHORTEST_KNOWN_PART and word.isalpha() and not is_ordinary(word):
                         self._names.add(word, 0, fuzzy=False)
-            elif kind in NUMBERS:
+            elif kind in _NUMBERS:
                 self._learn_number("".join(filter(str.isdigit, token.text)))
 
     def _learn_name(self, items: Sequence[Item], *, sure: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from redaction.text.lexicon import is_ordinary
-from redaction.text.numbers import NumberKind, Run, cardinal, code_runs
+from redaction.text.numbers import NumberKind, NumberRun, cardinal, code_runs
 from redaction.text.passage import Item
 from redaction.text.vocabulary import word_sections, word_set, word_table
 
@@ -76,7 +76,7 @@ def _plain(items: Sequence[Item], first: int, last: int) -> list[NormalizedToken
     return [NormalizedToken(items[at].core, at, at + 1) for at in range(first, last)]
 
 
-def _of_run(run: Run) -> NormalizedToken | None:
+def _of_run(run: NumberRun) -> NormalizedToken | None:
     if run.last - run.first == 1 and run.elements[0].kind in (
         NumberKind.NUMERAL,
         NumberKind.MIXED,
@@ -92,7 +92,7 @@ def _of_run(run: Run) -> NormalizedToken | None:
     return None
 
 
-def mails(items: Sequence[Item], runs: Sequence[Run] | None = None) -> list[NormalizedToken]:
+def mails(items: Sequence[Item], runs: Sequence[NumberRun] | None = None) -> list[NormalizedToken]:
     """Return e-mail and web addresses, spoken or written, without overlap."""
     spoken = code_runs(items) if runs is None else runs
     ending_at = {run.last: run for run in spoken}
@@ -119,7 +119,9 @@ def mails(items: Sequence[Item], runs: Sequence[Run] | None = None) -> list[Norm
     return found
 
 
-def _domain(items: Sequence[Item], at: int, starting_at: dict[int, Run]) -> tuple[str, int, bool] | None:
+def _domain(
+    items: Sequence[Item], at: int, starting_at: dict[int, NumberRun]
+) -> tuple[str, int, bool] | None:
     """Read `gmail dot com` forwards; tell the writing, where it ends, and whether it has an ending."""
     parts, last = "", at
     while last < len(items) and last - at < LONGEST_DOMAIN:
@@ -150,8 +152,8 @@ def _mail_around(
     items: Sequence[Item],
     at: int,
     *,
-    ending_at: dict[int, Run],
-    starting_at: dict[int, Run],
+    ending_at: dict[int, NumberRun],
+    starting_at: dict[int, NumberRun],
     floor: int,
 ) -> NormalizedToken | None:
     domain = _domain(items, at + 1, starting_at) if at + 1 < len(items) else None
@@ -176,7 +178,7 @@ def _plausible(domain: str) -> bool:
     return ending in ENDINGS or (2 <= len(ending) <= 12 and ending.isalpha() and not is_ordinary(ending))
 
 
-def _local(items: Sequence[Item], at: int, *, ending_at: dict[int, Run], floor: int) -> tuple[int, str]:
+def _local(items: Sequence[Item], at: int, *, ending_at: dict[int, NumberRun], floor: int) -> tuple[int, str]:
     """Read what stands before `at` backwards: words joined by `dot`, numbers, spelled letters, strange words."""
     first, local, joined, whole = at, "", True, 0
     while first > max(floor, at - LONGEST_LOCAL):
@@ -221,7 +223,9 @@ def _sign_after(items: Sequence[Item], at: int) -> bool:
     return items[at].core in SIGNS
 
 
-def _web_around(items: Sequence[Item], at: int, *, starting_at: dict[int, Run]) -> NormalizedToken | None:
+def _web_around(
+    items: Sequence[Item], at: int, *, starting_at: dict[int, NumberRun]
+) -> NormalizedToken | None:
     """Read `example dot com slash team`, from the first `dot` on."""
     domain = _domain(items, at + 1, starting_at) if at + 1 < len(items) else None
     before = items[at - 1]

@@ -11,7 +11,7 @@ from itertools import pairwise
 from redaction.text.passage import Item
 from redaction.text.vocabulary import word_set, word_table
 
-__all__ = ["Element", "NumberKind", "Run", "cardinal", "code_runs"]
+__all__ = ["Element", "NumberKind", "NumberRun", "cardinal", "code_runs"]
 
 NUMBERS = word_table("numbers", "en")
 ONES = {word: value for word, value in NUMBERS.items() if len(value) == 1}
@@ -60,7 +60,7 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class NumberRun:
     """Elements that follow one another; items between them are fillers."""
 
     elements: tuple[Element, ...]
@@ -230,13 +230,13 @@ def _among_codes(items: Sequence[Item], at: int, *, inside: bool) -> bool:
     return inside and (follows or _begins_code(items, at + 1))
 
 
-def code_runs(items: Sequence[Item]) -> list[Run]:
+def code_runs(items: Sequence[Item]) -> list[NumberRun]:
     """Return every longest run of numbers and single letters, in order, without overlap.
 
     A run goes on over commas, full stops and fillers such as `dash` or `um`; it ends at a question or at a word that
     is neither.
     """
-    runs: list[Run] = []
+    runs: list[NumberRun] = []
     current: list[Element] = []
     at = 0
     while at < len(items):
@@ -247,17 +247,17 @@ def code_runs(items: Sequence[Item]) -> list[Run]:
                 and element.first != current[-1].last
                 and not _bridged(items, current[-1].last, element.first)
             ):
-                runs.append(Run(tuple(current)))
+                runs.append(NumberRun(tuple(current)))
                 current = []
             current.append(element)
             at = element.last
             continue
         if current and not (items[at].core in FILLERS and at - current[-1].last < 2):
-            runs.append(Run(tuple(current)))
+            runs.append(NumberRun(tuple(current)))
             current = []
         at += 1
     if current:
-        runs.append(Run(tuple(current)))
+        runs.append(NumberRun(tuple(current)))
     return runs
 
 

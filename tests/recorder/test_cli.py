@@ -9,23 +9,23 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from recorder.cli import VERBS, cli
+from recorder.cli import COMMANDS, cli
 
 
-@pytest.mark.parametrize("name", sorted(VERBS))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_verb_is_there_and_says_what_its_line_says(name: str) -> None:
     """The line of `--help` is the first sentence of the verb's own help."""
     found = cli.get_command(click.Context(cli), name)
     assert found is not None
     first = " ".join((found.help or "").split("\n\n")[0].split())
-    assert first == VERBS[name][2]
+    assert first == COMMANDS[name][2]
 
 
 def test_help_lists_every_verb() -> None:
     """A verb that is not listed is not found."""
     shown = CliRunner().invoke(cli, ["--help"])
     assert shown.exit_code == 0
-    for name in VERBS:
+    for name in COMMANDS:
         assert f"\n  {name} " in shown.output
 
 

@@ -22,9 +22,9 @@ from recorder.bundle.writer import BundleWriter, settle_replaced
 from recorder.runtime.storage import storage_errors
 from redaction.errors import UnreadableInput
 
-__all__ = ["REPORT", "rebuild_report", "report_of", "write_report"]
+__all__ = ["REPORT_FILE", "rebuild_report", "report_of", "write_report"]
 
-REPORT = "report.html"
+REPORT_FILE = "report.html"
 
 
 def report_of(bundle: Path, manifest: Manifest) -> str:
@@ -66,7 +66,7 @@ def write_report(bundle: Path, manifest: Manifest) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    (bundle / REPORT).write_text(report_of(bundle, manifest), encoding="utf-8")
+    (bundle / REPORT_FILE).write_text(report_of(bundle, manifest), encoding="utf-8")
 
 
 def rebuild_report(untrusted_bundle: Path) -> Path:
@@ -95,7 +95,7 @@ def rebuild_report(untrusted_bundle: Path) -> Path:
     try:
         with storage_errors():
             for name in manifest.files:
-                if name != REPORT:
+                if name != REPORT_FILE:
                     _take_over(bundle / name, writer.path(name))
             try:
                 write_report(writer.partial, manifest)
@@ -106,7 +106,7 @@ def rebuild_report(untrusted_bundle: Path) -> Path:
         path = writer.publish(manifest.model_copy(update={"files": writer.file_entries()}))
     finally:
         writer.discard()
-    return path / REPORT
+    return path / REPORT_FILE
 
 
 def _take_over(source: Path, target: Path) -> None:

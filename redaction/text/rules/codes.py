@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from redaction.model import EntityType
 from redaction.text.lexicon import CLOSED, is_ordinary
 from redaction.text.normalize import Change, mails
-from redaction.text.numbers import SPELLING, Element, NumberKind, Run, code_runs
+from redaction.text.numbers import SPELLING, Element, NumberKind, NumberRun, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
 from redaction.text.vocabulary import word_set
@@ -73,7 +73,7 @@ def find_codes(passage: Passage) -> Iterator[Hit]:
             yield Hit(first, run.last, kind, 0.9, "code-called" if cue else "code")
 
 
-def _cue(passage: Passage, run: Run, called: dict[int, EntityType]) -> EntityType | None:
+def _cue(passage: Passage, run: NumberRun, called: dict[int, EntityType]) -> EntityType | None:
     at = run.first
     for _ in range(FURTHEST):
         if at in called:
@@ -102,12 +102,12 @@ def _numeric(core: str) -> bool:
     return core.isdigit() or not core
 
 
-def _quantity(passage: Passage, run: Run) -> bool:
+def _quantity(passage: Passage, run: NumberRun) -> bool:
     following = passage[run.last].core if run.last < len(passage) else ""
     return following in UNITS or any(element.kind is NumberKind.AMOUNT for element in run.elements)
 
 
-def _kind(run: Run, *, cue: EntityType | None, quantity: bool) -> EntityType | None:
+def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool) -> EntityType | None:
     """Name a run of numbers and letters, or tell that it is nobody's."""
     text, digits = run.text, run.digits
     if POSTCODE.fullmatch(text):
@@ -133,7 +133,7 @@ def _kind(run: Run, *, cue: EntityType | None, quantity: bool) -> EntityType | N
     return None
 
 
-def _read_out(run: Run) -> bool:
+def _read_out(run: NumberRun) -> bool:
     """Tell whether four to six digits were read out as a code, unlike a year or a round number."""
     if all(element.kind is NumberKind.DIGIT for element in run.elements):
         return True
@@ -142,7 +142,7 @@ def _read_out(run: Run) -> bool:
     return not run.digits.endswith("00")
 
 
-def _mixed(run: Run, cue: EntityType | None) -> EntityType | None:
+def _mixed(run: NumberRun, cue: EntityType | None) -> EntityType | None:
     kinds = [element.kind for element in run.elements]
     if any(kind is NumberKind.AMOUNT for kind in kinds):
         return None

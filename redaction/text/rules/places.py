@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from redaction.model import EntityType
 from redaction.text.lexicon import is_city, is_product
-from redaction.text.numbers import NumberKind, Run, code_runs
+from redaction.text.numbers import NumberKind, NumberRun, code_runs
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.phrases import Phrases
 from redaction.text.vocabulary import word_set
@@ -80,7 +80,7 @@ def _post_office(passage: Passage, at: int) -> bool:
     )
 
 
-def _zip(passage: Passage, at: int, starts: dict[int, Run]) -> Iterator[Hit]:
+def _zip(passage: Passage, at: int, starts: dict[int, NumberRun]) -> Iterator[Hit]:
     for begin in range(at + 1, min(at + 4, len(passage))):
         run = starts.get(begin)
         if run is not None:
@@ -91,7 +91,7 @@ def _zip(passage: Passage, at: int, starts: dict[int, Run]) -> Iterator[Hit]:
             return
 
 
-def _street(passage: Passage, at: int, runs: dict[int, Run]) -> tuple[int, int] | None:
+def _street(passage: Passage, at: int, runs: dict[int, NumberRun]) -> tuple[int, int] | None:
     """Return the items of a street's name with its house number, if it is one."""
     loose = passage[at].core in LOOSE_STREETS
     first = at
@@ -129,7 +129,7 @@ def _street_word(item: Item) -> bool:
     return item.alphabetic and (not item.cased or item.upper)
 
 
-def _house_number(run: Run) -> bool:
+def _house_number(run: NumberRun) -> bool:
     return (
         1 <= len(run.digits) <= 6
         and run.letters <= 1
@@ -137,7 +137,7 @@ def _house_number(run: Run) -> bool:
     )
 
 
-def _tail(passage: Passage, at: int, starts: dict[int, Run]) -> int:
+def _tail(passage: Passage, at: int, starts: dict[int, NumberRun]) -> int:
     """Go on over the flat, the city and the postcode that may follow a street."""
     begin = end = at
     while (
@@ -162,7 +162,7 @@ def _tail(passage: Passage, at: int, starts: dict[int, Run]) -> int:
     return end
 
 
-def _line_end(passage: Passage, first: int, starts: dict[int, Run]) -> int:
+def _line_end(passage: Passage, first: int, starts: dict[int, NumberRun]) -> int:
     """Return the end of a free-form address line: strange words, numbers, and words of addresses."""
     at = first
     while at < len(passage) and at - first < LONGEST_LINE:

@@ -9,7 +9,7 @@ import pytest
 
 from recorder.bundle.log import LOG, read_log
 from recorder.bundle.manifest import SCHEMA, Check
-from recorder.bundle.report.build import REPORT
+from recorder.bundle.report.build import REPORT_FILE
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.runtime.context import Run
 from redaction.errors import Interrupted, UnreadableInput
@@ -26,7 +26,7 @@ def test_a_file_is_published_whole(tmp_path: Path) -> None:
     assert set(done.manifest.files) == {
         "log.jsonl",
         "recording.mp4",
-        REPORT,
+        REPORT_FILE,
         "transcript.json",
         "transcript.vtt",
     }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.media.compose import ComposedView, StoredTrack, compose
+from recorder.media.compose import ComposedTrack, ComposedView, compose
 from recorder.media.encode import AudioWriter, VideoWriter
 from recorder.media.file import FileSource
 from recorder.media.grid import CANVAS, arranged
@@ -29,13 +29,13 @@ RATE = 24_000
 
 def film(
     path: Path, draw: Draw, *, seconds: float, spans: tuple[Span, ...] = (), fps: int = 15
-) -> StoredTrack:
+) -> ComposedTrack:
     """Store a picture track from call time 0."""
     height, width = draw(0).shape[:2]
     with VideoWriter(path, width=width, height=height, time_base=Fraction(1, fps)) as writer:
         for number in range(round(seconds * fps)):
             writer.write(VideoFrame(*planes_of(draw(number / fps)), number, Fraction(1, fps)))
-    return StoredTrack(path, spans or (Span(0, seconds),))
+    return ComposedTrack(path, spans or (Span(0, seconds),))
 
 
 def sound(path: Path, samples: Samples) -> Path:

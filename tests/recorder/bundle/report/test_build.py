@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from recorder.bundle.manifest import StillEntry, TrackEntry
-from recorder.bundle.report.build import REPORT, rebuild_report, report_of
+from recorder.bundle.report.build import REPORT_FILE, rebuild_report, report_of
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from tests.recorder.bundle.bundles import published_file
@@ -42,7 +42,7 @@ def test_nothing_is_drawn_of_what_is_not_there(tmp_path: Path) -> None:
 
 def test_the_page_of_a_file_shows_everything_of_it(tmp_path: Path) -> None:
     """Lanes of faces, minors, speakers and personal words, a frame out of the stored file, figures and checks."""
-    page = (published_file(tmp_path).path / REPORT).read_text()
+    page = (published_file(tmp_path).path / REPORT_FILE).read_text()
     for name in ("V1 faces", "V1 minors", "Speaker 1", "personal words"):
         assert f"<span>{name}</span>" in page
     assert page.count('<figure><img src="data:image/jpeg;base64,') == 1
@@ -66,15 +66,15 @@ def first_schema(bundle: Path) -> None:
 def test_a_report_of_the_first_schema_is_rebuilt(tmp_path: Path) -> None:
     """An old bundle gets the same page again; its frames, which no manifest named, are those its log speaks for."""
     bundle = published_file(tmp_path).path
-    before = (bundle / REPORT).read_text()
+    before = (bundle / REPORT_FILE).read_text()
     first_schema(bundle)
-    (bundle / REPORT).write_text("lost")
+    (bundle / REPORT_FILE).write_text("lost")
     with pytest.raises(RedactionIncomplete):
         rebuild_report(bundle)
-    (bundle / REPORT).write_text(before)
-    assert rebuild_report(bundle) == bundle / REPORT
+    (bundle / REPORT_FILE).write_text(before)
+    assert rebuild_report(bundle) == bundle / REPORT_FILE
     assert len(verify_bundle(bundle)) == 5
-    after = (bundle / REPORT).read_text()
+    after = (bundle / REPORT_FILE).read_text()
     assert page_without_frames(after) == page_without_frames(before)
     reasons = re.findall(r"<figcaption>[^,]+, ([a-z ]+)<", after)
     assert reasons == ["minor removed"] * 6 + ["least certain face"] * 6
