@@ -17,6 +17,7 @@ from redaction.text.number_words import READ
 from redaction.text.passage import Hit, Item, Passage, passages, spread
 from redaction.text.roster import Roster
 from redaction.text.rules import apply, find_answers
+from redaction.text.rules.further_names import find_further_names
 
 __all__ = ["PersonalDataFinder"]
 
@@ -150,6 +151,8 @@ class PersonalDataFinder:
             *self._of_written(passage, tokens),
         ]
         hits += [hit for hit in found if hit.strong or not self._is_allowed(passage, hit)]
+        further = find_further_names(passage, hits)
+        hits += [hit for hit in further if not self._is_allowed(passage, hit)]
         return hits, tokens
 
     def _is_allowed(self, passage: Passage, hit: Hit) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from redaction.model import EntityType, TextFinding, Utterance
-from redaction.text.lexicon import CLOSED
-from redaction.text.passage import Passage, items_of
+from redaction.text.lexicon import CLOSED, namelike
+from redaction.text.numbers import code_runs
+from redaction.text.passage import Item, Passage, items_of
 from redaction.text.rules.phrases import Phrases
 from redaction.text.vocabulary import word_set
 
@@ -14,26 +16,92 @@ __all__ = ["find_answers"]
 
 ASKED: Phrases[EntityType] = Phrases.of_kinds("asked")
 LONGEST_ANSWER = 12
+LONGEST_CODE = 40  # items of an answer in which numbers and letters are taken
+LONGEST_LISTENING = 5  # items of what a listener says while somebody answers
+MOST_TURNS = 16  # of an answer that is given in parts
 NO_ANSWER = CLOSED | word_set("no_answer")
+BACKCHANNEL = word_set("backchannel")
+ECHO = word_set("echo_questions")
+WAITS = word_set("waits")
+
+
+@dataclass(slots=True)
+class _Question:
+    """What was asked, by whom, and what was answered so far."""
+
+    kind: EntityType
+    asker: tuple[str, str]
+    answered: set[str] = field(default_factory=set)
+    fresh: bool = True
+    turns: int = 0
 
 
 def find_answers(utterances: Sequence[Utterance]) -> Iterator[TextFinding]:
-    """Yield the telling words of a short answer by another speaker to a question for personal data."""
-    asked: EntityType | None = None
+    """Yield the telling words of an answer by another speaker to a question for personal data.
+
+    An answer may come in parts, with `yeah` or a question back (`Fourteen what?`) between them. Of a short answer
+    right after a question every word counts that tells something; of a later part, and of a long one, only what
+    looks like a number, a letter or a name. What the asker says again of it counts too.
+    """
+    asked: _Question | None = None
     for index, utterance in enumerate(utterances):
         items = tuple(items_of(utterance, index))
-        answered = asked is not None and utterance.speaker != utterances[index - 1].speaker
-        if asked is not None and answered and len(items) <= LONGEST_ANSWER:
-            for item in items:
-                if item.core and item.core not in NO_ANSWER:
-                    yield TextFinding(index, item.word, item.word + 1, asked, 0.6, "answer")
-        asked = _question(items)
+        if not items:
+            continue
+        speaker = (utterance.track, utterance.speaker)
+        if asked is not None and speaker != asked.asker:
+            asked.turns += 1
+            words = list(_answer(items, fresh=asked.fresh))
+            asked.answered |= {item.core for item in words}
+            asked.fresh = asked.fresh and not words and len(items) <= LONGEST_LISTENING
+            kind = asked.kind
+            if (counter := _question(utterance, items)) is not None:
+                asked = _Question(counter, speaker)
+            elif asked.turns >= MOST_TURNS:
+                asked = None
+        elif asked is not None:
+            words = [item for item in items if item.core in asked.answered]
+            kind = asked.kind
+            asked = _goes_on(asked, utterance, items)
+        else:
+            words, kind = [], EntityType.OTHER
+        for item in words:
+            yield TextFinding(index, item.word, item.word + 1, kind, 0.6, "answer")
+        question = _question(utterance, items)
+        if question is not None:
+            asked = _Question(question, speaker)
 
 
-def _question(items: Passage) -> EntityType | None:
+def _goes_on(asked: _Question, utterance: Utterance, items: Passage) -> _Question | None:
+    """Return the question as it stands after its asker spoke again; None where the talk went on to other things."""
+    own = [item for item in items if item.core and item.core not in asked.answered]
+    asks_back = utterance.words[-1].text.rstrip().endswith("?") or items[-1].core in ECHO
+    if asks_back and len(items) <= LONGEST_LISTENING + 1:
+        asked.fresh = True
+        return asked
+    listens = all(item.core in BACKCHANNEL for item in own) and len(own) <= LONGEST_LISTENING
+    return asked if listens else None
+
+
+def _answer(items: Passage, *, fresh: bool) -> Iterator[Item]:
+    coded = {at for run in code_runs(items) for at in range(run.first, run.last)}
+    waits = {at for at in coded if at + 1 < len(items) and items[at + 1].core in WAITS}
+    for at, item in enumerate(items[:LONGEST_CODE]):
+        if at in coded - waits:
+            yield item
+        elif not item.core or item.core in NO_ANSWER or len(items) > LONGEST_ANSWER:
+            continue
+        elif fresh or item.strange or item.capital or namelike(item.core):
+            yield item
+
+
+def _question(utterance: Utterance, items: Passage) -> EntityType | None:
     """Return what the end of an utterance asks for."""
     found = [(end, kind) for _, end, kind in ASKED.find(items)]
     if not found:
         return None
     end, kind = found[-1]
-    return kind if len(items) - end <= 3 else None
+    asks = utterance.words[-1].text.rstrip().endswith("?") and not any(
+        item.closes for item in items[end - 1 : -1]
+    )
+    return kind if len(items) - end <= 3 or (asks and len(items) - end <= LONGEST_ANSWER) else None

@@ -9,8 +9,10 @@ from redaction.text.rules.appointments import find_appointments, find_days
 from redaction.text.rules.codes import find_codes, find_handles, find_mails, find_passwords, find_spelled
 from redaction.text.rules.dates import find_ages, find_birth_dates
 from redaction.text.rules.names import find_named, find_speakers, find_strange, find_titled
+from redaction.text.rules.network import find_machines
 from redaction.text.rules.organizations import find_employers, find_schools
 from redaction.text.rules.places import find_addresses, find_cities, find_homes
+from redaction.text.rules.spelling import find_spelling_alphabet
 
 __all__ = ["RULES", "Rule", "apply"]
 
@@ -22,6 +24,8 @@ RULES: tuple[Rule, ...] = (
     find_handles,
     find_passwords,
     find_spelled,
+    find_spelling_alphabet,
+    find_machines,
     find_titled,
     find_named,
     find_speakers,

@@ -36,3 +36,28 @@ def test_answer_is_masked(
 def test_no_answer_is_left(rules_only: PersonalDataFinder, lines: tuple[str, str]) -> None:
     """Asking back, talk after a mere mention, and the asker's own next words are left."""
     assert masked(rules_only, *lines) == [[], []]
+
+
+TURNS = [
+    (("what was your first pet called? your first pet", "S2: biscuit"), [[], ["biscuit"]]),
+    (("And your memorable word?", "S2: Lighthouse."), [[], ["Lighthouse."]]),
+    (("what year", "S2: eighty one"), [[], ["eighty", "one"]]),
+    (("And the town?", "S2: Reading."), [[], ["Reading."]]),
+    (("What's your place of birth?", "S2: near the bath"), [[], ["near", "bath"]]),
+    (("What's the reg of the car?", "S2: L R sixty eight", "Yeah.", "S2: X U F."),
+     [[], ["L", "R", "sixty", "eight"], [], ["X", "U", "F."]]),
+    (("your postcode please", "S2: r g six", "mm-hm", "S2: two b x"), [[], ["r", "g", "six"], [], ["two", "b", "x"]]),
+    (("And the first line of your address?", "S2: Fourteen.", "Fourteen what?", "S2: Orchard something."),
+     [[], ["Fourteen."], ["Fourteen"], ["Orchard", "something."]]),
+    (("mother's maiden name", "S2: let me think", "sure", "S2: fisher"), [[], [], [], ["fisher"]]),
+    (("your last name?", "S2: hunter", "great so the build is red", "S2: then we fix it"), [[], ["hunter"], [], []]),
+    (("what year", "S2: one moment"), [[], []]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "found"), TURNS)
+def test_answer_in_parts(
+    rules_only: PersonalDataFinder, lines: tuple[str, ...], found: list[list[str]]
+) -> None:
+    """An answer in several turns is masked, the listener's words between are not, nor talk after it."""
+    assert masked(rules_only, *lines) == found
