@@ -18,7 +18,7 @@ JOINS = Phrases.of_sections("letter_joins")
 MARKS = Phrases.of_sections("letter_marks")
 HEARD = word_table("letter_names")
 ALPHABET = word_set("alphabet_words")
-FILLERS = word_set("letter_fillers")
+_FILLERS = word_set("letter_fillers")
 ARTICLES = frozenset({"a", "an", "the"})
 MOST_FILLERS = 3
 FEWEST_WORDS = 3  # of a spelling alphabet, with no letter beside them: two are also a golf hotel
@@ -53,7 +53,7 @@ def find_spelling_alphabet(passage: Passage) -> Iterator[Hit]:
             run.append(unit)
             at = unit.last
             continue
-        if run and (passage[at].core not in FILLERS or at - run[-1].last >= MOST_FILLERS):
+        if run and (passage[at].core not in _FILLERS or at - run[-1].last >= MOST_FILLERS):
             yield from _found(run)
             run = []
         at += 1
