@@ -82,8 +82,9 @@ NOTES: Final = {
     '"name", or nothing (`mute`).',
     "speech.days": "Which days are personal: those of `appointments`, on which somebody will be met (`talk again on "
     "Thursday`, `Friday at three`), or `all` weekdays and dates.",
-    "speech.language": "ISO 639 code of the language spoken, or `auto`. Languages other than English need the "
-    "multilingual model and have no synthetic voice: their sound is silent and the transcript is kept.",
+    "speech.language": "ISO 639 code of the language spoken, or `auto`, which tells it passage by passage. Languages "
+    "other than English need the multilingual model and have no synthetic voice: their sound is silent and the "
+    "transcript is kept.",
     "speech.model": "Name of a model from `offrecord models list`, or the absolute path of a CTranslate2 folder.",
     "speech.roster": "Names and other words that are masked wherever they are said, also when nearly misspelt. They "
     "are not part of the policy's digest, which is published.",

@@ -28,6 +28,7 @@ from recorder.verify.audio import (
 )
 from recorder.verify.stored_words import Repair
 from recorder.verify.voices import check_silent, compare_voices, voice_check
+from redaction.audio.listening.energy import SpeechEnergy
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, RedactedSpeech, Transcription, personal_spans
 from redaction.audio.speakers.models import (
@@ -75,6 +76,7 @@ def listen(
     uncovered: dict[str, tuple[Span, ...]] = {}
     failures: dict[str, tuple[Span, ...]] = {}
     gaps: list[Gap] = []
+    unheard: list[str] = []
     speech = seconds = 0.0
     told_apart = len(tracks) > 1
     for number, track in enumerate(tracks, start=1):
@@ -83,7 +85,10 @@ def listen(
         )
         speakers = stages.speakers if len(tracks) == 1 else None
         with nullcontext() if speakers is None else SpeakerSplitter(speakers) as splitter:
-            heard, end = _listen_to_track(source, track, listener, splitter, gaps=gaps, run=run)
+            energy = SpeechEnergy()
+            heard, end = _listen_to_track(source, track, listener, splitter, energy, gaps=gaps, run=run)
+            if not heard and energy.like_speech:
+                unheard.append(track.id)
             if splitter is not None:
                 heard = list(assign_speakers(heard, splitter.finish()))
                 told_apart = True
@@ -101,6 +106,7 @@ def listen(
         seconds=seconds,
         gaps=tuple(gaps),
         speakers_told_apart=told_apart,
+        unheard=tuple(unheard),
     )
 
 
@@ -109,6 +115,7 @@ def _listen_to_track(
     track: TrackInfo,
     listener: Listener,
     splitter: SpeakerSplitter | None,
+    energy: SpeechEnergy,
     *,
     gaps: list[Gap],
     run: Run,
@@ -121,6 +128,7 @@ def _listen_to_track(
                 if isinstance(item, Gap):
                     gaps.append(item)
                     continue
+                energy.push(item)
                 if splitter is not None:
                     splitter.push(item)
                 found += listener.push(item)

@@ -174,6 +174,7 @@ class _Redaction:
         if heard is not None:
             self.log.extend(gap_events(heard.gaps))
             self.log.extend(heard.events)
+            self.notes += heard.notes
             if len(self.info.audio) == 1 and not heard.speakers_told_apart:
                 self.notes.append("one-voice-for-all")
 

@@ -20,6 +20,7 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
+from redaction.text.number_words import READ
 from redaction.text.recording_text import NO_TEXT, RedactedText, redact_text
 from redaction.text.sidecars import NO_SIDECARS, Sidecars
 
@@ -41,7 +42,11 @@ _LIKELY: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What was said in all audio tracks, not yet searched. It holds raw words, so it never leaves memory."""
+    """What was said in all audio tracks, not yet searched. It holds raw words, so it never leaves memory.
+
+    Attributes:
+        unheard: tracks in which somebody seems to speak, and of which no word was understood.
+    """
 
     utterances: tuple[Utterance, ...] = field(repr=False)
     uncovered: dict[str, tuple[Span, ...]]
@@ -50,6 +55,7 @@ class Transcription:
     seconds: float
     gaps: tuple[Gap, ...]
     speakers_told_apart: bool
+    unheard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,16 @@ class RedactedSpeech:
     speakers_told_apart: bool
     written: RedactedText = field(default=NO_TEXT, repr=False)
     known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
+    unheard: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said of the words as a whole: somebody was not understood, or could not be checked."""
+        unread = any(one.language not in READ for one in self.utterances)
+        return (
+            *(("no-words-heard",) if self.unheard else ()),
+            *(("language-not-checked",) if unread else ()),
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,6 +131,7 @@ def find_personal(
         speakers_told_apart=listened.speakers_told_apart,
         written=understood.written,
         known=understood.known,
+        unheard=listened.unheard,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from redaction.audio.listening.align import Aligner
 from redaction.audio.listening.pronounce import is_figure
 from redaction.audio.listening.segment import Segmenter, SpeechSegment, Vad, wipe
-from redaction.audio.listening.transcribe import Transcriber
+from redaction.audio.listening.transcribe import PassageSplitter, Transcriber
 from redaction.audio.voice.mute import merged_spans
 from redaction.model import AudioBlock, Span, Utterance, Word
 
@@ -125,10 +125,20 @@ class Listener:
         done: list[Utterance] = []
         for piece in pieces:
             try:
-                done += self._piece(piece)
+                for passage in self._passages(piece):
+                    done += self._piece(passage)
             finally:
                 wipe(piece.block.samples)
         return done
+
+    def _passages(self, piece: SpeechSegment) -> list[SpeechSegment]:
+        """Return the parts of a piece that are in one language each; the piece itself where nothing tells them."""
+        if not piece.speech or not isinstance(self._transcriber, PassageSplitter):
+            return [piece]
+        try:
+            return self._transcriber.passages(piece)
+        except _BROKEN:
+            return [piece]
 
     def _piece(self, piece: SpeechSegment) -> list[Utterance]:
         done: list[Utterance] = []

@@ -8,16 +8,24 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from redaction.audio.listening.segment import RATE, SpeechSegment, wipe
 from redaction.errors import ModelMissing, UsageError
-from redaction.model import Samples, Span, Word
+from redaction.model import AudioBlock, Samples, Span, Word
 from redaction.weights import locate
 
-__all__ = ["JoinedSpeech", "Transcriber", "Transcript", "WhisperTranscriber", "join_speech"]
+__all__ = [
+    "JoinedSpeech",
+    "PassageSplitter",
+    "Transcriber",
+    "Transcript",
+    "WhisperTranscriber",
+    "join_speech",
+]
 
 SPEECH_PAD_S = 0.4
 """Sound left around each run of speech, in seconds. Source: faster-whisper's VAD default; its maintainers
@@ -30,6 +38,15 @@ base early, the same in every recording measured. Source: measured against the w
 _ENDING = re.compile(r"\.[A-Za-z]{2,}[.,?!]?")
 _TEMPERATURES = (0.0, 0.4, 0.8)  # a window that loops is tried twice more, then taken as it is
 _OVERHANG_S = 0.1  # what a word may reach over a joint without taking in the silence there
+_SHORTEST_PASSAGE_S = 1.5
+"""Speech from which a language can be told, in seconds. Source: measured on sentences of English and German cut short;
+of 1.5 s nine in ten are told right by base, of 0.7 s three in four."""
+
+_SAME_PASSAGE_S = 3.0
+"""Runs of speech that are further apart than this are told apart, however short."""
+
+_SURE_OF_LANGUAGE = 0.5
+UNKNOWN_LANGUAGE = "und"
 _ENGLISH_ONLY = ("speech.whisper_tiny_en",)
 
 
@@ -57,13 +74,21 @@ class Transcriber(Protocol):
         """
 
 
+@runtime_checkable
+class PassageSplitter(Protocol):
+    """Tells where the language of a piece changes."""
+
+    def passages(self, piece: SpeechSegment) -> list[SpeechSegment]:
+        """Return the piece cut where another language begins; its samples stay those of the piece."""
+
+
 class WhisperTranscriber:
     """Whisper on the CPU through faster-whisper, from a local folder, with no look at the network.
 
     Args:
         model_name_or_path: a name of the weights' list, or the path of a CTranslate2 Whisper folder, which
             must hold `model.bin` and `tokenizer.json`.
-        language: ISO 639-1 code, or `auto` to detect it piece by piece.
+        language: ISO 639-1 code, or `auto` to detect it passage by passage.
         threads: CPU threads.
 
     Raises:
@@ -100,6 +125,27 @@ class WhisperTranscriber:
         self._language = None if language == "auto" else language
         self._bias_s = _BIAS_S.get(model_name_or_path, 0.0)
         self._lock = threading.Lock()
+
+    def passages(self, piece: SpeechSegment) -> list[SpeechSegment]:
+        """Return the piece cut where another language begins; as it is where the language is set.
+
+        Each run of speech is looked at by itself, short ones with their neighbour: people change over with a pause.
+        """
+        groups = [] if self._language is not None else _language_groups(piece.speech)
+        if len(groups) < 2:
+            return [piece]
+        with self._lock:
+            languages = [self._detected(piece, group) for group in groups]
+        return _cut(piece, groups, languages)
+
+    def _detected(self, piece: SpeechSegment, runs: Sequence[Span]) -> str:
+        speech = join_speech(SpeechSegment(piece.block, tuple(runs)))
+        try:
+            language, probability, _ = self._model.detect_language(speech.samples)
+        finally:
+            wipe(speech.samples)
+        sure = float(probability) >= _SURE_OF_LANGUAGE
+        return str(language) if sure else UNKNOWN_LANGUAGE
 
     def transcribe(self, piece: SpeechSegment) -> Transcript:
         """Return the words of the piece's speech; no words and the set language where there is no speech."""
@@ -138,6 +184,55 @@ class WhisperTranscriber:
                     text, span = before.text + text, Span(before.span.start, max(before.span.start, span.end))
                 words.append(Word(text, span, probability=_unit(float(word.probability)), located=False))
         return tuple(words)
+
+
+def _language_groups(runs: Sequence[Span]) -> list[list[Span]]:
+    """Return runs of speech in groups that are long enough to tell their language: short ones with the nearer one."""
+    groups = [[run] for run in runs]
+    at = 0
+    while at < len(groups):
+        gaps = [
+            (groups[other][0].start - groups[other - 1][-1].end, other)
+            for other in (at, at + 1)
+            if 0 < other < len(groups)
+        ]
+        nearest = min(gaps, default=(_SAME_PASSAGE_S, 0))
+        if sum(run.duration for run in groups[at]) >= _SHORTEST_PASSAGE_S or nearest[0] >= _SAME_PASSAGE_S:
+            at += 1
+            continue
+        groups[nearest[1] - 1 : nearest[1] + 1] = [[*groups[nearest[1] - 1], *groups[nearest[1]]]]
+        at = nearest[1] - 1
+    return groups
+
+
+def _cut(
+    piece: SpeechSegment, groups: Sequence[Sequence[Span]], languages: Sequence[str]
+) -> list[SpeechSegment]:
+    """Cut a piece between groups of different languages; a group of which nothing is sure goes with the one before."""
+    known = next((language for language in languages if language != UNKNOWN_LANGUAGE), UNKNOWN_LANGUAGE)
+    merged: list[tuple[str, list[Span]]] = []
+    for group, language in zip(groups, languages, strict=True):
+        known = known if language == UNKNOWN_LANGUAGE else language
+        if merged and merged[-1][0] == known:
+            merged[-1][1].extend(group)
+        else:
+            merged.append((known, list(group)))
+    if len(merged) < 2:
+        return [piece]
+    edges = [
+        piece.block.start,
+        *(round((a[-1].end + b[0].start) / 2 * RATE) for (_, a), (_, b) in pairwise(merged)),
+        piece.block.start + len(piece.block.samples),
+    ]
+    return [
+        SpeechSegment(
+            AudioBlock(
+                piece.block.samples[first - piece.block.start : last - piece.block.start], first, RATE
+            ),
+            tuple(runs),
+        )
+        for (first, last), (_, runs) in zip(pairwise(edges), merged, strict=True)
+    ]
 
 
 class _WhisperWord(Protocol):

@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recorder.media.encode import AudioWriter
 from recorder.media.file import FileSource
-from recorder.offline.audio import AudioVerdict, FileAudio
+from recorder.offline.audio import AudioVerdict, FileAudio, listen
 from recorder.runtime.context import Run
 from redaction.audio.listening.segment import SpeechSegment
 from redaction.audio.listening.transcribe import Transcript
-from redaction.audio.redact import RedactedSpeech
+from redaction.audio.redact import RedactedSpeech, Transcription, find_personal
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE, SpeakerModels
 from redaction.audio.voice.speak import HOP, SPOKEN_HZ, Speech
 from redaction.errors import RedactionIncomplete
 from redaction.model import (
+    AudioBlock,
     EntityType,
     EventKind,
     RedactedUtterance,
@@ -31,7 +33,8 @@ from redaction.model import (
 from redaction.policy import Policy
 from redaction.stages import AudioStages
 from redaction.text.find import PersonalDataFinder
-from tests.media import make_clip, samples_of
+from tests.media import make_clip, samples_of, tone
+from tests.recorder.live.speech import RATE, spoken
 from tests.recorder.verify.test_audio import NameReader
 
 SAID = (Span(1.0, 2.0), Span(4.0, 5.0))
@@ -162,7 +165,7 @@ class Recording:
         return samples_of(list(source.audio(source.info().audio[0].id, 24_000)))
 
 
-def spoken(verdict: AudioVerdict) -> list[str]:
+def transcript(verdict: AudioVerdict) -> list[str]:
     """Return the words of the transcript."""
     return [token.text for one in verdict.sound.transcript for token in one.tokens]
 
@@ -178,7 +181,7 @@ def test_a_name_that_was_missed_is_not_spoken_and_not_written(
     assert name in call.synthesizer.said
     call.synthesizer.said.clear()
     result = call.verified()
-    assert spoken(result) == ["hello", "PERSON"]
+    assert transcript(result) == ["hello", "PERSON"]
     assert name not in call.synthesizer.said
     assert [event.detail["reason"] for event in result.events] == ["personal word heard"]
     assert result.sound.transcript[0] == before[0]  # the same voice at the same time
@@ -232,7 +235,45 @@ def test_audio_that_should_be_silent_and_is_not_ends_the_run(tmp_path: Path) -> 
     assert np.abs(call.stored()).max() < 1e-4
     result = call.verified()
     assert [check.name for check in result.checks] == ["silent", "no-personal-word-heard"]
-    assert spoken(result) == ["hello", "PERSON"]
+    assert transcript(result) == ["hello", "PERSON"]
     loud = Recording(tmp_path, method="resynthesize")
     with pytest.raises(RedactionIncomplete, match="should be silent"):
         call.audio.verify(type(loud.rendered)(loud.path, 6.0, 0.0, "mute", (), loud.rendered.transcript))
+
+
+@pytest.mark.parametrize(("said", "unheard"), [(True, ("A1",)), (False, ())])
+def test_speech_of_which_nothing_is_understood_is_noted(
+    tmp_path: Path, said: bool, unheard: tuple[str, ...]
+) -> None:
+    """A track in which somebody speaks and no word is heard is told of; one with a steady tone is not."""
+    path = tmp_path / "a.m4a"
+    samples = spoken() if said else tone(3, sample_rate=RATE) * 0.3
+    with AudioWriter(path, sample_rate=RATE) as writer:
+        writer.write(AudioBlock(np.asarray(samples, np.float32), 0, RATE))
+    source = FileSource(path)
+    stages = AudioStages(FakeTranscriber(), None, None, None)  # type: ignore[arg-type]
+    listened = listen(source, source.info().audio, stages=stages, run=Run())
+    assert listened.unheard == unheard
+    heard = find_personal(
+        listened, finder=PersonalDataFinder(Policy().speech, model=NameReader()), policy=Policy()
+    )
+    assert heard.notes == (("no-words-heard",) if unheard else ())
+
+
+def test_a_language_that_cannot_be_checked_is_noted() -> None:
+    """Words of a language without lists are masked, and a note says so."""
+    word = Word("salom", SAID[0])
+    listened = Transcription(
+        utterances=(Utterance((word,), SAID[0], "S1", "A1", "uz"),),
+        uncovered={"A1": ()},
+        failures={"A1": ()},
+        speech_seconds=1.0,
+        seconds=6.0,
+        gaps=(),
+        speakers_told_apart=True,
+    )
+    heard = find_personal(
+        listened, finder=PersonalDataFinder(Policy().speech, model=NameReader()), policy=Policy()
+    )
+    assert heard.notes == ("language-not-checked",)
+    assert [token.entity_type for one in heard.redacted for token in one.tokens] == [EntityType.OTHER]

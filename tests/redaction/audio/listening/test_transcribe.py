@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.media.file import FileSource
+from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import RATE, SpeechSegment
 from redaction.audio.listening.transcribe import Transcript, WhisperTranscriber, join_speech
-from redaction.errors import ModelMissing, UsageError
-from redaction.model import AudioBlock, Samples, Span
+from redaction.errors import ModelMissing, ModelUnavailable, UsageError
+from redaction.model import AudioBlock, Gap, Samples, Span
+from tests.media import samples_of
+from tests.paths import SHARED_DATA
 
 
 def piece_of(samples: Samples, *speech: Span, start: float = 0.0) -> SpeechSegment:
@@ -131,3 +136,86 @@ def test_times_that_are_no_numbers_take_all_speech() -> None:
     """A word without a time may be anywhere in the speech."""
     joined = join_speech(piece_of(np.zeros(10 * RATE, np.float32), Span(1.0, 2.0), Span(8.0, 9.0)))
     assert joined.call_span(float("nan"), 1.0) == Span(0.6, 9.4)
+
+
+class FakeModel:
+    """Hears German where samples are negative, English where they are positive, nothing sure where small."""
+
+    def detect_language(self, samples: np.ndarray) -> tuple[str, float, list[tuple[str, float]]]:
+        """Return the language of some speech."""
+        mean = float(samples.mean())
+        return ("de" if mean < 0 else "en", 0.9 if abs(mean) > 0.1 else 0.2, [])
+
+
+def automatic() -> WhisperTranscriber:
+    """Return a transcriber that tells languages apart, without a model."""
+    made = WhisperTranscriber.__new__(WhisperTranscriber)
+    made._model = FakeModel()
+    made._language = None
+    made._lock = threading.Lock()
+    return made
+
+
+def spoken_in(*runs: tuple[float, float, float]) -> SpeechSegment:
+    """Return a piece of ten seconds from 50 s on with runs of speech: start, end and what stands for a language."""
+    samples = np.zeros(10 * RATE, np.float32)
+    for start, end, language in runs:
+        samples[round(start * RATE) : round(end * RATE)] = language
+    return piece_of(samples, *(Span(50 + start, 50 + end) for start, end, _ in runs), start=50.0)
+
+
+@pytest.mark.parametrize(
+    ("runs", "cuts"),
+    [
+        ([(0.5, 4, 0.5), (4.8, 9, -0.5)], [54.4]),
+        ([(0.5, 4, 0.5), (4.7, 5.3, -0.5), (5.6, 9, -0.5)], [54.35]),
+        ([(0.5, 2.5, 0.5), (3, 5, -0.5), (6, 8, 0.5)], [52.75, 55.5]),
+        ([(0.5, 4, 0.5), (5, 9, 0.5)], []),
+        ([(0.5, 4, -0.5), (5, 9, 0.01)], []),
+        ([(0.5, 4, 0.01), (5, 9, -0.5)], []),
+        ([(0.5, 4, 0.5), (8.5, 9, -0.5)], [56.25]),
+        ([(0.5, 9, -0.5)], []),
+        ([], []),
+    ],
+)
+def test_a_piece_is_cut_where_the_language_changes(
+    runs: list[tuple[float, float, float]], cuts: list[float]
+) -> None:
+    """Every passage is in one language; a short run goes with the nearer one, what is not sure with the one before."""
+    piece = spoken_in(*runs)
+    passages = automatic().passages(piece)
+    assert [passage.span.start for passage in passages] == pytest.approx([50.0, *cuts], abs=0.01)
+    assert [passage.span.end for passage in passages] == pytest.approx([*cuts, 60.0], abs=0.01)
+    assert [run for passage in passages for run in passage.speech] == list(piece.speech)
+    assert np.array_equal(np.concatenate([one.block.samples for one in passages]), piece.block.samples)
+    assert all(np.shares_memory(one.block.samples, piece.block.samples) for one in passages)
+
+
+def test_a_set_language_is_not_questioned() -> None:
+    """Where the policy names a language nothing is cut."""
+    transcriber = automatic()
+    transcriber._language = "en"
+    piece = spoken_in((0.5, 4, 0.5), (4.8, 9, -0.5))
+    assert transcriber.passages(piece) == [piece]
+
+
+@pytest.mark.slow
+def test_german_after_english_is_heard_as_german() -> None:
+    """A recording that goes from English to German is understood in both, passage by passage."""
+    path = SHARED_DATA.parent / "field" / "mixed_en_de.ogg"
+    if not path.is_file():
+        pytest.skip("the shared recordings are not here")
+    try:
+        transcriber = WhisperTranscriber("speech.whisper_base", language="auto")
+    except ModelUnavailable:
+        pytest.skip("the model is not in the cache: offrecord models fetch multilingual")
+    source = FileSource(path)
+    samples = samples_of([item for item in source.audio("A1", RATE) if not isinstance(item, Gap)])
+    listener = Listener(track="A1", speaker="S1", transcriber=transcriber, aligner=None)
+    heard = [*listener.push(AudioBlock(samples, 0, RATE)), *listener.flush()]
+    languages = [one.language for one in heard]
+    assert languages == sorted(languages, reverse=True)
+    assert set(languages) == {"en", "de"}
+    german = " ".join(one.text for one in heard if one.language == "de")
+    assert "Buchhaltung" in german
+    assert "geboren" in german
