@@ -9,10 +9,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from recorder.call.consent.commands import declared_age, is_attempt, mark_in_name, parse_command
+from recorder.call.consent.events import (
+    ENDED_STATES,
+    Action,
+    ConsentEvent,
+    ConsentHistory,
+    ConsentOutcome,
+    ConsentState,
+    ConsentStatus,
+    Decision,
+    Notice,
+)
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.source import Answer, Via
@@ -34,103 +44,6 @@ __all__ = [
 UNASKED_GRACE_S: Final = 10.0  # a chat may come up a moment after the call
 MOST_PEOPLE: Final = 1000
 MOST_RECORDS: Final = 64  # consents of one participant; after that a yes no longer counts
-
-
-class Action(StrEnum):
-    """What the session does about a participant."""
-
-    RECEIVE = "receive"
-    STOP = "stop"  # keep what was stored
-    ERASE = "erase"  # stop, and remove all that was stored
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to do about one participant, from now on.
-
-    Attributes:
-        via: how the yes came, for RECEIVE.
-        receipt: id of the receipt under which something is stored or was erased.
-    """
-
-    participant: str
-    action: Action
-    time: float
-    via: Via | None = None
-    receipt: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A text to post to one participant, or to everybody when `to` is None.
-
-    Attributes:
-        asks: participants who are asked by it.
-    """
-
-    text: str
-    to: str | None = None
-    asks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentOutcome:
-    """What follows from one event; decisions come first."""
-
-    decisions: tuple[Decision, ...] = ()
-    notices: tuple[Notice, ...] = ()
-
-
-class ConsentState(StrEnum):
-    """States of a consent. Source: ISO/IEC TS 27560 event_state; W3C Data Privacy Vocabulary, consent status."""
-
-    REQUESTED = "requested"
-    GIVEN = "given"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    INVALIDATED = "invalidated"  # it could not be given, as by a minor
-
-
-ENDED_STATES: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN, ConsentState.INVALIDATED})
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentEvent:
-    """One change, at a call time in seconds."""
-
-    state: ConsentState
-    time: float
-    via: Via | None = None
-    erasure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentHistory:
-    """What belongs on one receipt: from being asked to a refusal or withdrawal. It tells nothing of who it was.
-
-    Attributes:
-        declared_adult: whoever agreed declared to be an adult.
-    """
-
-    receipt: str
-    events: tuple[ConsentEvent, ...]
-    declared_adult: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentStatus:
-    """How a participant stands now.
-
-    Attributes:
-        declared_adult: they declared to be an adult.
-    """
-
-    answer: Answer | None
-    via: Via | None
-    present: bool
-    received: bool
-    receipt: str
-    declared_adult: bool = False
 
 
 @dataclass(slots=True)
@@ -163,6 +76,13 @@ class _Person:
     @property
     def record(self) -> _Record:
         return self.records[-1]
+
+    @property
+    def status(self) -> ConsentStatus:
+        declared_adult = self.adult and not self.void
+        return ConsentStatus(
+            self.answer, self.via, self.present, self.received, self.record.receipt, declared_adult
+        )
 
 
 class ConsentBook:
@@ -294,16 +214,7 @@ class ConsentBook:
     def status(self, participant: str) -> ConsentStatus | None:
         """Return how a participant stands, None when they are unknown."""
         person = self._people.get(participant)
-        if person is None:
-            return None
-        return ConsentStatus(
-            person.answer,
-            person.via,
-            person.present,
-            person.received,
-            person.record.receipt,
-            person.adult and not person.void,
-        )
+        return None if person is None else person.status
 
     def histories(self) -> tuple[ConsentHistory, ...]:
         """Return what belongs on receipts, in an order that tells nothing of who joined when."""
@@ -388,20 +299,8 @@ class ConsentBook:
 
     # -- who is received -------------------------------------------------------------------------------------------
 
-    def _wanted(self, person: _Person) -> Via | None:
-        """Return how a participant agreed, None while they are not to be received."""
-        if not person.present or person.mark is Answer.NO or person.answer in (Answer.NO, Answer.ERASE):
-            return None
-        silence_means_yes = self._section.default == "allow"
-        if not self._able:
-            unasked = silence_means_yes and self._section.if_unasked == "policy"
-            return (person.via or Via.POLICY) if unasked else None
-        if person.answer is Answer.YES:
-            return person.via
-        return Via.POLICY if silence_means_yes and person.asked else None
-
     def _settle(self, participant: str, person: _Person, time: float) -> tuple[Decision, ...]:
-        via = self._wanted(person)
+        via = _agreed(person, self._section, able=self._able)
         if (via is not None) == person.received:
             return ()
         person.received = via is not None
@@ -477,3 +376,16 @@ class ConsentBook:
                 return None
             del self._people[forgotten]
         return self._people.setdefault(participant, _Person())
+
+
+def _agreed(person: _Person, section: ConsentSection, *, able: bool) -> Via | None:
+    """Return how a participant agreed, None while they are not to be received; `able` tells whether asking works."""
+    if not person.present or person.mark is Answer.NO or person.answer in (Answer.NO, Answer.ERASE):
+        return None
+    silence_means_yes = section.default == "allow"
+    if not able:
+        unasked = silence_means_yes and section.if_unasked == "policy"
+        return (person.via or Via.POLICY) if unasked else None
+    if person.answer is Answer.YES:
+        return person.via
+    return Via.POLICY if silence_means_yes and person.asked else None

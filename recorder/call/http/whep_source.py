@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from recorder.call.rtc.clock import CallClock
-from recorder.call.rtc.connection import check_hooks
 from recorder.call.rtc.description import MAX_DESCRIPTION, BadDescription
+from recorder.call.rtc.hooks import check_hooks
 from recorder.call.rtc.peer import Peer, PeerEnd
 from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import CallObserver, Ended, LiveKind

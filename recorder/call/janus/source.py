@@ -33,7 +33,8 @@ from recorder.call.janus.subscriptions import Feeds, FeedSetting
 from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
 from recorder.call.janus.websocket import JanusLink, LinkLost
 from recorder.call.rtc.clock import CallClock
-from recorder.call.rtc.connection import REFUSALS, MediaConnection, check_hooks
+from recorder.call.rtc.connection import MediaConnection
+from recorder.call.rtc.hooks import REFUSALS, check_hooks
 from recorder.call.rtc.playback import LoopingAudio
 from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import CallObserver, Ended

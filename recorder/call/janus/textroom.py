@@ -15,8 +15,9 @@ from recorder.call.consent.commands import parse_command
 from recorder.call.http.rate_limit import Allowance
 from recorder.call.janus.protocol import Feed
 from recorder.call.janus.websocket import JanusLink
-from recorder.call.rtc.connection import REFUSALS, MediaConnection
+from recorder.call.rtc.connection import MediaConnection
 from recorder.call.rtc.description import BadDescription, offered
+from recorder.call.rtc.hooks import REFUSALS
 from recorder.call.source import Answer
 
 __all__ = ["BindRule", "TextChannel", "TextUsers"]

@@ -12,7 +12,6 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from importlib.resources import files
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,7 +19,6 @@ from aiohttp import WSMsgType, web
 
 from recorder.call.consent.commands import clean_line, clean_name, is_attempt, parse_command
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.spoken_notice import as_wav
 from recorder.call.http.connections import one_address
 from recorder.call.http.http_server import LARGEST_BODY, Address, Server, known_hosts, refusal
 from recorder.call.http.rate_limit import Allowance
@@ -37,6 +35,7 @@ from recorder.call.room.messages import (
     encode_room_message,
     parse_room_message,
 )
+from recorder.call.room.pages import RoomPages
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.peer import Peer
 from recorder.call.rtc.tracks import TrackNumbers
@@ -46,11 +45,6 @@ from redaction.model import Samples
 __all__ = ["RoomLimits", "RoomSource"]
 
 RECORDER: Final = "recorder"
-_PAGE: Final = {
-    "/": ("index.html", "text/html"),
-    "/room.js": ("room.js", "text/javascript"),
-    "/room.css": ("room.css", "text/css"),
-}
 _JOIN_TIMEOUT_S: Final = 10.0
 _HEARTBEAT_S: Final = 10.0
 _SEND_TIMEOUT_S: Final = 10.0
@@ -131,8 +125,7 @@ class RoomSource:
         spoken: Samples | None = None,
         host_addresses: tuple[str, ...] | None = None,
     ) -> None:
-        self._spoken = as_wav(spoken) if spoken is not None else b""
-        self._texts = texts
+        self._pages = RoomPages(texts, name=name, spoken=spoken)
         self._server = Server(address or Address())
         self._name = name
         beyond = self._server.address.beyond
@@ -167,11 +160,7 @@ class RoomSource:
         application = web.Application(
             client_max_size=LARGEST_BODY, middlewares=[known_hosts(self._server.address)]
         )
-        for path in _PAGE:
-            application.router.add_get(path, self._page)
-        application.router.add_get("/favicon.ico", self._icon)
-        application.router.add_get("/notice", self._notice)
-        application.router.add_get("/notice.wav", self._sound)
+        self._pages.attach(application)
         application.router.add_get("/signals", self._signals)
         async with asyncio.TaskGroup() as group:
             self._endpoint.attach(application, group)
@@ -251,31 +240,6 @@ class RoomSource:
         person = self._people.get(session.participant)
         if person is not None and person.session is session:
             person.session = None
-
-    # -- the page --------------------------------------------------------------------------------------------------
-
-    async def _page(self, request: web.Request) -> web.Response:
-        name, kind = _PAGE[request.path]
-        content = files("recorder.call.room").joinpath("page", name).read_bytes()
-        return web.Response(body=content, content_type=kind, charset="utf-8")
-
-    async def _icon(self, _request: web.Request) -> web.Response:
-        return web.Response(status=204)
-
-    async def _sound(self, _request: web.Request) -> web.Response:
-        if not self._spoken:
-            return refusal(404, "The notice is not spoken in this call.")
-        return web.Response(body=self._spoken, content_type="audio/wav")
-
-    async def _notice(self, _request: web.Request) -> web.Response:
-        content = {
-            "recorder": self._name,
-            "what": self._texts.what,
-            "silence": self._texts.silence,
-            "young": self._texts.young,
-            "spoken": bool(self._spoken),
-        }
-        return web.json_response(content)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

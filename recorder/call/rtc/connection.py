@@ -1,4 +1,4 @@
-"""Every private name of aiortc that is relied on, in one place, checked when the first connection is made.
+"""aiortc's peer connection with a receiver of our own, which decodes nothing.
 
 aiortc decodes as soon as packets come, queues pictures without bound, throws away good sound behind each lost packet,
 and tells nobody the RTP time of a sender report. Its peer connection, ICE, DTLS and SRTP are used as they are; the
@@ -12,26 +12,19 @@ import random
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
-import aiortc
-from aioice import Connection as IceConnection
-from aioice.ice import StunProtocol
 from aioice.stun import TransactionError
 from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpCodecParameters,
-    RTCRtpReceiver,
     RTCRtpTransceiver,
 )
 from aiortc.codecs import is_rtx
-from aiortc.exceptions import InternalError as AiortcError
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rate import RemoteBitrateEstimator
-from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpRouter
+from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtp import (
     RTCP_PSFB_APP,
@@ -51,56 +44,12 @@ from aiortc.rtp import (
 from aiortc.stats import RTCStatsReport
 
 from recorder.call.rtc.codecs import accepted
+from recorder.call.rtc.hooks import REFUSALS, check_hooks
 from recorder.call.rtc.stats import Reception
 from redaction.errors import InternalError
 
-__all__ = ["REFUSALS", "MediaConnection", "MediaReceiver", "RtpSink", "check_hooks"]
+__all__ = ["MediaConnection", "MediaReceiver", "RtpSink"]
 
-PINNED: Final = "1.16.0"
-_HOOKS: Final[tuple[tuple[type, tuple[str, ...]], ...]] = (
-    (RTCPeerConnection, ("_RTCPeerConnection__createTransceiver", "_RTCPeerConnection__createDtlsTransport")),
-    (
-        RTCDtlsTransport,
-        (
-            "_handle_rtp_data",
-            "_handle_rtcp_data",
-            "_register_rtp_receiver",
-            "_unregister_rtp_receiver",
-            "_send_rtp",
-        ),
-    ),
-    (
-        RTCRtpReceiver,
-        (
-            "_handle_disconnect",
-            "_handle_rtcp_packet",
-            "_handle_rtp_packet",
-            "_set_rtcp_ssrc",
-            "setTransport",
-            "stop",
-        ),
-    ),
-    (RTCCertificate, ("_create_ssl_context",)),
-    (RTCRtpTransceiver, ("setCodecPreferences", "receiver")),
-    (RtpRouter, ("route_rtp", "route_rtcp", "register_receiver", "unregister_receiver")),
-    (IceConnection, ("get_component_candidates", "build_request")),
-    (StunProtocol, ("request",)),
-)
-REFUSALS: Final = (
-    ValueError,
-    AssertionError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    OSError,
-    RuntimeError,  # StopIteration within a coroutine: a parameter of a format that is not there
-    AiortcError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-)
-"""What aiortc raises on a description that it cannot use."""
 MAX_SOURCES: Final = 32
 """SSRCs remembered for one connection; the oldest are forgotten first."""
 ROUND_TRIP_EVERY: Final = 1.0
@@ -112,21 +61,6 @@ CIPHERS: Final = b":".join(
 """aiortc's own, and the same for those whose certificate is of the other kind, as GStreamer's is."""
 SOURCE_SILENT: Final = 0.3
 """Seconds after which packets of another SSRC may take a silent one's place."""
-
-
-@lru_cache(maxsize=1)
-def check_hooks() -> None:
-    """Make sure that aiortc is the version whose private names this module relies on.
-
-    Raises:
-        InternalError: it is another one, or a name is gone.
-    """
-    if aiortc.__version__ != PINNED:
-        raise InternalError(f"aiortc {PINNED} is needed for calls, {aiortc.__version__} is installed")
-    for owner, names in _HOOKS:
-        for name in names:
-            if not hasattr(owner, name):
-                raise InternalError(f"aiortc has no {owner.__name__}.{name}: its private names have changed")
 
 
 class RtpSink(Protocol):

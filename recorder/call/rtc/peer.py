@@ -10,7 +10,7 @@ from typing import Final
 from aiortc import RTCSessionDescription
 
 from recorder.call.rtc.clock import CallClock, SenderClock
-from recorder.call.rtc.connection import REFUSALS, MediaConnection, MediaReceiver
+from recorder.call.rtc.connection import MediaConnection, MediaReceiver
 from recorder.call.rtc.description import (
     BadDescription,
     Section,
@@ -19,6 +19,7 @@ from recorder.call.rtc.description import (
     settle_answer,
     without,
 )
+from recorder.call.rtc.hooks import REFUSALS
 from recorder.call.rtc.stats import QualityMeter
 from recorder.call.rtc.tracks import ReceivedAudio, ReceivedVideo, TrackNumbers, TrackSetting
 from recorder.call.source import CallObserver, LiveKind

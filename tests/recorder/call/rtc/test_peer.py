@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from recorder.call.rtc import connection as hooks
+from recorder.call.rtc import connection, hooks
 from recorder.call.rtc import tracks as pipeline
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.codecs import AudioDecoder, VideoDecoder
@@ -431,7 +431,7 @@ def _certified(certificate: Any, init: Callable[..., None]) -> Callable[..., Non
 
     def made(self: Any, *arguments: Any, **named: Any) -> None:
         init(self, *arguments, **named)
-        if not isinstance(self, hooks.MediaConnection):
+        if not isinstance(self, connection.MediaConnection):
             self._RTCPeerConnection__certificates = [certificate]
 
     return made
@@ -590,7 +590,7 @@ def test_sources_are_remembered_in_bounded_number() -> None:
             router = here.peer._connection.getTransceivers()[0].receiver.transport._rtp_router
             for ssrc in range(5000):
                 router.route_rtp(RtpPacket(payload_type=96, ssrc=ssrc))
-            assert len(router.ssrc_table) <= hooks.MAX_SOURCES
+            assert len(router.ssrc_table) <= connection.MAX_SOURCES
 
     run(go)
 
