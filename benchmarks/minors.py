@@ -1,9 +1,13 @@
-"""How many minors are found and how many adults are taken for one, and whether a child leaves the picture altogether.
+"""How many minors are found and how many adults are removed, and whether a child leaves the picture altogether.
 
-Run from the repository's root: `.venv/bin/python -m benchmarks.minors [ages|child] [--dump FOLDER]`. Needs the shared
-data folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models. Redacted frames go to the dump folder.
+Run from the repository's root: `.venv/bin/python -m benchmarks.minors [curve|stills|child] [--dump FOLDER]`. Needs the
+shared data folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models. Redacted frames go to the dump folder.
 
-`ages` shows each labelled face to the whole picture engine as a still of half a second, alone in a grey frame twice
+`curve` shows five views of each labelled face to the judge of ages (`minors_views`) at several sizes, and prints who is
+removed by each profile and as a declared adult, by age, size, sex and race, and the curve behind these points.
+`--cache` keeps what the nets and the judge said between runs.
+
+`stills` shows each labelled face to the whole picture engine as a still of half a second, alone in a grey frame twice
 its size. A still is one view however long it stays, and that is the harder case: real calls give many. Labels are used
 as they are, wrong ones included.
 
@@ -16,7 +20,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.faces import DATA, frame_of, frames_of, mask_of, save
+from benchmarks.minors_curve import print_curve, print_groups, print_points, print_views
+from benchmarks.minors_views import NATIVE, gather
 from redaction.model import CoverReason, RedactedFrame, VideoFrame
 from redaction.policy import Policy
 from redaction.video.faces.detect import FaceDetector
@@ -37,6 +43,8 @@ Picture = NDArray[np.uint8]
 BANDS = ((0, 17), (18, 20), (21, 24), (25, 34), (35, 59), (60, 120))
 SIZES: tuple[int | None, ...] = (None, 128, 96, 64, 40)
 STILL_FRAMES = 15
+CURVE_SIZES = (NATIVE, 96, 64, 48, 40)
+VIEWS = 5
 WALL_BELOW_A = 122
 """a* of CIELAB, 8 bit: the wall and the shadow on it are greener than this; skin, cloth and hair are not."""
 
@@ -70,13 +78,13 @@ def outcome(summary: VideoSummary) -> str:
     if not summary.tracklets:
         return "unseen"
     reasons = {record.reason for record in summary.tracklets}
-    return "adult" if CoverReason.FACE in reasons else "minor"
+    return "kept" if CoverReason.FACE in reasons else "minor"
 
 
-def ages(stages: VideoStages, sizes: Iterable[int | None] = SIZES) -> None:
+def stills(stages: VideoStages, sizes: Iterable[int | None] = SIZES) -> None:
     """Print what became of each labelled face, by age and size."""
     chips = sorted((DATA / "faces/ages").glob("*.jpg"))
-    print(f"{'face':>8} {'minors':>7} {'found':>6} {'recall':>7}   share of adults treated as minors, by age")
+    print(f"{'face':>8} {'minors':>7} {'found':>6} {'recall':>7}   share of adults removed as minors, by age")
     print(
         " " * 33
         + "".join(f"{f'{low}-{high}':>9}" for low, high in BANDS[1:])
@@ -94,10 +102,8 @@ def ages(stages: VideoStages, sizes: Iterable[int | None] = SIZES) -> None:
             spent += time.process_time() - began
             band = next(index for index, (low, high) in enumerate(BANDS) if low <= age <= high)
             seen[band, outcome(result[-1][1])] += 1
-        totals = [
-            sum(seen[band, kind] for kind in ("adult", "minor", "unseen")) for band in range(len(BANDS))
-        ]
-        flagged = [1 - seen[band, "adult"] / max(1, totals[band]) for band in range(len(BANDS))]
+        totals = [sum(seen[band, kind] for kind in ("kept", "minor", "unseen")) for band in range(len(BANDS))]
+        flagged = [1 - seen[band, "kept"] / max(1, totals[band]) for band in range(len(BANDS))]
         unseen = sum(seen[band, "unseen"] for band in range(len(BANDS)))
         print(
             f"{'native' if size is None else f'{size} px':>8} {totals[0]:7} {seen[0, 'minor']:6} "
@@ -105,6 +111,15 @@ def ages(stages: VideoStages, sizes: Iterable[int | None] = SIZES) -> None:
             + "".join(f"{share:9.2f}" for share in flagged[1:])
             + f"{unseen:8} {1000 * spent / len(chips):7.0f}"
         )
+
+
+def curve(detector: FaceDetector, sizes: Sequence[int], cache: Path | None) -> None:
+    """Print who is removed, by profile, size, age and group."""
+    tracklets = gather(detector, sizes=sizes, views=VIEWS, cache=cache)
+    print_views(tracklets)
+    print_points(tracklets)
+    print_groups(tracklets)
+    print_curve(tracklets)
 
 
 def person(frame: VideoFrame) -> NDArray[np.bool_]:
@@ -149,15 +164,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=["ages", "child"])
+    parser.add_argument("what", nargs="*", choices=["curve", "stills", "child"])
     parser.add_argument("--sizes", type=int, nargs="*", help="face heights in pixels; 0 is native")
     parser.add_argument("--dump", type=Path)
+    parser.add_argument("--cache", type=Path, help="file for what was measured for the curve")
     given = parser.parse_args()
     policy = Policy()
     with Silhouette() as silhouettes:
         stages = replace(VideoStages.load(policy), judge=AgeJudge(), silhouettes=silhouettes)
-        if not given.what or "ages" in given.what:
-            ages(stages, SIZES if given.sizes is None else [size or None for size in given.sizes])
+        if not given.what or "curve" in given.what:
+            curve(stages.thorough, given.sizes or CURVE_SIZES, given.cache)
+        if not given.what or "stills" in given.what:
+            stills(stages, SIZES if given.sizes is None else [size or None for size in given.sizes])
         if not given.what or "child" in given.what:
             if given.dump is not None:
                 given.dump.mkdir(parents=True, exist_ok=True)

@@ -25,10 +25,10 @@ __all__ = [
     "view_odds",
 ]
 
-_EVEN = 7.0
-_PER_DECADE = (-1.46, -2.10)
+_EVEN = 6.19
+_PER_DECADE = (-1.27, -1.93)
 """What ten years more by face-api.js and by HSE faceres-deep take from the log-odds."""
-_PER_OCTAVE = -0.65
+_PER_OCTAVE = -0.90
 """What each doubling of the face takes from it: the nets take minors for older the less there is to see."""
 _YEARS = (2.0, 45.0)
 """Beyond, a year more or less says nothing about being 18."""
@@ -42,7 +42,7 @@ def _logit(share: float) -> float:
     return log(share / (1 - share))
 
 
-MINOR_AT_LEAST = _logit(0.5)
+MINOR_AT_LEAST = _logit(0.45)
 """Log-odds from which somebody counts as a minor: the operating point of the `product` profile."""
 
 ADULT_AT_MOST = _logit(0.03)

@@ -244,7 +244,7 @@ def test_poor_views_leave_a_doubt(case: str) -> None:
 def test_a_small_face_needs_more() -> None:
     """What proves an adult in a large face leaves a doubt in a small one."""
     for size, expected in ((200, ADULT), (40, IN_DOUBT)):
-        made = judge(FakeEstimator(30.0))
+        made = judge(FakeEstimator(33.0))
         made.observe(1, picture_frame(pattern(0)), face(size))
         assert made.verdict(1) is expected
 
