@@ -33,6 +33,7 @@ from recorder.verify.words import check_text
 from redaction.audio.redact import RedactedSpeech, Transcription, drop_minors, find_personal
 from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, Span
+from redaction.policy import Policy
 from redaction.stages import AudioStages, Stages
 from redaction.text.known import Memory
 from redaction.text.recording_text import NO_TEXT, RedactedText, known_names, redact_text
@@ -101,6 +102,8 @@ class _Redaction:
         self.checks: list[Check] = []
         self.before_publishing = before_publishing
         self.beside = beside
+        self.notes += ["roster-declares-adults"] if beside.everybody_adult else []
+        self.notes += ["declared-minors-left-out"] if beside.minors_left_out else []
         self.written = NO_TEXT
         self.names: tuple[str, ...] = ()
         self.audio: FileAudio | None = None
@@ -137,6 +140,14 @@ class _Redaction:
         stages = self.stages.video
         screen = None if stages.screen is None else stages.screen.anew(self.beside.names)
         return replace(stages, screen=screen)
+
+    @property
+    def _declared(self) -> Policy:
+        """The policy, with what lies beside the media declaring everybody an adult taken into account."""
+        if not self.beside.everybody_adult:
+            return self.policy
+        minors = self.policy.minors.model_copy(update={"all_declared_adult": True})
+        return self.policy.model_copy(update={"minors": minors})
 
     def _log_start(self) -> None:
         self.log.append(
@@ -184,7 +195,7 @@ class _Redaction:
                 self.source,
                 track,
                 self.writer.path(f"{track.id}.picture.mp4"),
-                policy=self.policy,
+                policy=self._declared,
                 stages=self.video,
                 run=self.run,
             )

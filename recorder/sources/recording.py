@@ -19,6 +19,7 @@ from recorder.sources.multitrack import MultitrackSource
 from recorder.sources.sidecars.bounded_read import people_in, read_csv, read_json, read_text, read_xml
 from recorder.sources.sidecars.captions import parse_captions, parse_zoom_captions
 from recorder.sources.sidecars.chat import SidecarMessage, parse_chat, parse_popcorn, place_on_call_clock
+from recorder.sources.sidecars.declared_ages import DeclaredAges, read_ages
 from redaction.errors import UnreadableInput
 from redaction.text.person_names import roster_of
 from redaction.text.sidecars import Caption, ChatLine, Sidecars
@@ -122,17 +123,24 @@ class Recording:
             UnreadableInput: something cannot be read or understood.
         """
         self.check()
-        source = self._source()
+        ages = read_ages(path for path in self.people if path.suffix.lower() == ".csv")
+        names = [*self.voice_names, *[""] * (len(self.voices) - len(self.voice_names))]
+        kept = [at for at, name in enumerate(names[: len(self.voices)]) if not ages.is_minor(name)]
+        if self.voices and not kept:
+            raise UnreadableInput(
+                "Every voice of this recording is a declared minor's; nothing of it is kept."
+            )
+        source = self._source([self.voices[at] for at in kept])
         duration = source.info().duration
-        named = dict(zip(source.voice_tracks, self.voice_names, strict=False))
-        return Opened(source, self._beside(duration, named))
+        named = dict(zip(source.voice_tracks, [names[at] for at in kept], strict=False))
+        return Opened(source, self._beside(duration, named, ages))
 
-    def _source(self) -> MultitrackSource:
+    def _source(self, voices: Sequence[Path]) -> MultitrackSource:
         if not self.joined:
-            return MultitrackSource(self.views, mix=self.mix, voices=self.voices)
+            return MultitrackSource(self.views, mix=self.mix, voices=voices)
         return MultitrackSource([self.views]) if self.views else MultitrackSource([], mix=[self.mix])
 
-    def _beside(self, duration: float, voices: dict[str, str]) -> Sidecars:
+    def _beside(self, duration: float, voices: dict[str, str], ages: DeclaredAges) -> Sidecars:
         messages = [message for path in self.chats for message in parse_chat(read_text(path, what="chat"))]
         chat = list(place_on_call_clock(messages, starts=self._starts(messages, duration)))
         names = [*self.names, *self.voice_names]
@@ -152,10 +160,12 @@ class Recording:
         names += [name for message in messages for name in (message.sender, *message.others)]
         return Sidecars(
             names=roster_of(dict.fromkeys(names)),
-            chat=tuple(_in_order(chat)),
-            captions=tuple(captions),
+            chat=tuple(line for line in _in_order(chat) if not ages.is_minor(line.sender)),
+            captions=tuple(one for one in captions if not ages.is_minor(one.speaker)),
             context=tuple(context),
             voices={track: name for track, name in voices.items() if name},
+            everybody_adult=ages.everybody_adult,
+            minors_left_out=len(self.voices) - len(voices) if ages.minors else 0,
         )
 
     def _starts(self, messages: Sequence[SidecarMessage], duration: float) -> float | None:

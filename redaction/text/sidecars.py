@@ -50,6 +50,8 @@ class Sidecars:
         captions: in the order of their file.
         context: other text, such as a title or notes: searched for names, never stored.
         voices: whose voice a sound track holds, by track id.
+        everybody_adult: a list of all people says that each declared to be an adult.
+        minors_left_out: voices of declared minors that are not read at all.
     """
 
     names: tuple[str, ...] = field(default=(), repr=False)
@@ -57,6 +59,8 @@ class Sidecars:
     captions: tuple[Caption, ...] = field(default=(), repr=False)
     context: tuple[str, ...] = field(default=(), repr=False)
     voices: Mapping[str, str] = field(default_factory=dict, repr=False)
+    everybody_adult: bool = False
+    minors_left_out: int = 0
 
 
 NO_SIDECARS = Sidecars()

@@ -294,7 +294,7 @@ _ENTRIES = (
         licence="MIT",
         origin="age head of face-api.js's age and gender net by Vincent Mühler; says that it was trained on "
         "UTKFace, FGNET, Chalearn, Wiki, IMDB, CACD and MegaAge",
-        purpose="tells clearly adult faces from all others; only the age comes out",
+        purpose="tells minors from adults; only the age comes out",
         transform="age_faceapi",
     ),
     ModelEntry(
@@ -305,7 +305,7 @@ _ENTRIES = (
         carriers=(_HUMAN_MODELS,),
         licence="MIT",
         origin="age head of HSE_FaceRec_tf's MobileNet by Andrey Savchenko, as carried by human-models",
-        purpose="the second opinion on age; the younger of the two counts",
+        purpose="the second opinion on age; both make one figure",
         transform="age_faceres_deep",
     ),
     ModelEntry(

@@ -13,6 +13,11 @@ from redaction.model import EventKind
 __all__ = ["attention"]
 
 _NOTES: Final = {
+    "roster-declares-adults": (
+        "A list beside the recording says that everybody declared to be an adult; each was believed unless clearly a "
+        "child."
+    ),
+    "declared-minors-left-out": "The voices and words of people whom a list declares minors were left out.",
     "minors-only-chat-dropped": (
         "Messages of the chat from times when only minors were visible, or without a time, were left out."
     ),

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
@@ -15,7 +15,17 @@ from xml.parsers import expat
 
 from redaction.errors import UnreadableInput
 
-__all__ = ["LARGEST_TEXT", "people_in", "read_csv", "read_json", "read_text", "read_xml"]
+__all__ = [
+    "LARGEST_TEXT",
+    "named_columns",
+    "names_in",
+    "people_in",
+    "read_csv",
+    "read_json",
+    "read_table",
+    "read_text",
+    "read_xml",
+]
 
 LARGEST_TEXT: Final = 8 << 20
 _DEEPEST: Final = 40
@@ -167,11 +177,8 @@ class _Watch:
         self._builder.end(tag)
 
 
-def read_csv(untrusted_path: Path) -> list[str]:
-    """Return the names and mail addresses of a list of people.
-
-    With a header that has a column for names or mail addresses only such columns count, and a first and a last name
-    are joined; without one every cell with a letter does.
+def read_table(untrusted_path: Path) -> list[list[str]]:
+    """Return the rows of a list of people that are not blank.
 
     Raises:
         UnreadableInput: as `read_text` says, or it is no CSV, or has over 5,000 rows.
@@ -189,17 +196,37 @@ def read_csv(untrusted_path: Path) -> list[str]:
         raise UnreadableInput("The list of people beside a recording is not CSV.") from None
     if len(rows) > _MOST_ROWS:
         raise UnreadableInput("The list of people beside a recording has over 5,000 rows.")
+    return rows
+
+
+def named_columns(header: Sequence[str]) -> dict[int, str]:
+    """Return the columns of a table that hold names or mail addresses: place and plain heading."""
+    heads = ["".join(filter(str.isalpha, cell.casefold())) for cell in header]
+    return {
+        at: head for at, head in enumerate(heads) if "name" in head or "mail" in head or head in _PERSON_KEYS
+    }
+
+
+def names_in(row: Sequence[str], columns: Mapping[int, str]) -> list[str]:
+    """Return the names of one row; a first and a last name are joined too."""
+    cells = {at: row[at].strip() for at in columns if at < len(row) and row[at].strip()}
+    parts = [text for at, text in cells.items() if columns[at].startswith(_NAME_PARTS)]
+    return [*cells.values(), *([" ".join(parts)] if len(parts) == 2 else [])]
+
+
+def read_csv(untrusted_path: Path) -> list[str]:
+    """Return the names and mail addresses of a list of people.
+
+    With a header that has a column for names or mail addresses only such columns count, and a first and a last name
+    are joined; without one every cell with a letter does.
+
+    Raises:
+        UnreadableInput: as `read_text` says, or it is no CSV, or has over 5,000 rows.
+    """
+    rows = read_table(untrusted_path)
     if not rows:
         return []
-    heads = ["".join(filter(str.isalpha, cell.casefold())) for cell in rows[0]]
-    wanted = [at for at, head in enumerate(heads) if "name" in head or "mail" in head or head in _PERSON_KEYS]
-    if not wanted:
+    columns = named_columns(rows[0])
+    if not columns:
         return [cell.strip() for row in rows for cell in row if any(map(str.isalpha, cell))]
-    found: list[str] = []
-    for row in rows[1:]:
-        cells = {at: row[at].strip() for at in wanted if at < len(row) and row[at].strip()}
-        found += cells.values()
-        parts = [text for at, text in cells.items() if heads[at].startswith(_NAME_PARTS)]
-        if len(parts) == 2:
-            found.append(" ".join(parts))
-    return found
+    return [name for row in rows[1:] for name in names_in(row, columns)]

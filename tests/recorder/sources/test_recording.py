@@ -10,8 +10,8 @@ import pytest
 
 from recorder.commands.display.progress import ProgressMode
 from recorder.commands.redact import redact_all
-from recorder.sources.recording import bundle_name
-from redaction.errors import ExitCode
+from recorder.sources.recording import Recording, bundle_name
+from redaction.errors import ExitCode, UnreadableInput
 from redaction.policy import Policy
 from tests.recorder.bundle.test_writer import publish
 
@@ -71,3 +71,42 @@ def silence() -> bytes:
         file.setframerate(16_000)
         file.writeframes(bytes(32_000))
     return made.getvalue()
+
+
+def rostered(folder: Path, ages: str) -> Recording:
+    """Return a recording with two participants' sound, a chat, and a list that declares their ages."""
+    for name in ("ada", "kim"):
+        (folder / f"{name}.wav").write_bytes(silence())
+    (folder / "call.csv").write_text(f"name,adult\n{ages}")
+    (folder / "chat.txt").write_text("00:00:01\tAda Example:\thello\n00:00:02\tKim Young:\thello too\n")
+    return Recording(
+        "plain",
+        voices=(folder / "ada.wav", folder / "kim.wav"),
+        voice_names=("Ada Example", "Kim Young"),
+        people=(folder / "call.csv",),
+        chats=(folder / "chat.txt",),
+    )
+
+
+def test_a_declared_minors_voice_and_words_are_not_read(tmp_path: Path) -> None:
+    """Of a declared minor neither the voice's file nor a message is taken up; the name is masked all the same."""
+    opened = rostered(tmp_path, "Ada Example,yes\nKim Young,no\n").open()
+    assert opened.source.voice_tracks == ("A1",)
+    assert dict(opened.beside.voices) == {"A1": "Ada Example"}
+    assert [line.sender for line in opened.beside.chat] == ["Ada Example"]
+    assert (opened.beside.minors_left_out, opened.beside.everybody_adult) == (1, False)
+    assert any("Kim" in name for name in opened.beside.names)
+
+
+def test_a_list_of_adults_declares_everybody(tmp_path: Path) -> None:
+    """Where each row says adult nothing is left out, and everybody is declared one."""
+    opened = rostered(tmp_path, "Ada Example,yes\nKim Young,18+\n").open()
+    assert opened.source.voice_tracks == ("A1", "A2")
+    assert len(opened.beside.chat) == 2
+    assert (opened.beside.minors_left_out, opened.beside.everybody_adult) == (0, True)
+
+
+def test_a_recording_of_minors_alone_is_refused(tmp_path: Path) -> None:
+    """Where every voice is a declared minor's, the mixed sound does not take their place: nothing is read."""
+    with pytest.raises(UnreadableInput, match="declared minor"):
+        rostered(tmp_path, "Ada Example,no\nKim Young,no\n").open()
