@@ -39,6 +39,7 @@ from redaction.audio.speakers.models import (
 )
 from redaction.audio.voice.disguise import Disguiser
 from redaction.audio.voice.resynthesize import Resynthesizer
+from redaction.audio.voice.timing import fixed_masks, unspoken
 from redaction.errors import InternalError, RedactionIncomplete
 from redaction.model import (
     AudioBlock,
@@ -259,6 +260,8 @@ class FileAudio:
         notes: tuple[str, ...] = ()
         if sound.method != "mute":
             notes = self._check_voice(sound, highest, checks)
+        if sound.method == "disguise":
+            sound = replace(sound, transcript=tuple(map(fixed_masks, sound.transcript)))
         return AudioVerdict(sound, tuple(checks), tuple(events), notes)
 
     def _check_voice(self, sound: RenderedAudio, highest: float, checks: list[Check]) -> tuple[str, ...]:
@@ -333,7 +336,7 @@ class FileAudio:
                 events=events,
             )
             return disguised, lambda: utterances
-        return _silence(self._duration, SPEAKING_HZ), lambda: utterances
+        return _silence(self._duration, SPEAKING_HZ), lambda: tuple(map(unspoken, utterances))
 
 
 def _masked_alike(own: RedactedUtterance, other: RedactedUtterance) -> RedactedUtterance:

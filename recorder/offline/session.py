@@ -30,7 +30,7 @@ from recorder.verify.audio import RenderedAudio
 from recorder.verify.proof import Highlight
 from recorder.verify.repair_video import verify_video
 from recorder.verify.words import check_text
-from redaction.audio.redact import RedactedSpeech, Transcription, drop_minors, find_personal
+from redaction.audio.redact import RedactedSpeech, Transcription, drop_minors, find_personal, finding_events
 from redaction.errors import RedactionIncomplete
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
@@ -184,7 +184,6 @@ class _Redaction:
             self.log.extend(gap_events(picture.gaps))
         if heard is not None:
             self.log.extend(gap_events(heard.gaps))
-            self.log.extend(heard.events)
             self.notes += heard.notes
             if len(self.info.audio) == 1 and not heard.speakers_told_apart:
                 self.notes.append("one-voice-for-all")
@@ -326,6 +325,7 @@ class _Redaction:
         self.checks += verdict.checks
         self.notes += verdict.notes
         self.log.extend(verdict.events)
+        self.log.extend(finding_events(verdict.sound.transcript))
         return verdict.sound
 
     def _compose(self, pictures: Sequence[RedactedVideo], sound: RenderedAudio | None) -> None:

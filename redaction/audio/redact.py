@@ -31,6 +31,7 @@ __all__ = [
     "Transcription",
     "drop_minors",
     "find_personal",
+    "finding_events",
     "personal_spans",
 ]
 
@@ -74,7 +75,6 @@ class RedactedSpeech:
     speech_seconds: float
     seconds: float
     gaps: tuple[Gap, ...]
-    events: tuple[Event, ...]
     speakers_told_apart: bool
     written: RedactedText = field(default=NO_TEXT, repr=False)
     known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
@@ -127,7 +127,6 @@ def find_personal(
         speech_seconds=listened.speech_seconds,
         seconds=listened.seconds,
         gaps=listened.gaps,
-        events=tuple(_finding_events(listened.utterances, understood.findings)),
         speakers_told_apart=listened.speakers_told_apart,
         written=understood.written,
         known=understood.known,
@@ -169,18 +168,11 @@ def personal_spans(
                 yield span.padded(_TOKEN_PAD_S, _TOKEN_PAD_S)
 
 
-def _finding_events(utterances: Sequence[Utterance], findings: Sequence[TextFinding]) -> Iterator[Event]:
-    for finding in findings:
-        utterance = utterances[finding.utterance]
-        words = utterance.words[finding.first : finding.last]
-        yield Event(
-            EventKind.FINDING,
-            utterance.track,
-            Span(words[0].span.start, max(word.span.end for word in words)) if words else utterance.span,
-            {
-                "entity_type": str(finding.entity_type),
-                "rule": finding.rule,
-                "words": finding.last - finding.first,
-                "score": finding.score,
-            },
-        )
+def finding_events(utterances: Sequence[RedactedUtterance]) -> Iterator[Event]:
+    """Yield an event for each personal stretch of what is stored: its kind, and where its replacement stands."""
+    for utterance in utterances:
+        for token in utterance.tokens:
+            if token.entity_type is not None:
+                yield Event(
+                    EventKind.FINDING, utterance.track, token.span, {"entity_type": str(token.entity_type)}
+                )

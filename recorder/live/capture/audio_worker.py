@@ -348,7 +348,7 @@ class AudioWorker:
         for item in kept:
             item.stored = True
             self._journal.words(mic.token, item.line(self._policy))
-            for event in item.events():
+            for event in item.events(self._policy):
                 self._journal.fact(mic.token, event, track="microphone")
         if kept and not mic.told_unjudged and mic.age.state is Adulthood.NO_CAMERA:
             mic.told_unjudged = True

@@ -18,6 +18,7 @@ from redaction.audio.voice.mute import mute_spans
 from redaction.audio.voice.pseudovoice import draw_voices
 from redaction.audio.voice.resynthesize import Resynthesizer
 from redaction.audio.voice.speak import Synthesizer
+from redaction.audio.voice.timing import unspoken
 from redaction.errors import InternalError
 from redaction.model import AudioBlock, Event, RedactedUtterance, Span, TextFinding
 from redaction.policy import Policy
@@ -112,6 +113,8 @@ class Voices:
             blocks = self._spoken(self._speaker, spoken, at=at, duration=duration, muted=silent)
             return Rendered(_placed(blocks, start), _drained(self._speaker.drain_events, at))
         if raw is None:
+            for item in spoken:
+                item.retimed(unspoken(item.redacted(self._policy)), self._policy)
             return Rendered(_placed(_silence(end - start), start), list)
         disguiser = self._disguisers.setdefault(token, Disguiser())
         personal = _personal(spoken, token=token, listener=listener)

@@ -76,14 +76,12 @@ class Spoken:
             words=tuple(_spoken(token) for token in tokens),
         )
 
-    def events(self) -> Iterator[Event]:
-        """Yield one event for each run of personal words."""
-        words = self.utterance.words
-        for first, last, (kind, _) in masked_runs(self.masks):
-            span = Span(words[first].span.start, max(word.span.end for word in words[first:last]))
-            yield Event(
-                EventKind.FINDING, span=span, detail={"entity_type": str(kind), "words": last - first}
-            )
+    def events(self, policy: Policy) -> Iterator[Event]:
+        """Yield one event for each run of personal words, at the times at which it is stored."""
+        for item in self.tokens(policy):
+            if item.token.entity_type is not None:
+                detail = {"entity_type": str(item.token.entity_type)}
+                yield Event(EventKind.FINDING, span=item.token.span, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class Late:
     def events(self) -> Iterator[Event]:
         """Yield one event for each word."""
         for span, kind in zip(self.spans, self.kinds, strict=True):
-            yield Event(EventKind.FINDING, span=span, detail={"entity_type": str(kind), "words": 1})
+            yield Event(EventKind.FINDING, span=span, detail={"entity_type": str(kind)})
 
 
 class WordBook:

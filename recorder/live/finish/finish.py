@@ -58,6 +58,7 @@ from recorder.runtime.threads import both
 from recorder.verify.audio import StoredTrack, VerifiedAudio, verify_audio, words_check
 from recorder.verify.stored_words import Repair
 from redaction.audio.speakers.models import SAME_SPEAKER_COSINE
+from redaction.audio.voice.timing import fixed_masks
 from redaction.errors import (
     ConsentRefused,
     InternalError,
@@ -290,6 +291,8 @@ class _Finishing:
         if sound.parts:
             tracks.append(TrackContents("microphone", self._track_path(number, "microphone"), sound.spans))
         utterances = heard.tracks[who].words
+        if self.policy.voice.method == "disguise":
+            utterances = tuple(map(fixed_masks, utterances))
         events = (*person.events, *seen.events, *sound.events, *heard.events.get(who, ()))
         return ParticipantContents(
             receipt=person.record.consent.receipt,

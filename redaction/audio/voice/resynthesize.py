@@ -14,6 +14,7 @@ from redaction.audio.voice.mix import Mixer
 from redaction.audio.voice.phrase import Phrase, split_phrases
 from redaction.audio.voice.pseudovoice import PseudoVoice, Uniform, draw_voices
 from redaction.audio.voice.speak import SPOKEN_HZ, CannotSpeak, Speech, Synthesizer
+from redaction.audio.voice.timing import spread_unspoken, unspoken
 from redaction.audio.voice.tone import make_tone
 from redaction.model import AudioBlock, EntityType, Event, EventKind, RedactedUtterance, Samples, Span, Token
 from redaction.policy import Policy
@@ -92,6 +93,7 @@ class Resynthesizer:
         self._spare = list(voices)
         self._cast: dict[tuple[str, str], PseudoVoice] = {}
         self._events: list[Event] = []
+        self._failed: list[tuple[str, Phrase, int]] = []
         self._rendered: tuple[RedactedUtterance, ...] = ()
 
     def render(
@@ -108,8 +110,9 @@ class Resynthesizer:
         """
         total = round(duration * SPOKEN_HZ)
         self._rendered = ()
-        rendered = list(utterances)
+        self._failed.clear()
         speakable = self._speakable(utterances)
+        rendered = [one if ok else unspoken(one) for one, ok in zip(utterances, speakable, strict=True)]
         phrases = split_phrases(utterances, [at for at, ok in enumerate(speakable) if ok])
         self._assign([utterances[phrase.utterance] for phrase in phrases])
         following = _following(phrases, utterances)
@@ -127,13 +130,16 @@ class Resynthesizer:
                 spans = take.spans
             rendered[phrase.utterance] = _retimed(rendered[phrase.utterance], phrase, spans)
         yield from mixer.finish()
-        self._rendered = tuple(rendered)
+        self._rendered = tuple(map(spread_unspoken, rendered))
+        for reason, phrase, words in self._failed:
+            self._silenced(reason, self._rendered[phrase.utterance], phrase, words)
+        self._failed.clear()
 
     @property
     def rendered(self) -> tuple[RedactedUtterance, ...]:
         """The utterances given to `render`, their tokens at the times at which they are now heard.
 
-        Empty until `render` has been exhausted. A token that is not heard keeps its old span, `located` False.
+        Empty until `render` has been exhausted. Tokens that are not heard, `located` False, are at even times.
         """
         return self._rendered
 
@@ -146,7 +152,7 @@ class Resynthesizer:
         known = [utterance.language in self._synthesizer.languages for utterance in utterances]
         for utterance, ok in zip(utterances, known, strict=True):
             if not ok:
-                self._silenced("no-voice-for-language", utterance, utterance.span)
+                self._silenced("no-voice-for-language", unspoken(utterance))
         return known
 
     def _assign(self, utterances: Sequence[RedactedUtterance]) -> None:
@@ -162,24 +168,23 @@ class Resynthesizer:
     ) -> _Take | None:
         """Speak a phrase so that it starts within 0.3 s of its place and ends before `limit` (seconds)."""
         voice = self._cast[_key(utterance)]
-        span = Span(phrase.start, max(phrase.start, phrase.end))
         try:
             words = [self._said(token) for token in phrase.tokens]
             speech = self._synthesizer.speak(words, rate=voice.pace)
             start, speed = self._place(phrase.start, len(speech.samples) / SPOKEN_HZ, earliest, limit)
             samples = voice.apply(speech, speed=speed)
         except _FAULTS:
-            self._silenced("synthesis-failed", utterance, span, len(phrase.tokens))
+            self._failed.append(("synthesis-failed", phrase, len(phrase.tokens)))
             return None
         spans = _sped(speech, speed)
         if unsaid := sum(1 for one in speech.spans if one is None):
-            self._silenced("cannot-be-spoken", utterance, span, unsaid)
+            self._failed.append(("cannot-be-spoken", phrase, unsaid))
         self._substitute(samples, phrase.tokens, spans)
         room = math.floor((limit - start) * SPOKEN_HZ)
         if len(samples) > room:
             samples, spans = _trimmed(samples, spans, room / SPOKEN_HZ)
             lost = sum(1 for a, b in zip(spans, speech.spans, strict=True) if a is None and b is not None)
-            self._silenced("no-room", utterance, span, lost)
+            self._failed.append(("no-room", phrase, lost))
         if not len(samples):
             return None
         first = max(0, round(start * SPOKEN_HZ))
@@ -219,10 +224,16 @@ class Resynthesizer:
                 0 if self._personal == "mute" else make_tone(len(hole) / SPOKEN_HZ, sample_rate=SPOKEN_HZ)
             )
 
-    def _silenced(self, reason: str, utterance: RedactedUtterance, span: Span, words: int = 0) -> None:
+    def _silenced(
+        self, reason: str, utterance: RedactedUtterance, phrase: Phrase | None = None, words: int = 0
+    ) -> None:
+        """Take note of what is not heard, at the times at which it is stored."""
         detail: dict[str, str | int | float] = {"reason": reason, "speaker": utterance.speaker}
         if words:
             detail["words"] = words
+        tokens = utterance.tokens if phrase is None else utterance.tokens[phrase.first : phrase.last]
+        spans = [token.span for token in tokens] or [utterance.span]
+        span = Span(min(one.start for one in spans), max(one.end for one in spans))
         self._events.append(Event(EventKind.SILENCED, track=utterance.track, span=span, detail=detail))
 
 

@@ -143,7 +143,6 @@ class Recording:
                 speech_seconds=2.0,
                 seconds=6.0,
                 gaps=(),
-                events=(),
                 speakers_told_apart=True,
             ),
             utterances=[

@@ -85,7 +85,6 @@ def speech() -> RedactedSpeech:
         speech_seconds=2.0,
         seconds=10.0,
         gaps=(Gap(Span(8, 9), "A1", "damaged"),),
-        events=(),
         speakers_told_apart=True,
     )
 

@@ -205,7 +205,6 @@ def speech_of(*personal: str, kept: str = "hello") -> RedactedSpeech:
         speech_seconds=2.0,
         seconds=6.0,
         gaps=(),
-        events=(),
         speakers_told_apart=True,
     )
 

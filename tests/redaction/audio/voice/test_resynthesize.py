@@ -185,11 +185,13 @@ def test_voice_failure_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_language_without_voice() -> None:
-    """An utterance in a language that cannot be spoken is silent, told, and kept for the transcript."""
+    """An utterance in a language that cannot be spoken is silent, told, and kept for the transcript at even times."""
     maker = plain(Hum())
     utterance = say("bonjour tout le monde", 1, language="fr")
     assert not join(maker.render([utterance], duration=4)).any()
-    assert maker.rendered[0].tokens == utterance.tokens
+    assert [token.text for token in maker.rendered[0].tokens] == [token.text for token in utterance.tokens]
+    assert not any(token.located for token in maker.rendered[0].tokens)
+    assert len({round(token.span.duration, 6) for token in maker.rendered[0].tokens}) == 1
     assert [event.detail["reason"] for event in maker.drain_events()] == ["no-voice-for-language"]
 
 
