@@ -1,13 +1,41 @@
-"""Which tests are slow: those behind a real model, and those that run the whole command."""
+"""Which tests are slow: those behind a real model, and those that run servers, processes or calls in real time."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-_WHOLE_COMMAND: Final = ("cli", "e2e")
+from tests.paths import ROOT
+
+__all__ = ["SLOW", "pytest_collection_modifyitems", "real_models"]
+
+SLOW: Final = (
+    "cli",  # the whole command
+    "e2e",
+    "recorder/batch/engines",  # worker processes
+    "recorder/batch/stores/test_open.py",  # an S3 server
+    "recorder/bundle/test_erase.py",  # bundles that are verified by real models
+    "recorder/call/http/test_hostile.py",  # web servers
+    "recorder/call/http/test_whep_source.py",
+    "recorder/call/http/test_whip_source.py",
+    "recorder/call/janus/test_source.py",
+    "recorder/call/room/test_source.py",
+    "recorder/call/rtc/test_codecs.py",
+    "recorder/call/rtc/test_peer.py",  # connections in real time
+    "recorder/live/capture/test_audio_worker.py",  # calls in real time
+    "recorder/live/capture/test_engine.py",
+    "recorder/live/capture/test_record.py",
+    "recorder/live/finish",  # real models
+    "recorder/live/store/test_segments.py",
+    "recorder/live/test_timing.py",
+    "redaction/audio/voice",  # a synthetic voice
+    "redaction/video/screen/test_decide.py",  # real models
+    "redaction/video/screen/test_known_names.py",
+    "redaction/video/screen/test_ocr.py",
+    "samples",  # the sample call is made anew
+)
+"""Below `tests/`; everything else needs no model and no server, and runs in `make check`."""
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +45,8 @@ def real_models() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make check` leaves out."""
-    here = Path(__file__).parent
     for item in items:
-        room = item.path.relative_to(here).parts[0]
-        if room in _WHOLE_COMMAND or "real_models" in getattr(item, "fixturenames", ()):
+        place = item.path.relative_to(ROOT / "tests")
+        slow = any(place.is_relative_to(room) for room in SLOW)
+        if slow or "real_models" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
