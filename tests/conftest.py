@@ -29,7 +29,10 @@ SLOW: Final = (
     "recorder/live/finish",  # real models
     "recorder/live/store/test_segments.py",
     "recorder/live/test_timing.py",
+    "recorder/models/convert/test_detectors.py",  # real models
+    "recorder/models/convert/test_speakers.py",
     "redaction/audio/voice",  # a synthetic voice
+    "redaction/text/rules/test_linear.py",  # long texts, step by step
     "redaction/video/screen/test_decide.py",  # real models
     "redaction/video/screen/test_known_names.py",
     "redaction/video/screen/test_ocr.py",

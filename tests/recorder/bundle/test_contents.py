@@ -47,7 +47,7 @@ def test_a_gap_is_told_alike_in_log_and_manifest() -> None:
     assert (event.kind, event.track, event.detail) == (EventKind.GAP, "V1", {"reason": "damaged"})
 
 
-def test_models_are_those_that_took_part() -> None:
+def test_models_are_those_that_took_part(real_models: None) -> None:
     """Video alone names no model of speech; what was written needs the name model; nothing needs none."""
     try:
         video = [item.name for item in models_used(Policy(), video=True, audio=False, speakers=False)]

@@ -37,7 +37,7 @@ def test_echo(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(told) == {"name": STEERING}
 
 
-def test_hostile_file_names(tmp_path: Path) -> None:
+def test_hostile_file_names(real_models: None, tmp_path: Path) -> None:
     """A file or folder whose name holds escapes, as an argument, as an option that is none, as a batch's source."""
     place = place_in(tmp_path)
     hostile = tmp_path / "in" / (STEERING.replace("\n", "") + ".mp4")

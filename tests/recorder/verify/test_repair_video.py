@@ -244,7 +244,7 @@ def test_a_cover_that_is_not_in_the_stored_pixels_is_not_mended(tmp_path: Path) 
 
 
 @pytest.fixture(scope="module")
-def stages() -> Iterator[Stages]:
+def stages(real_models: None) -> Iterator[Stages]:
     """The real models of the picture."""
     made = Stages(Policy())
     try:

@@ -10,7 +10,7 @@ from redaction.text.redactor import TextRedactor
 
 
 @pytest.fixture(scope="module")
-def redactor() -> TextRedactor:
+def redactor(real_models: None) -> TextRedactor:
     """A redactor that knows one name."""
     return TextRedactor(Policy.model_validate({"speech": {"roster": ["Siobhan Kelly"]}}))
 

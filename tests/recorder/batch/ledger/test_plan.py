@@ -34,7 +34,7 @@ def test_digest_follows_policy_roster_and_models() -> None:
     assert job_digest(Policy(), MODELS, key=KEY) == digests[0]
 
 
-def test_models_are_those_in_the_cache() -> None:
+def test_models_are_those_in_the_cache(real_models: None) -> None:
     """All core models take part, by their pinned sha256."""
     try:
         models = models_of(Policy())

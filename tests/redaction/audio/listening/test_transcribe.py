@@ -33,7 +33,7 @@ def test_english_only_refuses_other_languages(language: str) -> None:
         WhisperTranscriber("speech.whisper_tiny_en", language=language)
 
 
-def test_an_unknown_language_is_refused() -> None:
+def test_an_unknown_language_is_refused(real_models: None) -> None:
     """A language that no Whisper knows is a mistake in the policy."""
     try:
         with pytest.raises(UsageError):

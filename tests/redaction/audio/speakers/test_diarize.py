@@ -30,7 +30,7 @@ LOW = (
 
 
 @pytest.fixture(scope="module")
-def models() -> SpeakerModels:
+def models(real_models: None) -> SpeakerModels:
     """The real models."""
     if not SpeakerModels.available():
         pytest.skip("the speaker models are not in the cache; run `offrecord models fetch speakers`")

@@ -13,7 +13,7 @@ from tests.redaction.audio.conftest import Say
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
+def embedder(real_models: None) -> Embedder:
     """The speaker model, where it was fetched."""
     try:
         return Embedder()

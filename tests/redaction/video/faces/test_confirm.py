@@ -151,7 +151,7 @@ def test_doubted_face_carries_a_known_one_on_and_begins_none() -> None:
 
 
 @pytest.fixture(scope="module")
-def panel() -> tuple[YuNet, CenterFace]:
+def panel(real_models: None) -> tuple[YuNet, CenterFace]:
     """The real detectors, skipped where their models are not in place."""
     try:
         return YuNet(floor=FLOOR), CenterFace(floor=FLOOR)

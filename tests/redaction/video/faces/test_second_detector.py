@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def look() -> Iterator[SecondLook]:
+def look(real_models: None) -> Iterator[SecondLook]:
     """The real detectors, skipped where their models are not in place."""
     try:
         with SecondLook() as made:

@@ -403,7 +403,7 @@ def test_more_years_never_make_more_of_a_minor(
 
 
 @pytest.fixture(scope="module")
-def nets() -> tuple[AgeEstimator, ...]:
+def nets(real_models: None) -> tuple[AgeEstimator, ...]:
     """The two real nets."""
     try:
         return default_estimators()

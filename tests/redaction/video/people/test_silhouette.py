@@ -235,7 +235,7 @@ def test_a_mask_always_holds_the_head(
 
 
 @pytest.fixture(scope="module")
-def selfie() -> Iterator[SelfieSegmenter]:
+def selfie(real_models: None) -> Iterator[SelfieSegmenter]:
     """The real net."""
     try:
         made = SelfieSegmenter()
