@@ -27,7 +27,9 @@ _WEB = re.compile(
     r"(?:https?://|www\.)\S+|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|io|co\.uk|app|dev)(?:/\S*)?"
 )
 # What right before an address says that all of what follows is one.
-CUES = word_set("mail_cues")
+CUES = word_set("mail_cues_free")
+MOST_FREE = 6
+TRIM = word_set("mail_trim")
 # Items that are read on each side of an `at`: however long the talk, every address costs the same.
 LONGEST_LOCAL = 10
 LONGEST_DOMAIN = 16
@@ -85,7 +87,7 @@ def _of_run(run: NumberRun) -> NormalizedToken | None:
         return None
     if run.digits:
         amount = any(element.kind is NumberKind.AMOUNT for element in run.elements)
-        code = not amount and (run.single >= 3 or len(run.digits) >= 6)
+        code = not amount and not run.repeating and (run.single >= 3 or len(run.digits) >= 6)
         return NormalizedToken(run.text, run.first, run.last, Change.NUMBER if code else Change.QUANTITY)
     if run.letters >= 3:
         return NormalizedToken(run.text, run.first, run.last, Change.LETTERS)
@@ -210,12 +212,14 @@ def _leads(core: str) -> bool:
 
 
 def _free_words(items: Sequence[Item], first: int, floor: int) -> int:
-    """Return where up to four more words of a local part begin, if a word that leads up to it stands before them."""
-    for begin in range(first, max(floor, first - 5, 0) - 1, -1):
+    """Return where up to six more words of a local part begin, if a word that leads up to it stands before them."""
+    for begin in range(first, max(floor, first - MOST_FREE, 0) - 1, -1):
         if begin == 0 or (begin < first and items[begin - 1].pauses):
             return first
-        if _leads(items[begin - 1].core):
-            return begin if items[begin - 1].core in CUES else first
+        if items[begin - 1].core in CUES:
+            while begin < first and items[begin].core in TRIM:
+                begin += 1
+            return begin
     return first
 
 

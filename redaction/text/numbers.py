@@ -11,7 +11,7 @@ from itertools import pairwise
 from redaction.text.passage import Item
 from redaction.text.vocabulary import word_set, word_table
 
-__all__ = ["Element", "NumberKind", "NumberRun", "cardinal", "code_runs"]
+__all__ = ["NUMBERS", "Element", "NumberKind", "NumberRun", "cardinal", "code_runs"]
 
 NUMBERS = word_table("numbers", "en")
 ONES = {word: value for word, value in NUMBERS.items() if len(value) == 1}
@@ -105,6 +105,16 @@ class NumberRun:
         """True when its numbers are evenly apart: five, ten, fifteen."""
         values = [int(element.text) for element in self.elements if element.text.isdigit()]
         return len({later - earlier for earlier, later in pairwise(values)}) <= 1
+
+    @property
+    def repeating(self) -> bool:
+        """True when somebody counts up from one again and again, as one tries a microphone: one two one two."""
+        digits = [element.text for element in self.elements]
+        again = [at for at, digit in enumerate(digits) if digit == "1"]
+        if len(again) < 2 or again[0] != 0 or self.letters:
+            return False
+        length = again[1]
+        return length in (2, 3) and all(digit == str(at % length + 1) for at, digit in enumerate(digits))
 
     @property
     def counting(self) -> bool:

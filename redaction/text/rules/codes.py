@@ -28,6 +28,9 @@ CALLED = Phrases.of_kinds("number_called")
 # Words that may stand between what a number is called and the number.
 CODE_FILLERS = word_set("number_called_between")
 FURTHEST = 6
+PARTS = word_set("number_parts")
+PARTS_BEFORE = 5
+COUNTED = frozenset({"last", "final", "first"})
 # A quantity when such a word follows.
 UNITS = word_set("units")
 POSTCODE = re.compile(
@@ -65,9 +68,11 @@ def find_codes(passage: Passage) -> Iterator[Hit]:
         inside = [called[at] for at in range(first + 1, end + 1) if at in called]
         vague = passage[end - 1].core in ("is", "number", "number's")
         called[end] = inside[0] if inside and vague else name
-    for run in code_runs(passage):
+    for whole in code_runs(passage):
+        run = _without_count(passage, whole)
         cue = _cue(passage, run, called)
-        kind = _kind(run, cue=cue, quantity=_quantity(passage, run))
+        part = any(passage[at].core in PARTS for at in range(max(0, run.first - PARTS_BEFORE), run.first))
+        kind = _kind(run, cue=cue, quantity=_quantity(passage, run), part=part)
         if kind is not None:
             first = run.first - (cue is not None and _plate_letters(passage, run.first))
             yield Hit(first, run.last, kind, 0.9, "code-called" if cue else "code")
@@ -89,6 +94,12 @@ def _cue(passage: Passage, run: NumberRun, called: dict[int, EntityType]) -> Ent
     return called.get(at)
 
 
+def _without_count(passage: Passage, run: NumberRun) -> NumberRun:
+    """Leave out the `four` of `last four 4 2 4 2`."""
+    counted = run.first > 0 and passage[run.first - 1].core in COUNTED and len(run.elements) > 2
+    return NumberRun(run.elements[1:]) if counted and len(run.elements[0].text) == 1 else run
+
+
 def _plate_letters(passage: Passage, first: int) -> bool:
     """Tell whether up to three letters right before a run belong to it: WX 4821K."""
     return first > 0 and _abbreviated(passage[first - 1].core) and not passage[first - 1].pauses
@@ -107,7 +118,7 @@ def _quantity(passage: Passage, run: NumberRun) -> bool:
     return following in UNITS or any(element.kind is NumberKind.AMOUNT for element in run.elements)
 
 
-def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool) -> EntityType | None:
+def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool, part: bool) -> EntityType | None:
     """Name a run of numbers and letters, or tell that it is nobody's."""
     text, digits = run.text, run.digits
     if POSTCODE.fullmatch(text):
@@ -126,9 +137,19 @@ def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool) -> EntityTy
     in_pairs = len(digits) >= 8 and len(run.elements) >= 5 and not quantity and not run.even
     if len(digits) >= 7 and (dialled or in_pairs) and not run.counting:
         return cue or PHONE
-    if cue is not None and not quantity and (len(digits) >= 3 or (len(digits) == 2 and cue is CARD)):
+    if (
+        cue is not None
+        and not quantity
+        and (len(digits) >= 3 or (len(digits) == 2 and (part or cue is CARD)))
+    ):
         return cue
-    if len(digits) >= 4 and run.single == len(digits) and not quantity and not run.counting:
+    if (
+        len(digits) >= 4
+        and run.single == len(digits)
+        and not quantity
+        and not run.counting
+        and not run.repeating
+    ):
         return ID if _read_out(run) else None
     return None
 

@@ -16,6 +16,9 @@ __all__ = ["MONTHS", "find_ages", "find_birth_dates", "is_ordinal"]
 
 AGE, BIRTH_DATE = EntityType.AGE, EntityType.BIRTH_DATE
 OLDEST = 115
+SMALL_UNITS, SMALL_NOT = word_set("age_small_units"), word_set("age_small_not")
+SMALL_CHILDREN = word_set("small_children")
+CHILD_BEFORE = 6  # items before an age in which a word for a child makes it one
 MONTHS = word_set("months")
 ORDINALS = word_set("ordinals")
 _WRITTEN_ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)")
@@ -54,6 +57,11 @@ def find_ages(passage: Passage) -> Iterator[Hit]:
             continue
         if is_ordinal(passage[at].core) and at + 1 < len(passage) and passage[at + 1].stem == "birthday":
             yield Hit(at, at + 1, AGE, 0.85, "age-birthday")
+        half = [item.core for item in passage[at : at + 5]] == ["a", "year", "and", "a", "half"]
+        if half and any(
+            item.core in SMALL_CHILDREN or item.core in SUBJECTS for item in passage[max(0, at - 4) : at]
+        ):
+            yield Hit(at, at + 5, AGE, 0.7, "age-small")
         hyphened = re.match(r"([a-z]+(?:-[a-z]+)?|\d{1,3})-(?:year|month|week)s?-old", passage[at].core)
         if hyphened:
             yield Hit(at, at + 1, AGE, 0.95, "age-old")
@@ -85,13 +93,54 @@ def _age(passage: Passage, number: Element) -> Iterator[Hit]:
         if not _of_thing(passage, first, last + 1):
             yield Hit(first, last + 1, AGE, 0.95, "age-old")
     elif before and before[-1] in AGE_CALLED and not _timed(following):
-        yield Hit(first, last, AGE, 0.8, "age-called")
+        yield Hit(first, _small_end(passage, last), AGE, 0.8, "age-called")
     elif before[-2:] in (["age", "of"], ["age", "is"]):
         yield Hit(first, last, AGE, 0.85, "age-called")
+    elif (end := _small(passage, number)) > last:
+        yield Hit(first, end, AGE, 0.75, "age-small")
     elif _bare(passage, number):
         yield Hit(first, _spoken_of(passage, last), AGE, 0.75, "age-bare")
     elif _of_kids(passage, number):
         yield Hit(first, last, AGE, 0.7, "age-kids")
+
+
+def _small_end(passage: Passage, last: int) -> int:
+    """Take in a unit of small children's ages, and `old`, after a number."""
+    halves = [item.core for item in passage[last : last + 3]] == ["and", "a", "half"]
+    end = last + 3 if halves else last
+    end += end < len(passage) and passage[end].core in SMALL_UNITS
+    return end + (end > last and end < len(passage) and passage[end].core == "old")
+
+
+def _small(passage: Passage, number: Element) -> int:
+    """Return where a small child's age ends: `the baby is fourteen months`, `she's two and a half`."""
+    first, last = number.first, number.last
+    end = _small_end(passage, last)
+    if end == last or (
+        end < len(passage) and not passage[end - 1].pauses and passage[end].core in SMALL_NOT | TIMES
+    ):
+        return last
+    around = passage[max(0, first - CHILD_BEFORE) : first]
+    if any(
+        item.core in SMALL_CHILDREN or item.stem in SMALL_CHILDREN or item.core in KIDS for item in around
+    ):
+        return end
+    at = first - 1
+    while at >= 0 and passage[at].core in ADVERBS - {"he", "she", "at"} and first - at < 5:
+        at -= 1
+    if at < 0 or passage[at].pauses:
+        return last
+    third = passage[at].core in SUBJECTS and not passage[at].core.startswith(("i'", "you"))
+    told = (
+        passage[at].core in BE
+        and at > 0
+        and (
+            passage[at - 1].core in ("he", "she", "who")
+            or passage[at - 1].stem in RELATIONS
+            or passage[at - 1].strange
+        )
+    )
+    return end if third or told else last
 
 
 def _of_thing(passage: Passage, first: int, last: int) -> bool:

@@ -15,6 +15,11 @@ __all__ = ["find_further_names"]
 NAME_JOINS = word_set("name_joins")
 BETWEEN_NAMES = word_set("name_joins_between")
 WORD_LETTERS = word_set("one_letter_words")
+LIKELY_PEOPLE = (
+    EntityType.PERSON,
+    EntityType.LOCATION,
+    EntityType.OTHER,
+)  # as the name model may call a surname
 SURE_SCORE = 0.5
 MOST_INITIALS = 3
 MOST_JOINS = 4
@@ -23,7 +28,8 @@ MOST_JOINS = 4
 def find_further_names(passage: Passage, hits: Sequence[Hit]) -> Iterator[Hit]:
     """Yield initials beside the names among the hits, and names that are joined to them."""
     people = [hit for hit in hits if hit.entity_type is EntityType.PERSON]
-    named = {at for hit in people for at in range(hit.first, hit.last)}
+    likely = [hit for hit in hits if hit.entity_type in LIKELY_PEOPLE]
+    named = {at for hit in likely for at in range(hit.first, hit.last)}
     sure = {
         at for hit in people if hit.strong or hit.score >= SURE_SCORE for at in range(hit.first, hit.last)
     }

@@ -27,6 +27,7 @@ BEFORE = Phrases.of_sections("name_cues")
 # Cues that are too weak without a capital letter inside the sentence.
 WEAK = word_set("name_cues_weak")
 RELATIONS = word_set("relations")
+FAMILY_AFTER = word_set("family_after")
 SPEAKING = word_set("speaking")
 SURE_DOING = word_set("deeds_sure")
 
@@ -108,6 +109,11 @@ def find_named(passage: Passage) -> Iterator[Hit]:
 
 
 def _sure(passage: Passage, first: int) -> Iterator[Hit]:
+    letters = first
+    while letters < len(passage) and len(passage[letters].core) == 1 and passage[letters].core.isalpha():
+        letters += 1
+    if 2 <= letters - first <= 3:
+        yield Hit(first, letters, PERSON, 0.8, "initial")
     last = name_end(passage, first)
     if last > first:
         yield Hit(first, last, PERSON, 0.9, "name-cue", strong=not _allowed(passage, first, last))
@@ -157,6 +163,8 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
                 break
         if last - at >= 2:
             yield Hit(at, last, PERSON, 0.4, "strange", strong=False)
+        elif last > at > 0 and _family(passage, at, last):
+            yield Hit(at, last, PERSON, 0.4, "family", strong=False)
         item = passage[at]
         if item.capital and not is_product(item.core) and item.stem not in NAMELIKE_MONTHS:
             if namelike(item.core):
@@ -164,6 +172,12 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
             elif item.strange and len(item.stem) > 2 and passage[at - 1].core not in ("the", "a", "an"):
                 yield Hit(at, at + 1, PERSON, 0.3, "capital-strange", strong=False)
         at = max(last, at + 1)
+
+
+def _family(passage: Passage, at: int, last: int) -> bool:
+    """Tell whether a strange word is a family's name: `the Abernathys are`, `the Brightwater account`."""
+    after = passage[last].core if last < len(passage) and not passage[at].pauses else ""
+    return passage[at - 1].core == "the" and after in FAMILY_AFTER
 
 
 def _may_act(item: Item) -> bool:

@@ -24,6 +24,7 @@ SCHOOLS_OF = word_set("schools_of")
 AT_SCHOOL = Phrases.of_sections("school_cues")
 AT_WORK = Phrases.of_sections("work_cues")
 COMPANY_ENDS = word_set("company_ends")
+TRADES = word_set("company_trades")
 AFTER_AND = word_set("company_after_and")
 # A company's name is over at such a word.
 STOPS = word_set("organization_stops")
@@ -83,6 +84,14 @@ def find_employers(passage: Passage) -> Iterator[Hit]:
     for _, end, how in AT_WORK.find(passage):
         yield from _after(passage, end, ORGANIZATION, vague=how == "vague", rule="at-work")
     for at, item in enumerate(passage):
+        if item.core in TRADES and at > 0 and not item.capital and not item.cased:
+            first = at
+            while (
+                first > 0 and at - first < 3 and passage[first - 1].strange and not passage[first - 1].pauses
+            ):
+                first -= 1
+            if first < at and not all(is_product(word.core) for word in passage[first:at]):
+                yield Hit(first, at + 1, ORGANIZATION, 0.6, "company", strong=False)
         if item.core in COMPANY_ENDS and item.capital and at > 0 and not passage[at - 1].pauses:
             first = at
             while (
@@ -114,7 +123,9 @@ def _after(passage: Passage, first: int, kind: EntityType, *, vague: bool, rule:
     plain = kind is SCHOOL and not vague and not words[0].cased and words[0].core not in SCHOOL_WORDS
     if not (telling or ended or spelled or plain):
         return
-    if vague and not (ended or spelled or all(word.strange or word.capital for word in words)):
+    if vague and not (
+        ended or spelled or all(word.strange or word.capital or word.core == "and" for word in words)
+    ):
         return
     yield Hit(first, last, kind, 0.75, rule)
 
@@ -125,7 +136,8 @@ def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False)
     while at < len(passage) and at - first < longest:
         item = passage[at]
         after = passage[at + 1] if at + 1 < len(passage) else item
-        if item.core == "and" and at > first and (after.stem in AFTER_AND or after.capital):
+        partner = after.stem in AFTER_AND or after.capital or (after.strange and passage[at - 1].strange)
+        if item.core == "and" and at > first and partner:
             at += 2
             break
         if item.core == "of" and at > first and at + 1 < len(passage) and passage[at + 1].strange:
@@ -143,7 +155,9 @@ def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False)
         if item.pauses:
             break
     if at > first and not passage[first].cased:
-        return _trimmed(passage, first, at) if not keep else min(at, first + 3)
+        at = _trimmed(passage, first, at) if not keep else min(at, first + 3)
+        while keep and at - first > 1 and passage[at - 1].core in SCHOOL_WORDS - SCHOOL_KINDS - SCHOOL_ENDS:
+            at -= 1
     return at
 
 

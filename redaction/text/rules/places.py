@@ -69,9 +69,21 @@ def find_addresses(passage: Passage) -> Iterator[Hit]:
         elif item.core == "box" and at > 0 and at + 1 in starts and _post_office(passage, at):
             first = at - (2 if passage[at - 1].core == "o" else 1)
             yield Hit(first, _tail(passage, starts[at + 1].last, starts), ADDRESS, 0.9, "post-box")
+        elif item.core in PLACE_UNITS and (end := _units_end(passage, at, starts)) > at:
+            yield Hit(at, _tail(passage, end, starts), ADDRESS, 0.7, "units")
         elif item.core in FLATS and at + 1 in starts and not item.pauses:
             end = starts[at + 1].last
             yield Hit(at, _tail(passage, end, starts), ADDRESS, 0.7, "flat")
+
+
+def _units_end(passage: Passage, at: int, starts: dict[int, NumberRun]) -> int:
+    """Return where two or more parts of a building with their numbers end: `building 1184, room 6`."""
+    count, end = 0, at
+    while end + 1 < len(passage) and end - at < LONGEST_LINE:
+        if passage[end].core not in PLACE_UNITS - {"number", "lot"} or end + 1 not in starts:
+            break
+        count, end = count + 1, starts[end + 1].last
+    return end if count >= 2 else at
 
 
 def _post_office(passage: Passage, at: int) -> bool:

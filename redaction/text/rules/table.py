@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from redaction.text.passage import Hit, Passage
 from redaction.text.rules.appointments import find_appointments, find_days
 from redaction.text.rules.codes import find_codes, find_handles, find_mails, find_passwords, find_spelled
+from redaction.text.rules.corners import find_corners, find_forces
 from redaction.text.rules.dates import find_ages, find_birth_dates
 from redaction.text.rules.names import find_named, find_speakers, find_strange, find_titled
 from redaction.text.rules.network import find_machines
@@ -33,6 +34,8 @@ RULES: tuple[Rule, ...] = (
     find_addresses,
     find_homes,
     find_cities,
+    find_corners,
+    find_forces,
     find_schools,
     find_employers,
     find_ages,

@@ -113,6 +113,24 @@ def test_strange_word_needs_less_certainty() -> None:
     assert masked(finder, "we put saoirse by the window") == [["saoirse"]]
 
 
+@pytest.mark.parametrize(
+    ("line", "score", "found"),
+    [
+        ("they grab a window here", 0.6, []),
+        ("they grab a window here", 0.9, ["window"]),
+        ("They grab a Window here.", 0.6, ["Window"]),
+        ("they ask hunter here", 0.4, []),
+        ("they ask hunter here", 0.6, ["hunter"]),
+        ("they go upstairs here", 1.0, []),
+    ],
+)
+def test_everyday_word_needs_more_certainty(line: str, score: float, found: list[str]) -> None:
+    """An everyday word is masked on the model's word alone only if it is sure, or the word has a capital."""
+    names = ("window", "hunter", "upstairs")
+    finder = PersonalDataFinder(SpeechSection(), model=NamingModel(*names, score=score))
+    assert masked(finder, line) == [found]
+
+
 @pytest.mark.parametrize("language", ["ja", "tr", "xx"])
 def test_unread_tongue_is_masked(language: str) -> None:
     """Words in a tongue that nothing here reads are masked, and the caller can see where."""

@@ -66,6 +66,20 @@ PERSONAL = [
     ("my son got into m i t", "m i t", SCHOOL),
     ("i work at halvorsen freight as a clerk", "halvorsen freight", WORK),
     ("She is calling from Harbor View Dental.", "Harbor View Dental.", WORK),
+    ("the card ending in 42 was declined", "42", ID),
+    ("it's the one ending in 4 .2.", "4 .2.", ID),
+    ("my last four digits 4 2 4 2", "4 2 4 2", ID),
+    ("my last two digits are eight one", "eight one", ID),
+    ("extension thirty one if nobody answers", "thirty one", PHONE),
+    ("write me at the real big tony at gmail dot com", "the real big tony at gmail dot com", EMAIL),
+    ("i gave them my old truck at hotmail dot com", "my old truck at hotmail dot com", EMAIL),
+    ("the baby is fourteen months now", "fourteen months", AGE),
+    ("she's two and a half", "two and a half", AGE),
+    ("ours is a year and a half", "a year and a half", AGE),
+    ("he was crawling at eleven months", "eleven months", AGE),
+    ("the brezlaws are coming", "brezlaws", PERSON),
+    ("she sells for brezlaw plumbing", "brezlaw plumbing", WORK),
+    ("he studies at brezlaw community college", "brezlaw community college", SCHOOL),
 ]  # fmt: skip
 PLAIN = [
     "one two three testing",
@@ -92,6 +106,14 @@ PLAIN = [
     "call me back when you can",
     "the password is wrong",
     "i hope called functions return",
+    "mic check one two one two",
+    "the baby is two months late",
+    "he's three months behind",
+    "they are six weeks out",
+    "it ends in a tie",
+    "the last four builds were green",
+    "your email address goes into the second field",
+    "we take ten and a half percent",
 ]
 
 
