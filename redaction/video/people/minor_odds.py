@@ -25,10 +25,10 @@ __all__ = [
     "view_odds",
 ]
 
-_EVEN = 6.19
-_PER_DECADE = (-1.27, -1.93)
+_EVEN = 6.07
+_PER_DECADE = (-1.25, -1.90)
 """What ten years more by face-api.js and by HSE faceres-deep take from the log-odds."""
-_PER_OCTAVE = -0.90
+_PER_OCTAVE = -0.88
 """What each doubling of the face takes from it: the nets take minors for older the less there is to see."""
 _YEARS = (2.0, 45.0)
 """Beyond, a year more or less says nothing about being 18."""

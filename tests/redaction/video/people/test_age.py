@@ -130,7 +130,7 @@ def watch(made: AgeJudge, views: int, *, number: int = 1, start: int = 0) -> lis
         ([YOUNG] * 3 + [CLEAR], MINOR),
         ([YOUNG] + [CLEAR] * 11, ADULT),
         ([15.0] * 3 + [OPEN] * 2, MINOR),
-        ([15.0] * 3 + [OPEN] * 9, IN_DOUBT),
+        ([15.0] * 3 + [26.0] * 9, IN_DOUBT),
     ],
 )
 def test_verdict_of_views(ages: list[float], last: AgeVerdict) -> None:
