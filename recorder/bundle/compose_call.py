@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -31,12 +32,14 @@ from recorder.bundle.manifest import (
 from recorder.bundle.writer import BundleWriter
 from recorder.media.compose import ComposedTrack, ComposedView, compose
 from recorder.runtime.context import Run
-from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span
+from redaction.audio.redact import finding_events
+from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span, Token
 from redaction.policy import OutputSection
 
 __all__ = ["compose_call"]
 
 _REASON: Final = re.compile(r"^[a-z][a-z0-9 _-]{0,63}$")
+_PSEUDONYM: Final = re.compile(r"^(?P<kind>[A-Z][A-Z_ ]*) \d+$")
 _STATES: Final = (BundleState.REDACTED, BundleState.VERIFIED)
 
 
@@ -60,6 +63,7 @@ def compose_call(
         recording = writer.path(RECORDING)
         compose(list(_views(call)), recording, duration=call.duration, output=output, run=run)
         checks += _file_checks(call, recording)
+    transcript = tuple(_utterances(call))
     labels = [label(number) for number in range(1, len(call.people) + 1)]
     return BundleContents(
         origin=call.origin,
@@ -76,11 +80,11 @@ def compose_call(
         stills=still_entries(call.people),
         notes=(*call.notes, *notes_of(call.people)),
         events=(
-            *_person_events(call),
+            *_person_events(call, transcript),
             *call.call_events,
             *(Event(EventKind.STATE, detail={"state": str(state)}) for state in _STATES),
         ),
-        transcript=tuple(_utterances(call)),
+        transcript=transcript,
         names={who: who for who in labels},
         participants=Participants(
             way=call.way,
@@ -124,19 +128,43 @@ def _redacted(call: CallContents) -> dict[str, int]:
 
 
 def _utterances(call: CallContents) -> Iterator[RedactedUtterance]:
-    for number, person in enumerate(call.people, start=1):
-        who = label(number)
-        for item in person.utterances:
-            yield replace(item, speaker=who, track=f"{who}-microphone")
+    everybody = [
+        replace(item, speaker=who, track=f"{who}-microphone")
+        for who, person in ((label(number), person) for number, person in enumerate(call.people, start=1))
+        for item in person.utterances
+    ]
+    yield from _renumbered(sorted(everybody, key=lambda item: (item.span, item.speaker)))
 
 
-def _person_events(call: CallContents) -> list[Event]:
-    """Return what happened to everybody's tracks, in order of time."""
+def _renumbered(utterances: Iterable[RedactedUtterance]) -> Iterator[RedactedUtterance]:
+    """Count pseudonyms anew in order of first appearance: a gap would tell of words of somebody who is not there."""
+    counts: Counter[str] = Counter()
+    given: dict[str, str] = {}
+    for utterance in utterances:
+        tokens: list[Token] = []
+        for token in utterance.tokens:
+            match = _PSEUDONYM.match(token.text) if token.entity_type is not None else None
+            if match is not None and token.text not in given:
+                kind = match["kind"]
+                counts[kind] += 1
+                given[token.text] = f"{kind} {counts[kind]}"
+            tokens.append(token if match is None else replace(token, text=given[token.text]))
+        yield replace(utterance, tokens=tuple(tokens))
+
+
+def _person_events(call: CallContents, transcript: Sequence[RedactedUtterance]) -> list[Event]:
+    """Return what happened to everybody's tracks, in order of time.
+
+    What was found in words is told again from what is stored of them in the end: one event for what one replacement
+    stands for, however many words it was and however often one of them was found.
+    """
     found = [
         replace(event, track=f"{label(number)}-{event.track}" if event.track else label(number))
         for number, person in enumerate(call.people, start=1)
         for event in person.events
+        if event.kind is not EventKind.FINDING
     ]
+    found += finding_events(transcript)
     return sorted(found, key=lambda event: event.span.start if event.span else -1.0)
 
 

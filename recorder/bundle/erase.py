@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from recorder.bundle.call_contents import CallContents, ParticipantContents, label
@@ -24,7 +23,6 @@ from recorder.bundle.publish import Published, publish
 from recorder.bundle.read_contents import participants_of, read_contents
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, settle_replaced
-from recorder.call.consent.receipts import Receipt, withdrawn
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from redaction.errors import StorageFailed, UnreadableInput, UsageError
@@ -83,10 +81,11 @@ def erase_participant(
                 detail={"reason": "after publishing", "sha256": digest_file(bundle / MANIFEST).sha256},
             )
         left = _without(parts, gone)
-        left = replace(left, people=_taken_over(left.people, writer), call_events=(proof,))
+        begun, left = left.call_events, replace(left, call_events=(proof,))
+        left = replace(left, people=_taken_over(left.people, writer))
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
-            log.extend(parts.call_events)
+            log.extend(begun)
             contents = compose_call(left, writer, output=output or OutputSection(), run=run)
             return publish(contents, writer, log, began=began, run=run)
     finally:
@@ -112,18 +111,15 @@ def _chosen(parts: CallContents, participant: str, receipt: str) -> int:
 
 
 def _without(parts: CallContents, gone: int) -> CallContents:
-    person = parts.people[gone]
+    people = (*parts.people[:gone], *parts.people[gone + 1 :])
+    staying = {person.receipt for person in people}
     return replace(
         parts,
-        people=(*parts.people[:gone], *parts.people[gone + 1 :]),
+        people=people,
         not_recorded=None if parts.not_recorded is None else parts.not_recorded + 1,
-        receipts=tuple(_updated(parts.receipts, person.receipt)),
+        receipts=tuple(item for item in parts.receipts if item.receipt_id in staying),
+        call_events=tuple(event for event in parts.call_events if event.kind is not EventKind.ERASED),
     )
-
-
-def _updated(receipts: Sequence[Receipt], gone: str) -> list[Receipt]:
-    now = datetime.now(UTC)
-    return [withdrawn(item, when=now) if item.receipt_id == gone else item for item in receipts]
 
 
 def _taken_over(

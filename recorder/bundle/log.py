@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, RedactionIncomplete
-from redaction.model import EntityType, Event, Span
+from redaction.model import EntityType, Event, EventKind, Span
 
 __all__ = [
     "EVENT_KEYS",
@@ -169,6 +169,14 @@ class LoggedEvent:
     track: str
     span: Span | None
     detail: Mapping[str, str | int | float]
+
+    def as_event(self) -> Event:
+        """Return it as an event of this version.
+
+        Raises:
+            ValueError: this version knows no such event.
+        """
+        return Event(EventKind(self.event), self.track, self.span, self.detail)
 
 
 def read_log(path: Path) -> list[LoggedEvent]:

@@ -112,7 +112,7 @@ class VideoCoverage(_Entry):
 
 
 class AudioCoverage(_Entry):
-    """How the sound came to be known, in seconds unless said."""
+    """How the sound came to be known, in seconds unless said; `words` counts what is stored, a personal one as one."""
 
     seconds: float = 0.0
     speech: float = 0.0

@@ -148,7 +148,7 @@ def _audio_coverage(speech: RedactedSpeech | None, audio: RenderedAudio | None) 
         speech_without_words=round(_total(speech.uncovered), 3),
         failed=round(_total(speech.failures), 3),
         silenced=round(audio.silenced, 3),
-        words=sum(len(item.words) for item in speech.utterances),
+        words=sum(len(item.tokens) for item in speech.redacted),
         speakers=len({item.speaker for item in speech.utterances}),
     )
 

@@ -26,7 +26,6 @@ __all__ = [
     "Receipts",
     "coarse",
     "receipts_of",
-    "withdrawn",
 ]
 
 RECEIPTS_SCHEMA: Final = "offrecord/receipts/1"
@@ -126,14 +125,6 @@ def receipts_of(
         )
         for history in histories
     )
-
-
-def withdrawn(receipt: Receipt, *, when: datetime) -> Receipt:
-    """Return the receipt of somebody who was erased after publishing; its times are to the minute from then on."""
-    last = ReceiptEvent(
-        event_time=when.replace(second=0, microsecond=0), event_state=ConsentState.WITHDRAWN, erasure=True
-    )
-    return receipt.model_copy(update={"events": (*coarse(receipt).events, last)})
 
 
 def coarse(receipt: Receipt) -> Receipt:

@@ -33,7 +33,7 @@ from recorder.bundle.call_contents import (
 from recorder.bundle.checks import joined_checks
 from recorder.bundle.compose_call import compose_call
 from recorder.bundle.contents import TRACKS, Origin, models_used
-from recorder.bundle.log import ChainedLog
+from recorder.bundle.log import ChainedLog, read_log
 from recorder.bundle.manifest import Check, Coverage
 from recorder.bundle.publish import Published, publish, publish_sealed
 from recorder.bundle.writer import LIVE, BundleWriter
@@ -152,7 +152,7 @@ class _Finishing:
             duration=self.duration,
             people=people,
             not_recorded=others if not_recorded is None else not_recorded,
-            receipts=tuple(receipts),
+            receipts=tuple(receipt for receipt in receipts if receipt.receipt_id in mine),
             notes=_ENDED_NOTES.get(live.record.ended, ()),
         )
         contents = compose_call(call, self.writer, output=self.policy.output, run=self.run)
@@ -177,7 +177,7 @@ class _Finishing:
             shutil.copyfile(kept.kept, kept.given)
             (partial / _WORK).mkdir(mode=0o700)
             (partial / TRACKS).mkdir(mode=0o700)
-        return live, ChainedLog.resumed(kept.given)
+        return live, _begun(kept.given)
 
     def _look_and_hear(
         self, people: Sequence[LivePerson], sounds: Sequence[UsableAudio]
@@ -335,6 +335,20 @@ class _Finishing:
             limit=SAME_SPEAKER_COSINE,
             note="cosine, CAM++" if not silenced else SILENCED,
         )
+
+
+def _begun(given: Path) -> ChainedLog:
+    """Return the bundle's log, begun with what concerns the whole call.
+
+    That somebody was erased while the call went on is left out: how many, and after what, is nobody's to know.
+    """
+    ChainedLog.resumed(given).close()  # cuts off half a line, and checks the chain
+    with storage_errors():
+        events = [item.as_event() for item in read_log(given) if item.event != EventKind.ERASED]
+        given.unlink()
+    log = ChainedLog(given)
+    log.extend(events)
+    return log
 
 
 def _receipts(live: LiveCall) -> tuple[Receipt, ...]:

@@ -234,7 +234,7 @@ class Journal:
             folder = self._moved.get(token, self.folder(token))
             if folder.is_dir():
                 figures = self._remove(self._nameless(token, folder))
-                self._log_erasure(figures)
+                self._log_erasure()
             self._moved.pop(token, None)
             return figures
 
@@ -266,10 +266,11 @@ class Journal:
             for folder in [*self._live.iterdir(), *self._people.iterdir()]:
                 person = _person(folder) if _TOKEN.match(folder.name) else None
                 if folder.name.startswith(_GONE) or (person is not None and person.removed):
-                    self._log_erasure(self._remove(folder))
+                    self._remove(folder)
+                    self._log_erasure()
 
-    def _log_erasure(self, figures: ErasureFigures) -> None:
-        self._log.append(Event(EventKind.ERASED, detail={"files": figures.files, "bytes": figures.bytes}))
+    def _log_erasure(self) -> None:
+        self._log.append(Event(EventKind.ERASED))
 
     def _nameless(self, token: str, folder: Path) -> Path:
         """Take a folder's name away, and remember where it is."""

@@ -154,7 +154,7 @@ def test_a_call_becomes_a_verified_bundle(tmp_path: Path) -> None:
     assert (manifest.participants.recorded, manifest.participants.not_recorded) == (1, 2)
     assert {track.id for track in manifest.tracks} == {"P01-camera", "P01-microphone"}
     assert not {"call-lost", "cut-off"} & set(manifest.notes)
-    assert states(done.published.path) == ["given", "refused", "requested"]
+    assert states(done.published.path) == ["given"]
 
 
 def test_a_call_that_was_lost_is_published_and_told(
@@ -346,7 +346,7 @@ def test_receipts_survive_a_process_that_dies(tmp_path: Path) -> None:
     text = (dead / "call-1.offrecord.partial" / LIVE / RECEIPTS).read_text()
     assert "Rosalind" not in text
     published = recovered(dead)
-    assert states(published.path) == ["given", "given", "refused", "requested", "withdrawn"]
+    assert states(published.path) == ["given", "given"]
     assert published.manifest.participants is not None
     assert published.manifest.participants.not_recorded == 3
     assert "cut-off" in published.manifest.notes

@@ -62,7 +62,7 @@ def test_facts_carry_no_unknown_text(tmp_path: Path) -> None:
 
 
 def test_erasing_leaves_nothing_and_nothing_comes_back(tmp_path: Path) -> None:
-    """After an erasure no file of theirs is there, what still comes is dropped, and the log says how much went."""
+    """After an erasure no file of theirs is there, what still comes is dropped, and the log says no more than that."""
     journal = journal_of(tmp_path, ADA, BOB)
     journal.words(ADA, words(1))
     journal.words(BOB, words(1))
@@ -84,7 +84,8 @@ def test_erasing_leaves_nothing_and_nothing_comes_back(tmp_path: Path) -> None:
     assert journal.erase(ADA).files == 0
     journal.close()
     (line,) = lines(tmp_path / "log.jsonl")
-    assert (line["event"], line["files"]) == ("erased", 3)
+    assert set(line) == {"event", "hash", "prev", "seq"}
+    assert line["event"] == "erased"
 
 
 @pytest.mark.parametrize("steps", range(9))
