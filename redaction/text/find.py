@@ -93,6 +93,11 @@ class PersonalDataFinder:
         speech = self._speech.model_copy(update={"roster": (*self._speech.roster, *names)})
         return PersonalDataFinder(speech, model=self._model if model is None else model)
 
+    def learn_names(self, names: Sequence[str]) -> None:
+        """Know more names from now on; costs their length alone. For a finder of one's own, as `knowing` returns it."""
+        self._speech = self._speech.model_copy(update={"roster": (*self._speech.roster, *names)})
+        self._roster.add(names)
+
     @property
     def model(self) -> WordReader:
         """What reads the words."""

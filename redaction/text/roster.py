@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from redaction.model import EntityType
 from redaction.text.fuzzy import NameIndex
@@ -27,12 +27,25 @@ class Roster:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._index = NameIndex()
-        self._wholes: dict[tuple[str, ...], int] = {}
-        for owner, name in enumerate(names):
+        self._owners = 0
+        self._wholes: dict[str, list[tuple[str, ...]]] = {}  # by their first part
+        self._names: set[tuple[str, ...]] = set()
+        self.add(names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def add(self, names: Iterable[str]) -> None:
+        """Take up more names; costs their length, not that of the roster."""
+        for name in names:
+            owner, self._owners = self._owners, self._owners + 1
             words = [word for word in fold(name).replace(",", " ").split() if word]
             parts = [fold(word) for word in words]
-            if parts:
-                self._wholes[tuple(parts)] = owner
+            whole = tuple(parts)
+            if whole in self._names or not whole:
+                continue
+            self._names.add(whole)
+            self._wholes.setdefault(whole[0], []).append(whole)
             pieces = [piece for part in parts for piece in (part, *part.split("-"))]
             for piece in dict.fromkeys(pieces):
                 if len(piece) > 1 and piece not in PARTICLES and piece not in TITLES:
@@ -40,12 +53,9 @@ class Roster:
             if len(parts) > 1:
                 self._index.add("".join(parts), owner)
 
-    def __len__(self) -> int:
-        return len(self._wholes)
-
     def find(self, passage: Passage) -> Iterator[Hit]:
         """Yield every place where a name of the roster may stand."""
-        if not self._wholes:
+        if not self._names:
             return
         owners = [self._owner(passage, at) for at in range(len(passage))]
         for at, owner in enumerate(owners):
@@ -72,13 +82,14 @@ class Roster:
         return owner if item.upper or not item.cased else None
 
     def _whole(self, passage: Passage) -> Iterator[Hit]:
-        for parts in self._wholes:
-            if len(parts) < 2:
-                continue
-            for at in range(len(passage) - len(parts) + 1):
-                words = passage[at : at + len(parts)]
-                if all(part in (word.stem, word.core) for part, word in zip(parts, words, strict=True)):
-                    yield Hit(at, at + len(parts), EntityType.PERSON, 1.0, "roster")
+        for at in range(len(passage)):
+            for first in dict.fromkeys((passage[at].stem, passage[at].core)):
+                for parts in self._wholes.get(first, ()):
+                    words = passage[at : at + len(parts)]
+                    if 1 < len(parts) == len(words) and all(
+                        part in (word.stem, word.core) for part, word in zip(parts, words, strict=True)
+                    ):
+                        yield Hit(at, at + len(parts), EntityType.PERSON, 1.0, "roster")
 
     def _joined(self, passage: Passage, owners: Sequence[int | None]) -> Iterator[Hit]:
         """Find a name heard as several words: `min seo` for Minseo, `ada easy` for Adaeze."""

@@ -15,7 +15,7 @@ from recorder.live.capture.participants import Attendance, Participant
 from recorder.live.capture.status import CallView
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import PersonRecord
-from redaction.errors import OffrecordError
+from redaction.errors import InternalError, OffrecordError
 
 __all__ = ["ConsentEnforcer", "RecordedMedia"]
 
@@ -103,7 +103,7 @@ class ConsentEnforcer:
             self._media.end(lane, time)
         self._schedule_record(participant)
         self._view.event("stopped", number=participant.number)
-        self._effects.schedule(partial(self._source.receive, participant.id, False))
+        self._schedule_receive(participant)
 
     def remove_minor(self, token: str, time: float) -> None:
         """Erase somebody who was not proved to be an adult; nothing they say is consent from now on."""
@@ -137,14 +137,14 @@ class ConsentEnforcer:
         self._attendance.resume(participant, decision)
         self._schedule_record(participant)
         self._view.event("recording", number=participant.number)
-        self._effects.schedule(partial(self._source.receive, participant.id, True))
+        self._schedule_receive(participant)
 
     def _erase(self, participant: Participant, reason: str) -> None:
         token = self._attendance.erase(participant)
         if token:
             self._unerased[token] = None
-            self._effects.schedule(partial(self._forget, token), urgent=True)
-        self._effects.schedule(partial(self._source.receive, participant.id, False))
+            self._effects.schedule_urgent(partial(self._forget, token))
+        self._schedule_receive(participant)
         if token:
             self._view.event("erased", number=participant.number, reason=reason)
 
@@ -152,14 +152,26 @@ class ConsentEnforcer:
         await asyncio.to_thread(self._media.forget, token)
         self._unerased.pop(token, None)
 
+    def _schedule_receive(self, participant: Participant) -> None:
+        """Have the call system told whether somebody is received; of several changes the last one counts."""
+        wanted = participant.receiving
+        effect = partial(self._source.receive, participant.id, wanted)
+        self._effects.schedule(effect, key=("receive", participant.id))
+
     def _schedule_record(self, participant: Participant) -> None:
         """Have what is known of somebody who is recorded written down."""
         record = participant.record()
-        self._effects.schedule(lambda: asyncio.to_thread(self._write_record, record))
+        effect = partial(asyncio.to_thread, self._write_record, record)
+        self._effects.schedule(effect, key=("record", record.token))
 
     def _write_record(self, record: PersonRecord) -> None:
-        if self._attendance.owner(record.token) is not None:
+        if self._attendance.owner(record.token) is None:
+            return
+        try:
             self._journal.admit(record)
+        except InternalError:
+            if self._attendance.owner(record.token) is not None:
+                raise  # they were not erased in this moment
 
     def _schedule_receipts(self) -> None:
         """Have the consents written down soon, if they changed: once for all that changes until then."""

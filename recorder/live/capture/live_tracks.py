@@ -13,8 +13,10 @@ from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.audio_track import Microphone, loudness
 from recorder.live.capture.video_worker import Lane, VideoWorker
 
-__all__ = ["LiveTracks", "ParticipantTracks", "WorkedLane"]
+__all__ = ["MOST_TRACKS", "LiveTracks", "ParticipantTracks", "WorkedLane"]
 
+MOST_TRACKS: Final = 32
+"""Tracks of one participant of which something still waits to be stored; who has more changes them to no end."""
 _SPEAKING_DB: Final = -45.0
 _SPEAKING_HOLD_S: Final = 0.5
 
@@ -79,12 +81,18 @@ class LiveTracks:
         return next(self._numbers)
 
     def add_owner(self, token: str, lane: int, age: ParticipantAge) -> ParticipantTracks | None:
-        """Return whose lane it is from now on, with an age of theirs if they are new; None for who was forgotten."""
+        """Return whose lane it is from now on, with an age of theirs if they are new.
+
+        None for who was forgotten, or has too many tracks: nothing of this one is taken.
+        """
         with self.lock:
             if token in self._forgotten:
                 return None
+            owner = self._people.setdefault(token, ParticipantTracks(age))
+            if len(owner.videos) + len(owner.microphones) >= MOST_TRACKS:
+                return None
             self._owners[lane] = token
-            return self._people.setdefault(token, ParticipantTracks(age))
+            return owner
 
     def all(self) -> list[tuple[str, ParticipantTracks]]:
         """Return every token with what it has."""

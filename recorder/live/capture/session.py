@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import (
@@ -13,62 +13,31 @@ from recorder.call.source import (
     CallObserver,
     CallSource,
     Ended,
-    LiveKind,
-    QualitySample,
-    TimedAudio,
-    TimedVideo,
-    TrackKey,
     Via,
 )
-from recorder.live.capture.consent_enforcer import ConsentEnforcer, RecordedMedia
+from recorder.live.capture.consent_enforcer import ConsentEnforcer
+from recorder.live.capture.display_names import DisplayNames
 from recorder.live.capture.effects import Effects
-from recorder.live.capture.monitor import CallLimits, CallMonitor, TrackStates
+from recorder.live.capture.media_gate import MediaGate, Recorder
+from recorder.live.capture.monitor import CallLimits, CallMonitor
 from recorder.live.capture.participants import Attendance, Participant
 from recorder.live.capture.status import CallView
 from recorder.live.store.journal import Journal
 from recorder.runtime.hardening import place_of
 from redaction.errors import ConsentRefused, InternalError, OffrecordError
 
-__all__ = ["CallSession", "Recorder"]
+__all__ = ["CallSession"]
 
 _TICK_S: Final = 1.0
 _LEAVING_S: Final = 10.0
 
 
-class Recorder(RecordedMedia, TrackStates, Protocol):
-    """What the session needs of the live engine; every method but `forget` returns at once."""
-
-    def open(self, token: str, kind: LiveKind, *, time: float) -> int:
-        """Begin a track; return its lane."""
-        ...
-
-    def video(self, lane: int, video: TimedVideo) -> None:
-        """Take a picture."""
-        ...
-
-    def audio(self, lane: int, audio: TimedAudio) -> None:
-        """Take a block of sound."""
-        ...
-
-    def lost(self, lane: int, start: float, end: float, reason: str) -> None:
-        """Take note of a hole."""
-        ...
-
-    def declare_adult(self, token: str) -> None:
-        """Believe that a participant is an adult, as far as the policy does; safe to repeat."""
-        ...
-
-    def know_names(self, names: Iterable[str]) -> None:
-        """Mask these names wherever they are said."""
-        ...
-
-
-class CallSession(CallObserver):
+class CallSession(MediaGate, CallObserver):
     """Observes a call and records those who agreed.
 
     What an answer changes takes effect on the next picture and sound: media of somebody who is not received is
     dropped before the source has even been told. What takes time (the disk, the call system) is done afterwards by
-    one task, in order, but for erasures, which come before all else that waits.
+    in order; erasures wait for nothing else.
 
     Args:
         source: the way into the call.
@@ -96,29 +65,29 @@ class CallSession(CallObserver):
         free_bytes: Callable[[], int] = lambda: 0,
         write_receipts: Callable[[Sequence[ConsentHistory]], None] = lambda _: None,
     ) -> None:
+        attendance = Attendance(book)
+        monitor = CallMonitor(
+            attendance=attendance,
+            tracks=recording,
+            journal=journal,
+            view=view,
+            limits=limits,
+            free_bytes=free_bytes,
+        )
+        super().__init__(attendance, book=book, recording=recording, monitor=monitor)
         self._source = source
-        self._recording = recording
-        self._book = book
         self._view = view
-        self._attendance = Attendance(book)
+        self._names = DisplayNames(recording.know_names)
         self._effects = Effects()
         self._enforcer = ConsentEnforcer(
             book=book,
-            attendance=self._attendance,
+            attendance=attendance,
             source=source,
             media=recording,
             journal=journal,
             effects=self._effects,
             view=view,
             write_receipts=write_receipts,
-        )
-        self._monitor = CallMonitor(
-            attendance=self._attendance,
-            tracks=recording,
-            journal=journal,
-            view=view,
-            limits=limits,
-            free_bytes=free_bytes,
         )
         self._minors: dict[str, None] = {}  # tokens, as reported from any thread
         self._leaving = asyncio.Event()
@@ -247,43 +216,6 @@ class CallSession(CallObserver):
         self._view.event("asking", able=int(able))
         self._enforcer.apply(self._book.can_ask(able, time))
 
-    def track_started(self, track: TrackKey, time: float) -> None:
-        """Open a lane for a track of somebody who is received."""
-        found = self._attendance.get(track.participant)
-        if found is not None and found.receiving and track not in found.lanes:
-            self._pass_declaration(found)
-            found.lanes[track] = self._recording.open(found.token, track.kind, time=time)
-
-    def video(self, track: TrackKey, video: TimedVideo) -> None:
-        """Hand a picture on, or drop it."""
-        lane = self._lane(track)
-        if lane is not None:
-            self._recording.video(lane, video)
-
-    def audio(self, track: TrackKey, audio: TimedAudio) -> None:
-        """Hand sound on, or drop it."""
-        lane = self._lane(track)
-        if lane is not None:
-            self._recording.audio(lane, audio)
-
-    def track_lost(self, track: TrackKey, start: float, end: float, reason: str) -> None:
-        """Have a hole logged, covered and silent."""
-        lane = self._lane(track)
-        if lane is not None:
-            self._recording.lost(lane, start, end, reason)
-
-    def track_ended(self, track: TrackKey, time: float) -> None:
-        """Close the lane."""
-        found = self._attendance.get(track.participant)
-        if found is not None and (lane := found.lanes.pop(track, None)) is not None:
-            self._recording.end(lane, time)
-
-    def quality(self, participant: str, sample: QualitySample) -> None:
-        """Keep the figures of somebody who is recorded."""
-        found = self._attendance.get(participant)
-        if found is not None and found.receiving:
-            self._monitor.add_quality(found, sample)
-
     def receipt_of(self, participant: str) -> str:
         """Return the id of the receipt under which a participant is recorded, for them alone."""
         found = self._attendance.get(participant)
@@ -298,25 +230,15 @@ class CallSession(CallObserver):
 
     # -- what follows ----------------------------------------------------------------------------------------------
 
-    def _lane(self, track: TrackKey) -> int | None:
-        found = self._attendance.get(track.participant)
-        return None if found is None else found.lane(track)
-
-    def _pass_declaration(self, participant: Participant | None) -> None:
-        if participant is None or not participant.token:
-            return
-        status = self._book.status(participant.id)
-        if status is not None and status.declared_adult:
-            self._recording.declare_adult(participant.token)
-
     def _add_name(self, participant: Participant | None, name: str) -> None:
         if participant is not None and participant.add_name(name):
-            self._recording.know_names([name])
+            self._names.add(name, first=len(participant.names) == 1, time=self.now())
 
     def _remove_minor(self, token: str) -> None:
         self._enforcer.remove_minor(token, self.now())
 
     def _stop_all(self) -> None:
+        self._names.hand_on_all()
         time = self.now()
         for participant in self._attendance:
             self._enforcer.stop(participant, time)
@@ -377,6 +299,7 @@ class CallSession(CallObserver):
         while True:
             await asyncio.sleep(_TICK_S)
             time = self.now()
+            self._names.hand_on(time)
             self._enforcer.apply(self._book.tick(time))
             if self._book.must_refuse(time):
                 raise ConsentRefused(
@@ -387,7 +310,9 @@ class CallSession(CallObserver):
             await self._monitor.store_quality()
             if self._monitor.time_to_leave(time):
                 self._leaving.set()
-            await self._monitor.show(time, self._enforcer.tally + self._effects.tally)
+            failures = self._enforcer.tally + self._effects.tally
+            failures["names not masked"] += self._names.left_out
+            await self._monitor.show(time, +failures)
 
 
 def _known_error(error: BaseException) -> OffrecordError:

@@ -114,7 +114,6 @@ class WordBook:
     def __init__(self, finder: PersonalDataFinder, policy: Policy) -> None:
         self._policy = policy
         self._reader = _RememberingReader(finder.model)
-        self._base = finder
         self._names: dict[str, None] = {}
         self._told: deque[str] = deque()  # by the event loop, which must not wait for a search
         self._finder = finder.knowing((), model=self._reader)
@@ -140,7 +139,7 @@ class WordBook:
                 new[name] = None
         if new:
             self._names.update(new)
-            self._finder = self._base.knowing(tuple(self._names), model=self._reader)
+            self._finder.learn_names(tuple(new))
             self._masks.know(list(new))
 
     def release(

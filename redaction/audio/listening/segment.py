@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from math import ceil
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from redaction.errors import InternalError, ModelMissing
 from redaction.model import AudioBlock, Samples, Span
-from redaction.weights import open_session
+from redaction.weights import Session, open_session
 
 __all__ = ["FRAME", "RATE", "Segmenter", "SileroVad", "SpeechSegment", "Vad", "speech_runs", "wipe"]
 
@@ -77,6 +78,12 @@ class Vad(Protocol):
         """Forget what came before: the next frame does not follow on."""
 
 
+@cache
+def _shared_session(path: str) -> Session:
+    """Open a model once for all streams: it holds nothing of any, and opening it takes some 15 ms."""
+    return open_session(path)
+
+
 class SileroVad:
     """Silero VAD v6, the file that the faster-whisper package carries, fed as a stream.
 
@@ -90,7 +97,7 @@ class SileroVad:
                 "The package faster-whisper, which carries the speech detector, is not installed."
             )
         path = Path(spec.submodule_search_locations[0]) / "assets" / "silero_vad_v6.onnx"
-        self._session = open_session(str(path))
+        self._session = _shared_session(str(path))
         self.reset()
 
     def reset(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from redaction.model import Box, EntityType, Span, Utterance, Word
+from redaction.model import Box, EntityType, Span, TextFinding, Utterance, Word
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
 from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
@@ -55,6 +56,9 @@ class Judge:
         self._finder = finder
         self._text = text
         self._known: dict[str, bool] = {}
+        self._outdated: set[str] = set()  # of these: judged before a name was learnt
+        self._announced: deque[str] = deque()  # by any thread; learnt by the one that judges
+        self._owns_finder = False
         self._names: dict[str, None] = {}
         self._memories: Mapping[str, Memory] = {}
 
@@ -66,6 +70,7 @@ class Judge:
     @property
     def finder(self) -> PersonalDataFinder:
         """What finds personal data in the lines."""
+        self._learn_names()
         return self._finder
 
     def anew(self, names: Sequence[str]) -> Judge:
@@ -73,15 +78,28 @@ class Judge:
         return Judge(self._finder.knowing(names) if names else self._finder, text=self._text)
 
     def know(self, names: Sequence[str]) -> None:
-        """Take up names that were heard or announced; what was judged before is judged anew."""
-        if names:
-            self._finder = self._finder.knowing(names)
-            self._known.clear()
+        """Take up names that were heard or announced, from any thread; returns at once.
+
+        They are learnt before the next line is judged, and lines that were judged before are looked through for them.
+        """
+        self._announced.extend(names)
+
+    def _learn_names(self) -> None:
+        new: list[str] = []
+        while self._announced:
+            new.append(self._announced.popleft())
+        if not new:
+            return
+        if not self._owns_finder:
+            self._finder, self._owns_finder = self._finder.knowing(()), True
+        self._finder.learn_names(new)
+        self._outdated = {text for text, personal in self._known.items() if not personal}
 
     def learn(self, memories: Mapping[str, Memory]) -> None:
         """Take up what was found elsewhere, by track; what was judged before is judged anew."""
         self._memories = memories
         self._known.clear()
+        self._outdated.clear()
 
     def names_seen(self) -> tuple[str, ...]:
         """Return the names that were read; they live in memory only."""
@@ -91,8 +109,7 @@ class Judge:
         """Judge the lines of one picture."""
         if self._text != "personal":
             return [self._text == "all"] * len(lines)
-        texts = [line.reading.text for line in lines]
-        self._judge([text for text in dict.fromkeys(texts) if text not in self._known])
+        self._judge_all([line.reading.text for line in lines])
         placed = [_is_tag(line) or _has_clock(line, lines) for line in lines]
         for line, named in zip(lines, placed, strict=True):
             if named and line.reading.score >= _SURE:
@@ -106,22 +123,29 @@ class Judge:
         """Judge lines by their words alone; what cannot be read for sure says nothing."""
         if self._text != "personal":
             return [self._text == "all"] * len(readings)
-        self._judge([text for text in dict.fromkeys(one.text for one in readings) if text not in self._known])
+        self._judge_all([one.text for one in readings])
         return [self._known.get(one.text, True) and one.score >= _SURE for one in readings]
+
+    def _judge_all(self, texts: Sequence[str]) -> None:
+        """Judge texts that never were, and look through those that were for names learnt since."""
+        self._learn_names()
+        different = dict.fromkeys(texts)
+        self._look_through([text for text in different if text in self._outdated])
+        self._judge([text for text in different if text not in self._known])
+
+    def _look_through(self, texts: Sequence[str]) -> None:
+        """Find known names in texts in which nothing was found before."""
+        self._outdated.difference_update(texts)
+        asked, utterances = _to_search(texts)
+        if utterances:
+            self._mark(self._finder.find_known(utterances, {}), asked, utterances)
 
     def _judge(self, texts: Sequence[str]) -> None:
         """Search texts that were never judged: each by itself, so that neither lends the other a context."""
-        asked: list[tuple[str, int]] = []
-        utterances: list[Utterance] = []
-        for text in texts:
-            for words, skipped in _variants(text):
-                start = _APART_S * len(utterances)
-                spoken = tuple(Word(word, Span(start + at, start + at + 1)) for at, word in enumerate(words))
-                if spoken:
-                    asked.append((text, skipped))
-                    utterances.append(Utterance(spoken, Span(start, start + len(spoken)), "S1", "screen"))
+        asked, utterances = _to_search(texts)
         if len(self._known) + len(texts) > _MOST:
             self._known.clear()
+            self._outdated.clear()
         self._known |= dict.fromkeys(texts, False)
         if not utterances:
             return
@@ -129,6 +153,15 @@ class Judge:
         if self._memories:
             again = self._finder.find_known(utterances, self._memories)
             found += [one for one in again if one.entity_type is not EntityType.DATE]
+        self._mark(found, asked, utterances)
+
+    def _mark(
+        self,
+        found: Sequence[TextFinding],
+        asked: Sequence[tuple[str, int]],
+        utterances: Sequence[Utterance],
+    ) -> None:
+        """Take note of what was found, and of names that stand alone."""
         for finding in found:
             text, skipped = asked[finding.utterance]
             if finding.last <= skipped:
@@ -151,6 +184,20 @@ class Judge:
     def _forget_names(self) -> None:
         while len(self._names) > _MOST:
             self._names.pop(next(iter(self._names)))
+
+
+def _to_search(texts: Iterable[str]) -> tuple[list[tuple[str, int]], list[Utterance]]:
+    """Return the readings of texts as utterances far apart, each with its text and how many words to skip."""
+    asked: list[tuple[str, int]] = []
+    utterances: list[Utterance] = []
+    for text in texts:
+        for words, skipped in _variants(text):
+            start = _APART_S * len(utterances)
+            spoken = tuple(Word(word, Span(start + at, start + at + 1)) for at, word in enumerate(words))
+            if spoken:
+                asked.append((text, skipped))
+                utterances.append(Utterance(spoken, Span(start, start + len(spoken)), "S1", "screen"))
+    return asked, utterances
 
 
 def parted(text: str) -> list[str]:

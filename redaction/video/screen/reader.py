@@ -114,7 +114,7 @@ class ScreenReader:
             self._judge.learn(memories)
 
     def know_names(self, names: Sequence[str]) -> None:
-        """Take up names that were heard or announced."""
+        """Take up names that were heard or announced, from any thread; returns at once."""
         if self._judge is not None:
             self._judge.know(names)
 

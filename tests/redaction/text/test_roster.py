@@ -59,3 +59,26 @@ def test_allow_list_does_not_free_the_roster() -> None:
     """A name on both lists is masked."""
     finder = PersonalDataFinder(SpeechSection(roster=("Jenkins",), allow=("Jenkins",)), model=SilentModel())
     assert masked(finder, "ask jenkins about the build") == [["jenkins"]]
+
+
+def test_names_learnt_one_by_one_are_found_like_a_roster() -> None:
+    """A finder that learns names while it works finds what one does that knew them before, and keeps them."""
+    lines = (
+        "so alina has the floor",
+        "will byers will come",
+        "did ada easy reply",
+        "we need marchetti for that",
+    )
+    whole = PersonalDataFinder(SpeechSection(roster=ROSTER), model=SilentModel())
+    learning = PersonalDataFinder(SpeechSection(roster=ROSTER[:1]), model=SilentModel()).knowing(())
+    for name in (*ROSTER[1:], *ROSTER):
+        learning.learn_names([name])
+    for finder in (learning, learning.knowing(("Somebody",))):
+        assert [masked(finder, line) for line in lines] == [masked(whole, line) for line in lines]
+
+
+def test_learning_names_leaves_other_finders_alone() -> None:
+    """What one finder learns, the one that it came from does not know."""
+    before = PersonalDataFinder(SpeechSection(), model=SilentModel())
+    before.knowing(()).learn_names(["Eleanor Vance"])
+    assert masked(before, "so eleanor has the floor") == [[]]
