@@ -29,8 +29,9 @@ class Claim:
     The claim is created exclusively (`If-None-Match`), so one of two publishers gets it, and is never written again.
     The sign of life bears the holder's own token in its name, so that no renewal, however late, can touch what another
     one took over meanwhile. A claim whose sign of life stayed the same for a lease, by this process's own clock,
-    belongs to a process that died and is taken over; at once if that was on this machine, where it can be looked up.
-    Where a store cannot create exclusively, two publishers may both believe to have it, until they `check`.
+    belongs to a process that died and is taken over, in one step that fails when another publisher was there before
+    (`If-Match`); at once if that was on this machine, where it can be looked up. Where a store cannot create or replace
+    on a condition, two publishers may both believe to have it, until they `check`.
 
     Args:
         remote: the store.
@@ -62,7 +63,8 @@ class Claim:
             if heard != other:
                 other, since = heard, now
             if _is_dead(holder) or now - since > self._lease_s:
-                self._remove(holder)
+                if self._took_over(holder):
+                    break
                 other, since = (b"", b""), now
                 continue
             if now > deadline or not self._wait:
@@ -105,6 +107,23 @@ class Claim:
             self._remote.write(self._path, self._signature, exclusive=True)
         except AlreadyThere:
             return self._mine()  # an answer that got lost on its way
+        return self._mine()
+
+    def _took_over(self, holder: bytes) -> bool:
+        """Put this claim in the place of a dead one; tell whether it stands there, not one of who was faster."""
+        try:
+            version = self._remote.version(self._path)
+            if self._holder() != holder:
+                return False
+            if version:
+                self._remote.replace(self._path, self._signature, version=version)
+            else:
+                self._remove(holder)
+                return False  # to be created by whoever is first
+        except (AlreadyThere, UnreadableInput):
+            return self._mine()  # an answer may have got lost on its way
+        if _token(holder):
+            self._remote.remove(_life(self._path, holder))
         return self._mine()
 
     def _mine(self) -> bool:

@@ -22,7 +22,7 @@ from recorder.batch.stores.folder_destination import FolderDestination
 from recorder.batch.stores.folder_source import FolderSources
 from recorder.batch.stores.lease import Claim
 from recorder.batch.stores.open import ListSources, open_destination, open_sources
-from recorder.batch.stores.remote import Remote
+from recorder.batch.stores.remote import AlreadyThere, Remote
 from recorder.batch.stores.remote_destination import RemoteDestination
 from recorder.batch.stores.remote_source import RemoteSources
 from recorder.media.file import FileSource
@@ -631,3 +631,22 @@ def test_nothing_is_logged(
 def test_the_lease_outlasts_a_failing_store() -> None:
     """The lease is longer than a renewal may take with all its tries."""
     assert 1.5 * sum(0.4 * 2**again for again in range(4)) < claim.LEASE_S / 4
+
+
+def test_an_object_is_replaced_only_as_it_was_seen(s3: FaultyS3) -> None:
+    """A conditional write puts its data in place of the version it names, and of no other, nor of nothing."""
+    remote = _remote(f"s3://{BUCKET}/replaced")
+    path = remote.below("claim")
+    remote.write(path, b"first")
+    seen = remote.version(path)
+    assert seen
+    remote.replace(path, b"second", version=seen)
+    assert remote.read(path, most=99) == b"second"
+    with pytest.raises(AlreadyThere):
+        remote.replace(path, b"third", version=seen)
+    assert remote.read(path, most=99) == b"second"
+    now = remote.version(path)
+    remote.remove(path)
+    with pytest.raises(AlreadyThere):
+        remote.replace(path, b"fourth", version=now)
+    assert _objects(s3, "replaced") == set()
