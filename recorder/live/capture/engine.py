@@ -213,14 +213,7 @@ class LiveEngine:
         """Return how a track does."""
         video = self._tracks.video(lane)
         if video is not None:
-            oldest = video.lane.inbox.oldest
-            return LaneState(
-                lag_s=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
-                level=video.worker.level().name.lower(),
-                gaps=video.lane.gaps,
-                covered=video.lane.track.covered_now,
-                drops=video.lane.inbox.drops,
-            )
+            return _video_state(video)
         person, microphone = self._tracks.owner(lane), self._tracks.microphone(lane)
         if person is None or microphone is None or self._audio is None:
             return LaneState()
@@ -295,14 +288,10 @@ class LiveEngine:
                 self._report_minors()
                 self._tracks.sweep()
                 self._look_for_hangs(time.monotonic())
-                self._exchange_names()
+                if self._audio is not None:  # names read on anybody's pictures are masked in speech
+                    self._audio.book.know_names(self._pool.names_seen())
             except Exception as error:  # noqa: BLE001 - whatever it is, minors are to be told of next time too
                 self._on_error(error)
-
-    def _exchange_names(self) -> None:
-        """Mask in speech the names that were read on anybody's pictures since the last time."""
-        if self._audio is not None:
-            self._audio.book.know_names(self._pool.names_seen())
 
     def _look_for_hangs(self, now: float) -> None:
         for worker in self._pool.hanging(now):
@@ -359,3 +348,14 @@ class LiveEngine:
             if person.age.state is Adulthood.MINOR and not person.minor_reported:
                 person.minor_reported = True
                 self._on_minor(token)
+
+
+def _video_state(video: WorkedLane) -> LaneState:
+    oldest = video.lane.inbox.oldest
+    return LaneState(
+        lag_s=0.0 if oldest is None else max(0.0, time.monotonic() - oldest),
+        level=video.worker.level().name.lower(),
+        gaps=video.lane.gaps,
+        covered=video.lane.track.covered_now,
+        drops=video.lane.inbox.drops,
+    )
