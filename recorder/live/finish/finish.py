@@ -176,7 +176,6 @@ class _Finishing:
         with storage_errors():
             shutil.copyfile(kept.kept, kept.given)
             (partial / _WORK).mkdir(mode=0o700)
-            (partial / TRACKS).mkdir(mode=0o700)
         return live, _begun(kept.given)
 
     def _look_and_hear(
