@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,6 +98,50 @@ class Microphone:
     def stored_until(self) -> float:
         """Call time up to which its sound is stored, or where it began."""
         return self.heard if self.done is None else self.done / SPEAKING_HZ
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended and all its audio is stored."""
+        if not self.ended or not self.flushed or self.inbox.oldest is not None:
+            return False
+        return self.done is None or self.settled - self.done / SPEAKING_HZ < 1e-3
+
+    def take(self, audio: TimedAudio) -> None:
+        """Hear a block."""
+        self.last_block = time.monotonic()
+        for block in self.ear.take(audio):
+            self._push(block)
+
+    def flush(self) -> None:
+        """Hear out what is held."""
+        for block in self.ear.finish():
+            self._push(block)
+        self.pending += self.listener.flush()
+        self.settled = max(self.settled, self.heard)
+        self.flushed = True
+
+    def restart(self, listener: Listener) -> None:
+        """Go on with a listener that has heard nothing, after a stage has raised; what was pending is lost."""
+        self.pending.clear()
+        self.listener = listener
+        self.settled = self.heard
+        self.flushed = True
+
+    def silence(self, until: float) -> None:
+        """Go on from a call time; what is stored has exact silence up to there."""
+        self.done = max(self.done or 0, round(until * SPEAKING_HZ))
+        if self.raw is not None:
+            self.raw.forget(until)
+
+    def _push(self, block: AudioBlock) -> None:
+        if self.done is None:
+            self.done = round(block.span.start * SPEAKING_HZ)
+        if self.raw is not None:
+            self.raw.push(block)
+        self.heard = block.span.end
+        self.flushed = False
+        self.pending += self.listener.push(block)
+        self.settled = self.listener.settled
 
     def forget(self) -> None:
         """Let go of all that waits, and have nothing more written."""

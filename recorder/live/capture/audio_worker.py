@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
-from recorder.call.source import TimedAudio
 from recorder.live.capture.age_state import Adulthood, ParticipantAge
+from recorder.live.capture.audio_segments import StoredAudio
 from recorder.live.capture.audio_track import Microphone
 from recorder.live.capture.video_worker import Inbox, Lost
 from recorder.live.capture.voices import Voices
-from recorder.live.capture.words import Late, Spoken, WordBook
+from recorder.live.capture.words import Spoken, WordBook
 from recorder.live.store.journal import Journal
-from recorder.live.store.segments import AudioSegment, mute_segment
 from recorder.runtime.hardening import lower_priority
-from recorder.runtime.storage import storage_errors
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import SPEAKING_HZ
 from redaction.errors import OffrecordError, StorageFailed
-from redaction.model import AudioBlock, Event, EventKind, Span
+from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
 from redaction.stages import AudioStages
 
@@ -41,21 +38,11 @@ LONGEST_WAIT_S: Final = 20.0
 WITHHELD_S: Final = 30.0
 """Sound that may not be stored yet is dropped when it is older."""
 
-AUDIO_SEGMENT_S: Final = 300.0
 _BATCH: Final = 50
 _IDLE_S: Final = 2.0
 _RELEASE_EVERY_S: Final = 1.0
 _LOOK_OVER_EVERY_S: Final = 30.0
 _POLL_S: Final = 0.2
-_MUTE_PAD_S: Final = 0.1
-
-
-@dataclass(slots=True)
-class _Stored:
-    """One piece of a participant's sound: where, and which call time it holds."""
-
-    piece: AudioSegment
-    closed: bool = False
 
 
 class AudioWorker:
@@ -83,7 +70,7 @@ class AudioWorker:
         self._on_error = on_error
         self._voices = Voices(policy, stages.synthesizer)
         self._mics: list[Microphone] = []
-        self._stored: dict[str, list[_Stored]] = {}
+        self._stored = StoredAudio(journal, policy, on_error)
         self._wake = threading.Condition()
         self._stopping = False
         self._released = self._looked_over = time.monotonic()
@@ -101,7 +88,7 @@ class AudioWorker:
         mic = Microphone(
             token,
             age,
-            self._listener(token),
+            _listener(self._stages, token),
             Inbox(most=MOST_BLOCKS, most_bytes=MOST_AUDIO_BYTES),
             raw=self._voices.raw_audio(),
             heard=time,
@@ -171,14 +158,10 @@ class AudioWorker:
 
     def _finish(self) -> None:
         try:
-            self._mute(self.book.look_over())
+            self._stored.mute(self.book.look_over())
         except Exception as error:  # noqa: BLE001 - what is stored is heard again before it is published
             self._on_error(error)
-        for stored in [one for pieces in self._stored.values() for one in pieces]:
-            try:
-                self._close(stored)
-            except OffrecordError as error:
-                self._on_error(error)
+        self._stored.close_all()
 
     def _listen(self) -> bool:
         """Hear some of the microphone whose sound has waited longest; return whether there was any."""
@@ -200,34 +183,12 @@ class AudioWorker:
                     mic.gaps += 1
                     self._gap(mic, Span(item.start, max(item.start, item.end)), item.reason)
                 elif item is not None:
-                    self._hear(mic, item)
+                    mic.take(item)
                 else:
                     break
         except Exception as error:  # noqa: BLE001 - whatever a stage raises: this sound is silent, the call goes on
             self._failed(mic, error)
         return True
-
-    def _hear(self, mic: Microphone, sound: TimedAudio) -> None:
-        mic.last_block = time.monotonic()
-        for block in mic.ear.take(sound):
-            self._push(mic, block)
-
-    def _push(self, mic: Microphone, block: AudioBlock) -> None:
-        if mic.done is None:
-            mic.done = round(block.span.start * SPEAKING_HZ)
-        if mic.raw is not None:
-            mic.raw.push(block)
-        mic.heard = block.span.end
-        mic.flushed = False
-        mic.pending += mic.listener.push(block)
-        mic.settled = mic.listener.settled
-
-    def _flush(self, mic: Microphone) -> None:
-        for block in mic.ear.finish():
-            self._push(mic, block)
-        mic.pending += mic.listener.flush()
-        mic.settled = max(mic.settled, mic.heard)
-        mic.flushed = True
 
     def _flush_idle(self) -> bool:
         """Hear out microphones that have gone quiet or ended."""
@@ -238,7 +199,7 @@ class AudioWorker:
                 continue
             worked = True
             try:
-                self._flush(mic)
+                mic.flush()
             except Exception as error:  # noqa: BLE001 - whatever a stage raises: this sound is silent
                 self._failed(mic, error)
         return worked
@@ -247,27 +208,14 @@ class AudioWorker:
         """Begin anew after what a stage has raised; what was not stored becomes silence."""
         erased = mic.forgotten
         if not erased:
-            since = mic.heard if mic.done is None else mic.done / SPEAKING_HZ
-            mic.pending.clear()
-            mic.listener = self._listener(mic.token)
-            mic.settled = mic.heard
-            mic.flushed = True
+            since = mic.stored_until
+            mic.restart(_listener(self._stages, mic.token))
             try:
                 self._gap(mic, Span(since, max(since, mic.heard)), "a stage failed")
             except StorageFailed:
                 mic.forget()
         if not erased:  # a file that an erasure took away is no error
             self._on_error(error)
-
-    def _listener(self, token: str) -> Listener:
-        """Return a listener that has heard nothing."""
-        return Listener(
-            track=token,
-            speaker="S1",
-            transcriber=self._stages.transcriber,
-            aligner=self._stages.aligner,
-            longest_s=LONGEST_WAIT_S,
-        )
 
     def _release(self) -> bool:
         """Search and store what is due of every microphone; return whether anything was."""
@@ -287,7 +235,7 @@ class AudioWorker:
         after = [one for mic in self._mics if not mic.forgotten for one in mic.pending]
         try:
             new, late = self.book.release([one for own in chosen.values() for one in own], after)
-            self._mute(late)
+            self._stored.mute(late)
         except Exception as error:  # noqa: BLE001 - what was not searched is not stored
             self._on_error(error)
             new = []
@@ -321,7 +269,7 @@ class AudioWorker:
         mic.pending = [one for one in mic.pending if one.span.start >= until]
         behind = mic.age.waits_for_pictures
         self._gap(mic, Span(start, until), "picture behind" if behind else "not proved an adult")
-        self._silence(mic, until)
+        mic.silence(until)
 
     def _store(self, mic: Microphone, until: float, spoken: Sequence[Spoken]) -> None:
         """Speak, disguise or silence a microphone's sound up to a call time, and write it down."""
@@ -335,13 +283,13 @@ class AudioWorker:
         kept = [item for item in spoken if not any(one.overlaps(item.utterance.span) for one in alone)]
         for item in spoken:
             if item not in kept:
-                self._fact(mic, EventKind.SILENCED, item.utterance.span, "only minors visible")
+                _fact(self._journal, mic, EventKind.SILENCED, item.utterance.span, "only minors visible")
         told = self._voices.render(
             kept, start=start, end=end, muted=alone, token=mic.token, raw=mic.raw, listener=mic.listener
         )
-        piece = self._piece(mic, start)
+        segment = self._stored.segment(mic.token, start)
         for block in told.blocks:
-            piece.write(block)
+            segment.write(block)
         mic.done = end
         for event in told.events():
             self._journal.fact(mic.token, event, track="microphone")
@@ -352,7 +300,7 @@ class AudioWorker:
                 self._journal.fact(mic.token, event, track="microphone")
         if kept and not mic.told_unjudged and mic.age.state is Adulthood.NO_CAMERA:
             mic.told_unjudged = True
-            self._fact(mic, EventKind.SPEECH, span, "no camera tells an age")
+            _fact(self._journal, mic, EventKind.SPEECH, span, "no camera tells an age")
 
     def _stretch_failed(self, mic: Microphone, until: float, error: Exception) -> None:
         start, erased = (mic.done or 0) / SPEAKING_HZ, mic.forgotten
@@ -361,43 +309,12 @@ class AudioWorker:
                 mic.forget()
             else:
                 self._gap(mic, Span(start, max(start, until)), "a stage failed")
-                self._new_piece(mic)
+                self._stored.close(mic.token)
                 mic.done = round(until * SPEAKING_HZ)
         except OffrecordError:
             mic.forget()
         if not erased:
             self._on_error(error)
-
-    def _silence(self, mic: Microphone, until: float) -> None:
-        """Go on from a call time; the piece has exact silence up to there."""
-        mic.done = max(mic.done or 0, round(until * SPEAKING_HZ))
-        if mic.raw is not None:
-            mic.raw.forget(until)
-
-    def _piece(self, mic: Microphone, start: int) -> AudioSegment:
-        pieces = self._stored.setdefault(mic.token, [])
-        at = start / SPEAKING_HZ
-        if pieces and not pieces[-1].closed:
-            if (
-                at - pieces[-1].piece.start < AUDIO_SEGMENT_S
-                and at >= pieces[-1].piece.end - 0.5 / SPEAKING_HZ
-            ):
-                return pieces[-1].piece
-            self._close(pieces[-1])
-        piece = AudioSegment(
-            self._journal.segment(mic.token, "microphone"), start=at, sample_rate=SPEAKING_HZ
-        )
-        pieces.append(_Stored(piece))
-        return piece
-
-    def _new_piece(self, mic: Microphone) -> None:
-        for stored in self._stored.get(mic.token, ()):
-            self._close(stored)
-
-    def _close(self, stored: _Stored) -> None:
-        if not stored.closed:
-            stored.closed = True
-            stored.piece.close()
 
     def _look_over(self) -> bool:
         now = time.monotonic()
@@ -405,50 +322,10 @@ class AudioWorker:
             return False
         self._looked_over = now
         try:
-            self._mute(self.book.look_over())
+            self._stored.mute(self.book.look_over())
         except Exception as error:  # noqa: BLE001 - what is stored is heard again before it is published
             self._on_error(error)
         return False
-
-    def _mute(self, late: Iterable[Late]) -> None:
-        """Take words that turned out to be personal out of the stored sound and text."""
-        spans: dict[str, list[Span]] = {}
-        for item in late:
-            token = item.spoken.utterance.track
-            spans.setdefault(token, []).extend(span.padded(_MUTE_PAD_S, _MUTE_PAD_S) for span in item.spans)
-            self._journal.words(token, item.spoken.line(self._policy))
-            for event in item.events():
-                self._journal.fact(token, event, track="microphone")
-        for token, wanted in spans.items():
-            if not self._journal.holds(token):
-                continue
-            for stored in list(self._stored.get(token, ())):
-                self._mute_stored(token, stored, wanted)
-
-    def _mute_stored(self, token: str, stored: _Stored, wanted: Sequence[Span]) -> None:
-        piece = stored.piece
-        here = [span for span in wanted if span.start < piece.end and span.end > piece.start]
-        if not here:
-            return
-        inside = [Span(max(0.0, span.start - piece.start), max(0.0, span.end - piece.start)) for span in here]
-        try:
-            self._close(stored)
-            mute_segment(piece.paths.media, inside)
-        except OffrecordError as error:
-            self._stored[token].remove(stored)
-            if not self._journal.holds(token):
-                return  # they were erased meanwhile
-            with storage_errors():
-                piece.paths.media.unlink(missing_ok=True)
-            event = Event(
-                EventKind.GAP, span=Span(piece.start, piece.end), detail={"reason": "could not be mended"}
-            )
-            self._journal.fact(token, event, track="microphone")
-            self._on_error(error)
-            return
-        for span in here:
-            event = Event(EventKind.MENDED, span=span, detail={"reason": "personal word found later"})
-            self._journal.fact(token, event, track="microphone")
 
     def _let_go(self) -> None:
         """Part from microphones that have ended or were forgotten."""
@@ -457,26 +334,28 @@ class AudioWorker:
                 mic.pending.clear()
                 if mic.raw is not None:
                     mic.raw.forget(float("inf"))
-                for stored in self._stored.pop(mic.token, ()):
-                    stored.piece.abandon()
-            elif not _is_over(mic):
+                self._stored.abandon(mic.token)
+            elif not mic.is_over:
                 continue
             with self._wake:
                 self._mics.remove(mic)
             mic.over.set()
 
     def _gap(self, mic: Microphone, span: Span, reason: str) -> None:
-        self._fact(mic, EventKind.GAP, span, reason)
-
-    def _fact(self, mic: Microphone, kind: EventKind, span: Span, reason: str) -> None:
-        if not mic.forgotten:
-            self._journal.fact(
-                mic.token, Event(kind, span=span, detail={"reason": reason}), track="microphone"
-            )
+        _fact(self._journal, mic, EventKind.GAP, span, reason)
 
 
-def _is_over(mic: Microphone) -> bool:
-    """Tell whether a microphone has ended and all its sound is stored."""
-    if not mic.ended or not mic.flushed or mic.inbox.oldest is not None:
-        return False
-    return mic.done is None or mic.settled - mic.done / SPEAKING_HZ < 1e-3
+def _fact(journal: Journal, mic: Microphone, kind: EventKind, span: Span, reason: str) -> None:
+    if not mic.forgotten:
+        journal.fact(mic.token, Event(kind, span=span, detail={"reason": reason}), track="microphone")
+
+
+def _listener(stages: AudioStages, token: str) -> Listener:
+    """Return a listener that has heard nothing."""
+    return Listener(
+        track=token,
+        speaker="S1",
+        transcriber=stages.transcriber,
+        aligner=stages.aligner,
+        longest_s=LONGEST_WAIT_S,
+    )

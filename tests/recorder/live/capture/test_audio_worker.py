@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from recorder.bundle.manifest import MediaKind
 from recorder.call.source import TimedAudio
+from recorder.live.capture import audio_segments
 from recorder.live.capture import audio_worker as sounds
 from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.audio_track import Microphone, ResampledInput, loudness
@@ -200,7 +201,7 @@ def test_other_ways_with_voices(tmp_path: Path, method: str) -> None:
 
 def test_a_name_found_late_leaves_the_stored_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is told a minute after it was stored goes out of the earlier piece, its sound and its line."""
-    monkeypatch.setattr(sounds, "AUDIO_SEGMENT_S", 30.0)
+    monkeypatch.setattr(audio_segments, "AUDIO_SEGMENT_S", 30.0)
     lines_said = [
         "the rose plan is good",
         "so far so good",
