@@ -15,7 +15,7 @@ from redaction.text.rules.names import PARTICLES, TITLES
 __all__ = ["KnownToken", "Memory"]
 
 _NUMBERS = frozenset({EntityType.PHONE, EntityType.CARD, EntityType.ACCOUNT, EntityType.ID})
-PLACES = frozenset({EntityType.ORGANIZATION, EntityType.SCHOOL, EntityType.ADDRESS, EntityType.LOCATION})
+_PLACES = frozenset({EntityType.ORGANIZATION, EntityType.SCHOOL, EntityType.ADDRESS, EntityType.LOCATION})
 SHORTEST_KNOWN_PART = 4  # digits; fewer are in too many other numbers
 SHORTEST_WORD = 3
 SURE = 0.5
@@ -50,7 +50,7 @@ class Memory:
                 self._learn_name(items, sure=strong or score >= SURE)
             elif kind is EntityType.DATE:
                 self._days |= {item.stem for item in items} & WEEKDAYS
-            elif kind in PLACES and len(items) <= 6:
+            elif kind in _PLACES and len(items) <= 6:
                 for item in items:
                     if len(item.stem) >= SHORTEST_WORD + 2 and item.strange and not is_product(item.stem):
                         self._places.add(item.stem)
