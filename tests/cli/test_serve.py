@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from recorder.commands.serve import serve
+from recorder.operations.log import SAFE_KEYS
 from redaction.errors import UsageError
 from tests.cli.running import place_in, run
 
@@ -53,3 +55,37 @@ def test_nobody_can_be_asked(tmp_path: Path) -> None:
     assert ran.status == 4, ran.err
     assert "if_unasked" in ran.err
     assert place.bundles() == place.partials() == place.leftovers() == []
+
+
+@pytest.mark.slow
+def test_operational_log_of_the_process_tells_nothing_that_was_typed(tmp_path: Path) -> None:
+    """Every line of the log has safe keys alone, and no secret, name or path of the command line stands in it."""
+    file = tmp_path / "tokens.toml"
+    file.write_text(GOOD + 'name = "Marker Name"\nconsent = true\n', encoding="utf-8")
+    place = place_in(tmp_path)
+    arguments = [
+        "serve",
+        "--tokens",
+        str(file),
+        "-o",
+        str(place.out),
+        "--port",
+        "0",
+        "--for",
+        "3s",
+        "--quiet",
+    ]
+    ran = run(
+        [*arguments, "--log-format", "json", "--log-level", "debug", "--roster", "Marker Roster"], place
+    )
+    if ran.status == 6:
+        pytest.skip("models are not in place")
+    assert ran.status == 4, ran.err
+    lines = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines] == ["call_started", "asking", "leaving", "failed"]
+    for line in lines:
+        assert set(line) <= {*SAFE_KEYS, "event", "level", "time"}
+        assert "withheld" not in line
+    log = "\n".join(line for line in ran.err.splitlines() if line.startswith("{"))
+    assert "marker" not in log.lower()
+    assert str(tmp_path) not in log
