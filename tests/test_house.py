@@ -1,4 +1,4 @@
-"""The house keeps its limits: rooms that fit in the head, one meaning a name, tests to be found."""
+"""The house keeps its limits: rooms, files and classes that fit in the head, one meaning a name, tests to be found."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tests.paths import ROOT
 
 PACKAGES: Final = ("recorder", "redaction")
 MOST_MODULES: Final = 22
+MOST_LINES: Final = 450
+MOST_CLASS_LINES: Final = 300
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -56,6 +58,26 @@ def test_no_room_is_a_hall() -> None:
     for module in modules(*PACKAGES, "samples", "benchmarks"):
         counts[module.parent] += module.name != "__init__.py"
     assert {str(folder): count for folder, count in counts.items() if count > MOST_MODULES} == {}
+
+
+def test_no_file_is_longer_than_fits_in_the_head() -> None:
+    """A file has at most 450 lines."""
+    lengths = {
+        str(module): (ROOT / module).read_text(encoding="utf-8").count("\n")
+        for module in modules(*PACKAGES, "samples", "docs", "benchmarks")
+    }
+    assert {module: lines for module, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def test_no_class_is_longer_than_can_be_followed() -> None:
+    """A class has at most 300 lines."""
+    found = {
+        f"{module}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for module in modules(*PACKAGES, "samples", "docs", "benchmarks")
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert {name: lines for name, lines in found.items() if lines > MOST_CLASS_LINES} == {}
 
 
 def test_a_public_name_has_one_meaning() -> None:
