@@ -36,7 +36,10 @@ __all__ = [
 _ROUNDS: Final = 3
 _SHORTEST_WORD: Final = 2
 _SHORTEST_ORDINARY: Final = 4
-_SHORTEST_NUMBER: Final = 4
+_SHORTEST_NUMBER: Final = 2
+_SHORTEST_INSIDE: Final = 4
+"""Digits of a number that are looked for inside others; shorter ones must be heard by themselves."""
+
 _WHOLE_PAD_S: Final = 0.3
 
 
@@ -299,17 +302,24 @@ def _add(repairs: dict[str, Repair], track: str, repair: Repair) -> None:
 
 def _compared(utterance: Utterance, raw: RawWords) -> Iterator[int]:
     """Yield the words of an utterance that are raw personal words, or digits of a raw personal number."""
-    digits = ""
-    owners: list[int] = []
+    runs: list[tuple[str, list[int]]] = [("", [])]
     for at, word in enumerate(utterance.words):
         if compact(stem(fold(word.text))) in raw.words:
             yield at
         own = re.sub(r"\D", "", word.text)
-        digits += own
-        owners += [at] * len(own)
+        if own:
+            digits, owners = runs[-1]
+            runs[-1] = (digits + own, owners + [at] * len(own))
+        elif runs[-1][0]:
+            runs.append(("", []))
+    digits = "".join(run for run, _ in runs)
+    owners = [at for _, places in runs for at in places]
     for number in raw.numbers:
-        for match in re.finditer(f"(?={number})", digits):
-            yield from dict.fromkeys(owners[match.start() : match.start() + len(number)])
+        if len(number) >= _SHORTEST_INSIDE:
+            for match in re.finditer(f"(?={number})", digits):
+                yield from dict.fromkeys(owners[match.start() : match.start() + len(number)])
+        else:
+            yield from (at for run, places in runs if run == number for at in dict.fromkeys(places))
 
 
 def _telling(core: str) -> bool:

@@ -72,7 +72,7 @@ def find_codes(passage: Passage) -> Iterator[Hit]:
         run = _without_count(passage, whole)
         cue = _cue(passage, run, called)
         part = any(passage[at].core in PARTS for at in range(max(0, run.first - PARTS_BEFORE), run.first))
-        kind = _kind(run, cue=cue, quantity=_quantity(passage, run), part=part)
+        kind = _kind(run, cue=cue, quantity=_quantity(passage, run, part=part and cue is not None), part=part)
         if kind is not None:
             first = run.first - (cue is not None and _plate_letters(passage, run.first))
             yield Hit(first, run.last, kind, 0.9, "code-called" if cue else "code")
@@ -113,9 +113,11 @@ def _numeric(core: str) -> bool:
     return core.isdigit() or not core
 
 
-def _quantity(passage: Passage, run: NumberRun) -> bool:
+def _quantity(passage: Passage, run: NumberRun, *, part: bool = False) -> bool:
+    """Tell whether a run counts or measures something; the end of a number is sometimes written `4.2`."""
     following = passage[run.last].core if run.last < len(passage) else ""
-    return following in UNITS or any(element.kind is NumberKind.AMOUNT for element in run.elements)
+    amount = any(element.kind is NumberKind.AMOUNT for element in run.elements)
+    return following in UNITS or (amount and not part)
 
 
 def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool, part: bool) -> EntityType | None:

@@ -226,6 +226,20 @@ def test_a_personal_number_is_heard_in_parts(tmp_path: Path) -> None:
     assert texts(result, "A1") == ["hello"]
 
 
+@pytest.mark.parametrize("policy", [POLICY, DISGUISE])
+def test_the_end_of_a_number_is_looked_for_where_it_was_said(tmp_path: Path, policy: Policy) -> None:
+    """Two digits of a card are silenced where they are heard in its place, and kept where others are counted."""
+    counted = [Token("we", Span(0.5, 0.9)), Token("are", Span(0.9, 1.3)), Token("42.", Span(1.3, 1.8))]
+    card = [Token("ending", Span(3.0, 3.5)), Token("ID 1", Span(3.6, 4.4), EntityType.ID)]
+    stored = Stored(tmp_path, A1=[*counted, *card])
+    said = {Span(1.3, 1.8): "42", Span(3.0, 3.5): "ending", Span(3.65, 4.35): "42."}
+    assert RawWords.of(speech_of("4", "2")).numbers == {"42"}
+    result = stored.verify(said, raw=RawWords(numbers=frozenset({"42"})), policy=policy)
+    assert texts(result, "A1") == ["we", "are", "42.", "ending", "[ID 1]"]
+    assert stored.loudness("A1", Span(1.35, 1.75)) > 0.1
+    assert stored.loudness("A1", Span(3.7, 4.3)) < 0.003
+
+
 MY_NAME_IS = (
     Token("name", Span(1.0, 1.5)),
     Token("is", Span(1.5, 1.75)),
