@@ -191,7 +191,7 @@ class Participants(_Entry):
     Attributes:
         way: how the call was joined: room, janus, whip or whep.
         recorded: participants in the bundle.
-        not_recorded: those who refused, never answered, withdrew, were erased later or were not proved to be adults;
+        not_recorded: those who refused, never answered, withdrew, were erased later or were removed as minors;
             one figure, because several would tell who was which. None where it is not known.
         people: those who are recorded.
     """

@@ -106,7 +106,7 @@ class ConsentEnforcer:
         self._schedule_receive(participant)
 
     def remove_minor(self, token: str, time: float) -> None:
-        """Erase somebody who was not proved to be an adult; nothing they say is consent from now on."""
+        """Erase somebody who counts as a minor; nothing they say is consent from now on."""
         participant = self._attendance.owner(token)
         if participant is None:
             return

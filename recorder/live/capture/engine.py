@@ -60,7 +60,7 @@ class LiveEngine:
         stages: policy and models.
         journal: where redacted pieces go.
         cores: picture threads; as many as the machine has, at most four, when None.
-        on_minor: told once, from any thread, the token of a participant who was not proved an adult.
+        on_minor: told once, from any thread, the token of a participant who counts as a minor.
         on_error: told, from any thread, what a stage or the disk raised; the track goes on covered or silent.
         video: makes the models of one picture thread; for tests.
 

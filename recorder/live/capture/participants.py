@@ -33,7 +33,7 @@ class Participant:
         here: whether they are in the call.
         token: name of their folder; empty while nothing may be stored of them.
         receiving: whether their media is taken.
-        minor: whether they were not proved to be an adult.
+        minor: whether they count as a minor.
         erased: whether what was stored of them was removed.
         names: display names, which are never written or shown.
         consent: under which something is stored.

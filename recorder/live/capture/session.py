@@ -132,7 +132,7 @@ class CallSession(MediaGate, CallObserver):
         self._on_loop(self._leaving.set)
 
     def minor_found(self, token: str) -> None:
-        """Remove a participant who was not proved to be an adult; may be called from any thread."""
+        """Remove a participant who counts as a minor; may be called from any thread."""
         self._minors[token] = None
         self._on_loop(lambda: self._remove_minor(token))
 

@@ -17,7 +17,7 @@ class ParticipantState(StrEnum):
     PAUSED = "paused"
     REFUSED = "refused"
     ERASED = "erased"
-    REMOVED = "removed"  # not proved to be an adult
+    REMOVED = "removed"  # as a minor
 
 
 @dataclass(frozen=True, slots=True)
