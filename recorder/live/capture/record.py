@@ -303,8 +303,8 @@ async def _unheeded(work: Awaitable[None]) -> None:
 def _nobody(counts: dict[str, int]) -> str:
     if counts.get(ParticipantState.REMOVED):
         return (
-            "Nobody is left to be stored: who agreed was taken for a minor or, where the policy asks for it, not proved "
-            "to be an adult by their camera (larger and brighter video helps; see minors in docs/policy.md)."
+            "Nobody is left to be stored: who agreed was taken for a minor or, where the policy asks for it, not "
+            "proved to be an adult by their camera (larger and brighter video helps; see minors in docs/policy.md)."
         )
     return "Nobody in the call agreed to be recorded, so nothing was stored."
 

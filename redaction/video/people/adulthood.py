@@ -9,9 +9,14 @@ from typing import Protocol, runtime_checkable
 
 from redaction.model import VideoFrame
 from redaction.policy import MinorsSection
-from redaction.video.faces.detect import Detection
+from redaction.video.faces.detect import Detection, Rect, overlap
 
-__all__ = ["AgeJudging", "AgeVerdict", "Ages", "CountsViews"]
+__all__ = ["AgeJudging", "AgeVerdict", "Ages", "CountsViews", "KnowsSuccessors"]
+
+_GONE_S = 1.5
+_SAME_PLACE = 0.5
+"""A face that appears where another was lost so many seconds ago at the most, their boxes sharing so much of both, is
+shown to the judge as possibly the same; whether it is, the judge says by what it looks like."""
 
 _MAIN_SHARE = 0.5
 """In a participant's own camera a face is theirs as long as none other was seen twice as large and long."""
@@ -55,10 +60,21 @@ class CountsViews(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsSuccessors(Protocol):
+    """A judge that can take over what it knows of a tracklet that was lost."""
+
+    def succeed(self, former_id: int, tracklet_id: int) -> None:
+        """Let a new tracklet take over what is known of one that was in its place, if they look alike."""
+        ...
+
+
 @dataclass(slots=True)
 class _Known:
     identity: int
     weight: float = 0.0
+    box: Rect = (0.0, 0.0, 0.0, 0.0)
+    time: float = float("-inf")
     adult: bool = False
     minor: bool = False
 
@@ -92,8 +108,9 @@ class Ages:
 
     def observe(self, number: int, frame: VideoFrame, face: Detection) -> None:
         """Show one face to the judge, who chooses the views worth a look."""
-        known = self._of(number)
-        x1, y1, x2, y2 = face.box
+        known = self._known.get(number) or self._begun(number, frame.time, face.box)
+        x1, y1, x2, y2 = known.box = face.box
+        known.time = frame.time
         known.weight += max(0.0, x2 - x1) * max(0.0, y2 - y1)
         if self._judge is not None and face.landmarks is not None:
             self._judge.observe(known.identity, frame, face)
@@ -150,7 +167,15 @@ class Ages:
         most = max(one.weight for one in self._known.values())
         return self.adult is True and known.weight >= _MAIN_SHARE * most
 
-    def _of(self, number: int) -> _Known:
-        if number not in self._known:
-            self._known[number] = _Known(next(self._numbers))
-        return self._known[number]
+    def _begun(self, number: int, time: float, box: Rect) -> _Known:
+        """Take up a new tracklet; tell the judge of the one that was in its place, if there was exactly one."""
+        former = [
+            one
+            for one in self._known.values()
+            if 0 < time - one.time <= _GONE_S and overlap(one.box, box)[0] >= _SAME_PLACE
+        ]
+        known = self._known[number] = _Known(next(self._numbers))
+        judge: object = self._judge
+        if len(former) == 1 and isinstance(judge, KnowsSuccessors):
+            judge.succeed(former[0].identity, known.identity)
+        return known

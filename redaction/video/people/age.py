@@ -69,6 +69,9 @@ _RELEASE_MARGIN = 0.7
 """A minor is let go again only when the odds have fallen by so much below the border."""
 _RECENT_MARGIN = 1.5
 """The last three views alone make a minor, or take an adult back, when they lie by so much beyond the border."""
+_SAME_FACE = 0.35
+"""Source: traces of 70 people of UTKFace: two people's differ by less in under 1 of 1,000 pairs; a view of a person in
+the shared clips differs from the nearest of the views before by less in three of four."""
 _FIRST_VIEWS_EVERY_S = 0.1
 _LATER_VIEWS_EVERY_S = 6.0
 _DOUBTED_VIEWS_EVERY_S = 1.0
@@ -133,6 +136,7 @@ class _Case:
     failures: int = 0
     minor: bool = False
     next_view_s: float = float("-inf")
+    before: _Case | None = field(default=None)
 
     def erase(self) -> None:
         """Overwrite what was kept."""
@@ -140,6 +144,7 @@ class _Case:
             trace.fill(0)
         self.traces.clear()
         self.views.clear()
+        self.before = None
 
     def add(self, view: ViewOdds) -> bool:
         """Take up a view; return whether it agrees with those before it."""
@@ -147,6 +152,14 @@ class _Case:
         self.views.append(view)
         self.minor = self._is_minor()
         return abs(view.odds - before) < _BETWEEN
+
+    def inherit(self, trace: NDArray[np.float32]) -> None:
+        """Take over the views of who was here a moment ago, if the first view looks like one of theirs."""
+        before, self.before = self.before, None
+        if before is not None and any(np.abs(trace - seen).mean() < _SAME_FACE for seen in before.traces):
+            self.views.extend(before.views)
+            self.traces.extend(seen.copy() for seen in before.traces)
+            self.minor = before.minor
 
     def verdict(self) -> AgeVerdict:
         """Return what the views make of somebody of whom nothing was declared."""
@@ -228,6 +241,17 @@ class AgeJudge:
             case.failures += 1
             case.next_view_s = frame.time + _FIRST_VIEWS_EVERY_S
 
+    def succeed(self, former_id: int, tracklet_id: int) -> None:
+        """Let a new tracklet take over what is known of one that was in its place a moment ago, if they look alike.
+
+        Args:
+            former_id: the tracklet that was lost.
+            tracklet_id: the new one, of which there is no view yet.
+        """
+        former = self._cases.get(former_id)
+        if former is not None and tracklet_id not in self._cases:
+            self._cases[tracklet_id] = _Case(before=former)
+
     def verdict(self, tracklet_id: int, *, declared_adult: bool = False) -> AgeVerdict:
         """Return what the views so far make of a tracklet.
 
@@ -261,6 +285,7 @@ class AgeJudge:
             known = len(case.views) >= _ENOUGH_VIEWS
             case.next_view_s = frame.time + (_LATER_VIEWS_EVERY_S if known else _FIRST_VIEWS_EVERY_S)
             trace = crop.trace()
+            case.inherit(trace)
             if any(np.abs(trace - seen).mean() < crop.SAME_VIEW for seen in case.traces):
                 trace.fill(0)
                 return

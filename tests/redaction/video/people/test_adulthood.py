@@ -86,3 +86,35 @@ def test_declaration_speaks_for_the_main_face_alone() -> None:
     made.observe(2, frame(), SEEN)
     assert made.decide(1) is AgeVerdict.ADULT
     assert made.decide(2) is AgeVerdict.IN_DOUBT
+
+
+class FakeHeirs(FakeJudge):
+    """Notes who is to take over from whom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heirs: list[tuple[int, int]] = []
+
+    def succeed(self, former_id: int, tracklet_id: int) -> None:
+        """Note it."""
+        self.heirs.append((former_id, tracklet_id))
+
+
+@pytest.mark.parametrize(
+    ("box", "index", "heirs"),
+    [
+        ((62, 21, 86, 45), 30, [(1, 2)]),  # a second later in the same place
+        ((62, 21, 86, 45), 60, []),  # too late
+        ((120, 20, 144, 44), 30, []),  # elsewhere
+        ((62, 21, 86, 45), 0, []),  # beside the other, in the same frame
+    ],
+)
+def test_who_appears_where_another_was_lost_may_be_the_same(
+    box: tuple[float, float, float, float], index: int, heirs: list[tuple[int, int]]
+) -> None:
+    """The judge is told of exactly one face that was in the place of a new one a moment ago."""
+    judge = FakeHeirs()
+    made = Ages(judge, numbers=count(1))
+    made.observe(1, frame((), 0), SEEN)
+    made.observe(2, frame((), index), Detection(box, 0.9, np.zeros((5, 2), np.float32)))
+    assert judge.heirs == heirs

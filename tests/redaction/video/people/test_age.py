@@ -301,6 +301,21 @@ def test_tracklets_are_judged_apart() -> None:
     assert made.verdict(2) is IN_DOUBT
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_lost_face_that_comes_back_is_known(alike: bool) -> None:
+    """A new tracklet takes over the views of the one it succeeds if its first view looks like one of theirs, and not
+    those of somebody else who sits down in the same place."""
+    made = judge(FakeEstimator(*[YOUNG] * 5, CLEAR))
+    watch(made, 5, number=1)
+    made.succeed(1, 2)
+    assert made.verdict(2) is IN_DOUBT
+    shown = np.clip(pattern(4).astype(np.int16) + pattern(50) // 3 - 40, 16, 235).astype(np.uint8)
+    made.observe(2, picture_frame(shown if alike else pattern(60), at=60.0), face())
+    made.forget(1)
+    assert made.verdict(2) is (MINOR if alike else ADULT)
+    assert made.views(2) == (6 if alike else 1)
+
+
 def reachable(root: object, *, without: Sequence[object] = ()) -> Iterator[object]:
     """Yield every object that can be reached from one, classes and modules apart."""
     seen = {id(item) for item in without}
