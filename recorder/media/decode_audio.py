@@ -30,6 +30,8 @@ _TOLERANCE_AFTER_DAMAGE_S: Final = Fraction(2, 1000)
 _TAIL_TOLERANCE_S: Final = 1
 _LONGEST_TAIL_S: Final = 600
 _BLOCKS_PER_S: Final = 2
+# Codecs of calls that send nothing in a pause (DTX). Source: RFC 6716, 2.1.9; RFC 5574, 3.3; 3GPP TS 26.093.
+_PAUSING: Final = frozenset({"opus", "libopus", "speex", "libspeex", "amrnb", "amrwb", "g729"})
 
 
 def read_audio(
@@ -87,12 +89,14 @@ class _Reader:
         self._skip = 0
         self._damaged = False
         self._began = False
+        self._pauses = False  # the codec sends nothing while nobody speaks
 
     def read(self, stream: AudioStream, packet: Packet[Stream] | None) -> Iterator[AudioBlock | Gap]:
         if packet is None or packet.is_corrupt:
             self._damaged = True
         if packet is None:
             return
+        self._pauses = stream.codec_context.name in _PAUSING
         try:
             frames = stream.decode(packet)
         except av.error.EOFError:
@@ -176,7 +180,7 @@ class _Reader:
 
     def _silence(self, until: int) -> Iterator[AudioBlock | Gap]:
         span = Span(self._blocks.written / self._rate, until / self._rate)
-        if until - self._blocks.written > self._rate // 1000:
+        if until - self._blocks.written > self._rate // 1000 and (self._damaged or not self._pauses):
             reason = "damaged" if self._damaged else "missing"
             yield Gap(span=span, track=self._track.info.id, reason=reason)
         yield from self._blocks.silence(until)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -33,14 +33,11 @@ _MOST_FILLERS: Final = 600
 _MOST_WAITING: Final = 256
 _LONGEST_TAIL_S: Final = 600
 _TAIL_TOLERANCE_S: Final = 1
-_REGULAR_FRAMES: Final = 25
-_HOLE_STEPS: Final = 4
-_HOLE_S: Final = Fraction(1, 4)
+_LONG_S: Final = Fraction(1, 2)
+_ENCODED_S: Final = Fraction(1, 30)  # for so long the encoder lets the last frame stand
 
 
-def read_video(
-    untrusted: Input, probe: Probe, track: Track, *, threads: int, own: bool = False
-) -> Iterator[VideoFrame | Gap]:
+def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) -> Iterator[VideoFrame | Gap]:
     """Yield the track's frames and gaps, reading the file in a container of its own.
 
     Args:
@@ -48,7 +45,6 @@ def read_video(
         probe: what is known of it.
         track: one of its picture tracks.
         threads: of the decoder.
-        own: a hole in an even rhythm is no loss.
 
     Raises:
         UnreadableInput: the file can no longer be opened.
@@ -60,7 +56,7 @@ def read_video(
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare_packets(stream, threads=threads)
-        reader = _Reader(untrusted, probe, track, own=own)
+        reader = _Reader(untrusted, probe, track)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
         medium.check()
@@ -76,22 +72,19 @@ class _Damage:
         last_raw: highest raw pts that a sign of damage bore; a key frame after it is sound.
         heals_at: in ticks, when the cover ends without a key frame; None when nothing is covered.
         since: in ticks, where the covered stretch began; None when there is none.
-        reason: why it is covered: `damaged`, or `missing` where a track of even rhythm has a hole.
     """
 
     pending: bool = False
     last_raw: int = -(2**62)
     heals_at: int | None = None
     since: int | None = None
-    reason: str = "damaged"
 
 
 class _Reader:
-    def __init__(self, untrusted: Input, probe: Probe, track: Track, *, own: bool) -> None:
+    def __init__(self, untrusted: Input, probe: Probe, track: Track) -> None:
         if track.geometry is None:
             raise InternalError("A sound track was read as a picture.")
         self._untrusted = untrusted
-        self._own = own
         self._probe = probe
         self._track = track
         self._clock = probe.clock(track)
@@ -104,7 +97,7 @@ class _Reader:
         self._waiting: set[int] = set()
         self._end = max(0, round((track.start - probe.zero) / self._clock.time_base))
         self._last: int | None = None
-        self._regular = 0
+        self._shown: VideoFrame | None = None
 
     def read(self, stream: VideoStream, packet: Packet[Stream] | None) -> Iterator[VideoFrame | Gap]:
         if packet is None:
@@ -129,6 +122,7 @@ class _Reader:
 
     def finish(self) -> Iterator[VideoFrame | Gap]:
         yield from self._drain()
+        yield from self._hold()
         clock = self._clock
         end = self._end
         if self._waiting and self._damage.pending:
@@ -142,6 +136,14 @@ class _Reader:
             yield from self._fill(end)
         yield from self._close_gap()
 
+    def _hold(self) -> Iterator[VideoFrame]:
+        """Give the last picture once more just before it ends, if it stood for long: what is stored lasts as long."""
+        shown, time_base = self._shown, self._clock.time_base
+        if shown is None or self._last != shown.pts or (self._end - shown.pts) * time_base <= _LONG_S:
+            return
+        self._last = self._end - round(_ENCODED_S / time_base)
+        yield replace(shown, pts=self._last)
+
     def _mark(self, raw: int | None) -> None:
         self._damage.pending = True
         if raw is not None:
@@ -149,14 +151,11 @@ class _Reader:
 
     def _take(self, picture: AvVideoFrame) -> Iterator[VideoFrame | Gap]:
         raw = picture.pts
-        before = self._last
         leaps = self._clock.leaps
         pts = self._clock.place(raw, duration=self._clock.scaled(picture.duration or 0))
-        lost = self._lost_before(raw, leapt=self._clock.leaps > leaps)
-        bridged = yield from self._bridge(pts, lost=lost)
+        lost = self._lost_before(raw, leapt=self._clock.leaps > leaps) or picture.is_corrupt
+        yield from self._bridge(pts, lost=lost)
         covered = self._covered(picture, pts)
-        if not bridged:
-            self._rhythm(pts, before)
         self._last = pts
         lasts = self._clock.scaled(picture.duration or 0)
         self._end = pts + max(self._clock.step, lasts if lasts < 60 / self._clock.time_base else 0)
@@ -170,17 +169,19 @@ class _Reader:
         yield from self._show(picture, pts)
 
     def _bridge(self, pts: int, *, lost: bool) -> Generator[VideoFrame, None, bool]:
-        """Fill the time before a frame if something was lost there, and tell whether it was."""
+        """Fill the time before a frame if something was lost there, and tell whether it was.
+
+        A picture stands until the next one comes, however long that is: a screen at rest sends none, and many
+        containers store no lengths. Only what the container or the decoder says was lost is a hole.
+        """
         hole = pts - self._end
         if hole <= self._clock.step // 2:
             return False
-        damaged = self._damage.pending or lost
-        if not damaged and not self._breaks_rhythm(hole):
+        if not self._damage.pending and not lost:
             return False
         yield from self._drain()
-        yield from self._fill(pts, reason="damaged" if damaged else "missing")
-        if damaged:
-            self._mark(None)
+        yield from self._fill(pts)
+        self._mark(None)
         return True
 
     def _lost_before(self, raw: int | None, *, leapt: bool) -> bool:
@@ -208,21 +209,10 @@ class _Reader:
             return False
         return True
 
-    def _rhythm(self, pts: int, before: int | None) -> None:
-        step = self._clock.step
-        even = before is not None and abs(pts - before - step) * 4 <= step
-        self._regular = self._regular + 1 if even else 0
-
-    def _breaks_rhythm(self, hole: int) -> bool:
-        """Tell a hole in a track of even rhythm, as a lost stretch leaves it, from a picture that stood still."""
-        shortest = max(_HOLE_STEPS * self._clock.step, int(_HOLE_S / self._clock.time_base))
-        return not self._own and self._regular >= _REGULAR_FRAMES and hole > shortest
-
-    def _fill(self, until: int, *, reason: str = "damaged") -> Iterator[VideoFrame]:
+    def _fill(self, until: int) -> Iterator[VideoFrame]:
         """Cover from the end of what was seen, at the nominal rate or, over a long stretch, more slowly."""
         if self._damage.since is None:
             self._damage.since = self._end
-            self._damage.reason = reason
         step = max(self._clock.step, (until - self._end) // _MOST_FILLERS)
         first = self._end if self._last is None else max(self._end, self._last + 1)
         for pts in range(first, until, step):
@@ -233,7 +223,6 @@ class _Reader:
     def _filler(self, pts: int) -> VideoFrame:
         if self._damage.since is None:
             self._damage.since = pts
-            self._damage.reason = "damaged"
         y, u, v = self._black
         return VideoFrame(y, u, v, pts=pts, time_base=self._clock.time_base, whole_cover=True)
 
@@ -244,7 +233,7 @@ class _Reader:
         time_base = self._clock.time_base
         end = self._end if at is None else at
         span = Span(float(since * time_base), float(max(since, end) * time_base))
-        yield Gap(span=span, track=self._track.info.id, reason=self._damage.reason)
+        yield Gap(span=span, track=self._track.info.id, reason="damaged")
 
     def _show(self, picture: AvVideoFrame, pts: int) -> Iterator[VideoFrame]:
         self._deinterlacing = self._deinterlacing or picture.interlaced_frame
@@ -266,4 +255,5 @@ class _Reader:
             y, u, v = self._upright.convert(picture)
         except (av.error.FFmpegError, ValueError):
             return self._filler(pts)
-        return VideoFrame(y, u, v, pts=pts, time_base=self._clock.time_base)
+        self._shown = VideoFrame(y, u, v, pts=pts, time_base=self._clock.time_base)
+        return self._shown

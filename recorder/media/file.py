@@ -28,8 +28,7 @@ class FileSource:
         Args:
             untrusted: where the file is, or what opens it.
             threads: of each picture track's decoder.
-            own: this program wrote it and knows its frames: a picture that stands for long is no loss, and one that
-                begins late belongs there.
+            own: this program wrote it and knows its frames: a picture that begins late belongs there.
         """
         self._untrusted = untrusted
         self._threads = threads
@@ -59,7 +58,6 @@ class FileSource:
             self._probed(),
             self._track(track_id, TrackKind.VIDEO),
             threads=self._threads,
-            own=self._own,
         )
 
     def audio(

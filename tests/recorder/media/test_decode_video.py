@@ -1,0 +1,77 @@
+"""A picture stands until the next one: what is a standstill, what is a loss, and how long the last one lasts."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from recorder.media.file import FileSource
+from redaction.model import Gap, VideoFrame
+from tests.paths import SHARED_DATA
+
+FIELD = SHARED_DATA.parent / "field"
+
+
+def screen(path: Path, codec: str, times: list[float]) -> Path:
+    """Write a screen of which a picture is stored at some times alone, as recorders do that store changes."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(30))
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.options = {"deadline": "realtime", "auto-alt-ref": "0", "lag-in-frames": "0"}
+        packets: list[Packet[Stream]] = []
+        for number, time in enumerate(times):
+            picture = np.full((240, 320, 3), 60 + 20 * (number % 8), np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        for packet in packets:
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("libvpx", "mkv"), ("libx264", "mkv")])
+def test_a_screen_at_rest_is_no_loss(tmp_path: Path, codec: str, suffix: str) -> None:
+    """After two seconds of even rhythm a screen that stands for twelve seconds is neither covered nor a gap."""
+    times = [number / 30 for number in range(60)] + [14 + number / 30 for number in range(30)]
+    items = list(FileSource(screen(tmp_path / f"one.{suffix}", codec, times)).video("V1"))
+    assert not [item for item in items if isinstance(item, Gap)]
+    frames = [item for item in items if isinstance(item, VideoFrame)]
+    assert not [frame for frame in frames if frame.whole_cover]
+    assert len(frames) == len(times)
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 2), Fraction(1)])
+def test_the_last_picture_lasts_as_long_as_it_did(tmp_path: Path, rate: Fraction) -> None:
+    """A slide every two seconds: the last one is given again just before its end, so that what is stored lasts on."""
+    path = tmp_path / "slides.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(5):
+            picture = np.full((240, 320, 3), 60 + 20 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    frames = [item for item in FileSource(path).video("V1") if isinstance(item, VideoFrame)]
+    assert frames[-1].time == pytest.approx(float(5 / rate) - 1 / 30, abs=0.01)
+    assert np.array_equal(frames[-1].y, frames[-2].y)
+
+
+@pytest.mark.skipif(not FIELD.is_dir(), reason="the field's small inputs are not here")
+def test_field_cases() -> None:
+    """The field's still screen has no covered frame, its slides last ten seconds, and its paused Opus has no gap."""
+    still = list(FileSource(FIELD / "vfr_mostly.mkv").video("V1"))
+    assert not [item for item in still if isinstance(item, Gap) or item.whole_cover]
+    slides = [item for item in FileSource(FIELD / "half_fps.mp4").video("V1") if isinstance(item, VideoFrame)]
+    assert slides[-1].time == pytest.approx(10, abs=0.05)
+    paused = list(FileSource(FIELD / "dtx.webm").audio("A1", 16_000))
+    assert not [item for item in paused if isinstance(item, Gap)]
