@@ -239,9 +239,14 @@ def _everyday(words: Sequence[str]) -> bool:
 
 
 def _unsure(reading: Reading) -> bool:
-    """Tell whether a line has been read as text, but not for sure, or in a script that the finder does not read."""
+    """Tell whether a line was found but not read: as nothing at all, not for sure, or in a script of another finder.
+
+    The reader knows Latin letters and Chinese signs. Of name tags in Cyrillic, Devanagari, Korean or Arabic it returns
+    nothing, and of textures hardly ever: of 166 places that the detector took for lines in 14 photographs and 7 windows
+    none came back blank.
+    """
     if not reading.text.strip():
-        return False
+        return True
     if _SCRIPT.search(reading.text):
         return len(reading.text) > 1
     return reading.score < _UNSURE and len(_LETTERS.findall(reading.text)) > 1

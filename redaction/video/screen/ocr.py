@@ -38,10 +38,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a line of text stands, in pixels of a picture; `thick` is its height across its letters, however turned."""
+    """Where a line of text stands, in pixels of a picture.
+
+    Attributes:
+        thick: its height across its letters, however turned.
+        score: how sure the detector is, 0 to 1.
+    """
 
     box: Box
     thick: float
+    score: float = 1.0
 
 
 class TextReader(Protocol):
@@ -97,12 +103,13 @@ class OnnxReader:
             x, y, w, h = cv2.boundingRect(outline)
             inside = np.zeros((h, w), np.uint8)
             cv2.fillPoly(inside, [np.asarray(outline) - (x, y)], 1)
-            if cv2.mean(likely[y : y + h, x : x + w], mask=inside)[0] < _BOX_THRESHOLD:
+            score = float(cv2.mean(likely[y : y + h, x : x + w], mask=inside)[0])
+            if score < _BOX_THRESHOLD:
                 continue
             grow = long * short * _UNCLIP / (2 * (long + short))
             box = Box.outward(x - grow, y - grow, x + w + grow, y + h + grow).clipped(width, height)
             if min(box.width, box.height) > _SMALLEST_PX:
-                places.append(Place(box, min(long, short) + 2 * grow))
+                places.append(Place(box, min(long, short) + 2 * grow, score))
         return places
 
     def read(self, lines: Sequence[Picture]) -> list[Reading]:
