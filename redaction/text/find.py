@@ -18,6 +18,8 @@ from redaction.text.numbers import NUMBERS
 from redaction.text.passage import Hit, Item, Passage, passages, spread
 from redaction.text.roster import Roster
 from redaction.text.rules import apply, find_answers
+from redaction.text.rules.codes import COUNTED
+from redaction.text.rules.dates import MONTHS
 from redaction.text.rules.further_names import find_further_names
 from redaction.text.vocabulary import word_set
 
@@ -35,6 +37,7 @@ CLOSED_THRESHOLD = 0.9
 NEVER = 1.1
 PLACES = (EntityType.ADDRESS, EntityType.LOCATION)
 NOT_NAMES = word_set("not_names")
+MONTH_LEAD = word_set("month_lead")
 FEWEST_DIGITS = 4  # fewer in the written copy are taken for house numbers that they are not
 MODEL_RULE, WRITTEN_RULE, UNREAD_RULE, FAILED_RULE = "rampart", "rampart-written", "unread", "failed"
 # What a run of the name model may raise; anything else ends the run.
@@ -193,6 +196,8 @@ class PersonalDataFinder:
         hits: list[Hit] = []
         for at, item in enumerate(passage):
             opinion = opinions[item.utterance][item.word]
+            if item.core in MONTHS and at > 0 and passage[at - 1].core in MONTH_LEAD:
+                continue
             last = hits[-1] if hits else None
             house = (
                 item.core in NUMBERS and last is not None and last.last == at and last.entity_type in PLACES
@@ -231,9 +236,10 @@ class PersonalDataFinder:
                     self.failures.append(utterance)
                 opinion = Opinion(EntityType.OTHER, 1.0)
             if opinion.score >= THRESHOLD:
+                counted = token.first > 0 and passage[token.first - 1].core in COUNTED
                 hits.append(
                     Hit(
-                        token.first,
+                        token.first + (counted and token.last - token.first > 2),
                         token.last,
                         opinion.entity_type,
                         opinion.score,

@@ -13,7 +13,7 @@ from redaction.text.passage import Hit, Passage
 from redaction.text.rules.phrases import Phrases
 from redaction.text.vocabulary import word_set
 
-__all__ = ["find_codes", "find_handles", "find_mails", "find_passwords", "find_spelled", "luhn"]
+__all__ = ["COUNTED", "find_codes", "find_handles", "find_mails", "find_passwords", "find_spelled", "luhn"]
 
 PHONE, CARD, ACCOUNT, ID, ADDRESS = (
     EntityType.PHONE,
@@ -130,7 +130,7 @@ def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool, part: bool)
     if TAX_ID.fullmatch(text):
         return ID
     if run.letters and digits:
-        return _mixed(run, cue)
+        return _mixed(run, cue, part=part)
     if not digits:
         return None
     dialled = run.single >= max(4, len(digits) / 2) and not (quantity and run.single < 7)
@@ -165,11 +165,11 @@ def _read_out(run: NumberRun) -> bool:
     return not run.digits.endswith("00")
 
 
-def _mixed(run: NumberRun, cue: EntityType | None) -> EntityType | None:
+def _mixed(run: NumberRun, cue: EntityType | None, *, part: bool) -> EntityType | None:
     kinds = [element.kind for element in run.elements]
     if any(kind is NumberKind.AMOUNT for kind in kinds):
         return None
-    if cue is not None and len(run.text) >= 4:
+    if cue is not None and len(run.text) >= (2 if part else 4):
         return cue
     if len(run.digits) >= 3 and len(run.text) >= 5:
         return ID

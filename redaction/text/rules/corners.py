@@ -74,15 +74,16 @@ def _is_corner(passage: Passage, first: int, last: int, words: tuple[Item, ...])
 def find_forces(passage: Passage) -> Iterator[Hit]:
     """Yield addresses of the forces (`APO AE 09021`, `BFPO 58`), units (`the Third Signal Brigade`) and bases."""
     floor = 0
-    starts = {run.first: run.last for run in code_runs(passage)}
-    ends = {last: first for first, last in starts.items()}
+    runs = code_runs(passage)
+    ends = {at: run.last for run in runs for at in range(run.first, run.last)}
+    begins = {at: run.first for run in runs for at in range(run.first + 1, run.last + 1)}
     for at, item in enumerate(passage):
         if at < floor:
             continue
         if item.core in POST or _letters(passage, at) in POST:
-            last = _post_end(passage, at, starts)
+            last = _post_end(passage, at, ends)
             if last > at + 1:
-                first = _post_start(passage, at, ends)
+                first = _post_start(passage, at, begins)
                 floor = last
                 yield Hit(first, last, EntityType.ADDRESS, 0.85, "forces-post")
         elif item.core in FORCES:
@@ -110,12 +111,12 @@ def _letters(passage: Passage, at: int) -> str:
     return letters
 
 
-def _post_end(passage: Passage, first: int, starts: dict[int, int]) -> int:
+def _post_end(passage: Passage, first: int, ends: dict[int, int]) -> int:
     """Go on over numbers, letters and the words of such an address; return the end after its last number."""
     at, last = first, first
     while at < min(len(passage), first + LONGEST_POST) and not (at > first and passage[at - 1].closes):
-        if at in starts:
-            last = at = starts[at]
+        if at in ends:
+            last = at = ends[at]
         elif cardinal(passage, at) is not None:
             last = at = at + 1
         elif passage[at].core in POST or passage[at].core in POST_WORDS or len(passage[at].core) == 1:
@@ -125,11 +126,14 @@ def _post_end(passage: Passage, first: int, starts: dict[int, int]) -> int:
     return last
 
 
-def _post_start(passage: Passage, at: int, ends: dict[int, int]) -> int:
+def _post_start(passage: Passage, at: int, begins: dict[int, int]) -> int:
     """Go back over `Unit 30812` before the mark of such an address."""
-    while at > 0 and (ends.get(at, at) < at or passage[at - 1].core in POST_WORDS):
-        at = ends[at] if ends.get(at, at) < at else at - 1
-    return at
+    first = at
+    while (
+        first > 0 and at - first < LONGEST_POST and (first in begins or passage[first - 1].core in POST_WORDS)
+    ):
+        first = begins.get(first, first - 1)
+    return first
 
 
 def _unit_start(passage: Passage, at: int) -> int:

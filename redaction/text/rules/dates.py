@@ -125,11 +125,15 @@ def _small(passage: Passage, number: Element) -> int:
         item.core in SMALL_CHILDREN or item.stem in SMALL_CHILDREN or item.core in KIDS for item in around
     ):
         return end
+    of_child = end < len(passage) and passage[end].core in ("he", "she")
+    if first > 0 and passage[first - 1].core == "at" and of_child:
+        return end
     at = first - 1
     while at >= 0 and passage[at].core in ADVERBS - {"he", "she", "at"} and first - at < 5:
         at -= 1
     if at < 0 or passage[at].pauses:
         return last
+    at -= passage[at].core == "be" and at > 0  # `she'll be six months`
     third = passage[at].core in SUBJECTS and not passage[at].core.startswith(("i'", "you"))
     told = (
         passage[at].core in BE

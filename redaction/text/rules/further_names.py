@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from redaction.model import EntityType
-from redaction.text.lexicon import FUNCTION_WORDS, is_product, namelike
+from redaction.text.lexicon import CLOSED, FUNCTION_WORDS, is_product, namelike
 from redaction.text.passage import Hit, Item, Passage
-from redaction.text.rules.names import name_end
+from redaction.text.rules.names import ACTS, name_end
 from redaction.text.vocabulary import word_set
 
 __all__ = ["find_further_names"]
 
 NAME_JOINS = word_set("name_joins")
 BETWEEN_NAMES = word_set("name_joins_between")
+STOPS = word_set("organization_stops")
+VERBLIKE = word_set("function_verbs")
 WORD_LETTERS = word_set("one_letter_words")
 LIKELY_PEOPLE = (
     EntityType.PERSON,
@@ -70,7 +72,7 @@ def _initials_end(passage: Passage, at: int, named: set[int]) -> int:
     last = at
     while last < len(passage) and last - at < MOST_INITIALS and _initial(passage, last, named):
         last += 1
-    if last == at or last >= len(passage) or passage[last - 1].closes or not _is_name(passage[last]):
+    if last == at or last >= len(passage) or passage[last - 1].closes or not _may_follow(passage[last]):
         return last
     return max(name_end(passage, last), last + 1)
 
@@ -97,9 +99,17 @@ def _initial(passage: Passage, at: int, named: set[int]) -> bool:
     return item.upper or not item.cased
 
 
+def _may_follow(item: Item) -> bool:
+    """Tell whether a word after an initial is a surname; in small letters whatever is no verb or joining word."""
+    if _is_name(item) or item.cased:
+        return _is_name(item)
+    return item.alphabetic and item.core not in STOPS and item.core not in ACTS and item.core not in CLOSED
+
+
 def _is_name(item: Item) -> bool:
     if is_product(item.core) or not item.alphabetic:
         return False
     if item.strange or item.capital:
         return True
-    return namelike(item.core) and item.stem not in FUNCTION_WORDS and (item.upper or not item.cased)
+    joining = item.stem in FUNCTION_WORDS and (item.stem in STOPS or item.stem in VERBLIKE)
+    return namelike(item.core) and not joining and (item.upper or not item.cased)

@@ -28,6 +28,7 @@ BEFORE = Phrases.of_sections("name_cues")
 WEAK = word_set("name_cues_weak")
 RELATIONS = word_set("relations")
 FAMILY_AFTER = word_set("family_after")
+RANK_PARTS = word_set("rank_parts")
 SPEAKING = word_set("speaking")
 SURE_DOING = word_set("deeds_sure")
 
@@ -80,6 +81,7 @@ def find_titled(passage: Passage) -> Iterator[Hit]:
         last = name_end(passage, at + 1, strict=loose and not (passage[at + 1].cased and item.upper))
         if last > at + 1:
             first = at + (item.core in KIN and not item.capital)
+            first -= first > 0 and passage[first - 1].core in RANK_PARTS
             yield Hit(first, last, PERSON, 0.9, "title", strong=not is_product(passage[at + 1].core))
 
 
@@ -112,8 +114,10 @@ def _sure(passage: Passage, first: int) -> Iterator[Hit]:
     letters = first
     while letters < len(passage) and len(passage[letters].core) == 1 and passage[letters].core.isalpha():
         letters += 1
-    if 2 <= letters - first <= 3:
-        yield Hit(first, letters, PERSON, 0.8, "initial")
+    named = letters < len(passage) and passage[letters].strange
+    if 2 <= letters - first <= 3 or (letters == first + 1 and named):
+        last = name_end(passage, letters) if named else letters
+        yield Hit(first, last, PERSON, 0.8, "initial")
     last = name_end(passage, first)
     if last > first:
         yield Hit(first, last, PERSON, 0.9, "name-cue", strong=not _allowed(passage, first, last))

@@ -57,6 +57,13 @@ def _school_before(passage: Passage, at: int) -> Iterator[Hit]:
     first = at
     while first > 0 and at - first < 4 and not passage[first - 1].pauses and _in_name(passage[first - 1]):
         first -= 1
+    while (
+        first < at
+        and not passage[first].cased
+        and passage[first].ordinary
+        and passage[first].core.endswith("ed")
+    ):
+        first += 1
     if any(_telling(item) for item in passage[first:at]):
         yield Hit(first, last, SCHOOL, 0.8, "school", strong=False)
 
