@@ -1,8 +1,8 @@
 """The engine: detect, link, decide, cover, verify. Opens no socket and writes no file.
 
-What an embedding program needs is loaded from here when it is asked for: `VideoRedactor`, `AudioRedactor` and
-`TextRedactor` take frames, samples and words and return what may be stored; `Policy` says what that is, and `Stages`
-holds the models. `docs/embedding.md` has an example of each.
+What an embedding program needs is loaded from here when it is asked for: `VideoRedactor` and `TextRedactor` take frames
+and words and return what may be stored; `Policy` says what that is, and `Stages` holds the models. `docs/embedding.md`
+has an example of each.
 """
 
 import importlib
