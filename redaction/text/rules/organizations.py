@@ -27,7 +27,7 @@ COMPANY_ENDS = word_set("company_ends")
 TRADES = word_set("company_trades")
 AFTER_AND = word_set("company_after_and")
 # A company's name is over at such a word.
-STOPS = word_set("organization_stops")
+_STOPS = word_set("organization_stops")
 VERBS = word_set("school_not_inside")
 NOWHERE = word_set("nowhere")
 LONGEST_ORGANIZATION = 5
@@ -75,13 +75,13 @@ def _in_name(item: Item) -> bool:
         item.alphabetic
         and item.stem not in RELATIONS
         and item.core not in VERBS
-        and item.core not in STOPS
+        and item.core not in _STOPS
         and (item.core not in SCHOOL_WORDS or item.core in SCHOOL_KINDS)
     )
 
 
 def _telling(item: Item) -> bool:
-    if not item.alphabetic or item.core in SCHOOL_WORDS or item.core in STOPS or item.core in SCHOOL_ENDS:
+    if not item.alphabetic or item.core in SCHOOL_WORDS or item.core in _STOPS or item.core in SCHOOL_ENDS:
         return False
     return item.capital or item.strange or not item.cased
 
@@ -152,7 +152,7 @@ def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False)
             continue
         if at > first and item.utterance != passage[at - 1].utterance:
             break
-        if not item.core or item.core in STOPS or (at == first and item.core in NOWHERE):
+        if not item.core or item.core in _STOPS or (at == first and item.core in NOWHERE):
             break
         if item.cased and not item.upper and not any(char.isdigit() for char in item.core):
             break
