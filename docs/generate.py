@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from inspect import cleandoc
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Literal, get_args, get_origin
@@ -193,7 +194,7 @@ def policy_page() -> str:
 
 def _summary(model: type[BaseModel]) -> str:
     """Return what a section's docstring says before it lists its attributes."""
-    return (model.__doc__ or "").split("Attributes:")[0].strip()
+    return cleandoc(model.__doc__ or "").split("Attributes:")[0].strip()
 
 
 def _type(info: FieldInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -86,8 +87,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def index(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
-    """The only package index that the code under test can reach; empty."""
+    """The only package index that the code under test can reach; empty. npm is there, on any machine."""
     made = Index()
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(subprocess, "run", made.run)
     return made
 

@@ -44,6 +44,7 @@ def test_npm_is_brought_where_there_is_none(
 
 def test_tool_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool that cannot be started or hangs is an error with a sentence."""
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     for failure in (FileNotFoundError(), subprocess.TimeoutExpired("npm", 1)):
 
         def run(*_: object, failure: Exception = failure, **__: object) -> None:
