@@ -196,7 +196,11 @@ def models_used(
 
 
 def _policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
-    """Return the main choices of a policy; its digest binds the rest."""
+    """Return the main choices of a policy; its digest binds the rest.
+
+    Its lists of words are in neither, since they hold names: how long they are is all that is told of them. With every
+    name of a call allowed the words would be whole, and nothing else would say why.
+    """
     return {
         "faces.method": policy.faces.method,
         "profile": policy.profile,
@@ -208,5 +212,8 @@ def _policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
         "screen.codes": policy.screen.codes,
         "voice.method": policy.voice.method,
         "speech.personal": policy.speech.personal,
+        "speech.allow": len(policy.speech.allow),
+        "speech.roster": len(policy.speech.roster),
+        "consent.default": policy.consent.default,
         "transcript.names": policy.transcript.names,
     }
