@@ -15,6 +15,7 @@ import av.error
 import av.logging
 from av.container import InputContainer
 
+from recorder.media.codecs import allowed_decoders
 from recorder.media.stream import Input, Latched, open_stream
 from redaction.errors import UnreadableInput
 
@@ -88,7 +89,12 @@ def _open_file(untrusted_path: Path) -> InputContainer:
             "fd:",
             mode="r",
             options=_OPTIONS,
-            container_options={**_BOUNDS, "fd": str(descriptor), "protocol_whitelist": "fd"},
+            container_options={
+                **_BOUNDS,
+                "codec_whitelist": allowed_decoders(),
+                "fd": str(descriptor),
+                "protocol_whitelist": "fd",
+            },
             metadata_errors="replace",
             timeout=_PATIENCE_S,
         )
@@ -101,7 +107,11 @@ def _open_object(latched: Latched) -> InputContainer:
         latched,
         mode="r",
         options=_OPTIONS,
-        container_options={**_BOUNDS, "protocol_whitelist": _NO_PROTOCOL},
+        container_options={
+            **_BOUNDS,
+            "codec_whitelist": allowed_decoders(),
+            "protocol_whitelist": _NO_PROTOCOL,
+        },
         metadata_errors="replace",
         timeout=_PATIENCE_S,
     )

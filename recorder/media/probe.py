@@ -13,6 +13,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
+from recorder.media.codecs import refuse_codec
 from recorder.media.first_frame import First, first_frames
 from recorder.media.opening import MAX_PIXELS, MAX_TRACKS, open_media
 from recorder.media.orient import Geometry
@@ -180,6 +181,8 @@ def _usable(container: InputContainer) -> tuple[list[VideoStream | AudioStream],
         if stream.type not in unknown or stream.disposition & _NOT_A_PICTURE_TRACK:
             continue
         _refuse_encrypted(stream)
+        if _has_decoder(stream):
+            refuse_codec(stream.type, stream.codec_context.codec.canonical_name)
         if isinstance(stream, VideoStream | AudioStream) and _within_bounds(stream):
             streams.append(stream)
         else:

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from recorder.sources.file_names import why_not_readable
 from recorder.sources.recording import Recording
 from recorder.sources.sidecars.bounded_read import read_text
 from redaction.errors import UnreadableInput
 
 __all__ = ["plain_recording", "plain_recordings"]
 
-_SIDECARS: Final = frozenset({".csv", ".srt", ".txt", ".vtt"})
+_SIDECARS: Final = frozenset({".csv", ".sbv", ".srt", ".txt", ".vtt"})
 _TELLING: Final = re.compile(
-    r"(attend|caption|chat|participant|people|roster|subtitle|transcript)|\.(vtt|srt)$", re.IGNORECASE
+    r"(attend|caption|chat|participant|people|roster|subtitle|transcript)|\.(sbv|vtt|srt)$", re.IGNORECASE
 )
 _PEOPLE: Final = re.compile(r"attend|participant|people|roster|names", re.IGNORECASE)
 _MESSAGE: Final = re.compile(r"\s*\[?(\d{4}-\d{2}-\d{2}[ T])?\d{1,3}:\d{2}:\d{2}\]?\s.{1,300}:", re.DOTALL)
@@ -76,7 +77,7 @@ def plain_recording(
         longer = [f"{other.stem}." for other in others if len(other.stem) > len(path.stem)]
         own = [one for one in own if not one.name.startswith(tuple(longer))]
     roles: dict[str, list[Path]] = {"chats": [], "captions": [], "people": [], "notes": []}
-    problem = ""
+    problem = why_not_readable(path)
     for one in dict.fromkeys((*own, *more)):
         try:
             roles[_role(one)].append(one)
@@ -97,6 +98,8 @@ def _role(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in (".vtt", ".srt"):
         return "captions"
+    if suffix == ".sbv":  # Google Meet saves its chat so
+        return "chats"
     if suffix == ".csv":
         return "people"
     start = read_text(path, what="text")[:_LOOK].lstrip()

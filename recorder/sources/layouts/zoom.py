@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
-from recorder.sources.file_names import MEDIA_SUFFIXES
+from recorder.sources.file_names import MEDIA_SUFFIXES, why_not_readable
 from recorder.sources.recording import Listing, Recording
 from redaction.text.person_names import from_file_name
 
@@ -77,7 +77,7 @@ def local_recording(listing: Listing) -> Recording | None:
     if any(name.lower().endswith(".zoom") for name in names):
         return Recording(
             "zoom",
-            problem="Zoom has not converted this recording yet; open double_click_to_convert in Zoom first.",
+            problem=why_not_readable(PurePath("double_click_to_convert.zoom")),
         )
     views = [path for path in here if _VIEW.fullmatch(path.name)]
     mix = [path for path in here if _MIX.fullmatch(path.name)]

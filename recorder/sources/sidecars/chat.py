@@ -29,6 +29,8 @@ _FROM: Final = re.compile(
 )
 _TABBED: Final = re.compile(rf"{_TIME}\t\s{{0,8}}(\S.{{0,199}}?)\s{{0,8}}:(?:\s|$)")
 _PLAIN: Final = re.compile(rf"\[?{_TIME}\]?\s{{1,8}}(\S.{{0,199}}?)\s{{0,8}}:(?:\s|$)")
+_SBV: Final = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})\.\d{1,3},\d{1,3}:\d{2}:\d{2}\.\d{1,3}[ \t]*(?=\n|$)")
+_LONGEST_NAME: Final = 200
 _PRIVATE: Final = re.compile(r"\((?:privately|direct message)\)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"<[^<>]{0,2000}>")
 
@@ -55,13 +57,15 @@ class SidecarMessage:
 
 
 def parse_chat(untrusted_text: str) -> list[SidecarMessage]:
-    """Read a chat that Zoom saved, locally or in its cloud, or one of the form `00:01:02 Name: text`.
+    """Read a chat that Zoom or Meet saved, or one of the form `00:01:02 Name: text`.
 
     Lines that do not begin with a time and a name go on with the message before.
 
     Raises:
         UnreadableInput: it does not begin with a message, or is out of bounds.
     """
+    if _SBV.match(untrusted_text.lstrip()):
+        return _parse_sbv(untrusted_text)
     messages: list[SidecarMessage] = []
     size = 0
     for line in untrusted_text.split("\n"):
@@ -80,6 +84,27 @@ def parse_chat(untrusted_text: str) -> list[SidecarMessage]:
             raise UnreadableInput(
                 "The chat beside a recording has over 20,000 messages, or one of over 20,000 letters; shorten it."
             )
+    return messages
+
+
+def _parse_sbv(untrusted_text: str) -> list[SidecarMessage]:
+    """Read the chat that Google Meet saves next to a recording: blocks of a time, then `Name: text`.
+
+    Raises:
+        UnreadableInput: a block is not of that form, or there are too many.
+    """
+    messages: list[SidecarMessage] = []
+    for block in re.split(r"\n[ \t]*\n", untrusted_text.strip()):
+        first, _, rest = block.strip().partition("\n")
+        timing = _SBV.match(first)
+        if timing is None or len(block) > _LONGEST_MESSAGE or len(messages) >= MOST_MESSAGES:
+            raise _REFUSED
+        sender, colon, text = rest.partition(":")
+        if not colon or not sender.strip() or len(sender) > _LONGEST_NAME:
+            raise _REFUSED
+        hours, minutes, seconds = (int(part) for part in timing.groups())
+        clock = float(hours * 3600 + minutes * 60 + seconds)
+        messages.append(SidecarMessage(clock, sender.strip(), (), [text.strip()]))
     return messages
 
 
