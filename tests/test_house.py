@@ -41,7 +41,12 @@ def public_names(module: Path) -> Iterator[str]:
         if isinstance(node, Definition):
             names = [node.name]
         elif isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            targets = [
+                one
+                for target in node.targets
+                for one in (target.elts if isinstance(target, ast.Tuple) else [target])
+            ]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names = [node.target.id]
         yield from (name for name in names if not name.startswith("_"))

@@ -25,7 +25,7 @@ CLOCK_WORDS = word_set("clock_words")
 HALF_DAYS = word_set("clock_marks")
 _CLOCK = re.compile(r"\d{1,2}[:.]\d\d(?:am|pm)?|\d{1,2}(?:am|pm)")
 _NUMERIC = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}|\d{4}-\d\d-\d\d")
-BEFORE, BEHIND = 8, 5  # words of the sentence that are searched on each side of a day
+_BEFORE, _BEHIND = 8, 5  # words of the sentence that are searched on each side of a day
 
 
 def find_appointments(passage: Passage) -> Iterator[Hit]:
@@ -132,8 +132,8 @@ def _offered(passage: Passage, first: int, last: int) -> bool:
 def _met(passage: Passage, first: int, last: int) -> bool:
     """Tell whether the sentence of a day speaks of meeting somebody near it."""
     begin, end = first, last
-    while begin > 0 and first - begin < BEFORE and not passage[begin - 1].closes:
+    while begin > 0 and first - begin < _BEFORE and not passage[begin - 1].closes:
         begin -= 1
-    while end < len(passage) and end - last < BEHIND and not passage[end - 1].closes:
+    while end < len(passage) and end - last < _BEHIND and not passage[end - 1].closes:
         end += 1
     return any(item.core in MEETINGS or item.stem in MEETINGS for item in passage[begin:end])

@@ -15,12 +15,11 @@ from redaction.text.vocabulary import word_set
 
 __all__ = ["COUNTED", "find_codes", "find_handles", "find_mails", "find_passwords", "find_spelled", "luhn"]
 
-PHONE, CARD, ACCOUNT, ID, ADDRESS = (
+PHONE, CARD, ACCOUNT, ID = (
     EntityType.PHONE,
     EntityType.CARD,
     EntityType.ACCOUNT,
     EntityType.ID,
-    EntityType.ADDRESS,
 )
 
 # What a number is called before it is said, and what that makes of it.
@@ -124,7 +123,7 @@ def _kind(run: NumberRun, *, cue: EntityType | None, quantity: bool, part: bool)
     """Name a run of numbers and letters, or tell that it is nobody's."""
     text, digits = run.text, run.digits
     if POSTCODE.fullmatch(text):
-        return ADDRESS
+        return EntityType.ADDRESS
     if IBAN.fullmatch(text):
         return ACCOUNT
     if TAX_ID.fullmatch(text):

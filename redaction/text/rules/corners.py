@@ -14,7 +14,7 @@ from redaction.text.vocabulary import word_set
 __all__ = ["find_corners", "find_forces"]
 
 CORNER = Phrases.of_sections("corner_cues")
-CROSSES, STOPS = word_set("corner_joins"), word_set("organization_stops")
+CROSSES, _STOPS = word_set("corner_joins"), word_set("organization_stops")
 STREET_WORDS = word_set("streets") | word_set("streets_loose")
 FORCES_WORDS = word_set("forces_words")
 PLACES_OF_LIFE = word_set("places_of_life")
@@ -50,7 +50,7 @@ def _street_end(passage: Passage, first: int) -> int:
     last = first
     while last < len(passage) and last - first < LONGEST_STREET:
         item = passage[last]
-        named = (item.alphabetic or is_ordinal(item.core)) and item.core not in STOPS | CROSSES
+        named = (item.alphabetic or is_ordinal(item.core)) and item.core not in _STOPS | CROSSES
         if not named or (item.cased and not item.upper and not is_ordinal(item.core)):
             break
         last += 1
