@@ -107,9 +107,11 @@ def _whole(listing: Listing) -> Recording | None:
 def _here(listing: Listing) -> Iterator[tuple[Path, Recording]]:
     cloud = cloud_recordings(listing)
     taken = {path for recording in cloud for path in recording.files}
-    rest = [
-        path for path in listing.here if path not in taken and not path.is_symlink()
-    ]  # no link is followed
-    media = [path for path in rest if is_recording_name(PurePath(path.name)) and path.is_file()]
+    rest = [path for path in listing.here if path not in taken]
+    media = [
+        path
+        for path in rest
+        if is_recording_name(PurePath(path.name)) and path.is_file() and not path.is_symlink()
+    ]  # no link is followed; one that would be a sidecar is refused, since names that it holds would be missing
     yield from ((one.files[0], one) for one in cloud)
     yield from zip(media, plain_recordings(media, rest), strict=True)
