@@ -167,11 +167,11 @@ class Sender(threading.Thread):
                 time.sleep(wait)
             self.late_s = max(self.late_s, -wait)
             for frame in decoder.decode(av.Packet(self.packets[index % len(self.packets)])):
-                self.video(TimedVideo(frame, at))
+                self.picture(TimedVideo(frame, at))
                 self.sent += 1
             while spoken * BLOCK_S < at:
                 start = spoken * step % (len(samples) - step)
-                self.audio(TimedAudio(samples[start : start + step], rate, spoken * BLOCK_S))
+                self.sound(TimedAudio(samples[start : start + step], rate, spoken * BLOCK_S))
                 spoken += 1
 
 
