@@ -16,14 +16,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
+    from redaction.audio.redact import AudioRedactor
     from redaction.policy import Policy
     from redaction.stages import Stages
     from redaction.text.redactor import TextRedactor
     from redaction.video.redact import VideoRedactor
 
-__all__ = ["Policy", "Stages", "TextRedactor", "VideoRedactor"]
+__all__ = ["AudioRedactor", "Policy", "Stages", "TextRedactor", "VideoRedactor"]
 
 _HOMES = {
+    "AudioRedactor": "redaction.audio.redact",
     "Policy": "redaction.policy",
     "Stages": "redaction.stages",
     "TextRedactor": "redaction.text.redactor",

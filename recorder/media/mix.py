@@ -13,7 +13,7 @@ from recorder.media.encode import STORED_HZ, AudioWriter
 from recorder.media.file import FileSource
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from redaction.audio.voice.mix import Mixer, mute
+from redaction.audio.voice.mix import Mixer, mute, silence
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import AudioBlock, Gap, Samples, Span
 
@@ -44,8 +44,7 @@ def on_call_clock(parts: Sequence[AudioPart], *, duration: float) -> Iterator[Au
     at = 0
     for part in sorted(parts, key=lambda item: item.start):
         start = min(round(part.start * STORED_HZ), total)
-        for begin in range(at, start, _BLOCK):
-            yield _silence(begin, min(_BLOCK, start - begin))
+        yield from silence(max(0, start - at), STORED_HZ, start=at)
         at = max(at, start)
         for block in _blocks(part.path):
             place = start + block.start
@@ -54,8 +53,7 @@ def on_call_clock(parts: Sequence[AudioPart], *, duration: float) -> Iterator[Au
             if len(samples):
                 yield AudioBlock(samples, place + skipped, STORED_HZ)
                 at = place + skipped + len(samples)
-    for begin in range(at, total, _BLOCK):
-        yield _silence(begin, min(_BLOCK, total - begin))
+    yield from silence(total - at, STORED_HZ, start=at)
 
 
 def write_track(
@@ -146,7 +144,3 @@ def _blocks(path: Path) -> Iterator[AudioBlock]:
                 yield item
     except (UnreadableInput, IndexError):
         raise RedactionIncomplete("A stored piece of sound cannot be read back.") from None
-
-
-def _silence(start: int, count: int) -> AudioBlock:
-    return AudioBlock(np.zeros(count, np.float32), start, STORED_HZ)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from recorder.bundle.manifest import Check
 from recorder.media.encode import AudioWriter
@@ -30,19 +26,24 @@ from recorder.verify.stored_words import Repair
 from recorder.verify.voices import check_silent, compare_voices, voice_check
 from redaction.audio.listening.energy import SpeechEnergy
 from redaction.audio.listening.listen import Listener
-from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, RedactedSpeech, Transcription, personal_spans
+from redaction.audio.redact import (
+    LISTENING_HZ,
+    SPEAKING_HZ,
+    AudioRedactor,
+    RedactedSpeech,
+    Transcription,
+    personal_spans,
+)
 from redaction.audio.speakers.models import (
     SAME_SPEAKER_COSINE,
     Embedder,
     SpeakerSplitter,
     assign_speakers,
 )
-from redaction.audio.voice.disguise import Disguiser
-from redaction.audio.voice.resynthesize import Resynthesizer
-from redaction.audio.voice.timing import fixed_masks, unspoken
-from redaction.errors import InternalError, RedactionIncomplete
+from redaction.audio.voice.render import Original
+from redaction.audio.voice.timing import fixed_masks
+from redaction.errors import RedactionIncomplete
 from redaction.model import (
-    AudioBlock,
     Event,
     EventKind,
     Gap,
@@ -192,23 +193,29 @@ class FileAudio:
         self._names = tuple(names)
         self._duration = duration
         self._run = run
-        self._seed = secrets.randbits(256)
+        self._redactor = AudioRedactor(policy, stages)
+        self._disguises = policy.voice.method == "disguise"
 
     def render(self, silent: Sequence[Span] = ()) -> RenderedAudio:
         """Store the audio that the policy allows.
 
-        The same voices speak at the same times whenever this is called, until `redraw`.
+        The same voices speak at the same times whenever this is called.
 
         Args:
             silent: further spans in which nothing may be heard.
         """
-        events: list[Event] = []
-        blocks, transcript = self._blocks([*self._muted, *silent], events)
+        self._redactor.renderer.again()
+        rendering = self._redactor.renderer.render(
+            self._utterances,
+            end=round(self._duration * SPEAKING_HZ),
+            muted=[*self._muted, *silent],
+            originals=[self._original(track) for track in self._tracks] if self._disguises else (),
+        )
         loud = 0.0
         with self._run.stage("voices", self._duration) as reach:
             writer = AudioWriter(self._path, sample_rate=SPEAKING_HZ)
             try:
-                for block in blocks:
+                for block in rendering.blocks:
                     self._run.check()
                     with storage_errors():
                         writer.write(block)
@@ -223,13 +230,9 @@ class FileAudio:
             seconds=self._duration,
             silenced=max(0.0, self._duration - loud),
             method=self._policy.voice.method,
-            transcript=transcript(),
-            events=tuple(events),
+            transcript=rendering.words(),
+            events=tuple(rendering.events()),
         )
-
-    def redraw(self) -> None:
-        """Let other voices speak from now on."""
-        self._seed = secrets.randbits(256)
 
     def verify(self, sound: RenderedAudio) -> AudioVerdict:
         """Hear the stored audio again and compare its voices with those that spoke.
@@ -254,7 +257,7 @@ class FileAudio:
                 break
             redrawn += 1
             events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
-            self.redraw()
+            self._redactor.renderer.again(other_voices=True)
             sound = self.render(silent)  # other voices, so what they say is heard again
         checks.append(words_check(again))
         notes: tuple[str, ...] = ()
@@ -288,13 +291,15 @@ class FileAudio:
     ) -> tuple[RenderedAudio, VerifiedAudio]:
         """Search the stored audio and words; `silent` grows by what had to fall silent."""
         stored = [sound]
+        before = tuple(silent)
 
         def rewrite(_: str, words: tuple[RedactedUtterance, ...], repair: Repair) -> StoredTrack:
             self._utterances = tuple(
                 _masked_alike(own, other) for own, other in zip(self._utterances, words, strict=True)
             )
             # Masked words are not spoken again; of a voice that is disguised they are silenced with the rest.
-            silent[:] = repair.silent if sound.method == "resynthesize" else repair.spans
+            new = repair.silent if sound.method == "resynthesize" else repair.spans
+            silent[:] = [*before, *new]
             stored[0] = self.render(silent)
             return StoredTrack(stored[0].path, stored[0].transcript)
 
@@ -309,34 +314,10 @@ class FileAudio:
         )
         return stored[0], again
 
-    def _blocks(
-        self, silent: Sequence[Span], events: list[Event]
-    ) -> tuple[Iterator[AudioBlock], Callable[[], tuple[RedactedUtterance, ...]]]:
-        """Return the audio, and what tells the words as they are heard once all of it was read."""
-        utterances = self._utterances
-        if self._policy.voice.method == "resynthesize":
-            if self._stages.synthesizer is None:
-                raise InternalError("The synthetic voice was not loaded.")
-            speaker = Resynthesizer(self._policy, self._stages.synthesizer, rng=random.Random(self._seed))
-            blocks = speaker.render(utterances, duration=self._duration, muted=silent)
-
-            def spoken() -> tuple[RedactedUtterance, ...]:
-                events.extend(speaker.drain_events())
-                return speaker.rendered
-
-            return blocks, spoken
-        if self._policy.voice.method == "disguise":
-            disguised = _disguised(
-                self._source,
-                self._tracks,
-                self._heard,
-                utterances,
-                silent,
-                duration=self._duration,
-                events=events,
-            )
-            return disguised, lambda: utterances
-        return _silence(self._duration, SPEAKING_HZ), lambda: tuple(map(unspoken, utterances))
+    def _original(self, track: TrackInfo) -> Original:
+        """Return the raw audio of a track, with what must not be heard of it."""
+        blocks = (item for item in self._source.audio(track.id, LISTENING_HZ) if not isinstance(item, Gap))
+        return Original(track.id, blocks, tuple(personal_spans(self._heard, self._utterances, track.id)))
 
 
 def _masked_alike(own: RedactedUtterance, other: RedactedUtterance) -> RedactedUtterance:
@@ -346,37 +327,3 @@ def _masked_alike(own: RedactedUtterance, other: RedactedUtterance) -> RedactedU
         for token, heard in zip(own.tokens, other.tokens, strict=True)
     )
     return replace(own, tokens=tokens)
-
-
-def _disguised(
-    source: Source,
-    tracks: Sequence[TrackInfo],
-    heard: RedactedSpeech,
-    utterances: Sequence[RedactedUtterance],
-    silent: Sequence[Span],
-    *,
-    duration: float,
-    events: list[Event],
-) -> Iterator[AudioBlock]:
-    """Mix the tracks, each disguised, with personal words and everything that is no recognised speech silent."""
-    disguisers = [Disguiser(track=track.id) for track in tracks]
-    rendered = [
-        disguiser.render(
-            (item for item in source.audio(track.id, LISTENING_HZ) if not isinstance(item, Gap)),
-            [item.span for item in utterances if item.track == track.id],
-            duration=duration,
-            muted=[*silent, *personal_spans(heard, utterances, track.id)],
-        )
-        for track, disguiser in zip(tracks, disguisers, strict=True)
-    ]
-    for blocks in zip(*rendered, strict=True):
-        mixed = np.sum([block.samples for block in blocks], axis=0, dtype=np.float32)
-        yield AudioBlock(np.clip(mixed, -1, 1), blocks[0].start, blocks[0].sample_rate)
-    for disguiser in disguisers:
-        events += disguiser.drain_events()
-
-
-def _silence(duration: float, rate: int) -> Iterator[AudioBlock]:
-    total = round(duration * rate)
-    for start in range(0, total, rate):
-        yield AudioBlock(np.zeros(min(rate, total - start), np.float32), start, rate)

@@ -10,11 +10,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final, cast
 
-import numpy as np
-
 from recorder.media.file import FileSource
 from recorder.media.planes import black
 from recorder.media.source import SourceInfo, TrackInfo, TrackKind
+from redaction.audio.voice.mix import silence
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import AudioBlock, Gap, Span, VideoFrame
 
@@ -114,8 +113,7 @@ class JoinedSource:
             if number:
                 _refuse_overlong(end > offset)
                 yield Gap(Span(end / rate, offset / rate), track_id, _REASON)
-                for at in range(end, offset, rate):
-                    yield AudioBlock(np.zeros(min(rate, offset - at), np.float32), at, rate)
+                yield from silence(offset - end, rate, start=end)
                 end = offset
             blocks = part.audio(track_id, rate, channel=channel)
             with closing(cast(Generator[AudioBlock | Gap, None, None], blocks)) as items:

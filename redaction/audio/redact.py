@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from redaction.audio.listening.listen import Listener
+from redaction.audio.listening.segment import wipe
+from redaction.audio.stages import AudioStages
 from redaction.audio.voice.mute import mute_spans
+from redaction.audio.voice.render import Original, VoiceRenderer
+from redaction.audio.voice.timing import fixed_masks
 from redaction.model import (
+    AudioBlock,
     EntityType,
     Event,
     EventKind,
@@ -27,6 +33,8 @@ from redaction.text.sidecars import NO_SIDECARS, Sidecars
 __all__ = [
     "LISTENING_HZ",
     "SPEAKING_HZ",
+    "AudioRedactor",
+    "RedactedAudio",
     "RedactedSpeech",
     "Transcription",
     "drop_minors",
@@ -98,6 +106,118 @@ class RedactedSpeech:
             if one.entity_type is EntityType.PERSON and one.score >= _LIKELY
         )
         return tuple(dict.fromkeys(said))
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedAudio:
+    """What may be stored of a recording's audio.
+
+    Attributes:
+        blocks: 24,000 Hz, from 0 to the end without a hole.
+        words: the transcript, at the times at which its words are heard.
+        events: what was done: kinds, ids and stored times.
+    """
+
+    blocks: tuple[AudioBlock, ...]
+    words: tuple[RedactedUtterance, ...]
+    events: tuple[Event, ...]
+
+
+class AudioRedactor:
+    """Redacts the audio of one recording: samples in, words found, what may be spoken out.
+
+    Push the blocks of every track in order, then `finish`: a name that is told late is masked where it was said
+    before, so nothing comes out earlier. Whoever schedules differently uses the steps: `listener`, `find`, `renderer`.
+
+    With `voice.method = "disguise"` the raw samples are held until `finish`, which wipes them; else about a minute.
+
+    Args:
+        policy: what to redact, and how voices are stored.
+        stages: the models.
+        voices: how many voices are drawn at once, see `VoiceRenderer`.
+    """
+
+    def __init__(self, policy: Policy, stages: AudioStages, *, voices: int = 0) -> None:
+        self._policy = policy
+        self._stages = stages
+        self.renderer = VoiceRenderer(policy, stages.synthesizer, voices=voices)
+        self._listeners: dict[str, Listener] = {}
+        self._utterances: list[Utterance] = []
+        self._held: dict[str, list[AudioBlock]] = {}
+        self._end = 0.0
+
+    def listener(self, track: str, *, speaker: str = "S1", longest_s: float = 60.0) -> Listener:
+        """Return what hears one track.
+
+        Args:
+            track: its id.
+            speaker: label of who speaks in it.
+            longest_s: most audio that is held before it is transcribed, in seconds.
+        """
+        return Listener(
+            track=track,
+            speaker=speaker,
+            transcriber=self._stages.transcriber,
+            aligner=self._stages.aligner,
+            longest_s=longest_s,
+        )
+
+    def find(
+        self, listened: Transcription, beside: Sidecars = NO_SIDECARS, *, seen: Sequence[str] = ()
+    ) -> RedactedSpeech:
+        """Find the personal words in all that was said, as `find_personal` does."""
+        return find_personal(listened, beside, finder=self._stages.finder, policy=self._policy, seen=seen)
+
+    def push(self, block: AudioBlock, *, track: str = "A1") -> None:
+        """Take the next block of a track, 16,000 Hz mono.
+
+        Raises:
+            InternalError: the block is of another rate or shape, or goes back in time.
+        """
+        listener = self._listeners.get(track)
+        if listener is None:
+            listener = self.listener(track, speaker=f"S{len(self._listeners) + 1}")
+            self._listeners[track] = listener
+        if self._policy.voice.method == "disguise":
+            self._held.setdefault(track, []).append(replace(block, samples=block.samples.copy()))
+        self._utterances += listener.push(block)
+        self._end = max(self._end, block.span.end)
+
+    def finish(self) -> RedactedAudio:
+        """Return what may be stored of all that was pushed, and begin anew."""
+        for listener in self._listeners.values():
+            self._utterances += listener.flush()
+        heard = self.find(self._transcription())
+        originals = [
+            Original(track, blocks, tuple(personal_spans(heard, heard.redacted, track)))
+            for track, blocks in self._held.items()
+        ]
+        try:
+            rendering = self.renderer.render(
+                heard.redacted, end=round(self._end * SPEAKING_HZ), originals=originals
+            )
+            blocks = tuple(rendering.blocks)
+        finally:
+            for held in self._held.values():
+                for block in held:
+                    wipe(block.samples)
+            self._listeners, self._utterances, self._held, self._end = {}, [], {}, 0.0
+        words = rendering.words()
+        if self._policy.voice.method == "disguise":
+            words = tuple(map(fixed_masks, words))
+        return RedactedAudio(blocks, words, (*rendering.events(), *finding_events(words)))
+
+    def _transcription(self) -> Transcription:
+        listeners = self._listeners.items()
+        return Transcription(
+            utterances=tuple(sorted(self._utterances, key=lambda one: one.span)),
+            uncovered={track: tuple(listener.uncovered) for track, listener in listeners},
+            failures={track: tuple(listener.failures) for track, listener in listeners},
+            speech_seconds=sum(span.duration for _, listener in listeners for span in listener.speech),
+            seconds=self._end,
+            gaps=(),
+            speakers_told_apart=len(self._listeners) > 1,
+        )
 
 
 def find_personal(

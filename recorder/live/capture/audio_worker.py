@@ -16,8 +16,7 @@ from recorder.live.capture.voices import Voices
 from recorder.live.capture.words import Spoken, WordBook
 from recorder.live.store.journal import Journal
 from recorder.runtime.hardening import lower_priority
-from redaction.audio.listening.listen import Listener
-from redaction.audio.redact import SPEAKING_HZ
+from redaction.audio.redact import SPEAKING_HZ, AudioRedactor
 from redaction.errors import OffrecordError, StorageFailed
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
@@ -38,6 +37,7 @@ LONGEST_WAIT_S: Final = 20.0
 WITHHELD_S: Final = 30.0
 """Sound that may not be stored yet is dropped when it is older."""
 
+_VOICES: Final = 16
 _BATCH: Final = 50
 _IDLE_S: Final = 2.0
 _RELEASE_EVERY_S: Final = 1.0
@@ -64,11 +64,11 @@ class AudioWorker:
         on_error: Callable[[BaseException], None],
     ) -> None:
         self.book = WordBook(stages.finder, policy)
-        self._stages = stages
         self._policy = policy
         self._journal = journal
         self._on_error = on_error
-        self._voices = Voices(policy, stages.synthesizer)
+        self._redactor = AudioRedactor(policy, stages, voices=_VOICES)
+        self._voices = Voices(policy, self._redactor.renderer)
         self._mics: list[Microphone] = []
         self._stored = StoredAudio(journal, policy, on_error)
         self._wake = threading.Condition()
@@ -88,7 +88,7 @@ class AudioWorker:
         mic = Microphone(
             token,
             age,
-            _listener(self._stages, token),
+            self._redactor.listener(token, longest_s=LONGEST_WAIT_S),
             Inbox(most=MOST_BLOCKS, most_bytes=MOST_AUDIO_BYTES),
             raw=self._voices.raw_audio(),
             heard=time,
@@ -209,7 +209,7 @@ class AudioWorker:
         erased = mic.forgotten
         if not erased:
             since = mic.stored_until
-            mic.restart(_listener(self._stages, mic.token))
+            mic.restart(self._redactor.listener(mic.token, longest_s=LONGEST_WAIT_S))
             try:
                 self._gap(mic, Span(since, max(since, mic.heard)), "a stage failed")
             except StorageFailed:
@@ -348,14 +348,3 @@ class AudioWorker:
 def _fact(journal: Journal, mic: Microphone, kind: EventKind, span: Span, reason: str) -> None:
     if not mic.forgotten:
         journal.fact(mic.token, Event(kind, span=span, detail={"reason": reason}), track="microphone")
-
-
-def _listener(stages: AudioStages, token: str) -> Listener:
-    """Return a listener that has heard nothing."""
-    return Listener(
-        track=token,
-        speaker="S1",
-        transcriber=stages.transcriber,
-        aligner=stages.aligner,
-        longest_s=LONGEST_WAIT_S,
-    )

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
-
-import numpy as np
 
 from recorder.live.capture.words import Spoken, masked_runs
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import wipe
 from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ
-from redaction.audio.voice.disguise import Disguiser
 from redaction.audio.voice.mute import mute_spans
-from redaction.audio.voice.pseudovoice import draw_voices
-from redaction.audio.voice.resynthesize import Resynthesizer
-from redaction.audio.voice.speak import Synthesizer
-from redaction.audio.voice.timing import unspoken
-from redaction.errors import InternalError
-from redaction.model import AudioBlock, Event, RedactedUtterance, Span, TextFinding
+from redaction.audio.voice.render import Original, Rendering, VoiceRenderer
+from redaction.model import AudioBlock, Span, TextFinding
 from redaction.policy import Policy
 
-__all__ = ["RawAudio", "Rendered", "Voices"]
+__all__ = ["RawAudio", "Voices"]
 
-_VOICES: Final = 16
 _MOST_HELD_S: Final = 120.0
 
 
@@ -54,35 +46,21 @@ class RawAudio:
             wipe(self._blocks.popleft().samples)
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A stretch of sound that may be stored, on the call clock at 24,000 Hz; its events are known once it was read."""
-
-    blocks: Iterator[AudioBlock]
-    events: Callable[[], list[Event]]
-
-
 class Voices:
-    """Gives every participant one voice for the whole call.
+    """Renders the audio of every participant, stretch by stretch, with one voice for the whole call.
 
     Args:
         policy: how voices are stored.
-        synthesizer: speaks; needed when the policy says `resynthesize`.
+        renderer: renders.
     """
 
-    def __init__(self, policy: Policy, synthesizer: Synthesizer | None) -> None:
+    def __init__(self, policy: Policy, renderer: VoiceRenderer) -> None:
         self._policy = policy
-        self._method = policy.voice.method
-        self._speaker: Resynthesizer | None = None
-        self._disguisers: dict[str, Disguiser] = {}
-        if self._method == "resynthesize":
-            if synthesizer is None:
-                raise InternalError("The synthetic voice was not loaded.")
-            self._speaker = Resynthesizer(policy, synthesizer, draw_voices(_VOICES))
+        self._renderer = renderer
 
     def raw_audio(self) -> RawAudio | None:
-        """Return where a microphone's raw sound is held, None where no method needs it."""
-        return RawAudio() if self._method == "disguise" else None
+        """Return where a microphone's raw audio is held, None where no method needs it."""
+        return RawAudio() if self._policy.voice.method == "disguise" else None
 
     def render(
         self,
@@ -94,8 +72,8 @@ class Voices:
         token: str,
         raw: RawAudio | None,
         listener: Listener,
-    ) -> Rendered:
-        """Return one participant's sound of a stretch, in samples at 24,000 Hz from `start` to `end`.
+    ) -> Rendering:
+        """Return one participant's audio of a stretch, in samples at 24,000 Hz from `start` to `end`.
 
         Args:
             spoken: what was said in it, masked; it learns where its words are heard.
@@ -106,39 +84,30 @@ class Voices:
             raw: what was said, for a disguise.
             listener: knows what of it was not understood.
         """
-        at, until = start / SPEAKING_HZ, end / SPEAKING_HZ
-        silent = [_moved(span, -at) for span in muted]
-        duration = (end - start) / SPEAKING_HZ
-        if self._speaker is not None:
-            blocks = self._spoken(self._speaker, spoken, at=at, duration=duration, muted=silent)
-            return Rendered(_placed(blocks, start), _drained(self._speaker.drain_events, at))
-        if raw is None:
-            for item in spoken:
-                item.retimed(unspoken(item.redacted(self._policy)), self._policy)
-            return Rendered(_placed(_silence(end - start), start), list)
-        disguiser = self._disguisers.setdefault(token, Disguiser())
-        personal = _personal(spoken, token=token, listener=listener)
-        blocks = disguiser.render(
-            raw.between(at, until),
-            [_moved(item.utterance.span, -at) for item in spoken],
-            duration=duration,
-            muted=[*silent, *(_moved(span, -at) for span in personal if span.overlaps(Span(at, until)))],
+        until = end / SPEAKING_HZ
+        originals = []
+        if raw is not None:
+            personal = _personal(spoken, token=token, listener=listener)
+            muted_raw = tuple(span for span in personal if span.start < until)
+            originals.append(Original(token, raw.between(start / SPEAKING_HZ, until), muted_raw))
+        rendering = self._renderer.render(
+            [item.redacted(self._policy) for item in spoken],
+            start=start,
+            end=end,
+            muted=muted,
+            originals=originals,
         )
-        return Rendered(_forgetting(_placed(blocks, start), raw, until), _drained(disguiser.drain_events, at))
+        return replace(rendering, blocks=self._learning(rendering, spoken, raw, until))
 
-    def _spoken(
-        self,
-        speaker: Resynthesizer,
-        spoken: Sequence[Spoken],
-        *,
-        at: float,
-        duration: float,
-        muted: Sequence[Span],
+    def _learning(
+        self, rendering: Rendering, spoken: Sequence[Spoken], raw: RawAudio | None, until: float
     ) -> Iterator[AudioBlock]:
-        redacted = [_shifted(item.redacted(self._policy), -at) for item in spoken]
-        yield from speaker.render(redacted, duration=duration, muted=muted)
-        for item, rendered in zip(spoken, speaker.rendered, strict=True):
-            item.retimed(_shifted(rendered, at), self._policy)
+        """Yield the blocks; then tell the words where they are heard, and wipe what they were made from."""
+        yield from rendering.blocks
+        for item, rendered in zip(spoken, rendering.words(), strict=True):
+            item.retimed(rendered, self._policy)
+        if raw is not None:
+            raw.forget(until)
 
 
 def _personal(spoken: Sequence[Spoken], *, token: str, listener: Listener) -> list[Span]:
@@ -151,40 +120,4 @@ def _personal(spoken: Sequence[Spoken], *, token: str, listener: Listener) -> li
     ]
     return mute_spans(
         utterances, findings, track=token, uncovered=listener.uncovered, failures=listener.failures
-    )
-
-
-def _placed(blocks: Iterator[AudioBlock], start: int) -> Iterator[AudioBlock]:
-    for block in blocks:
-        yield AudioBlock(block.samples, block.start + start, block.sample_rate)
-
-
-def _forgetting(blocks: Iterator[AudioBlock], raw: RawAudio, until: float) -> Iterator[AudioBlock]:
-    yield from blocks
-    raw.forget(until)
-
-
-def _silence(count: int) -> Iterator[AudioBlock]:
-    for at in range(0, count, SPEAKING_HZ):
-        yield AudioBlock(np.zeros(min(SPEAKING_HZ, count - at), np.float32), at, SPEAKING_HZ)
-
-
-def _drained(drain: Callable[[], list[Event]], at: float) -> Callable[[], list[Event]]:
-    def events() -> list[Event]:
-        return [
-            replace(event, span=None if event.span is None else _moved(event.span, at)) for event in drain()
-        ]
-
-    return events
-
-
-def _moved(span: Span, by: float) -> Span:
-    return Span(max(0.0, span.start + by), max(0.0, span.end + by))
-
-
-def _shifted(utterance: RedactedUtterance, by: float) -> RedactedUtterance:
-    return replace(
-        utterance,
-        span=_moved(utterance.span, by),
-        tokens=tuple(replace(token, span=_moved(token.span, by)) for token in utterance.tokens),
     )

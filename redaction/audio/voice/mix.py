@@ -9,7 +9,7 @@ import numpy as np
 
 from redaction.model import AudioBlock, Samples, Span
 
-__all__ = ["Mixer", "mute"]
+__all__ = ["Mixer", "mute", "silence"]
 
 MIX_FADE_S = 0.01
 """Fade outside a muted span, in seconds."""
@@ -83,6 +83,12 @@ def mute(block: AudioBlock, muted: Sequence[Span]) -> None:
         at = np.arange(max(0, first - fade), min(count, end + fade))
         away = np.maximum(np.maximum(first - at, at - end + 1), 0)
         block.samples[at] *= np.minimum(away / (fade + 1), 1).astype(np.float32)
+
+
+def silence(count: int, rate: int, *, start: int = 0) -> Iterator[AudioBlock]:
+    """Yield so many samples of silence in blocks of at most a second, from a sample on."""
+    for at in range(start, start + count, rate):
+        yield AudioBlock(np.zeros(min(rate, start + count - at), np.float32), at, rate)
 
 
 def _limited(samples: Samples) -> Samples:
