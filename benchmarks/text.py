@@ -4,9 +4,10 @@
 
 Two sets: `meetings`, read from `pii/` below the folder that `OFFRECORD_SHARED_DATA` names, by default
 `../shared/data`, and left out where it is absent; and `weak kinds`, `benchmarks/data/weak_kinds.txt` with
-`harmless.txt`, written before the rules were tuned to such kinds. Each line is searched alone, as a recording of one
-utterance. A labelled word counts as found if any finding covers it; the kind does not matter, since the mask is the
-same. `--set` measures another file in the form of `weak_kinds.txt`.
+`harmless.txt`, written before the rules were tuned to such kinds (`harmless_3.txt` later; `weak_kinds_2.txt` and
+`weak_kinds_3.txt` are for `--set`, which measures another file of that form). Each line is searched alone, as a
+recording of one utterance. A labelled word counts as found if any finding covers it; the kind does not matter, since
+the mask is the same.
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ def main() -> None:
         measure(finder, plain, spans, forms[f"weak kinds, {form}"])
     if arguments.set is None:
         harmless(finder, OWN / "harmless.txt", forms, "weak kinds, negatives")
+        harmless(finder, OWN / "harmless_3.txt", forms, "further negatives")
     print("| set, form | word recall | span recall | false words per 1,000 |\n|---|---|---|---|")
     for form, tally in forms.items():
         recall = f"{tally.found / tally.personal:.3f}" if tally.personal else "-"

@@ -38,6 +38,8 @@ NEVER = 1.1
 PLACES = (EntityType.ADDRESS, EntityType.LOCATION)
 NOT_NAMES = word_set("not_names")
 MONTH_LEAD = word_set("month_lead")
+SEASONS = MONTHS | word_set("seasons")
+AUXILIARIES = word_set("auxiliaries")
 FEWEST_DIGITS = 4  # fewer in the written copy are taken for house numbers that they are not
 MODEL_RULE, WRITTEN_RULE, UNREAD_RULE, FAILED_RULE = "rampart", "rampart-written", "unread", "failed"
 # What a run of the name model may raise; anything else ends the run.
@@ -196,7 +198,7 @@ class PersonalDataFinder:
         hits: list[Hit] = []
         for at, item in enumerate(passage):
             opinion = opinions[item.utterance][item.word]
-            if item.core in MONTHS and at > 0 and passage[at - 1].core in MONTH_LEAD:
+            if item.core in SEASONS and at > 0 and passage[at - 1].core in MONTH_LEAD:
                 continue
             last = hits[-1] if hits else None
             house = (
@@ -298,7 +300,7 @@ def _threshold(item: Item) -> float:
     """Return how sure the model must be of a word."""
     if item.core in SIGNS or (item.core in NOT_NAMES and not item.capital):
         return NEVER
-    if item.core in CLOSED:
+    if item.core in CLOSED or (item.core in AUXILIARIES and not item.capital):
         return CLOSED_THRESHOLD
     if item.strange:
         return STRANGE_THRESHOLD

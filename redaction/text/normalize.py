@@ -215,8 +215,8 @@ def _free_words(items: Sequence[Item], first: int, floor: int) -> int:
     """Return where up to six more words of a local part begin, if a word that leads up to it stands before them."""
     for begin in range(first, max(floor, first - MOST_FREE, 0) - 1, -1):
         if begin == 0 or (begin < first and items[begin - 1].pauses):
-            return first
-        if items[begin - 1].core in CUES:
+            return first if any(_leads(item.core) for item in items[begin:first]) else begin
+        if items[begin - 1].core in CUES or items[begin - 1].core.endswith(("'s", "'d")):
             while begin < first and items[begin].core in TRIM:
                 begin += 1
             return begin

@@ -24,6 +24,7 @@ POST, FORCES, BASES, POST_WORDS = (
     word_set("forces_bases"),
     word_set("forces_post_words"),
 )
+MEETS = word_set("corner_meets")
 LONGEST_STREET = 2
 LONGEST_UNIT = 5
 LONGEST_POST = 24
@@ -42,7 +43,8 @@ def find_corners(passage: Passage) -> Iterator[Hit]:
         if last == joint + 1:
             continue
         words = (*passage[end:joint], *passage[joint + 1 : last])
-        if how == "sure" or _is_corner(passage, end, last, words):
+        crossing = passage[joint].core in MEETS and any(word.strange or word.capital for word in words)
+        if how == "sure" or crossing or _is_corner(passage, end, last, words):
             yield Hit(end, last, EntityType.ADDRESS, 0.8, "corner")
 
 
@@ -63,12 +65,10 @@ def _street_end(passage: Passage, first: int) -> int:
 
 def _is_corner(passage: Passage, first: int, last: int, words: tuple[Item, ...]) -> bool:
     """Tell whether two names after a vague cue are streets: one is a number, or the talk is of where one lives."""
-    if not all(item.capital or item.strange or is_ordinal(item.core) for item in words[:1]):
-        return False
     numbered = any(is_ordinal(item.core) or item.core in STREET_WORDS for item in words[1:])
     around = passage[max(0, first - AROUND) : last + AROUND]
-    named = all(item.capital or item.strange or is_ordinal(item.core) for item in words)
-    return numbered or (named and any(item.core in PLACES_OF_LIFE for item in around))
+    named = any(item.capital or item.strange or is_ordinal(item.core) for item in words)
+    return named and (numbered or any(item.core in PLACES_OF_LIFE for item in around))
 
 
 def find_forces(passage: Passage) -> Iterator[Hit]:

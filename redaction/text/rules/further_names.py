@@ -29,11 +29,10 @@ MOST_JOINS = 4
 
 def find_further_names(passage: Passage, hits: Sequence[Hit]) -> Iterator[Hit]:
     """Yield initials beside the names among the hits, and names that are joined to them."""
-    people = [hit for hit in hits if hit.entity_type is EntityType.PERSON]
     likely = [hit for hit in hits if hit.entity_type in LIKELY_PEOPLE]
     named = {at for hit in likely for at in range(hit.first, hit.last)}
     sure = {
-        at for hit in people if hit.strong or hit.score >= SURE_SCORE for at in range(hit.first, hit.last)
+        at for hit in likely if hit.strong or hit.score >= SURE_SCORE for at in range(hit.first, hit.last)
     }
     for at in sorted(named):
         if at - 1 not in named:

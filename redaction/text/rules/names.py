@@ -27,7 +27,7 @@ BEFORE = Phrases.of_sections("name_cues")
 # Cues that are too weak without a capital letter inside the sentence.
 WEAK = word_set("name_cues_weak")
 RELATIONS = word_set("relations")
-FAMILY_AFTER = word_set("family_after")
+FAMILY_AFTER, FAMILY_BEFORE = word_set("family_after"), word_set("family_before")
 RANK_PARTS = word_set("rank_parts")
 SPEAKING = word_set("speaking")
 SURE_DOING = word_set("deeds_sure")
@@ -181,7 +181,11 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
 def _family(passage: Passage, at: int, last: int) -> bool:
     """Tell whether a strange word is a family's name: `the Abernathys are`, `the Brightwater account`."""
     after = passage[last].core if last < len(passage) and not passage[at].pauses else ""
-    return passage[at - 1].core == "the" and after in FAMILY_AFTER
+    if passage[at - 1].core != "the":
+        return False
+    ends = passage[at].pauses or last == len(passage)
+    plural = ends and passage[at].stem.endswith("s") and at > 1 and passage[at - 2].core in FAMILY_BEFORE
+    return after in FAMILY_AFTER or plural
 
 
 def _may_act(item: Item) -> bool:
