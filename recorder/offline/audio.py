@@ -204,7 +204,7 @@ class FileAudio:
         Args:
             silent: further spans in which nothing may be heard.
         """
-        self._redactor.renderer.again()
+        self._redactor.renderer.restart()
         rendering = self._redactor.renderer.render(
             self._utterances,
             end=round(self._duration * SPEAKING_HZ),
@@ -257,7 +257,7 @@ class FileAudio:
                 break
             redrawn += 1
             events.append(Event(EventKind.MENDED, detail={"reason": "voices drawn anew"}))
-            self._redactor.renderer.again(other_voices=True)
+            self._redactor.renderer.restart(other_voices=True)
             sound = self.render(silent)  # other voices, so what they say is heard again
         checks.append(words_check(again))
         notes: tuple[str, ...] = ()

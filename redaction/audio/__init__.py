@@ -1,1 +1,1 @@
-"""Listening, finding where words are, and speaking anew."""
+"""Listening, finding where words are, and speaking again."""

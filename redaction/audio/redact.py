@@ -184,7 +184,7 @@ class AudioRedactor:
         self._end = max(self._end, block.span.end)
 
     def finish(self) -> RedactedAudio:
-        """Return what may be stored of all that was pushed, and begin anew."""
+        """Return what may be stored of all that was pushed, and begin again."""
         for listener in self._listeners.values():
             self._utterances += listener.flush()
         heard = self.find(self._transcription())

@@ -18,7 +18,7 @@ from redaction.policy import Policy
 __all__ = ["StoredAudio"]
 
 AUDIO_SEGMENT_S: Final = 300.0
-"""Longest segment: what a late finding makes anew at most."""
+"""Longest segment: what a late finding writes again at most."""
 
 _MUTE_PAD_S: Final = 0.1
 

@@ -21,7 +21,7 @@ from redaction.model import AudioBlock, Samples, Utterance
 __all__ = ["Microphone", "ResampledInput", "loudness"]
 
 _HOLE_S: Final = 0.06
-"""A block that is further from where the last one ended begins anew: less is jitter of the sender's clock."""
+"""A block that is further from where the last one ended begins a new run: less is jitter of the sender's clock."""
 
 
 class ResampledInput:
@@ -80,7 +80,7 @@ class Microphone:
     age: ParticipantAge
     listener: Listener
     inbox: Inbox[TimedAudio | Lost]
-    ear: ResampledInput = field(default_factory=ResampledInput)
+    resampled: ResampledInput = field(default_factory=ResampledInput)
     raw: RawAudio | None = None
     pending: list[Utterance] = field(default_factory=list, repr=False)
     done: int | None = None
@@ -92,7 +92,7 @@ class Microphone:
     gaps: int = 0
     forgotten: bool = False
     last_block: float = 0.0
-    told_unjudged: bool = False
+    noted_unjudged: bool = False
 
     @property
     def stored_until(self) -> float:
@@ -109,12 +109,12 @@ class Microphone:
     def take(self, audio: TimedAudio) -> None:
         """Hear a block."""
         self.last_block = time.monotonic()
-        for block in self.ear.take(audio):
+        for block in self.resampled.take(audio):
             self._push(block)
 
     def flush(self) -> None:
         """Hear out what is held."""
-        for block in self.ear.finish():
+        for block in self.resampled.finish():
             self._push(block)
         self.pending += self.listener.flush()
         self.settled = max(self.settled, self.heard)

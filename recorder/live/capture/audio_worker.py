@@ -1,4 +1,4 @@
-"""Microphones of a live call: words are heard, searched, and spoken anew some half a minute later, in one thread."""
+"""Microphones of a live call: words are heard, searched, and spoken again some half a minute later, in one thread."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ class AudioWorker:
         return worked
 
     def _failed(self, mic: Microphone, error: Exception) -> None:
-        """Begin anew after what a stage has raised; what was not stored becomes silence."""
+        """Begin again after what a stage has raised; what was not stored becomes silence."""
         erased = mic.forgotten
         if not erased:
             since = mic.stored_until
@@ -284,22 +284,22 @@ class AudioWorker:
         for item in spoken:
             if item not in kept:
                 _fact(self._journal, mic, EventKind.SILENCED, item.utterance.span, "only minors visible")
-        told = self._voices.render(
+        rendering = self._voices.render(
             kept, start=start, end=end, muted=alone, token=mic.token, raw=mic.raw, listener=mic.listener
         )
         segment = self._stored.segment(mic.token, start)
-        for block in told.blocks:
+        for block in rendering.blocks:
             segment.write(block)
         mic.done = end
-        for event in told.events():
+        for event in rendering.events():
             self._journal.fact(mic.token, event, track="microphone")
         for item in kept:
             item.stored = True
             self._journal.words(mic.token, item.line(self._policy))
             for event in item.events(self._policy):
                 self._journal.fact(mic.token, event, track="microphone")
-        if kept and not mic.told_unjudged and mic.age.state is Adulthood.NO_CAMERA:
-            mic.told_unjudged = True
+        if kept and not mic.noted_unjudged and mic.age.state is Adulthood.NO_CAMERA:
+            mic.noted_unjudged = True
             _fact(self._journal, mic, EventKind.SPEECH, span, "no camera tells an age")
 
     def _stretch_failed(self, mic: Microphone, until: float, error: Exception) -> None:

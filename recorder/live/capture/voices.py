@@ -1,4 +1,4 @@
-"""What is heard in place of a voice, stretch by stretch of a call: spoken anew, disguised, or silent."""
+"""What is heard in place of a voice, stretch by stretch of a call: spoken again, disguised, or silent."""
 
 from __future__ import annotations
 

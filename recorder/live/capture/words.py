@@ -115,7 +115,7 @@ class WordBook:
         self._policy = policy
         self._reader = _RememberingReader(finder.model)
         self._names: dict[str, None] = {}
-        self._told: deque[str] = deque()  # by the event loop, which must not wait for a search
+        self._unlearned: deque[str] = deque()  # by the event loop, which must not wait for a search
         self._finder = finder.knowing((), model=self._reader)
         self._masks = WordMasks(policy.speech.roster)
         self._memories: dict[str, Memory] = {}
@@ -128,13 +128,13 @@ class WordBook:
 
     def know_names(self, names: Sequence[str]) -> None:
         """Mask these names wherever they are said, also where they were said before; returns at once."""
-        self._told.extend(name for name in names if name.strip())
+        self._unlearned.extend(name for name in names if name.strip())
 
     def _learn(self) -> None:
         """Take up the names that were told since the last search."""
         new: dict[str, None] = {}
-        while self._told:
-            name = self._told.popleft()
+        while self._unlearned:
+            name = self._unlearned.popleft()
             if name not in self._names:
                 new[name] = None
         if new:

@@ -186,7 +186,7 @@ class Segmenter:
         return pieces
 
     def flush(self) -> list[SpeechSegment]:
-        """Return what is left as a last piece and start anew; afterwards nothing is held."""
+        """Return what is left as a last piece and start again; afterwards nothing is held."""
         pieces: list[SpeechSegment] = []
         if self._held:
             self._examine()

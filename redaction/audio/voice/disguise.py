@@ -57,7 +57,7 @@ class _Disguise:
 class Disguiser:
     """Renders disguised speech from the original. Only recognised speech comes out, all else is silence.
 
-    Every piece of at most 20 s gets parameters drawn anew from the operating system, forgotten at once: a
+    Every piece of at most 20 s gets new parameters from the operating system, forgotten at once: a
     disguise that stays the same is undone by comparing. What fails is silent, and an event says so.
     """
 

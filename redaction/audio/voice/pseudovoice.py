@@ -20,7 +20,7 @@ LOWEST_HZ, HIGHEST_HZ = 88.0, 230.0
 """Range of a voice's median F0. Source: means of adult men and women, about 100 to 220 Hz (Titze 1994)."""
 
 WARP_NODES_HZ = (0.0, 500.0, 1000.0, 1800.0, 2800.0, 4000.0, 12_000.0)
-"""Where the frequency axis is stretched anew: about one node per formant."""
+"""Where the frequency axis is stretched: about one node per formant."""
 
 EQUALISER_BANDS = 8
 CANDIDATES = 12  # draws per voice of which the one farthest from its neighbours is kept

@@ -1,4 +1,4 @@
-"""What is heard in place of voices, a whole recording or stretch by stretch: spoken anew, disguised, or silent."""
+"""What is heard in place of voices, a whole recording or stretch by stretch: spoken again, disguised, or silent."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class VoiceRenderer:
                 raise InternalError("The synthetic voice was not loaded.")
             self._speaker = Resynthesizer(policy, synthesizer, draw_voices(voices))
 
-    def again(self, *, other_voices: bool = False) -> None:
-        """Begin anew, so that the same words are spoken by the same voices at the same times, or by others."""
+    def restart(self, *, other_voices: bool = False) -> None:
+        """Begin again, so that the same words are spoken by the same voices at the same times, or by others."""
         if other_voices:
             self._seed = secrets.randbits(256)
         if self._synthesizer is not None and self._speaker is not None:

@@ -1,4 +1,4 @@
-"""Speak the redacted words anew, at about their places, in voices that carry nobody."""
+"""Speak the redacted words again, at about their places, in voices that carry nobody."""
 
 from __future__ import annotations
 
