@@ -163,9 +163,11 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> FileOutcome:
+    from recorder.commands.bounds import BoundedProgress, bounded
     from recorder.offline.recording import refuse_other
     from recorder.offline.session import redact_file
 
+    watch: BoundedProgress | None = None
     try:
         cancellation.check()
         if deleted is not None:
@@ -177,7 +179,13 @@ def _one(
             refuse_other(folder / f"{named}.offrecord")
         writer = BundleWriter(folder, named, replace=force)
         stop.before_exit(writer.discard)
-        with watched(mode, number=number, of=of) as progress:
+        with (
+            watched(mode, number=number, of=of) as shown,
+            bounded(
+                shown, cancellation, seconds=opened.source.info().duration, clean=writer.discard
+            ) as progress,
+        ):
+            watch = progress
             published = redact_file(
                 opened.source,
                 writer,
@@ -187,6 +195,9 @@ def _one(
             )
         _delete(deleted or ())
     except OffrecordError as error:
+        if watch is not None and watch.reason and not cancellation.cancelled:
+            sentence = f"{watch.reason} Nothing was published."
+            return FileOutcome(number, ExitCode.INTERNAL, None, sentence)
         if cancellation.cancelled:
             return FileOutcome(
                 number, ExitCode.INTERRUPTED, None, "The run was stopped. Nothing was published."

@@ -16,7 +16,7 @@ from recorder.batch.engines.supervisor import WORKER_GRACE_S, Supervisor
 from recorder.runtime.hardening import place_of
 from redaction.errors import ExitCode, InternalError, UsageError
 
-__all__ = ["LocalEngine", "PoolSize", "size_up"]
+__all__ = ["LocalEngine", "PoolSize", "free_bytes", "size_up"]
 
 _WORKER_BYTES: Final = 3 << 29
 """What a worker takes at 720p with some room, 1.5 GiB. Source: README, Figures (1.14 GB with picture and speech)."""
@@ -60,7 +60,7 @@ def size_up(jobs: int | None = None, *, threads: int | None = None, at_most: int
         UsageError: the number of workers is out of range.
     """
     cores = _cores()
-    memory = int(_free_bytes() * (1 - _KEPT_FREE))
+    memory = int(free_bytes() * (1 - _KEPT_FREE))
     if jobs is None:
         jobs = max(1, min(len(cores), memory // _WORKER_BYTES))
     if not 1 <= jobs <= _MOST_JOBS:
@@ -87,7 +87,8 @@ def _cores() -> list[int]:
     return allowed
 
 
-def _free_bytes() -> int:
+def free_bytes() -> int:
+    """Return how much memory is free, within the control group that this process is in."""
     free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for line in _read(Path("/proc/meminfo")).splitlines():
         if line.startswith("MemAvailable:"):
