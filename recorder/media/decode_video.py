@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
 from recorder.media.deinterlace import Deinterlacer
-from recorder.media.opening import open_media
+from recorder.media.opening import MAX_PIXELS_PER_S, open_media
 from recorder.media.orient import Upright
 from recorder.media.packets import packets, prepare_packets
 from recorder.media.planes import black
@@ -33,6 +33,7 @@ _MOST_FILLERS: Final = 600
 _MOST_WAITING: Final = 256
 _LONGEST_TAIL_S: Final = 600
 _TAIL_TOLERANCE_S: Final = 1
+_FLOOD_SLACK_S: Final = 2.0
 _LONG_S: Final = Fraction(1, 2)
 _ENCODED_S: Final = Fraction(1, 30)  # for so long the encoder lets the last frame stand
 
@@ -47,7 +48,7 @@ def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) ->
         threads: of the decoder.
 
     Raises:
-        UnreadableInput: the file can no longer be opened.
+        UnreadableInput: the file can no longer be opened, or has more pixels a second than any recording.
         StorageFailed: its store failed on the way.
     """
     with open_media(untrusted) as medium:
@@ -98,6 +99,7 @@ class _Reader:
         self._end = max(0, round((track.start - probe.zero) / self._clock.time_base))
         self._last: int | None = None
         self._shown: VideoFrame | None = None
+        self._pixels = 0
 
     def read(self, stream: VideoStream, packet: Packet[Stream] | None) -> Iterator[VideoFrame | Gap]:
         if packet is None:
@@ -149,10 +151,24 @@ class _Reader:
         if raw is not None:
             self._damage.last_raw = max(self._damage.last_raw, raw)
 
+    def _refuse_flood(self, pts: int) -> None:
+        """Hold the pixels so far against the time that they fill.
+
+        Raises:
+            UnreadableInput: there are more than any recording has, so they would take hours and tell nothing.
+        """
+        self._pixels += self._track.info.width * self._track.info.height
+        if self._pixels > MAX_PIXELS_PER_S * (float(pts * self._clock.time_base) + _FLOOD_SLACK_S):
+            raise UnreadableInput(
+                "The input holds more pixels a second than 8K at 30 pictures a second has, which is not supported; "
+                "convert it to fewer or smaller pictures first."
+            )
+
     def _take(self, picture: AvVideoFrame) -> Iterator[VideoFrame | Gap]:
         raw = picture.pts
         leaps = self._clock.leaps
         pts = self._clock.place(raw, duration=self._clock.scaled(picture.duration or 0))
+        self._refuse_flood(pts)
         lost = self._lost_before(raw, leapt=self._clock.leaps > leaps) or picture.is_corrupt
         yield from self._bridge(pts, lost=lost)
         covered = self._covered(picture, pts)

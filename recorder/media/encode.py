@@ -60,6 +60,10 @@ _NO_SEI: Final = "filter_units=remove_types=6"
 _MPEG_RANGE, _BT709, _BT601 = 1, 1, 6
 
 
+_LARGE_PX: Final = 2560 * 1600
+"""Pixels of a frame from which memory matters more than a few percent of the file's size."""
+
+
 class VideoWriter:
     """Encodes redacted frames into an MP4 file without sound, each at its true time.
 
@@ -121,6 +125,9 @@ class VideoWriter:
                 context.colorspace = _BT709 if bt709 else _BT601
             context.gop_size = 600
             context.options = {"crf": str(crf), "preset": preset, "forced-idr": "1"}
+            if width * height > _LARGE_PX:  # the encoder's own look-ahead would hold some forty frames
+                context.options |= {"x264-params": "rc-lookahead=2:sync-lookahead=0:bframes=0"}
+                context.thread_count = 1
             if fragmented:  # key frames come when they are asked for and at no other time
                 context.options |= {"tune": "zerolatency", "x264-params": "scenecut=0:sliced-threads=0"}
             self._stream: VideoStream = stream

@@ -19,9 +19,12 @@ from recorder.media.codecs import allowed_decoders
 from recorder.media.stream import Input, Latched, open_stream
 from redaction.errors import UnreadableInput
 
-__all__ = ["MAX_PIXELS", "MAX_TRACKS", "Medium", "open_media"]
+__all__ = ["MAX_PIXELS", "MAX_PIXELS_PER_S", "MAX_TRACKS", "Medium", "open_media"]
 
-MAX_PIXELS: Final = 8192 * 8192
+MAX_PIXELS: Final = 8192 * 4352
+"""Of one picture: 8K as televisions and cameras have it. A file of 154 KB can ask for twice as many, over and over."""
+MAX_PIXELS_PER_S: Final = 7680 * 4320 * 30
+"""Of one track in a second of its time, on the whole: 8K at 30 pictures a second, 4K at 120."""
 MAX_TRACKS: Final = 64
 
 # Containers that hold their media themselves. Playlists and descriptions (hls, dash, concat, sdp, imf) name other

@@ -228,7 +228,7 @@ def _within_bounds(stream: VideoStream | AudioStream) -> bool:
 def _bounded_picture(width: int, height: int) -> None:
     if width * height > MAX_PIXELS or max(width, height) > 16_384:
         raise UnreadableInput(
-            "The input's picture is larger than 8192 x 8192 pixels, which is not supported."
+            "The input's picture has more than 8192 x 4352 pixels, which is not supported; scale it down first."
         )
 
 

@@ -26,6 +26,7 @@ from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 __all__ = ["RedactedVideo", "redact_video"]
 
 _DEPTH: Final = 6
+_QUEUED_BYTES: Final = 48 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,13 @@ def redact_video(
     gaps: list[Gap] = []
     ledger = Ledger()
     writer = VideoWriter.of_track(path, track, policy.output)
+    frame_bytes = track.width * track.height * 3 // 2
+    depth = max(1, min(_DEPTH, _QUEUED_BYTES // max(1, frame_bytes)))
     with run.stage(f"picture {track.id}", source.info().duration) as reach:
         try:
             with (
-                prefetched(source.video(track.id), depth=_DEPTH, name="decode", run=run) as decoded,
-                prefetched(
-                    _redacted(decoded, redactor, gaps), depth=_DEPTH, name="redact", run=run
-                ) as frames,
+                prefetched(source.video(track.id), depth=depth, name="decode", run=run) as decoded,
+                prefetched(_redacted(decoded, redactor, gaps), depth=depth, name="redact", run=run) as frames,
             ):
                 for redacted in frames:
                     ledger.note(redacted)

@@ -13,6 +13,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from recorder.media.file import FileSource
+from redaction.errors import UnreadableInput
 from redaction.model import Gap, VideoFrame
 from tests.paths import SHARED_DATA
 
@@ -64,6 +65,36 @@ def test_the_last_picture_lasts_as_long_as_it_did(tmp_path: Path, rate: Fraction
     frames = [item for item in FileSource(path).video("V1") if isinstance(item, VideoFrame)]
     assert frames[-1].time == pytest.approx(float(5 / rate) - 1 / 30, abs=0.01)
     assert np.array_equal(frames[-1].y, frames[-2].y)
+
+
+def test_more_pixels_a_second_than_any_recording_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with more pictures than time allows is refused with a sentence, not worked on for hours."""
+    monkeypatch.setattr("recorder.media.decode_video.MAX_PIXELS_PER_S", 320 * 240 * 25)
+    even = screen(tmp_path / "even.mkv", "libx264", [number / 25 for number in range(100)])
+    assert len(list(FileSource(even).video("V1"))) == 100
+    flood = screen(tmp_path / "flood.mkv", "libx264", [number / 1000 for number in range(1000)])
+    with pytest.raises(UnreadableInput, match="pixels a second"):
+        list(FileSource(flood).video("V1"))
+
+
+@pytest.mark.parametrize("size", [(8192, 8192), (16384, 2176), (8192, 4354)])
+def test_larger_pictures_than_8k_are_refused_unopened(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A few kilobytes that ask for a picture of 67 million pixels are refused by what their header says."""
+    path = tmp_path / "huge.webm"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=Fraction(30))
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        packets = [*stream.encode(frame), *stream.encode(None)]
+        for packet in packets:
+            container.mux(packet)
+    data = path.read_bytes()
+    small = (64 | 48 << 16).to_bytes(4, "little")
+    assert small in data
+    path.write_bytes(data.replace(small, (size[0] | size[1] << 16).to_bytes(4, "little")))
+    with pytest.raises(UnreadableInput):
+        FileSource(path).info()
 
 
 @pytest.mark.skipif(not FIELD.is_dir(), reason="the field's small inputs are not here")
