@@ -130,7 +130,7 @@ def test_a_file_of_two_views_and_audio(models: None) -> None:
     assert made.redacted == {"faces": 2, "minors": 1, "screen": 4, "PERSON": 1}
     assert (made.coverage.video.frames, made.coverage.video.tracklets) == (20, 3)
     assert made.coverage.video.share_of_area_covered == pytest.approx(0.3)
-    assert (made.coverage.audio.words, made.coverage.audio.speech_without_words) == (2, 1.0)
+    assert (made.coverage.audio.words, made.coverage.audio.speech_without_words) == (1, 1.0)
     assert [(gap.track, gap.reason) for gap in made.gaps] == [("V1", "damaged"), ("A1", "damaged")]
     assert [event.kind for event in made.events] == [EventKind.SILENCED]
     assert (made.notes, made.transcript, made.origin.voice) == (("x",), (SAID,), "resynthesize")
