@@ -278,7 +278,7 @@ class _Finishing:
     ) -> ParticipantContents:
         who = label(number)
         tracks: list[TrackContents] = []
-        for kind in ("camera", "screen"):
+        for kind in seen.kinds:
             track = seen.track(
                 kind,
                 self._track_path(number, kind),

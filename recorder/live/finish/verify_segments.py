@@ -48,6 +48,11 @@ class VerifiedSegments:
     events: tuple[Event, ...]
 
     @property
+    def kinds(self) -> tuple[MediaKind, ...]:
+        """Kinds of tracks of which anything is stored: camera, screen, in this order."""
+        return tuple(sorted({piece.kind for piece in self.pieces}))
+
+    @property
     def stills(self) -> tuple[StoredStill, ...]:
         """The frames most worth a look."""
         found = [still for piece in self.pieces for still in piece.stills]
