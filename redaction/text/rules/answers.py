@@ -22,7 +22,10 @@ MOST_TURNS = 16  # of an answer that is given in parts
 NO_ANSWER = CLOSED | word_set("no_answer")
 BACKCHANNEL = word_set("backchannel")
 ECHO = word_set("echo_questions")
+ASKING = word_set("asking")
+BEFORE_REQUEST = 3  # items before what is asked for where no word of asking is said: `okay and your name`
 WAITS = word_set("waits")
+WORD_LETTERS = word_set("one_letter_words")
 
 
 @dataclass(slots=True)
@@ -52,7 +55,7 @@ def find_answers(utterances: Sequence[Utterance]) -> Iterator[TextFinding]:
         if asked is not None and speaker != asked.asker:
             asked.turns += 1
             words = list(_answer(items, fresh=asked.fresh))
-            asked.answered |= {item.core for item in words}
+            asked.answered |= {item.core for item in words if item.core not in WORD_LETTERS}
             asked.fresh = asked.fresh and not words and len(items) <= LONGEST_LISTENING
             kind = asked.kind
             if (counter := _question(utterance, items)) is not None:
@@ -96,12 +99,17 @@ def _answer(items: Passage, *, fresh: bool) -> Iterator[Item]:
 
 
 def _question(utterance: Utterance, items: Passage) -> EntityType | None:
-    """Return what the end of an utterance asks for."""
-    found = [(end, kind) for _, end, kind in ASKED.find(items)]
+    """Return what the end of an utterance asks for; a statement that only mentions it asks for nothing."""
+    found = list(ASKED.find(items))
     if not found:
         return None
-    end, kind = found[-1]
-    asks = utterance.words[-1].text.rstrip().endswith("?") and not any(
-        item.closes for item in items[end - 1 : -1]
+    begin, end, kind = found[-1]
+    marked = utterance.words[-1].text.rstrip().endswith("?")
+    if any(item.closes for item in items[end - 1 : -1]):
+        marked = False
+    near = len(items) - end <= 3 or (marked and len(items) - end <= LONGEST_ANSWER)
+    start = next((at for at in range(begin, 0, -1) if items[at - 1].closes), 0)
+    asks = (
+        marked or begin - start <= BEFORE_REQUEST or any(item.core in ASKING for item in items[start:begin])
     )
-    return kind if len(items) - end <= 3 or (asks and len(items) - end <= LONGEST_ANSWER) else None
+    return kind if near and asks else None

@@ -16,6 +16,8 @@ from tests.redaction.text.conftest import masked
         ("what's your date of birth?", "S2: it's march third", ["march", "third"]),
         ("what is the passcode?", "S2: heron blue", ["heron", "blue"]),
         ("can you spell that", "S2: sure b r z", ["b", "r", "z"]),
+        ("I'll need your last name.", "S2: Hunter.", ["Hunter."]),
+        ("Okay, and your surname.", "S2: Hunter.", ["Hunter."]),
     ],
 )
 def test_answer_is_masked(
@@ -31,6 +33,9 @@ def test_answer_is_masked(
         ("and your last name?", "S2: sorry what was that"),
         ("the name field is your name plus a dash and the date", "S2: makes sense to me"),
         ("what is the passcode?", "so anyway the build is green"),
+        ("You log in with your email address.", "S2: Use the old one at work."),
+        ("we store your email address and your phone number", "S2: so it still works"),
+        ("people type their name or your address", "S2: then drop the column"),
     ],
 )
 def test_no_answer_is_left(rules_only: PersonalDataFinder, lines: tuple[str, str]) -> None:
