@@ -20,7 +20,7 @@ from recorder.runtime.context import Cancellation, Progress
 from recorder.runtime.terminal import echo
 from redaction.errors import ExitCode
 
-__all__ = ["BoundedProgress", "bounded", "process_limits"]
+__all__ = ["BoundedProgress", "process_limits", "within_bounds"]
 
 _POLL_S: Final = 0.5
 _GRACE_S: Final = 20.0
@@ -78,7 +78,7 @@ class BoundedProgress:
 
 
 @contextmanager
-def bounded(
+def within_bounds(
     inner: Progress,
     cancellation: Cancellation,
     *,

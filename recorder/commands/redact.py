@@ -163,7 +163,7 @@ def _one(
     mode: ProgressMode,
     name: str | None,
 ) -> FileOutcome:
-    from recorder.commands.bounds import BoundedProgress, bounded
+    from recorder.commands.bounds import BoundedProgress, within_bounds
     from recorder.offline.recording import refuse_other
     from recorder.offline.session import redact_file
 
@@ -181,7 +181,7 @@ def _one(
         stop.before_exit(writer.discard)
         with (
             watched(mode, number=number, of=of) as shown,
-            bounded(
+            within_bounds(
                 shown, cancellation, seconds=opened.source.info().duration, clean=writer.discard
             ) as progress,
         ):

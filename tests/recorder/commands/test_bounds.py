@@ -9,7 +9,6 @@ import time
 import pytest
 
 from recorder.batch.contract import ItemLimits
-from recorder.commands.bounds import bounded
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, InternalError
 
@@ -30,7 +29,7 @@ def test_a_bound_stops_the_run(limits: ItemLimits, sentence: str) -> None:
     cleaned: list[bool] = []
     with (
         pytest.raises(InternalError),
-        bounded(
+        within_bounds(
             Silent(), cancellation, seconds=1, clean=lambda: cleaned.append(True), limits=limits
         ) as progress,
     ):
@@ -47,7 +46,7 @@ def test_a_bound_stops_the_run(limits: ItemLimits, sentence: str) -> None:
 def test_what_moves_goes_on() -> None:
     """A run within its bounds is left alone."""
     limits = ItemLimits(memory_bytes=MUCH, stall_s=2)
-    with bounded(Silent(), Cancellation(), seconds=1, clean=lambda: None, limits=limits) as progress:
+    with within_bounds(Silent(), Cancellation(), seconds=1, clean=lambda: None, limits=limits) as progress:
         for _ in range(30):
             progress.reach("picture", 0.0)
             time.sleep(0.02)
@@ -62,7 +61,7 @@ def test_who_does_not_answer_is_ended() -> None:
         "from recorder.commands.bounds import bounded\n"
         "from recorder.runtime.context import Cancellation, Silent\n"
         "limits = ItemLimits(memory_bytes=1 << 50, stall_s=0.2)\n"
-        "with bounded(Silent(), Cancellation(), seconds=1, clean=lambda: print('cleaned', flush=True), limits=limits, "
+        "with within_bounds(Silent(), Cancellation(), seconds=1, clean=lambda: print('cleaned', flush=True), limits=limits, "
         "grace_s=0.5):\n"
         "    time.sleep(60)\n"
     )
