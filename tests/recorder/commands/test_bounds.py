@@ -9,6 +9,7 @@ import time
 import pytest
 
 from recorder.batch.contract import ItemLimits
+from recorder.commands.bounds import within_bounds
 from recorder.runtime.context import Cancellation, Silent
 from redaction.errors import ExitCode, InternalError
 
@@ -58,11 +59,11 @@ def test_who_does_not_answer_is_ended() -> None:
     script = (
         "import time\n"
         "from recorder.batch.contract import ItemLimits\n"
-        "from recorder.commands.bounds import bounded\n"
+        "from recorder.commands.bounds import within_bounds\n"
         "from recorder.runtime.context import Cancellation, Silent\n"
         "limits = ItemLimits(memory_bytes=1 << 50, stall_s=0.2)\n"
-        "with within_bounds(Silent(), Cancellation(), seconds=1, clean=lambda: print('cleaned', flush=True), limits=limits, "
-        "grace_s=0.5):\n"
+        "clean = lambda: print('cleaned', flush=True)\n"
+        "with within_bounds(Silent(), Cancellation(), seconds=1, clean=clean, limits=limits, grace_s=0.5):\n"
         "    time.sleep(60)\n"
     )
     began = time.monotonic()
