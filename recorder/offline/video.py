@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from recorder.media.encode import VideoWriter
 from recorder.media.source import Source, TrackInfo
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from recorder.runtime.threads import prefetched
+from recorder.runtime.threads import frames_ahead, prefetched
 from recorder.verify.proof import Ledger, StoredVideo
 from redaction.model import (
     Event,
@@ -24,9 +23,6 @@ from redaction.policy import Policy
 from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 
 __all__ = ["RedactedVideo", "redact_video"]
-
-_DEPTH: Final = 6
-_QUEUED_BYTES: Final = 48 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +64,7 @@ def redact_video(
     gaps: list[Gap] = []
     ledger = Ledger()
     writer = VideoWriter.of_track(path, track, policy.output)
-    frame_bytes = track.width * track.height * 3 // 2
-    depth = max(1, min(_DEPTH, _QUEUED_BYTES // max(1, frame_bytes)))
+    depth = frames_ahead(track.width, track.height)
     with run.stage(f"picture {track.id}", source.info().duration) as reach:
         try:
             with (

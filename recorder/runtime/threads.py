@@ -11,12 +11,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from recorder.runtime.context import Run
 
-__all__ = ["both", "prefetched"]
+__all__ = ["both", "frames_ahead", "prefetched"]
 
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
 _POLL_S: Final = 0.1
+_MOST_FRAMES: Final = 6
+_MOST_BYTES: Final = 48 << 20
 
 
 class _Stage(Generic[T]):
@@ -88,6 +90,11 @@ def prefetched(items: Iterable[T], *, depth: int, name: str, run: Run) -> Iterat
         yield iter(stage)
     finally:
         stage.abandon()
+
+
+def frames_ahead(width: int, height: int) -> int:
+    """Return how many frames of a size, in 4:2:0, one queue may hold: six, and fewer of those that weigh much."""
+    return max(1, min(_MOST_FRAMES, _MOST_BYTES // max(1, width * height * 3 // 2)))
 
 
 def both(first: Callable[[], A], second: Callable[[], B], *, run: Run, name: str) -> tuple[A, B]:

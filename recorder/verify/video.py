@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from recorder.media.file import FileSource
 from recorder.runtime.context import Run
-from recorder.runtime.threads import prefetched
+from recorder.runtime.threads import frames_ahead, prefetched
 from recorder.verify.proof import FrameProof, Highlight
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
@@ -151,7 +151,8 @@ def stored_frames(path: Path, run: Run) -> Iterator[VideoFrame]:
     source = FileSource(path, own=True)
     try:
         track = next(item for item in source.info().tracks if item.kind == "video")
-        with prefetched(source.video(track.id), depth=6, name="decode stored", run=run) as frames:
+        depth = frames_ahead(track.width or 0, track.height or 0)
+        with prefetched(source.video(track.id), depth=depth, name="decode stored", run=run) as frames:
             for item in frames:
                 if isinstance(item, Gap) or item.whole_cover:
                     raise RedactionIncomplete("The stored picture does not decode cleanly.")

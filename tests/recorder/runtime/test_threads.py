@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from recorder.runtime.context import Cancellation, Run
-from recorder.runtime.threads import both, prefetched
+from recorder.runtime.threads import both, frames_ahead, prefetched
 from redaction.errors import InternalError, Interrupted
 
 
@@ -127,3 +127,10 @@ def test_the_first_failure_stops_the_other_job() -> None:
     with pytest.raises(ValueError, match="broken"):
         both(works_on, fails, run=run, name="x")
     assert ended.is_set()
+
+
+def test_queues_of_large_frames_are_shorter() -> None:
+    """Six frames of a usual size wait in a queue, of 4K four, of 8K one."""
+    assert frames_ahead(1280, 720) == frames_ahead(1920, 1080) == 6
+    assert frames_ahead(3840, 2160) == 4
+    assert frames_ahead(7680, 4320) == 1
