@@ -25,7 +25,7 @@ ECHO = word_set("echo_questions")
 ASKING = word_set("asking")
 BEFORE_REQUEST = 3  # items before what is asked for where no word of asking is said: `okay and your name`
 WAITS = word_set("waits")
-WORD_LETTERS = word_set("one_letter_words")
+_WORD_LETTERS = word_set("one_letter_words")
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ def find_answers(utterances: Sequence[Utterance]) -> Iterator[TextFinding]:
         if asked is not None and speaker != asked.asker:
             asked.turns += 1
             words = list(_answer(items, fresh=asked.fresh))
-            asked.answered |= {item.core for item in words if item.core not in WORD_LETTERS}
+            asked.answered |= {item.core for item in words if item.core not in _WORD_LETTERS}
             asked.fresh = asked.fresh and not words and len(items) <= LONGEST_LISTENING
             kind = asked.kind
             if (counter := _question(utterance, items)) is not None:
