@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from itertools import islice
 
 from redaction.model import Box, Cover, CoverReason, Event, EventKind, Examined, Span, VideoFrame
-from redaction.video.cover import evened
+from redaction.video.cover import CoverMask, rounded_head
 from redaction.video.faces.detect import FaceDetector
 from redaction.video.faces.examine import Cadence, Examiner, FrameLook
-from redaction.video.faces.link import Linker, Tracklet
+from redaction.video.faces.follow import Pursuit
+from redaction.video.faces.link import Linker
+from redaction.video.faces.tracklet import Reach, Tracklet
 from redaction.video.people.adulthood import Ages, AgeVerdict
 from redaction.video.people.silhouette_track import Moment, Outlines
 from redaction.video.plan import Doubt, Draft, Removal
 from redaction.video.screen.track import ScreenWatch
 
 __all__ = ["Bounds", "LookAhead", "TrackletRecord", "Verdict"]
+
+Place = tuple[Box, CoverMask | None]
+
+_MARGIN = 0.75
+"""Frames around a frame in which a face's places are covered on it too."""
 
 _OUTLINED_PX = 120
 """Size of a head from which the outline of a body is a witness; it knows bodies in castles and starry skies."""
@@ -115,6 +122,7 @@ class LookAhead:
         self._bounds = bounds or Bounds()
         self._linker = Linker()
         self._examiner = Examiner(quick=quick, thorough=thorough, linker=self._linker, cadence=cadence)
+        self._pursuit = Pursuit(self._linker)
         self._ages = ages
         self._remove_all = remove_all
         self._track = track
@@ -142,6 +150,7 @@ class LookAhead:
             if face.score > 0:
                 self._ages.observe(item.number, frame, face)
         self._held.append(_Held(self._count, frame, look))
+        self._pursuit.take(frame, look, earlier=[(item.frame, item.look) for item in self._held])
         self._count += 1
         self._bytes += frame.nbytes
         drafts: list[Draft] = []
@@ -153,8 +162,9 @@ class LookAhead:
         return drafts
 
     def pace(self, cadence: Cadence) -> None:
-        """Look more or less often from the next frame on."""
+        """Look more or less often from the next frame on; faces stay covered for as long as two looks may lie apart."""
         self._examiner.cadence = cadence
+        self._linker.reach = Reach().spanning(cadence.key)
 
     def declare(self, *, adult: bool | None) -> None:
         """Take up what the participant whose camera this is declared to be."""
@@ -199,8 +209,8 @@ class LookAhead:
         covers: list[Cover | Removal] = []
         people = minors = 0
         for item in self._linker.tracklets:
-            box = self._box(item, held.frame)
-            if box is None:
+            place = self._place(item, held.frame)
+            if place is None:
                 continue
             age = self._ages.decide(item.number)
             minor = self._ages.removes(age)
@@ -208,7 +218,7 @@ class LookAhead:
             minors += minor
             self._note(item, held.frame.time, minor=minor, in_doubt=age is AgeVerdict.IN_DOUBT)
             if not whole:
-                covers.append(self._cover(item, held, box, minor=minor))
+                covers.append(self._cover(item, held, place, minor=minor))
         if self._screen is not None:
             screen = self._screen.release()
             whole = whole or ("screen" if screen.failed else "")
@@ -223,12 +233,13 @@ class LookAhead:
         gone = tuple(item.number for item in over)
         return Draft(held.frame, held.look.examined, whole, tuple(covers), people, minors, gone)
 
-    def _cover(self, item: Tracklet, held: _Held, box: Box, *, minor: bool) -> Cover | Removal:
+    def _cover(self, item: Tracklet, held: _Held, place: Place, *, minor: bool) -> Cover | Removal:
+        box, mask = place
         time = held.frame.time
         score = next((seen.score for seen in item.observations if seen.time == time), 0.0)
         reason = CoverReason.MINOR if minor else CoverReason.FACE
         if not minor and not self._remove_all:
-            return Cover(box, reason, item.number, score)
+            return Cover(box, reason, item.number, score, mask)
         here, ahead = _moment(item, held, box), self._ahead(item, held, box)
         item.settled = item.firm
         return Removal(item.number, reason, score, here, ahead, doubt=_doubt(item, box))
@@ -240,20 +251,20 @@ class LookAhead:
                 continue
             if later is held:
                 return _moment(item, held, box)
-            head = self._box(item, later.frame)
-            if head is None or later.frame.y.shape != held.frame.y.shape:
+            place = self._place(item, later.frame)
+            if place is None or later.frame.y.shape != held.frame.y.shape:
                 return None
             if later.look.examined is not Examined.COVERED:
-                return _moment(item, later, head)
+                return _moment(item, later, place[0])
         return None
 
-    def _box(self, item: Tracklet, frame: VideoFrame) -> Box | None:
-        margin = min(1.5 * self._interval, 0.15)
-        box = item.covers_at(frame.time, margin=margin, reach=self._linker.reach)
-        if box is None:
+    def _place(self, item: Tracklet, frame: VideoFrame) -> Place | None:
+        margin = min(_MARGIN * self._interval, 0.15)
+        rect = item.covers_at(frame.time, margin=margin, reach=self._linker.reach)
+        if rect is None:
             return None
-        fitted = evened(box, width=frame.width, height=frame.height)
-        return fitted if fitted.area else None
+        box, mask = rounded_head(rect, width=frame.width, height=frame.height)
+        return (box, mask) if box.area else None
 
     def _note(self, item: Tracklet, time: float, *, minor: bool, in_doubt: bool) -> None:
         record = self._records.get(item.number)

@@ -30,9 +30,8 @@ CADENCES: Final = {
 }
 """Both detectors see the whole frame at least this often.
 
-Source: `Reach` in `redaction.video.faces.link`: a face is covered 1 s before and after its sightings and bridged over
-1.2 s,
-half a second when it was seen once and weakly, so that half a second between whole looks leaves no hole; between them
+Source: `Reach.spanning` in `redaction.video.faces.link`: a face is covered before and after its sightings for as long
+as two looks lie apart and bridged over 1.2 s, so that half a second between whole looks leaves no hole; between them
 whatever changes is looked at as before.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Final
 
 import cv2
@@ -60,9 +61,12 @@ class Review:
     ) -> Detection:
         """Return a face of a picture, uint8 (H, W, 3) BGR, as it is after the closer look.
 
-        One that is not seen again has the score `DOUBTED`, unless it is `believed`. A `brief` look asks no further
-        detector once the face stands, though that may leave the doubt unsettled.
+        One that is not seen again has the score `DOUBTED`, unless it is `believed`; so has what lies outside the
+        picture. A `brief` look asks no further detector once the face stands, though that may leave the doubt
+        unsettled.
         """
+        if not _lies_in(face.box, picture):
+            return replace(face, score=DOUBTED, trust=0.0)
         side = _side(face.box)
         needed = _LARGE_SCORE if side >= _LARGE_PX else _SMALL_SCORE if side >= _TINY_PX else _TINY_SCORE
         stands, unseen = believed, 1.0
@@ -128,6 +132,15 @@ class ReviewedPair:
         # Two who doubt a large face, and whatever two saw of a small one, are believed but asked again.
         faint = _side(face.box) < _LARGE_PX and min(scores) > 0
         return self._review.judged(picture, face, believed=faint or face.score >= _SURE)
+
+
+def _lies_in(box: Rect, picture: Picture) -> bool:
+    """Tell whether a box is one, and a pixel of it at least lies in a picture; detectors also see what is mirrored."""
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = box
+    if not all(isfinite(edge) for edge in box) or not (x2 - x1 >= 1 and y2 - y1 >= 1):
+        return False
+    return bool(min(x2, width) - max(x1, 0) >= 1 and min(y2, height) - max(y1, 0) >= 1)
 
 
 def _side(box: Rect) -> float:

@@ -28,7 +28,8 @@ from redaction.video.change import (
     thumbnail,
 )
 from redaction.video.faces.detect import Detection, FaceDetector, merged_faces, overlap
-from redaction.video.faces.link import Linker, Tracklet, grown_face, unchanged
+from redaction.video.faces.link import Linker, unchanged
+from redaction.video.faces.tracklet import Tracklet, kept_face
 from redaction.video.view import TURNS, Rotation, View
 
 __all__ = ["FAULTS", "Cadence", "Examiner", "FrameLook"]
@@ -207,9 +208,9 @@ class Examiner:
         """Return boxes that are sure to be covered on a frame at this time, whatever comes later."""
         reach = self._linker.reach
         return [
-            grown_face(item.last.box, wide=item.wide)
+            Box.outward(*kept_face(item.last.box, wide=item.wide))
             for item in self._linker.active()
-            if time - item.last.time <= min(reach.hull, reach.extend_weak)
+            if time - item.last.time <= min(reach.hull, reach.extend_weak) and not item.doubtful
         ]
 
     def _look_key(self, frame: VideoFrame, now: Thumbnail, shot: _Shot) -> list[tuple[Tracklet, Detection]]:

@@ -4,9 +4,20 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from redaction.model import Box, Cover, CoverReason, VideoFrame
-from redaction.video.cover import FILL, covered, covered_whole, evened, mosaic, solid
+from redaction.video.cover import (
+    FILL,
+    covered,
+    covered_whole,
+    evened,
+    mosaic,
+    rounded_head,
+    shows_cover,
+    solid,
+)
 
 
 def noise(seed: int, width: int = 96, height: int = 64) -> VideoFrame:
@@ -139,3 +150,66 @@ def test_originals_are_not_written_to() -> None:
         plane.flags.writeable = False
     covered(one, [Cover(Box(0, 0, 50, 50), CoverReason.FACE)])
     covered(one, [Cover(Box(0, 0, 50, 50), CoverReason.FACE)], pixelate=True)
+
+
+edges = st.one_of(st.floats(-3000, 3000), st.sampled_from([float("nan"), float("inf"), float("-inf")]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(rect=st.tuples(edges, edges, edges, edges), size=st.tuples(st.integers(2, 97), st.integers(2, 65)))
+def test_any_head_is_rounded_within_its_frame(
+    rect: tuple[float, float, float, float], size: tuple[int, int]
+) -> None:
+    """Boxes anywhere, of any size, numbers or not, give a cover inside the frame, or none."""
+    width, height = size
+    box, mask = rounded_head(rect, width=width, height=height)
+    assert box == box.clipped(width, height)
+    if mask is not None:
+        assert mask.shape == (box.height, box.width)
+    if box.area:
+        frame = covered(noise(1, width, height), [Cover(box, CoverReason.FACE, mask=mask)])
+        assert frame.y.shape == (height, width)
+
+
+def test_head_is_rounded_and_holds_its_middle() -> None:
+    """A cover has no corners, is .8 to .9 of its box, and the face in its middle is in it whole."""
+    box, mask = rounded_head((10, 10, 70, 90), width=200, height=200)
+    assert mask is not None
+    assert box == Box(10, 10, 70, 90)
+    assert not mask[0, 0]
+    assert not mask[-1, -1]
+    assert 0.8 < mask.mean() < 0.9
+    assert mask[12:-12, 10:-10].all()
+
+
+def test_head_cut_off_by_the_border_keeps_its_shape() -> None:
+    """What lies in the frame of a head at the border is covered as if all of it were there."""
+    whole, full = rounded_head((20, 20, 80, 100), width=200, height=200)
+    part, cut = rounded_head((-30, 20, 30, 100), width=200, height=200)
+    assert (whole.width, part.width) == (60, 30)
+    assert full is not None
+    assert cut is not None
+    np.testing.assert_array_equal(cut, full[:, 30:])
+
+
+def test_mosaic_stays_within_its_mask() -> None:
+    """A mosaic of a rounded face leaves what is around the face as it was, and nothing in it."""
+    frame = noise(5, 160, 160)
+    box, mask = rounded_head((30, 30, 110, 130), width=160, height=160)
+    assert mask is not None
+    result = covered(frame, [Cover(box, CoverReason.FACE, mask=mask)], pixelate=True)
+    outside = np.ones((160, 160), bool)
+    outside[box.y1 : box.y2, box.x1 : box.x2] = ~mask
+    np.testing.assert_array_equal(result.y[outside], frame.y[outside])
+    inside = ~outside
+    assert (result.y[inside] % 16 == 8).all()
+
+
+def test_a_stored_cover_is_told_by_its_grey() -> None:
+    """What is covered shows the cover, also when a codec moved it by a few levels; noise shows hardly any."""
+    frame = noise(6, 160, 120)
+    result = covered(frame, [Cover(Box(20, 20, 60, 80), CoverReason.FACE)])
+    shifted = VideoFrame(result.y + 3, result.u + 2, result.v - 2, result.pts, result.time_base)
+    for item in (result, shifted):
+        assert shows_cover(item)[20:80, 20:60].all()
+        assert shows_cover(item)[:, 80:].mean() < 0.01

@@ -93,12 +93,13 @@ def test_same_input_gives_the_same_output_with_and_without_thread() -> None:
     frames = [frame([Box(10 + 3 * index, 20, 34 + 3 * index, 44)], index) for index in range(50)]
     one, two = run(redactor(), frames), run(redactor(threaded=True), frames)
     for left, right in zip(one, two, strict=True):
-        assert (left.covers, left.examined, left.frame.pts) == (right.covers, right.examined, right.frame.pts)
+        assert [cover.box for cover in left.covers] == [cover.box for cover in right.covers]
+        assert (left.examined, left.frame.pts) == (right.examined, right.frame.pts)
         np.testing.assert_array_equal(left.frame.y, right.frame.y)
 
 
 def test_face_is_covered_before_it_is_found_and_after_it_is_lost() -> None:
-    """A face found late and lost early, on a moving picture, is covered a second both ways."""
+    """A face found late and lost early, on a moving picture, is followed and covered for a second both ways."""
     eyes = FakeDetector()
     engine = redactor(eyes)
     random = np.random.default_rng(0)
@@ -379,7 +380,7 @@ def test_tracklets_are_told_once_they_end() -> None:
     assert len(events) == 1
     assert events[0].span == record.span
     assert record.span.start == 0.0
-    assert 1.8 <= record.span.end <= 2.1
+    assert 1.1 <= record.span.end <= 1.5
     assert events[0].detail["lowest_score"] == 0.9
 
 

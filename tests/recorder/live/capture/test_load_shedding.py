@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.live.capture.load_shedding import CADENCES, FRAME_STEPS, Governor, Level, Load, spares
-from redaction.video.faces.link import Reach
+from redaction.video.faces.tracklet import Reach
 
 CALM, BUSY = Load(0.05, 0.1), Load(2.2, 0.4)
 
@@ -86,8 +86,8 @@ def test_level_moves_one_step_at_a_time(loads: list[tuple[float, float]]) -> Non
 
 def test_looks_stay_within_what_the_linker_bridges() -> None:
     """At every level the time between two whole looks is one over which a face stays covered by itself."""
-    reach = Reach()
     for level, cadence in CADENCES.items():
+        reach = Reach().spanning(cadence.key)
         assert max(cadence.key, FRAME_STEPS[level] if level < Level.COVERED else 0) <= reach.extend_weak
         assert cadence.key <= reach.bridge / 2
         assert cadence.turned_score == CADENCES[Level.FULL].turned_score

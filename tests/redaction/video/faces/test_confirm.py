@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from redaction.errors import ModelUnavailable
 from redaction.video.faces.confirm import DOUBTED, FLOOR, SETTLED, Review, ReviewedDetector, ReviewedPair
@@ -201,3 +203,17 @@ def test_no_face_does_not_stand(panel: tuple[YuNet, CenterFace]) -> None:
         assert face.score == DOUBTED
         assert face.trust == 0
         assert overlap(face.box, LARGE)[0] == 1.0
+
+
+edges = st.one_of(st.floats(-2000, 2000), st.sampled_from([float("nan"), float("inf"), float("-inf")]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(rect=st.tuples(edges, edges, edges, edges), believed=st.booleans())
+def test_any_box_is_looked_at_or_doubted(rect: Rect, believed: bool) -> None:
+    """Boxes anywhere, of any size, numbers or not, raise nothing; what lies outside the picture is doubted."""
+    picture = np.zeros((120, 160, 3), np.uint8)
+    face = Review([Scripted()]).judged(picture, Detection(rect, 0.6), believed=believed)
+    x1, y1, x2, y2 = rect
+    if not (x1 < 160 and y1 < 120 and x2 > 0 and y2 > 0):
+        assert face.score == DOUBTED
