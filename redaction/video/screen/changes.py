@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from redaction.model import Box
 
-__all__ = ["ChangeBlocks", "boxes_of", "changed", "grown_box", "hide", "likeness", "strokes", "within"]
+__all__ = [
+    "ChangeBlocks",
+    "boxes_of",
+    "changed",
+    "grounds",
+    "grown_box",
+    "hide",
+    "likeness",
+    "strokes",
+    "within",
+]
 
 ChangeBlocks = NDArray[np.bool_]
 ChangeLuma = NDArray[np.uint8]
@@ -22,6 +32,10 @@ _CHANGED_SHARE: Final = 0.03
 _SLOPE: Final = 22
 _STROKE_SHARE: Final = 0.15
 """Share of a block's pixels with a rise and a fall of luma beside them, as letters have and outlines have not."""
+
+
+_LEVEL: Final = 8
+_LEVELS: Final = 32
 
 
 def _means(mask: ChangeLuma, block: int) -> ChangeLuma:
@@ -75,6 +89,36 @@ def grown_box(mask: ChangeBlocks, across: int, down: int) -> ChangeBlocks:
     """Return a map grown by blocks to all sides."""
     kernel = np.ones((2 * down + 1, 2 * across + 1), np.uint8)
     return np.asarray(cv2.dilate(mask.view(np.uint8), kernel), dtype=np.uint8).view(np.bool_)
+
+
+def grounds(luma: ChangeLuma, *, block: int) -> NDArray[np.float32]:
+    """Return the share of pixels around each block that are of one brightness, float32, of the shape of `changed`.
+
+    Writing stands on a ground: 16 levels of luma hold most of what is around it. What moves before a camera and looks
+    like strokes, columns, fences, folds and leaves, is shaded all over.
+    """
+    height, width = luma.shape
+    rows, columns = -(-height // block), -(-width // block)
+    level = luma[::2, ::2] // _LEVEL
+    row = (np.arange(level.shape[0]) * 2 // block)[:, None] * columns
+    place = (row + (np.arange(level.shape[1]) * 2 // block)[None, :]) * _LEVELS + level
+    counts = np.bincount(place.ravel(), minlength=rows * columns * _LEVELS).astype(np.float32)
+    counts = counts.reshape(rows, columns, _LEVELS)
+    window = (5, 3)
+    near = np.dstack(
+        [
+            cv2.boxFilter(
+                np.ascontiguousarray(counts[:, :, at : at + 4]),
+                -1,
+                window,
+                normalize=False,
+                borderType=cv2.BORDER_CONSTANT,
+            )
+            for at in range(0, _LEVELS, 4)
+        ]
+    )
+    most = (near[:, :, 1:] + near[:, :, :-1]).max(axis=2)
+    return np.asarray(most / np.maximum(near.sum(axis=2), 1), dtype=np.float32)
 
 
 def hide(mask: ChangeBlocks, boxes: Sequence[Box], *, block: int) -> None:

@@ -35,7 +35,7 @@ _SURE: Final = 0.9
 Source: measured. On the sample call a chart and a suit are letters of 77 to 355 px of 720, at most 0.83 sure. In 342
 pictures without people nearly all that is taken for text and is thicker than 36 px is under 0.6 sure, while of 86
 lines of meeting windows that were drawn so large and blurred, up to a tenth of their size, one was."""
-_HUGE_CODE: Final = 0.5
+_HUGE_CODE: Final = 0.03
 """Share of a frame beyond which a bar code must be readable to be one; grain of wood is taken for one so large."""
 _AVATAR: Final = 0.08
 """A line that is thicker, as a share of the shorter side of a frame, is no name tag with a picture before it."""

@@ -19,6 +19,7 @@ from redaction.video.screen.changes import (
     ChangeBlocks,
     boxes_of,
     changed,
+    grounds,
     grown_box,
     hide,
     likeness,
@@ -47,6 +48,14 @@ _CROWDED: Final = 0.45
 _AROUND: Final = 6
 _THIN: Final = 5
 _ANOTHER: Final = 0.5
+_GROUND: Final = 0.4
+_SURE_GROUND: Final = 0.5
+_BESIDE: Final = 3
+_LINE: Final = 3
+"""Writing has a ground, see `grounds`, and runs over three blocks, 24 px at 720p, at least.
+
+Source: of 326 personal lines of the shared meeting windows, half of them at JPEG quality 35, 92 % have a ground of .4
+in the median; of what looks like strokes in a street and in crowds 3 to 24 % has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +179,14 @@ class ScreenWatch:
         wanted, moves, settled = self._wanted(frame, near & restless, unread)
         if not wanted.any():
             sight.lines = self._covers(frame.time)
-            sight.unread = unread if unread.any() else None
+            sight.unread = _writing(frame, unread, block)
             return
         self._look_at(sight, wanted, strokes(frame.y, block=block), block)
         left = self._looked < frame.time
         if not settled:
             known = within(unread.shape, [line.box for line in self._lines], block=block)
             left |= moves & known & ~self._restless()
-        sight.unread = unread & left
+        sight.unread = _writing(frame, unread & left, block)
 
     def _begin(self, frame: VideoFrame, block: int) -> None:
         rows, columns = -(-frame.height // block), -(-frame.width // block)
@@ -365,6 +374,25 @@ def _letters(frame: VideoFrame, where: ChangeBlocks, block: int) -> ChangeBlocks
     if min(part.shape) < 3:
         return result
     result[top:bottom, left:right] = strokes(part, block=block)
+    return result
+
+
+def _writing(frame: VideoFrame, unread: ChangeBlocks, block: int) -> ChangeBlocks | None:
+    """Return where unread blocks may be writing, None for nowhere: on a ground, or beside what is, in a line."""
+    rows, columns = np.nonzero(unread.any(axis=1))[0], np.nonzero(unread.any(axis=0))[0]
+    if not len(rows):
+        return None
+    height, width = unread.shape
+    top, bottom = max(0, int(rows[0]) - 1), min(height, int(rows[-1]) + 2)
+    left, right = max(0, int(columns[0]) - 2), min(width, int(columns[-1]) + 3)
+    part = unread[top:bottom, left:right]
+    ground = grounds(frame.y[top * block : bottom * block, left * block : right * block], block=block)
+    may_be = part & ((ground >= _GROUND) | grown_box(part & (ground >= _SURE_GROUND), _BESIDE, 0))
+    lines = cv2.morphologyEx(may_be.view(np.uint8), cv2.MORPH_OPEN, np.ones((1, _LINE), np.uint8))
+    if not lines.any():
+        return None
+    result = np.zeros_like(unread)
+    result[top:bottom, left:right] = lines > 0
     return result
 
 
