@@ -135,7 +135,9 @@ def _video_coverage(videos: Sequence[RedactedVideo]) -> VideoCoverage:
         tracklets=sum(len(item.summary.tracklets) for item in videos),
         minors=sum(item.summary.minors for item in videos),
         in_doubt=sum(item.summary.in_doubt for item in videos),
-        share_of_area_covered=round(sum(item.area_covered for item in videos) / len(videos), 4),
+        share_of_area_covered=round(
+            sum(item.area_covered + item.stored.repaired for item in videos) / len(videos), 4
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from redaction.model import (
     RedactedFrame,
     VideoFrame,
 )
+from redaction.video.cover import evened
 
 __all__ = ["FrameProof", "Highlight", "Ledger", "StoredVideo"]
 
@@ -59,12 +60,14 @@ class StoredVideo:
     Attributes:
         proofs: of every frame, in order.
         highlights: the frames most worth a look, best first.
+        repaired: share of all pixels that were covered since, where they had not been, 0 to 1.
     """
 
     track: TrackInfo
     path: Path
     proofs: tuple[FrameProof, ...]
     highlights: tuple[Highlight, ...]
+    repaired: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -125,23 +128,33 @@ def _covered_area(redacted: RedactedFrame) -> int:
     frame = redacted.frame
     if redacted.examined is Examined.COVERED:
         return frame.width * frame.height
-    if len(redacted.covers) < 2:
-        return sum(
-            int(cover.mask.sum())
-            if cover.mask is not None
-            else cover.box.clipped(frame.width, frame.height).area
-            for cover in redacted.covers
-        )
-    union = np.zeros((frame.height // 4 + 1, frame.width // 4 + 1), bool)
+    # Covers fill whole chroma samples, so that one bit stands for four pixels.
+    union = np.zeros((-(-frame.height // 2), -(-frame.width // 2)), bool)
     for cover in redacted.covers:
-        box = cover.box.clipped(frame.width, frame.height)
-        target = union[box.y1 // 4 : box.y2 // 4 + 1, box.x1 // 4 : box.x2 // 4 + 1]
+        box = evened(cover.box, width=frame.width, height=frame.height)
+        target = union[box.y1 // 2 : -(-box.y2 // 2), box.x1 // 2 : -(-box.x2 // 2)]
         if cover.mask is None:
             target[:] = True
         else:
-            part = cover.mask[::4, ::4]
-            target[: part.shape[0], : part.shape[1]] |= part[: target.shape[0], : target.shape[1]]
-    return min(int(union.sum()) * 16, frame.width * frame.height)
+            target |= _quartered(cover, box)
+    rows, columns = np.full(union.shape[0], 2), np.full(union.shape[1], 2)
+    rows[-1] -= frame.height % 2
+    columns[-1] -= frame.width % 2
+    return int(rows @ union @ columns)
+
+
+def _quartered(cover: Cover, area: Box) -> NDArray[np.bool_]:
+    """Return which chroma samples of an area, which holds the cover's part in the frame, its mask touches."""
+    whole = np.zeros((area.height + area.height % 2, area.width + area.width % 2), bool)
+    inside = cover.box.intersection(area)
+    if cover.mask is not None and inside.area:
+        whole[inside.y1 - area.y1 : inside.y2 - area.y1, inside.x1 - area.x1 : inside.x2 - area.x1] = (
+            cover.mask[
+                inside.y1 - cover.box.y1 : inside.y2 - cover.box.y1,
+                inside.x1 - cover.box.x1 : inside.x2 - cover.box.x1,
+            ]
+        )
+    return np.asarray(whole[0::2, 0::2] | whole[1::2, 0::2] | whole[0::2, 1::2] | whole[1::2, 1::2], np.bool_)
 
 
 def _probe_points(cover: Cover, frame: VideoFrame) -> NDArray[np.uint16]:

@@ -19,7 +19,7 @@ from recorder.verify.video import Suspect, search_video, stored_frames
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.policy import Policy
-from redaction.video.cover import evened, solid
+from redaction.video.cover import evened, shows_cover, solid
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 
@@ -128,13 +128,16 @@ def reencode_covered(
     """
     target = video.path.with_name(video.path.name + ".mended.mp4")
     proofs: list[FrameProof] = []
+    pixels = added = 0
     writer = VideoWriter.of_track(target, video.track, policy.output)
     try:
         stored = zip(stored_frames(video.path, run), video.proofs, strict=True)
         for index, (frame, proof) in enumerate(stored):
             boxes = boxes_at(index, frame)
+            pixels += frame.width * frame.height
             if boxes:
-                frame = _filled(frame, boxes)
+                before, frame = frame, _filled(frame, boxes)
+                added += _newly_covered(before, frame)
                 proof = _extended(proof, frame, boxes)
             proofs.append(proof)
             with storage_errors():
@@ -144,7 +147,8 @@ def reencode_covered(
             writer.close()
     with storage_errors():
         target.replace(video.path)
-    return replace(video, proofs=tuple(proofs))
+    repaired = video.repaired + added / max(1, pixels)
+    return replace(video, proofs=tuple(proofs), repaired=repaired)
 
 
 class _Covers:
@@ -217,6 +221,11 @@ def _filled(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:
     for box in boxes:
         solid((covered.y, covered.u, covered.v), evened(box, width=frame.width, height=frame.height))
     return covered
+
+
+def _newly_covered(before: VideoFrame, after: VideoFrame) -> int:
+    """Count the pixels of a frame that are covered and were not."""
+    return int((shows_cover(after) & ~shows_cover(before)).sum())
 
 
 def _extended(proof: FrameProof, frame: VideoFrame, boxes: Sequence[Box]) -> FrameProof:

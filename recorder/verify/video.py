@@ -28,7 +28,10 @@ from recorder.runtime.threads import frames_ahead, prefetched
 from recorder.verify.proof import FrameProof, Highlight
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
+from redaction.video.change import block_of
+from redaction.video.cover import shows_cover
 from redaction.video.faces.second_detector import SecondLook
+from redaction.video.screen.changes import strokes
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.second_search import ScreenSearch
 
@@ -42,6 +45,9 @@ LUMA_TOLERANCE: Final = 40
 TIME_TOLERANCE_S: Final = 0.002
 _COVERED_SHARE: Final = 0.55
 _LOOKS_WAITING: Final = 2
+_EDGE_SHARE: Final = 0.15
+_BLURRED_PX: Final = 9
+"""Share of a line from which it may be the edge of a cover, and pixels around one that a codec blurs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +188,29 @@ def _suspects(
     suspects: list[Suspect] = []
     for box, score, text in found:
         box = box.clipped(frame.width, frame.height)
-        if box.area and not _mostly_covered(box, covers):
+        if box.area and not _mostly_covered(box, covers) and not (text and _is_edge(frame, box)):
             shown = frame.y[box.y1 : box.y2, box.x1 : box.x2]
             kept = shown.copy() if text else _small(shown)
             suspects.append(Suspect(index, frame.time, box, score, kept, text))
     return suspects
+
+
+def _is_edge(frame: VideoFrame, box: Box) -> bool:
+    """Tell whether what was taken for a line is the edge of a cover: nothing around the cover looks like letters."""
+    part = VideoFrame(
+        frame.y[box.y1 : box.y2, box.x1 : box.x2],
+        frame.u[box.y1 // 2 : -(-box.y2 // 2), box.x1 // 2 : -(-box.x2 // 2)],
+        frame.v[box.y1 // 2 : -(-box.y2 // 2), box.x1 // 2 : -(-box.x2 // 2)],
+        frame.pts,
+        frame.time_base,
+    )
+    covered = cv2.dilate(shows_cover(part).view(np.uint8), np.ones((_BLURRED_PX, _BLURRED_PX), np.uint8)) > 0
+    if covered.mean() < _EDGE_SHARE or min(box.width, box.height) < 3:
+        return False
+    if covered.all():
+        return True
+    bare = np.where(covered, np.median(part.y[~covered]), part.y).astype(np.uint8)
+    return not bool(strokes(bare, block=block_of(frame)).any())
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

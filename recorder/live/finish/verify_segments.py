@@ -161,13 +161,20 @@ def _look(
     looked = VerifiedSegment(
         kind=piece.kind,
         part=Part(copy, start, start + last + LAST_SHOWN_S, track.width, track.height),
-        counts=piece.counts if piece.closed else VideoCoverage(frames=count, unaccounted=count),
+        counts=_counted(piece, count, repaired=verdict.video.repaired),
         stills=tuple(
             StoredStill(piece.kind, start + item.time, item.rank, item.reason) for item in verdict.stills
         ),
         checks=verdict.checks,
     )
     return looked, shift
+
+
+def _counted(piece: StoredSegment, count: int, *, repaired: float) -> VideoCoverage:
+    """Return the figures of a piece, with what the second look covered of it."""
+    counts = piece.counts if piece.closed else VideoCoverage(frames=count, unaccounted=count)
+    share = round(min(1.0, counts.share_of_area_covered + repaired), 4)
+    return counts.model_copy(update={"share_of_area_covered": share})
 
 
 def _left_out(piece: StoredSegment, reason: str) -> Event:

@@ -6,10 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recorder.media.source import TrackInfo, TrackKind
 from recorder.verify.proof import Ledger, StoredVideo
-from redaction.model import Box, Cover, CoverReason, Examined, RedactedFrame
+from redaction.model import Box, Cover, CoverReason, Examined, RedactedFrame, VideoFrame
+from redaction.video.cover import FILL, covered, rounded_head
 from tests.redaction.video.scene import GROUND, HEIGHT, RATE, WIDTH, frame
 
 FACE = Box(40, 20, 80, 60)
@@ -100,3 +103,45 @@ def test_a_stored_track_ends_with_its_last_frame() -> None:
     track = TrackInfo("V1", TrackKind.VIDEO, WIDTH, HEIGHT, None, Fraction(1, RATE), 0, 0)
     assert StoredVideo(track, Path("a"), tuple(ledger.proofs), ()).seconds == 1.0
     assert StoredVideo(track, Path("a"), (), ()).seconds == 0.0
+
+
+rects = st.tuples(
+    st.integers(-30, 140), st.integers(-30, 100), st.integers(4, 90), st.integers(4, 90), st.booleans()
+)
+
+
+def lit(width: int, height: int) -> VideoFrame:
+    """Return a bright frame."""
+    half = ((height + 1) // 2, (width + 1) // 2)
+    y = np.full((height, width), 200, np.uint8)
+    return VideoFrame(y, np.full(half, 90, np.uint8), np.full(half, 90, np.uint8), 0, Fraction(1, 30))
+
+
+@settings(max_examples=100, deadline=None)
+@given(given_boxes=st.lists(rects, max_size=4), size=st.tuples(st.integers(60, 131), st.integers(60, 99)))
+def test_covered_area_is_what_was_painted(
+    given_boxes: list[tuple[int, int, int, int, bool]], size: tuple[int, int]
+) -> None:
+    """The share of a frame that the ledger counts equals the share of grey pixels, to the pixel."""
+    width, height = size
+    covers = []
+    for x, y, w, h, is_round in given_boxes:
+        rect = (float(x), float(y), float(x + w), float(y + h))
+        box, mask = rounded_head(rect, width=width, height=height)
+        if box.area:
+            covers.append(Cover(box, CoverReason.FACE, mask=mask if is_round else None))
+    frame = covered(lit(width, height), covers)
+    ledger = Ledger()
+    ledger.note(RedactedFrame(frame, tuple(covers), Examined.DETECTED))
+    assert ledger.area_covered == float((frame.y == FILL[0]).mean())
+
+
+def test_every_probe_of_a_rounded_cover_shows_the_cover() -> None:
+    """Points that prove a cover lie in it, and there are as many as for a box."""
+    box, mask = rounded_head((10, 10, 70, 90), width=128, height=128)
+    covers = (Cover(box, CoverReason.FACE, mask=mask),)
+    ledger = Ledger()
+    ledger.note(RedactedFrame(covered(lit(128, 128), covers), covers, Examined.DETECTED))
+    (proof,) = ledger.proofs
+    assert len(proof.points) == 6
+    assert (proof.luma == FILL[0]).all()
