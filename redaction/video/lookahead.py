@@ -20,7 +20,7 @@ from redaction.video.screen.track import ScreenWatch
 
 __all__ = ["Bounds", "LookAhead", "TrackletRecord", "Verdict"]
 
-Place = tuple[Box, CoverMask | None]
+_HeadCover = tuple[Box, CoverMask | None]
 
 _MARGIN = 0.75
 """Frames around a frame in which a face's places are covered on it too."""
@@ -233,7 +233,7 @@ class LookAhead:
         gone = tuple(item.number for item in over)
         return Draft(held.frame, held.look.examined, whole, tuple(covers), people, minors, gone)
 
-    def _cover(self, item: Tracklet, held: _Held, place: Place, *, minor: bool) -> Cover | Removal:
+    def _cover(self, item: Tracklet, held: _Held, place: _HeadCover, *, minor: bool) -> Cover | Removal:
         box, mask = place
         time = held.frame.time
         score = next((seen.score for seen in item.observations if seen.time == time), 0.0)
@@ -258,7 +258,7 @@ class LookAhead:
                 return _moment(item, later, place[0])
         return None
 
-    def _place(self, item: Tracklet, frame: VideoFrame) -> Place | None:
+    def _place(self, item: Tracklet, frame: VideoFrame) -> _HeadCover | None:
         margin = min(_MARGIN * self._interval, 0.15)
         rect = item.covers_at(frame.time, margin=margin, reach=self._linker.reach)
         if rect is None:

@@ -1,14 +1,11 @@
 """Tracklets: who is followed, bridged, extended and held, and how far."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
-from redaction.model import Box
 from redaction.video.faces.detect import Detection, Rect
 from redaction.video.faces.link import Linker
-from redaction.video.faces.tracklet import Reach, Tracklet, grown_face, kept_face
+from redaction.video.faces.tracklet import Reach, Tracklet, kept_face
 
 REACH = Reach()
 
@@ -77,14 +74,6 @@ def test_few_trusted_sightings_among_many_doubted_ones_are_no_face(
     assert item.firm
 
 
-def test_small_face_takes_twice_the_trust() -> None:
-    """One sure sighting of a face of 20 px is not enough, two are."""
-    linker = Linker()
-    for index, firm in enumerate((False, True)):
-        linker.link(index / 10, [face(100.0, side=20.0)])
-        assert linker.tracklets[0].firm == firm
-
-
 def test_looks_in_which_it_is_not_seen_count_against_a_face_of_which_nobody_was_sure() -> None:
     """Two settled doubts do not outlast four looks that miss the face; a sure sighting does."""
     for trust, missed, firm in ((0.5, 3, True), (0.5, 4, False), (1.0, 9, True)):
@@ -142,28 +131,6 @@ def test_weak_single_sighting_extends_less() -> None:
     assert box_at(item, 10.25) is None
 
 
-def test_rarer_looks_reach_further() -> None:
-    """However far apart looks lie, a face is covered until the next one."""
-    reach = Reach().spanning(0.5)
-    linker = Linker(reach)
-    linker.link(10, [face(50, score=0.55)])
-    assert linker.tracklets[0].covers_at(10.45, margin=0.05, reach=reach) is not None
-    assert reach.extend > 0.5
-
-
-def test_cover_moves_on_with_a_face_that_left_the_picture() -> None:
-    """After the last sighting a cover goes where the face was going, hardly larger than its way."""
-    linker = Linker()
-    for index in range(10):
-        linker.link(index / 30, [face(20.0 * index)])
-    item = linker.tracklets[0]
-    during, after = box_at(item, 0.2), box_at(item, 0.3 + 0.2)
-    assert during is not None
-    assert after is not None
-    assert holds(after, face(20.0 * 15).box)
-    assert after[2] - after[0] < 2.2 * (during[2] - during[0])
-
-
 def test_a_followed_face_is_covered_where_its_pixels_went() -> None:
     """Places to which a face was followed, on and back, count as sightings do, and end with the reach."""
     linker = Linker()
@@ -179,30 +146,6 @@ def test_a_followed_face_is_covered_where_its_pixels_went() -> None:
     assert holds(box_at(item, 1.3), face(-10).box)
     assert not holds(box_at(item, 1.3), face(110).box)
     assert item.seen == 2
-
-
-def test_trembling_sightings_make_a_steady_cover() -> None:
-    """Boxes of a still face that tremble by a twentieth give successive covers that are the same by 95 %."""
-    random = np.random.default_rng(3)
-    linker = Linker()
-    for index in range(60):
-        shift = random.uniform(-2, 2, 4)
-        box = tuple(float(a + b) for a, b in zip((100, 100, 140, 150), shift, strict=True))
-        linker.link(index / 30, [Detection(box, 0.9)])  # type: ignore[arg-type]
-    item = linker.tracklets[0]
-    boxes = [box_at(item, index / 30) for index in range(10, 50)]
-    alike = [Box.outward(*one).iou(Box.outward(*two)) for one, two in pairwise(boxes) if one and two]
-    assert len(alike) == 39
-    assert np.mean(alike) > 0.95
-
-
-def test_what_closer_looks_miss_time_and_again_is_covered_nowhere() -> None:
-    """A face seen once, never for sure, and missed by three whole looks is none; one seen for sure stays."""
-    for trust, missed, gone in ((0.5, 3, True), (0.0, 3, True), (0.0, 2, False), (1.0, 9, False)):
-        linker = Linker()
-        linker.link(0.0, [Detection((100.0, 100.0, 140.0, 140.0), 0.6, trust=trust)])
-        linker.tracklets[0].missed = missed
-        assert (box_at(linker.tracklets[0], 0.0) is None) == gone
 
 
 def test_no_tracklet_crosses_a_cut() -> None:
@@ -282,15 +225,6 @@ def test_hold_stands_for_a_sighting() -> None:
         linker.hold(item, 0.2 * index)
     assert holds(box_at(item, 3.5), face(50).box)
     assert item.seen == 2
-
-
-def test_growth_holds_hair_ears_and_chin() -> None:
-    """An upright box grows most above; a turned one the same way on all sides, never less."""
-    upright = grown_face((100, 100, 140, 150))
-    assert upright == pytest.approx((90.4, 80, 149.6, 158))
-    wide = grown_face((100, 100, 140, 150), wide=True)
-    assert holds(wide, upright)
-    assert 100 - wide[0] == wide[2] - 140 == 100 - wide[1] == wide[3] - 150
 
 
 def test_what_was_covered_stays_covered_whatever_comes_later() -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.keep_scenes import Head, Scene
+from benchmarks.keep.scenes import Head, Scene
 from redaction.model import Box, VideoFrame
 from redaction.video.cover import FILL
 from redaction.video.faces.detect import overlap

@@ -30,8 +30,8 @@ import numpy as np
 
 from benchmarks.faces import ALL_ADULT, frames_of, policy
 from benchmarks.faces_made import Bgr
-from benchmarks.keep_figures import Figures, counted
-from benchmarks.keep_scenes import Head, Scene, bgr_of, scenes
+from benchmarks.keep.figures import Figures, counted
+from benchmarks.keep.scenes import Head, Scene, bgr_of, scenes
 from redaction.model import VideoFrame
 from redaction.policy import Policy
 from redaction.video.redact import VideoRedactor, VideoStages

@@ -1,0 +1,1 @@
+"""Privacy and keep side by side, see `__main__`."""
