@@ -85,7 +85,7 @@ NOTES: Final = {
     "Thursday`, `Friday at three`), or `all` weekdays and dates.",
     "speech.language": "ISO 639 code of the language spoken, or `auto`, which tells it passage by passage. Languages "
     "other than English need the multilingual model and have no synthetic voice: their sound is silent and the "
-    "transcript is kept.",
+    "transcript is kept. With `auto` words of a language without lists of dates (`docs/languages.md`) are masked.",
     "speech.model": "Name of a model from `offrecord models list`, or the absolute path of a CTranslate2 folder.",
     "speech.roster": "Names and other words that are masked wherever they are said, also when nearly misspelt. They "
     "are not part of the policy's digest, which is published.",

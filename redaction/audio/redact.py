@@ -24,9 +24,8 @@ from redaction.model import (
     Utterance,
 )
 from redaction.policy import Policy
-from redaction.text.find import PersonalDataFinder
+from redaction.text.find import UNREAD_RULE, PersonalDataFinder
 from redaction.text.known import Memory
-from redaction.text.number_words import READ
 from redaction.text.recording_text import NO_TEXT, RedactedText, redact_text
 from redaction.text.sidecars import NO_SIDECARS, Sidecars
 
@@ -91,7 +90,10 @@ class RedactedSpeech:
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said of the words as a whole: somebody was not understood, or could not be checked."""
-        unread = any(one.language not in READ for one in self.utterances)
+        unread = any(
+            one.rule == UNREAD_RULE and self.utterances[one.utterance].language != "en"
+            for one in self.findings
+        )
         return (
             *(("no-words-heard",) if self.unheard else ()),
             *(("language-not-checked",) if unread else ()),

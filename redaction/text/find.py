@@ -13,7 +13,7 @@ from redaction.text.known import KnownToken, Memory
 from redaction.text.lexicon import CLOSED, FUNCTION_WORDS, LONGEST_ENTRY, fold, is_product, namelike
 from redaction.text.ner import NameModel, Opinion, WordReader
 from redaction.text.normalize import SIGNS, Change, NormalizedToken, write
-from redaction.text.number_words import READ
+from redaction.text.number_words import CHECKED, READ
 from redaction.text.numbers import NUMBERS
 from redaction.text.passage import Hit, Item, Passage, passages, spread
 from redaction.text.roster import Roster
@@ -77,6 +77,7 @@ class PersonalDataFinder:
         """
         self._model: WordReader = NameModel.load(threads=threads) if model is None else model
         self._speech = speech
+        self._checked = CHECKED if speech.language == "auto" else READ
         self._roster = Roster(speech.roster)
         self._every_day = speech.days == "all"
         self._allow = frozenset(
@@ -253,7 +254,7 @@ class PersonalDataFinder:
 
     def _unreadable(self, utterance: Utterance, index: int) -> list[TextFinding]:
         """Mask what nothing here can read: other tongues, other scripts, words of absurd length."""
-        if utterance.language not in READ and utterance.words:
+        if utterance.language not in self._checked and utterance.words:
             self.unread.append(index)
             return [_whole(utterance, index, UNREAD_RULE)]
         masked = [

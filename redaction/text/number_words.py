@@ -6,10 +6,14 @@ from functools import cache
 
 from redaction.text.vocabulary import LISTS, word_table
 
-__all__ = ["READ", "number_word"]
+__all__ = ["CHECKED", "READ", "number_word"]
 
 # Languages of which the model reads at least names, towns and numbers. All words of another are masked.
 READ = frozenset(language for language in LISTS.languages if LISTS.has("numbers", language))
+
+# Of these, languages with lists of dates of birth as well: what is told to be in another, rather than said to be by the
+# policy, is masked.
+CHECKED = frozenset(language for language in READ if LISTS.has("birth_cues", language))
 
 
 @cache

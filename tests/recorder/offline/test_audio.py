@@ -259,11 +259,15 @@ def test_speech_of_which_nothing_is_understood_is_noted(
     assert heard.notes == (("no-words-heard",) if unheard else ())
 
 
-def test_a_language_that_cannot_be_checked_is_noted() -> None:
-    """Words of a language without lists are masked, and a note says so."""
+@pytest.mark.parametrize(
+    ("language", "told", "checked"), [("uz", "uz", False), ("de", "auto", False), ("de", "de", True)]
+)
+def test_a_language_that_cannot_be_checked_is_noted(language: str, told: str, checked: bool) -> None:
+    """Words of a language without lists are masked, and a note says so; a policy may vouch for a language."""
+    policy = Policy.model_validate({"speech": {"language": told, "model": "speech.whisper_base"}})
     word = Word("salom", SAID[0])
     listened = Transcription(
-        utterances=(Utterance((word,), SAID[0], "S1", "A1", "uz"),),
+        utterances=(Utterance((word,), SAID[0], "S1", "A1", language),),
         uncovered={"A1": ()},
         failures={"A1": ()},
         speech_seconds=1.0,
@@ -272,7 +276,8 @@ def test_a_language_that_cannot_be_checked_is_noted() -> None:
         speakers_told_apart=True,
     )
     heard = find_personal(
-        listened, finder=PersonalDataFinder(Policy().speech, model=NameReader()), policy=Policy()
+        listened, finder=PersonalDataFinder(policy.speech, model=NameReader()), policy=policy
     )
-    assert heard.notes == ("language-not-checked",)
-    assert [token.entity_type for one in heard.redacted for token in one.tokens] == [EntityType.OTHER]
+    assert heard.notes == (() if checked else ("language-not-checked",))
+    kinds = [token.entity_type for one in heard.redacted for token in one.tokens]
+    assert kinds == [None if checked else EntityType.OTHER]
