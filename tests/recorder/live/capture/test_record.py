@@ -324,7 +324,7 @@ def test_a_thread_that_dies_or_hangs_is_not_called_done(
         assert manifest.coverage.video.frames > 120
     else:
         assert lost[0].reason == "a stage hangs"
-        assert lost[0].end == pytest.approx(3.3, abs=0.1)
+        assert 0.3 <= lost[0].end < 3.4, "at the latest when the last picture had come"
         assert manifest.coverage.video.covered_whole == manifest.coverage.video.frames > 1
 
 
