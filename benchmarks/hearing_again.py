@@ -29,7 +29,7 @@ from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ, AudioRedactor, Red
 from redaction.audio.stages import AudioStages
 from redaction.model import AudioBlock, EntityType, Gap, RedactedUtterance, Samples, TextFinding, Utterance
 from redaction.policy import Policy
-from redaction.text.lexicon import fold
+from redaction.text.lexicon import CLOSED, fold
 from redaction.text.redact import redact_utterances
 from samples.participants import _own
 from samples.speech import SAMPLE_HZ, speak_call
@@ -129,9 +129,10 @@ def words_of(heard: RedactedSpeech, finding: TextFinding) -> list[str]:
 
 
 def names_of(heard: RedactedSpeech) -> list[str]:
-    """Return the words of all names that were found, in order."""
+    """Return the words of all names that were found, in order, but for those that only join others."""
     people = [one for one in heard.findings if one.entity_type is EntityType.PERSON]
-    return sorted({word for one in people for word in words_of(heard, one)})
+    words = {word for one in people for word in words_of(heard, one)}
+    return sorted(word for word in words if len(word) > 1 and word not in CLOSED)
 
 
 def verified(
