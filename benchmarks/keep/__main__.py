@@ -109,7 +109,7 @@ def stored(scene: Scene, folder: Path, *, declared: bool) -> tuple[float, Iterat
     subprocess.run([*program, "--policy", str(rules), "--quiet"], check=True, capture_output=True)
     (bundle,) = folder.glob("*.offrecord")
     manifest = json.loads((bundle / "manifest.json").read_text())
-    share = float(manifest["redacted"]["video"]["share_of_area_covered"])
+    share = float(manifest["coverage"]["video"]["share_of_area_covered"])
     return share, frames_of(bundle / "recording.mp4")
 
 
