@@ -324,17 +324,14 @@ class RoomSource:
 
     async def _converse(self, socket: web.WebSocketResponse, person: _Person) -> None:
         """Read and write until either is over."""
-        reading = asyncio.ensure_future(self._read(socket, person))
-        writing = asyncio.ensure_future(self._write(socket, person))
-        try:
-            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            reading.cancel()
-            writing.cancel()
-            results = await asyncio.gather(reading, writing, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                group.create_task(self._read(socket, person)),
+                group.create_task(self._write(socket, person)),
+            }
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
 
     async def _write(self, socket: web.WebSocketResponse, person: _Person) -> None:
         while not (person.gone and person.outbox.empty()):
