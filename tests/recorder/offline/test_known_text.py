@@ -24,12 +24,12 @@ from samples.speech import SAMPLE_HZ, ScriptLine, speak_call
 from tests.redaction.video.screen.made import write
 
 WIDTH, HEIGHT, FPS = 640, 360, 5
-SEEN, SAID = "Paprika Quintal", "topaz"
+SEEN, SAID = "Paprika Quintal", "juniper"
 KEPT = "the file is on the drive"
 LINE = f"the {SAID} build is green"
 SCRIPT = (
     ScriptLine(0, "I think the {Paprika} build is green today."),
-    ScriptLine(1, "Thanks. My name is {Topaz}, and I press the export button."),
+    ScriptLine(1, "Thanks. My name is {Juniper}, and I press the export button."),
 )
 
 
@@ -100,10 +100,10 @@ def test_names_cross(tmp_path: Path, stages: Stages, speech: NDArray[np.float32]
     assert "paprika" not in words
     assert "build is green" in words
     texts = readable(both.path / "recording.mp4", reader)
-    assert not [text for text in texts if any(part in text for part in ("topaz", "papri", "quint"))]
+    assert not [text for text in texts if any(part in text for part in ("juniper", "papri", "quint"))]
     assert all(KEPT.replace(" ", "") in text for text in texts)
     assert "known from the words" in (both.path / "log.jsonl").read_text()
     assert len(verify_bundle(both.path)) > 3
     stored = b"".join(item.read_bytes().lower() for item in both.path.rglob("*") if item.is_file())
     assert b"paprika" not in stored
-    assert b"topaz" not in stored
+    assert b"juniper" not in stored
