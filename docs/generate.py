@@ -55,7 +55,7 @@ NOTES: Final = {
     "call.announce": "Show an image tile that says that the call is recorded, and speak the notice once.",
     "call.at_most_s": "Seconds after which the bot leaves in any case.",
     "faces.method": "`solid` fills the face and what surrounds it, `mosaic` leaves at most 8 blocks across it, "
-    "`remove` takes the whole person out. There is no blur: see the README.",
+    "`remove` takes the whole person out. There is no blur: attacks undo it (docs/figures.md).",
     "minors.in_doubt": "What becomes of people whose age the estimates leave open: `cover` treats them as adults, "
     "`remove` as minors. The `product` profile sets `cover`, `school` sets `remove`.",
     "minors.declared": "What the word of who declared to be an adult is worth: "
