@@ -37,8 +37,8 @@ _OWN_S: Final = 0.7
 """How long each of two channels must dominate, in seconds of speech: a short sentence."""
 
 _ALIKE: Final = 0.6
-"""Correlation of two channels' levels in dB from which they hear the same; measured 0.8 to 1 for stereo microphones,
-below 0.2 for callers on channels of their own."""
+"""Correlation of two channels' levels in dB from which they hear the same. An estimate, between the channels of a stereo
+microphone and callers on channels of their own; held by tests on made calls."""
 
 _OPPOSED: Final = -0.5
 """Correlation of two channels' samples from which their sum is quieter than half of either."""
@@ -46,8 +46,8 @@ _OPPOSED: Final = -0.5
 _OPPOSED_S: Final = 0.3
 _WINDOW: Final = 8
 _MIX_DB: Final = 4.0
-"""How far a mix may be from the sum of its parts in nine frames of ten, in dB. Source: AAC and Opus at 64 kbit/s move
-the levels of 0.1 s by less than 2 dB; sentences that only one track holds move them by 20."""
+"""How far a mix may be from the sum of its parts in nine frames of ten, in dB. An estimate, between what lossy
+codecs change and what a sentence that only one track holds changes; held by tests on made recordings."""
 
 _MIX_RANGE_DB: Final = 35.0
 _SHORTEST_MIX_S: Final = 2.0
