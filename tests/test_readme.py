@@ -62,7 +62,10 @@ def test_make_targets_exist() -> None:
             assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), (page.name, target)
         for module in re.findall(r"-m benchmarks\.(\w+)", text):
             place = ROOT / "benchmarks" / module
-            assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), (page.name, module)
+            assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), (
+                page.name,
+                module,
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -37,8 +37,8 @@ _OWN_S: Final = 0.7
 """How long each of two channels must dominate, in seconds of speech: a short sentence."""
 
 _ALIKE: Final = 0.6
-"""Correlation of two channels' levels in dB from which they hear the same. An estimate, between the channels of a stereo
-microphone and callers on channels of their own; held by tests on made calls."""
+"""Correlation of two channels' levels in dB from which they hear the same. An estimate, between the channels of a
+stereo microphone and callers on channels of their own; held by tests on made calls."""
 
 _OPPOSED: Final = -0.5
 """Correlation of two channels' samples from which their sum is quieter than half of either."""
