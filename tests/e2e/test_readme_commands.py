@@ -58,7 +58,7 @@ def _run(command: list[str], place: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.replace(f"{place}/", "")
 
 
 def test_a_recorded_file(short_call: Sample, tmp_path: Path) -> None:
