@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from recorder.bundle.contents import Origin
+from recorder.bundle.contents import Origin, VoiceMethod
 from recorder.bundle.manifest import (
     AudioCoverage,
     Check,
@@ -146,11 +146,12 @@ def total_coverage(people: Iterable[ParticipantContents]) -> Coverage:
     )
 
 
-def notes_of(people: Iterable[ParticipantContents]) -> tuple[str, ...]:
-    """Return what must be said of the voices that are stored."""
+def notes_of(people: Iterable[ParticipantContents], *, voice: VoiceMethod) -> tuple[str, ...]:
+    """Return what must be said of the voices that are stored; where none is heard there is nothing to say."""
     notes: list[str] = []
     for person in people:
-        if person.track("microphone") is None:
+        silent = voice == "mute" or (voice == "resynthesize" and not person.utterances)
+        if person.track("microphone") is None or silent:
             continue
         check = next((item for item in person.checks if item.name == VOICE_CHECK), None)
         if check is None:

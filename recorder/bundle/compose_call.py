@@ -78,7 +78,7 @@ def compose_call(
         redacted=_redacted(call),
         checks=joined_checks(checks),
         stills=still_entries(call.people),
-        notes=(*call.notes, *notes_of(call.people)),
+        notes=(*call.notes, *notes_of(call.people, voice=call.origin.voice)),
         events=(
             *_person_events(call, transcript),
             *call.call_events,

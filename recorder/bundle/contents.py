@@ -30,6 +30,7 @@ __all__ = [
     "TRACKS",
     "BundleContents",
     "Origin",
+    "VoiceMethod",
     "gap_entry",
     "gap_events",
     "models_used",

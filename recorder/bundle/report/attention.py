@@ -65,8 +65,8 @@ _CALL_NOTES: Final = {
         "have gone on."
     ),
     "voices-not-compared": (
-        "Some stored voices were not compared with those that spoke: the speaker models are not installed "
-        "(`offrecord models fetch speakers`), or the recording process died before it did."
+        "Some stored voices were not compared with those that spoke: too little speech was heard of them, the speaker "
+        "models are not installed (`offrecord models fetch speakers`), or the recording process died before it did."
     ),
 }
 _LEVELS: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,11 +13,12 @@ import numpy as np
 from recorder.call.source import TimedAudio
 from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.video_worker import Inbox, Lost
+from recorder.live.capture.voice_comparison import VoiceComparison
 from recorder.live.capture.voices import RawAudio
 from recorder.media.resample import Resampler
 from redaction.audio.listening.listen import Listener
 from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ
-from redaction.model import AudioBlock, Samples, Utterance
+from redaction.model import AudioBlock, Samples, Span, Utterance
 
 __all__ = ["Microphone", "ResampledInput", "loudness"]
 
@@ -74,6 +76,7 @@ class Microphone:
         heard: call time up to which it was listened to; at first that of its beginning.
         ended: it ended.
         gaps: stretches that were lost.
+        comparison: compares its stored voice with the raw one; None once it did, or where nothing does.
     """
 
     token: str
@@ -82,6 +85,7 @@ class Microphone:
     inbox: Inbox[TimedAudio | Lost]
     resampled: ResampledInput = field(default_factory=ResampledInput)
     raw: RawAudio | None = None
+    comparison: VoiceComparison | None = field(default=None, repr=False)
     pending: list[Utterance] = field(default_factory=list, repr=False)
     done: int | None = None
     heard: float = 0.0
@@ -132,16 +136,41 @@ class Microphone:
         self.done = max(self.done or 0, round(until * SPEAKING_HZ))
         if self.raw is not None:
             self.raw.forget(until)
+        if self.comparison is not None:
+            self.comparison.forget(until)
 
     def _push(self, block: AudioBlock) -> None:
         if self.done is None:
             self.done = round(block.span.start * SPEAKING_HZ)
         if self.raw is not None:
             self.raw.push(block)
+        if self.comparison is not None:
+            self.comparison.push(block)
         self.heard = block.span.end
         self.flushed = False
         self.pending += self.listener.push(block)
         self.settled = self.listener.settled
+
+    def watched(self, blocks: Iterable[AudioBlock], *, speech: list[Span]) -> Iterable[AudioBlock]:
+        """Return the blocks that are stored in place of some speech, to be compared with it."""
+        return blocks if self.comparison is None else self.comparison.watch(blocks, speech=speech)
+
+    def compare(self, *, last: bool = False) -> None:
+        """Compare its stored voice with the raw one, once, when enough was said; at the end, with what there is."""
+        comparison = self.comparison
+        if comparison is not None and (last or comparison.enough):
+            self.comparison = None
+            comparison.conclude()
+
+    def let_go(self) -> None:
+        """Overwrite what is held of its raw audio, once what was said is compared if it may be."""
+        if not self.forgotten:
+            self.compare(last=True)
+        self.pending.clear()
+        if self.raw is not None:
+            self.raw.forget(float("inf"))
+        if self.comparison is not None:
+            self.comparison.drop()
 
     def forget(self) -> None:
         """Let go of all that waits, and have nothing more written."""

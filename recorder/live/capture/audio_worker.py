@@ -12,6 +12,7 @@ from recorder.live.capture.age_state import Adulthood, ParticipantAge
 from recorder.live.capture.audio_segments import StoredAudio
 from recorder.live.capture.audio_track import Microphone
 from recorder.live.capture.video_worker import Inbox, Lost
+from recorder.live.capture.voice_comparison import VoiceComparison
 from recorder.live.capture.voices import Voices
 from recorder.live.capture.words import Spoken, WordBook
 from recorder.live.store.journal import Journal
@@ -69,6 +70,7 @@ class AudioWorker:
         self._on_error = on_error
         self._redactor = AudioRedactor(policy, stages, voices=_VOICES)
         self._voices = Voices(policy, self._redactor.renderer)
+        self._speakers = None if policy.voice.method == "mute" else stages.speakers
         self._mics: list[Microphone] = []
         self._stored = StoredAudio(journal, policy, on_error)
         self._wake = threading.Condition()
@@ -91,6 +93,9 @@ class AudioWorker:
             self._redactor.listener(token, longest_s=LONGEST_WAIT_S),
             Inbox(most=MOST_BLOCKS, most_bytes=MOST_AUDIO_BYTES),
             raw=self._voices.raw_audio(),
+            comparison=VoiceComparison.made(
+                token, self._speakers, journal=self._journal, on_error=self._on_error
+            ),
             heard=time,
         )
         with self._wake:
@@ -288,7 +293,7 @@ class AudioWorker:
             kept, start=start, end=end, muted=alone, token=mic.token, raw=mic.raw, listener=mic.listener
         )
         segment = self._stored.segment(mic.token, start)
-        for block in rendering.blocks:
+        for block in mic.watched(rendering.blocks, speech=[item.utterance.span for item in kept]):
             segment.write(block)
         mic.done = end
         for event in rendering.events():
@@ -301,6 +306,7 @@ class AudioWorker:
         if kept and not mic.noted_unjudged and mic.age.state is Adulthood.NO_CAMERA:
             mic.noted_unjudged = True
             _fact(self._journal, mic, EventKind.SPEECH, span, "no camera tells an age")
+        mic.compare()
 
     def _stretch_failed(self, mic: Microphone, until: float, error: Exception) -> None:
         start, erased = (mic.done or 0) / SPEAKING_HZ, mic.forgotten
@@ -310,7 +316,7 @@ class AudioWorker:
             else:
                 self._gap(mic, Span(start, max(start, until)), "a stage failed")
                 self._stored.close(mic.token)
-                mic.done = round(until * SPEAKING_HZ)
+                mic.silence(until)
         except OffrecordError:
             mic.forget()
         if not erased:
@@ -329,14 +335,10 @@ class AudioWorker:
 
     def _let_go(self) -> None:
         """Part from microphones that have ended or were forgotten."""
-        for mic in list(self._mics):
+        for mic in [one for one in self._mics if one.forgotten or one.is_over]:
+            mic.let_go()
             if mic.forgotten:
-                mic.pending.clear()
-                if mic.raw is not None:
-                    mic.raw.forget(float("inf"))
                 self._stored.abandon(mic.token)
-            elif not mic.is_over:
-                continue
             with self._wake:
                 self._mics.remove(mic)
             mic.over.set()
