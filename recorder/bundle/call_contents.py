@@ -151,11 +151,11 @@ def notes_of(people: Iterable[ParticipantContents], *, voice: VoiceMethod) -> tu
     notes: list[str] = []
     for person in people:
         silent = voice == "mute" or (voice == "resynthesize" and not person.utterances)
-        if person.track("microphone") is None or silent:
+        if person.track("microphone") is None:
             continue
         check = next((item for item in person.checks if item.name == VOICE_CHECK), None)
         if check is None:
-            notes.append("voices-not-compared")
+            notes += [] if silent else ["voices-not-compared"]
         elif check.note == SILENCED:
             notes.append("voice-might-be-recognised-and-is-silent")
         elif not check.passed:

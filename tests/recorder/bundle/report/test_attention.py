@@ -62,3 +62,12 @@ def test_figures_of_a_file_and_of_a_call_are_told_in_their_words() -> None:
 def test_a_note_that_is_not_known_stands_as_it_is() -> None:
     """A bundle of another version may carry a note without a sentence; it is told all the same."""
     assert attention(manifest(notes=("of-tomorrow",), gaps=()), [])[-1] == "of-tomorrow"
+
+
+def test_voices_that_were_not_compared_are_told_with_every_cause() -> None:
+    """In a call too little speech, missing models and a process that died are named; a file knows only the models."""
+    (call,) = attention(manifest(notes=("voices-not-compared",), gaps=()), [])[-1:]
+    (file,) = attention(manifest(notes=("voices-not-compared",), gaps=(), participants=None), [])[-1:]
+    causes = ("too little speech", "models fetch speakers", "process died")
+    assert [cause in call for cause in causes] == [True, True, True]
+    assert [cause in file for cause in causes] == [False, True, False]

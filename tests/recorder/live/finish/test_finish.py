@@ -35,7 +35,7 @@ from redaction.model import (
     Span,
     VideoFrame,
 )
-from redaction.policy import Policy
+from redaction.policy import Policy, VoiceSection
 from redaction.stages import Stages
 from tests.recorder.live.fakes import deaf_and_blind
 from tests.recorder.live.staged import (
@@ -401,6 +401,17 @@ def test_voice_that_may_be_recognised_is_silent(tmp_path: Path) -> None:
     assert np.abs(heard(bundle.path / "recording.mp4")).max() < 1e-3
     assert np.abs(heard(bundle.path / "tracks/p01-microphone.m4a")).max() < 1e-3
     assert bundle.manifest.notes == ("voice-might-be-recognised-and-is-silent",)
+
+
+def test_disguise_that_may_be_recognised_is_heard_and_told(tmp_path: Path) -> None:
+    """A disguised voice that came too close is stored, since the policy asks for it, and the bundle says so."""
+    policy = Policy(voice=VoiceSection(method="disguise"))
+    told = Event(EventKind.VERIFY, detail={"check": "voice-not-recognised", "figure": 0.7})
+    person = StagedPerson(ADA, 1, sounds=[StagedSound(tone_at(2.0, beep=0.5))], events=[(told, "microphone")])
+    bundle = finished(stage(tmp_path, [person], policy=policy), deaf_and_blind(policy))
+    assert np.abs(heard(bundle.path / "tracks/p01-microphone.m4a")).max() > 0.1
+    assert bundle.manifest.notes == ("disguised-voice-may-be-recognised",)
+    verify_bundle(bundle.path)
 
 
 def test_reason_that_the_manifest_does_not_know_is_a_loss(tmp_path: Path) -> None:
