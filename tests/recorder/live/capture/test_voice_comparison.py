@@ -22,7 +22,8 @@ from redaction.model import AudioBlock, Event, EventKind, Samples, Span
 from redaction.policy import Policy, VoiceSection
 from tests.paths import SHARED_DATA
 from tests.recorder.live.capture.test_audio_worker import Stage, blocks, call_sound, loud
-from tests.recorder.live.finish.test_finish import deaf_and_blind, finished
+from tests.recorder.live.fakes import deaf_and_blind
+from tests.recorder.live.finish.test_finish import finished
 from tests.recorder.live.scene import ADA, BOB, heard, journal_of, lines, wait_until
 from tests.recorder.live.speech import RATE, Scripted, spoken
 from tests.recorder.live.staged import StagedPerson, StagedSound, stage, tone_at
