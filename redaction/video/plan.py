@@ -119,7 +119,7 @@ class Planner:
         return PlannedCovers(frame, (cover,), Examined.COVERED, whole, draft.people, draft.minors)
 
     def _outlined(self, item: Removal) -> tuple[Patch | None, str]:
-        """Return where a person is, or None and why the whole frame must go.
+        """Return where a person is, or None and why the whole frame must go: nothing outlines, or it failed.
 
         A head that may be none, on a body that the outline does not know, is covered alone.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Lock
 from types import TracebackType
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
+from redaction.video.people.silhouette_tile import tile_of
 from redaction.video.silence_native import silent_stderr
 from redaction.video.view import View
 from redaction.weights import read
@@ -36,13 +37,22 @@ _REACHES = ((2.2, 0.4, 3.0), (3.2, 0.6, 6.5))
 _MARGIN_OF_HEAD = 0.12
 _HEAD_MARGIN = 0.05
 _NEAR_OF_HEAD = 0.5
-# Up to a third of the frame high a head is one of several, as in a gallery, and what stands in for an unsure outline
-# is as large as its tile: in head boxes to each side, above and below. Above that the whole frame is the tile.
-_FAR_HEAD_SHARE = 1 / 3
-_BODY = (1.6, 0.0, 6.0)
-_TILE = (2.0, 0.8, 6.0)
-_NEAR_HEAD_SHARE = 1 / 5
 _EDGE_SHARE = 0.04
+
+_BODY_ASIDE = 2.0
+_BODY_ABOVE = 0.5
+"""What a body can fill where its outline is unsure, in head heights from the middle of the head to each side, and
+above the head; below, it reaches to the end of the tile.
+
+Shoulders are 2 to 2.6 heads wide. The span from elbow to elbow, hands at the chest, is .54 of the stature: 1.4 heads to
+each side in a child of five heads, 1.9 in a youth of seven. A hand raised on an upright forearm ends half a head above.
+Arms that are stretched out further are covered as far as the net sees them.
+
+Source: Pheasant, Bodyspace, 1996 (elbow span); Drillis and Contini, Body segment parameters, 1966 (arms)."""
+
+_HEAD_SLENDER = 0.8
+"""Share of its cover's height that a head is high at least: hair and margins are the rest. A head that is half outside
+shows its whole height, or its whole width; the larger counts."""
 
 
 class PersonSegmenter(Protocol):
@@ -153,34 +163,44 @@ class Silhouette:
         self._segmenter.close()
 
     def mask(self, frame: VideoFrame, head: Box, *, strict: bool = False) -> PersonMask | None:
-        """Return bool (H, W), True on the person with that head and on a margin around; None when unsure.
+        """Return bool (H, W), True on the person with that head and on a margin around; None without a head.
 
-        Where the outline is unsure, the result is a rectangle that holds a standing body if the person is far away, and
-        the size of a meeting's tile if not.
+        Where the outline is unsure, it is joined by all that a body can fill, from above the head to the end of the
+        frame. In a meeting window the tile of the head is the frame, and nothing beyond it is True.
 
         Args:
             frame: the frame as decoded.
             head: the head with hair, ears and chin, as it would be covered, in frame pixels.
             strict: return None where the outline is the least unsure, and no rectangle in its place.
         """
-        width, height = frame.width, frame.height
-        visible = head.clipped(width, height)
-        if visible.area == 0:
+        tile = tile_of(frame, head)
+        inside = head.clipped(frame.width, frame.height).intersection(tile)
+        if inside.area == 0:
             return None
+        moved = Box(head.x1 - tile.x1, head.y1 - tile.y1, head.x2 - tile.x1, head.y2 - tile.y1)
+        mask = self._masked(_cut(frame, tile), moved, strict=strict)
+        if mask is None:
+            return None
+        result = np.zeros((frame.height, frame.width), dtype=np.bool_)
+        result[tile.y1 : tile.y2, tile.x1 : tile.x2] = mask
+        return result
+
+    def _masked(self, frame: VideoFrame, head: Box, *, strict: bool) -> PersonMask | None:
+        """Return the mask in one tile; None when a strict look is unsure."""
         bodies: list[_Body] = []
         for reach in _REACHES:
             bodies.append(self._outlined(frame, head, reach))
             if not bodies[-1].continues:
                 break
         sure = bodies[-1].sure
-        if not sure and (strict or head.height > _FAR_HEAD_SHARE * height):
+        if strict and not sure:
             return None
-        result = np.zeros((height, width), dtype=np.bool_)
+        result = np.zeros((frame.height, frame.width), dtype=np.bool_)
         for body in bodies:
             body.paint(result)
         _paint_head(result, head)
         if not sure:
-            _paint_body(result, head, _TILE if head.height > _NEAR_HEAD_SHARE * height else _BODY)
+            _paint_body(result, head)
         return result
 
     def _outlined(self, frame: VideoFrame, head: Box, reach: tuple[float, float, float]) -> _Body:
@@ -257,6 +277,13 @@ class _Body:
         target[region.y1 : region.y2, region.x1 : region.x2] |= full > 0
 
 
+def _cut(frame: VideoFrame, tile: Box) -> VideoFrame:
+    """Return a tile with even upper left corner as a frame, without copying a pixel."""
+    rows, columns = slice(tile.y1 // 2, (tile.y2 + 1) // 2), slice(tile.x1 // 2, (tile.x2 + 1) // 2)
+    luma = frame.y[tile.y1 : tile.y2, tile.x1 : tile.x2]
+    return replace(frame, y=luma, u=frame.u[rows, columns], v=frame.v[rows, columns])
+
+
 def _part(
     shape: tuple[int, ...],
     head: Box,
@@ -301,12 +328,16 @@ def _paint_head(target: PersonMask, head: Box) -> None:
     _paint(target, Box.outward(head.x1 - aside, head.y1 - above, head.x2 + aside, head.y2 + above))
 
 
-def _paint_body(target: PersonMask, head: Box, reach: tuple[float, float, float]) -> None:
-    """Set where the body of a person can be; `reach` in head boxes to each side, above and below."""
-    across, above, down = reach
-    middle = (head.x1 + head.x2) / 2
-    left, right = middle - across * head.width, middle + across * head.width
-    _paint(target, Box.outward(left, head.y1 - above * head.height, right, head.y2 + down * head.height))
+def _paint_body(target: PersonMask, head: Box) -> None:
+    """Set where the body of a person can be, to the lower end of the mask."""
+    height, width = target.shape
+    size = max(head.width, _HEAD_SLENDER * head.height)
+    # The middle of a head that is cut by an edge is anywhere up to the edge and beyond.
+    left = min(head.x1 + head.width / 2, head.x1 + size / 2 if head.x1 > 0 else 0.0)
+    right = max(head.x1 + head.width / 2, head.x2 - size / 2 if head.x2 < width else float(width))
+    reach = _BODY_ASIDE * size
+    above = head.y1 - _BODY_ABOVE * size
+    _paint(target, Box.outward(left - reach, above, right + reach, height))
 
 
 def _paint(target: PersonMask, box: Box) -> None:

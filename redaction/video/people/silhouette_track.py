@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from redaction.model import Box, VideoFrame
 from redaction.video.change import Thumbnail, block_of
 from redaction.video.cover import evened
+from redaction.video.people.silhouette_tile import tile_of
 
 __all__ = ["Moment", "Outlines", "Patch", "Silhouettes"]
 
@@ -134,7 +135,9 @@ class Outlines:
             moved = _moved(here, near)
             if moved is not None:
                 patches.append(moved)
-        return _united(patches, shape)
+        patch = _united(patches, shape)
+        # Where the head is only supposed to be, its tile may be another's.
+        return _clipped(patch, tile_of(here.frame, here.head)) if here.seen else patch
 
     def forget(self, number: int) -> None:
         """Drop all outlines of a tracklet."""
@@ -186,6 +189,13 @@ def _united(patches: Sequence[Patch], shape: tuple[int, ...]) -> Patch:
         part = item.box
         mask[part.y1 - box.y1 : part.y2 - box.y1, part.x1 - box.x1 : part.x2 - box.x1] |= item.mask
     return Patch(box, mask)
+
+
+def _clipped(patch: Patch, tile: Box) -> Patch:
+    """Return the part of a patch that lies in a tile with even edges."""
+    box, inside = patch.box, patch.box.intersection(tile)
+    mask = patch.mask[inside.y1 - box.y1 : inside.y2 - box.y1, inside.x1 - box.x1 : inside.x2 - box.x1]
+    return Patch(inside, mask)
 
 
 def _grown(patch: Patch, side: int, shape: tuple[int, ...]) -> Patch:

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from redaction.model import Box, CoverReason, EventKind, Examined
 from redaction.video.faces.examine import Cadence
 from redaction.video.lookahead import Bounds
+from redaction.video.people.silhouette import Silhouette
+from redaction.video.redact import VideoRedactor, VideoStages
 from tests.redaction.video.scene import (
     GROUND,
+    HEIGHT,
+    WIDTH,
     FakeDetector,
     FakeJudge,
     FakeSilhouette,
@@ -334,6 +339,41 @@ def test_doubtful_silhouette_covers_the_frame(kind: str) -> None:
         event.detail["reason"] for event in engine.drain_events() if event.kind is EventKind.WHOLE_COVER
     }
     assert reasons == {"silhouette" if kind == "raising" else "unsure"}
+
+
+class FakeBlindSegmenter:
+    """Sees nobody."""
+
+    def people(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return zeros."""
+        return np.zeros(picture.shape[:2], np.float32)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+@pytest.mark.parametrize(
+    "faces", [(Box(56, 30, 68, 42),), (Box(20, 30, 32, 42), Box(84, 50, 96, 62)), (Box(0, 30, 10, 42),)]
+)
+def test_unsure_outline_costs_the_body_and_not_the_frame(faces: tuple[Box, ...]) -> None:
+    """One minor, two, and one at the edge: from the head to the bottom all is covered, the room around is not."""
+    engine = VideoRedactor(
+        width=WIDTH,
+        height=HEIGHT,
+        policy=policy(adults=False),
+        stages=VideoStages(FakeDetector(), FakeDetector(), FakeJudge(), Silhouette(FakeBlindSegmenter())),
+        track="V1",
+        threaded=False,
+    )
+    for item in run(engine, [frame(list(faces), index) for index in range(20)]):
+        assert item.examined is not Examined.COVERED
+        mask = covered_mask(item)
+        for face in faces:
+            assert mask[face.y1 :, max(0, face.x1 - face.width // 2) : face.x2 + face.width // 2].all()
+        assert not mask[:10].any()
+        assert mask.mean() < 0.9
+    assert engine.summary.minors == len(faces)
+    assert engine.summary.covered_whole == 0
 
 
 def test_moving_body_is_removed_between_two_outlines() -> None:

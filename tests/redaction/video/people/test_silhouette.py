@@ -146,18 +146,56 @@ def test_a_tall_person_is_followed_down() -> None:
     assert len(segmenter.seen) == 2
 
 
-def test_a_large_head_without_outline_is_unsure() -> None:
-    """A large head that the net does not see as a person gives None, so that the whole frame is covered."""
-    drawn = canvas()
-    box = draw(drawn, x=320, top=40, head=160)
-    assert Silhouette(FakeSegmenter(blind=True)).mask(frame_of(drawn), box) is None
+@pytest.mark.parametrize("x", [640, 1210, 20])
+def test_an_unsure_outline_covers_what_a_body_can_fill(x: int) -> None:
+    """Without outline, body and arms to the lower edge are covered, at the frame's edges too, and the room stays."""
+    drawn = canvas(1280, 720)
+    box = draw(drawn, x=x, top=200, head=160)
+    mask = Silhouette(FakeSegmenter(blind=True)).mask(frame_of(drawn), box)
+    assert mask is not None
+    assert not (drawn & ~mask).any()
+    inside = box.clipped(1280, 720)
+    assert mask[inside.y2 :, max(0, x - 300) : x + 300].all()
+    assert not mask[:100].any()
+    assert mask.mean() < 0.5
 
 
-def test_a_head_without_a_body_is_unsure() -> None:
+def test_a_head_half_outside_counts_with_its_whole_size() -> None:
+    """Of a head that the edge cuts, the body is as wide as if all of it were seen."""
+    drawn = canvas(1280, 720)
+    draw(drawn, x=0, top=200, head=160)
+    mask = Silhouette(FakeSegmenter(blind=True)).mask(frame_of(drawn), Box(0, 190, 60, 390))
+    assert mask is not None
+    assert mask[390:, :320].all()
+    assert not mask[:, 480:].any()
+
+
+def test_a_head_without_a_body_takes_the_place_of_one() -> None:
     """An outline that ends at the chin although the frame goes on is not believed."""
     drawn = canvas()
-    box = draw(drawn, x=320, top=40, head=160, tall=0)
-    assert Silhouette(FakeSegmenter()).mask(frame_of(drawn), box) is None
+    box = draw(drawn, x=320, top=100, head=60, tall=0)
+    assert Silhouette(FakeSegmenter()).mask(frame_of(drawn), box, strict=True) is None
+    mask = Silhouette(FakeSegmenter()).mask(frame_of(drawn), box)
+    assert mask is not None
+    assert mask[box.y1 :, 230:410].all()
+
+
+def test_nothing_beyond_the_tile_of_a_meeting_window_is_covered() -> None:
+    """The outline and what stands in for it end at the gutters around the head's tile."""
+    drawn = canvas(1280, 720)
+    box = draw(drawn, x=320, top=80, head=160)
+    draw(drawn, x=960, top=80, head=160)
+    draw(drawn, x=320, top=440, head=160)
+    frame = frame_of(drawn)
+    random = np.random.default_rng(0)
+    frame.y[:] = np.maximum(frame.y, random.integers(60, 90, frame.y.shape, dtype=np.uint8))
+    frame.y[356:364], frame.y[:, 636:644] = 16, 16
+    for blind in (False, True):
+        mask = Silhouette(FakeSegmenter(blind=blind)).mask(frame, box)
+        assert mask is not None
+        assert not mask[358:].any()
+        assert not mask[:, 638:].any()
+        assert not (drawn[:354, :634] & ~mask[:354, :634]).any()
 
 
 def test_a_head_at_the_bottom_needs_no_body() -> None:
