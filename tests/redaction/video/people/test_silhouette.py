@@ -193,8 +193,8 @@ def test_nothing_beyond_the_tile_of_a_meeting_window_is_covered() -> None:
     for blind in (False, True):
         mask = Silhouette(FakeSegmenter(blind=blind)).mask(frame, box)
         assert mask is not None
-        assert not mask[358:].any()
-        assert not mask[:, 638:].any()
+        assert not mask[362:].any()
+        assert not mask[:, 642:].any()
         assert not (drawn[:354, :634] & ~mask[:354, :634]).any()
 
 

@@ -41,8 +41,8 @@ def test_the_tile_ends_at_the_gutters(gutter: int) -> None:
     """A head in the first of four tiles has that tile, though its cover reaches into the next."""
     tile = tile_of(frame_of(gallery(gutter)), Box(100, 60, 330, 200))
     assert tile.x1 == tile.y1 == 0
-    assert 314 - gutter // 2 < tile.x2 <= 322 - gutter // 2
-    assert 174 - gutter // 2 < tile.y2 <= 182 - gutter // 2
+    assert 318 <= tile.x2 <= 322
+    assert 178 <= tile.y2 <= 182
 
 
 def test_noise_of_a_codec_hides_no_gutter() -> None:
@@ -51,6 +51,13 @@ def test_noise_of_a_codec_hides_no_gutter() -> None:
     noise = np.random.default_rng(1).integers(-3, 4, luma.shape)
     noisy = np.clip(luma.astype(np.int16) + noise, 16, 235).astype(np.uint8)
     assert tile_of(frame_of(noisy), HEAD).area < WHOLE.area / 3
+
+
+def test_hair_as_dark_as_a_gutter_is_in_the_tile() -> None:
+    """Where the head touches the gutter in its colour, the tile still begins in the gutter."""
+    luma = gallery()
+    luma[184:188, 90:260] = 20
+    assert 178 <= tile_of(frame_of(luma), Box(100, 200, 240, 340)).y1 <= 184
 
 
 def test_a_room_is_one_tile() -> None:
