@@ -43,9 +43,9 @@ _GREY_LEVELS = 8
 
 Source: x264 at CRF 23 and 35 leaves 3 inside covers."""
 
-ROUNDNESS = 2.5
-"""Exponent of a cover's outline: 2 is an ellipse, more is squarer. At 2.5 a cover is .85 of its box, and the corners of
-a face's box lie well inside that of its head."""
+ROUNDNESS = 3.0
+"""Exponent of a cover's outline: 2 is an ellipse, more is squarer. At 3 a cover is .88 of its box. Source: of 690
+annotated faces 27 are less than 95 % covered at 2.5, 19 at 3: corners of the jaw stick out."""
 
 SQUARE_PX = 20
 """Side of a cover's box below which it stays a box."""

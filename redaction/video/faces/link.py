@@ -15,6 +15,9 @@ _LONGEST_S = 0.6
 _LEANING = 0.5
 """Seconds for which sightings are kept beyond the look-ahead, and the slope of the eyes from which a face leans."""
 
+_PROFILE = 0.1
+"""Share of its width by which the box of a face in profile is widened towards the nose."""
+
 
 class Linker:
     """Follows faces through one track."""
@@ -147,7 +150,7 @@ class Linker:
         item.turn = face.turn
         item.wide = item.wide or _turned(face)
         _weigh(item, face)
-        item.observations.append(Observation(time, face.box, face.score))
+        item.observations.append(Observation(time, _to_the_nose(face), face.score))
         item.seen += 1
         item.sightings += face.score >= BIRTH_SCORE
         item.seen_last = time
@@ -159,7 +162,7 @@ class Linker:
         item = Tracklet(number=self._count, shot=self._shot, turn=face.turn, earliest=self._shot_start)
         item.wide = _turned(face)
         _weigh(item, face)
-        item.observations.append(Observation(time, face.box, face.score))
+        item.observations.append(Observation(time, _to_the_nose(face), face.score))
         item.seen, item.seen_last, item.first = 1, time, time
         item.sightings = 1
         item.lowest = item.highest = face.score
@@ -180,6 +183,20 @@ def _turned(face: Detection) -> bool:
         return False
     (x1, y1), (x2, y2) = face.landmarks[:2].tolist()
     return bool(abs(y2 - y1) > _LEANING * abs(x2 - x1) and abs(y2 - y1) > 0.15 * (face.box[3] - face.box[1]))
+
+
+def _to_the_nose(face: Detection) -> Rect:
+    """Return a face's box, wider on the side that it looks to the further its nose is from the middle.
+
+    Source: 690 annotated faces; of profiles one in ten reaches .17 of its width beyond the box there, .07 behind.
+    """
+    if face.landmarks is None or face.turn != 0:
+        return face.box
+    x1, y1, x2, y2 = face.box
+    width = x2 - x1
+    off = (float(face.landmarks[2, 0]) - (x1 + x2) / 2) / max(width, 1e-6)
+    more = _PROFILE * width * min(max((abs(off) - 0.12) / 0.2, 0.0), 1.0)
+    return (x1, y1, x2 + more, y2) if off > 0 else (x1 - more, y1, x2, y2)
 
 
 def _weigh(item: Tracklet, face: Detection) -> None:

@@ -20,6 +20,8 @@ _USUAL_S = 0.1
 _STEADY_S = 0.3
 _STILL = 0.06
 _KEPT = 0.1
+_OFF_PX = 1.0
+_DISAGREED = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +233,13 @@ class Tracklet:
         way = np.abs(slope) * 2 * _STEADY_S / size
         slope = slope * np.clip((way - _STILL) / _STILL, 0, 1)
         centre = mean - slope * when
-        x1, y1 = centre - size / 2
-        x2, y2 = centre + size / 2
+        # Where detectors disagree how far a face reaches, the one that saw most of it counts, within bounds.
+        sure = np.array([item.score >= BIRTH_SCORE for item in near])
+        off = (boxes - np.tile(centre + slope * ago[:, None], 2))[sure]
+        low = np.clip(-size / 2 - off[:, :2].min(axis=0, initial=0), 0, _DISAGREED * size)
+        high = np.clip(off[:, 2:].max(axis=0, initial=0) - size / 2, 0, _DISAGREED * size)
+        x1, y1 = centre - size / 2 - low
+        x2, y2 = centre + size / 2 + high
         return float(x1), float(y1), float(x2), float(y2)
 
     def _between(self, time: float, times: Sequence[float]) -> Rect:
@@ -262,16 +269,20 @@ class Tracklet:
 def grown_face(box: Rect, *, wide: bool = False, share: float = 1.0) -> Rect:
     """Grow a detector's tight face box so that hair, ears and chin are in; by a share of that.
 
-    An upright face grows by 0.24 of its width at the sides, 0.40 of its height above and 0.16 below; a turned one by
-    0.45 all around. Source: boxes of YuNet and CenterFace end at forehead and chin and cut the ears.
+    An upright face grows by 0.24 of its width at the sides, 0.36 of its height above and 0.27 below; a turned one by
+    0.45 all around; each by a pixel more, by which boxes of small faces are off. Source: boxes of YuNet and CenterFace
+    end at forehead and chin and cut the ears. Of 690 annotated faces in photographs, many masked, one in 20 reaches
+    0.21 of its height below the box; growing by 0.40 above and 0.16 below left 77 less than 95 %
+    covered, this 16, at 1.15 of the area.
     """
     x1, y1, x2, y2 = box
     width, height = x2 - x1, y2 - y1
     if wide:
-        side = 0.45 * share * max(width, height)
+        side = share * (0.45 * max(width, height) + _OFF_PX)
         return x1 - side, y1 - side, x2 + side, y2 + side
-    side = share * max(0.24 * width, 0.16 * height)
-    return x1 - side, y1 - 0.40 * share * height, x2 + side, y2 + 0.16 * share * height
+    side = share * (max(0.24 * width, 0.16 * height) + _OFF_PX)
+    above, below = share * (0.36 * height + _OFF_PX), share * (0.27 * height + _OFF_PX)
+    return x1 - side, y1 - above, x2 + side, y2 + below
 
 
 def kept_face(box: Rect, *, wide: bool = False) -> Rect:

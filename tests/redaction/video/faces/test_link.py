@@ -244,3 +244,19 @@ def test_what_was_covered_stays_covered_whatever_comes_later() -> None:
         for time in np.linspace(0, min(later, REACH.hull) * 0.999, 5):
             box = item.covers_at(float(time), margin=0.0, reach=REACH)
             assert holds(box, promised)
+
+
+def test_face_in_profile_is_covered_further_where_its_nose_is() -> None:
+    """A nose far from the middle of a box widens the cover on its side; one in the middle widens none."""
+    covers = []
+    for nose in (120.0, 136.0, 104.0):
+        marks = np.array([[110, 115], [130, 115], [nose, 122], [112, 132], [128, 132]], np.float32)
+        linker = Linker()
+        linker.link(0.0, [Detection((100.0, 100.0, 140.0, 140.0), 0.9, marks)])
+        cover = box_at(linker.tracklets[0], 0.0)
+        assert cover is not None
+        covers.append(cover)
+    ahead, right, left = covers
+    assert right[2] > ahead[2] + 3
+    assert left[0] < ahead[0] - 3
+    assert right[0] == pytest.approx(ahead[0], abs=1)

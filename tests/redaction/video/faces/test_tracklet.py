@@ -87,7 +87,19 @@ def test_what_closer_looks_miss_time_and_again_is_covered_nowhere() -> None:
 def test_growth_holds_hair_ears_and_chin() -> None:
     """An upright box grows most above; a turned one the same way on all sides, never less."""
     upright = grown_face((100, 100, 140, 150))
-    assert upright == pytest.approx((90.4, 80, 149.6, 158))
+    assert upright == pytest.approx((89.4, 81, 150.6, 164.5))
     wide = grown_face((100, 100, 140, 150), wide=True)
     assert holds(wide, upright)
     assert 100 - wide[0] == wide[2] - 140 == 100 - wide[1] == wide[3] - 150
+
+
+def test_cover_reaches_as_far_as_the_detector_that_saw_most_of_a_face() -> None:
+    """Where every fifth box of a still face reaches to the chin and the others end above it, the chin stays in."""
+    linker = Linker()
+    for index in range(40):
+        chin = 160.0 if index % 5 == 0 else 148.0
+        linker.link(index / 30, [Detection((100.0, 100.0, 140.0, chin), 0.9)])
+    for index in range(10, 30):
+        cover = box_at(linker.tracklets[0], index / 30)
+        assert cover is not None
+        assert cover[3] >= grown_face((100.0, 100.0, 140.0, 157.0))[3]
