@@ -75,7 +75,7 @@ def _sound(path: Path) -> NDArray[np.float32]:
 def test_bundle_holds_its_files_and_no_other(redacted: Redacted) -> None:
     """The bundle is what docs/bundle.md says, under a name that says nothing."""
     assert {item.name for item in redacted.bundle.rglob("*")} == FILES
-    assert re.fullmatch(r"recording-[0-9a-f]{12}\.offrecord", redacted.bundle.name)
+    assert re.fullmatch(r"recording-[0-9a-f]{32}\.offrecord", redacted.bundle.name)
 
 
 def test_verify_passes_and_notices_one_changed_byte(redacted: Redacted, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _allowed(path: str, out: Path) -> bool:
     if path == str(out):
         return True
     below = re.fullmatch(
-        rf"{re.escape(str(out))}/recording-[0-9a-f]{{12}}\.offrecord(\.partial)?(/.*)?", path
+        rf"{re.escape(str(out))}/recording-[0-9a-f]{{32}}\.offrecord(\.partial)?(/.*)?", path
     )
     # Under its final name the bundle is only ever the target of one renaming, never written into.
     return below is not None and (below[1] is not None or below[2] is None)

@@ -250,14 +250,14 @@ _EMBEDDED = """
 import os, sys
 from pathlib import Path
 import psutil
-from recorder.batch import ray_engine
-from recorder.batch.contract import JobSpec, Limits, Outcome, WorkItem
+from recorder.batch.engines import ray as ray_engine
+from recorder.batch.contract import JobSpec, ItemLimits, Outcome, WorkItem
 from recorder.batch.engines.ray import Placement, RayEngine
 from redaction.policy import Policy
 
 state = Path(sys.argv[1])
 job = JobSpec(
-    policy=Policy(), source=str(state), destination=str(state), state=state, limits=Limits(memory_bytes=1 << 30)
+    policy=Policy(), source=str(state), destination=str(state), state=state, limits=ItemLimits(memory_bytes=1 << 30)
 )
 engine = RayEngine(
     job, Placement(cpus=1, memory_bytes=1 << 28), jobs=1, module="tests.recorder.batch.pretend_worker"
