@@ -55,8 +55,9 @@ def place_in(folder: Path) -> Place:
 
 
 def environment(place: Place, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a run."""
-    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LD_LIBRARY_PATH")}
+    """Return the environment of a run; what picks the kernels of numpy stays, as figures depend on it."""
+    passed = ("PATH", "LANG", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    kept = {key: value for key, value in os.environ.items() if key in passed}
     own = {"HOME": str(place.home), "TMPDIR": str(place.temporary), "OFFRECORD_MODELS": str(cache_root())}
     return {**kept, **own, **(more or {})}
 

@@ -83,7 +83,7 @@ class TwoNodes:
             process
             for process in psutil.process_iter(["cmdline"])
             if any(
-                word.endswith("_worker") or word.endswith("batch.worker")
+                word.endswith("_worker") or word.endswith("batch.engines.worker")
                 for word in process.info["cmdline"] or ()
             )
             and any("ray::" in " ".join(_line(parent)) for parent in process.parents())
