@@ -25,7 +25,9 @@ from samples.make import make_call
 
 __all__ = ["before_and_after"]
 
-_AT_S: Final = 6.0
+_AT_S: Final = 15.0
+"""Near the middle of the call."""
+
 _WIDTH: Final = 640
 _GAP_PX: Final = 12
 _QUALITY: Final = 82

@@ -53,7 +53,7 @@ def test_line_by_where_it_stands(finder: PersonalDataFinder) -> None:
 
 
 def test_line_that_is_not_read_for_sure_is_personal(finder: PersonalDataFinder) -> None:
-    """What the reader doubts, and what is in a script that nothing here reads, is covered, and so is what was found and not read."""
+    """What is doubted, in a script that nothing here reads, or found and not read is covered."""
     judge = Judge(finder, text="personal")
     lines = [
         seen("great, thanks!", score=0.4),
