@@ -27,32 +27,17 @@ from redaction.video.screen.changes import (
     within,
 )
 from redaction.video.screen.reader import ScreenReader, TextLine
+from redaction.video.screen.settings import ScreenSettings
 
 __all__ = ["ScreenCovers", "ScreenWatch"]
 
-_WHOLE_EVERY_S: Final = 8.0
-_WAIT_S: Final = 0.4
-_SCROLL_S: Final = 3.0
-_RESTLESS_S: Final = 1.0
-_TYPED_S: Final = 1.5
-_SETTLED: Final = 0.1
-_ALIKE: Final = 0.3
-_PACE_S: Final = 0.2
-_REST_S: Final = 0.15
-_LEFT: Final = 0.05
-_STILL_S: Final = 0.35
-_MOVING_S: Final = 2.0
-_SHARP: Final = 50
-_SHARP_S: Final = 0.12
-_CROWDED: Final = 0.45
-_AROUND: Final = 6
-_THIN: Final = 5
-_ANOTHER: Final = 0.5
+_SETTINGS: Final = ScreenSettings()
 _GROUND: Final = 0.4
 _SURE_GROUND: Final = 0.5
 _BESIDE: Final = 3
 _LINE: Final = 3
-"""Writing has a ground, see `grounds`, and runs over three blocks, 24 px at 720p, at least.
+"""Shares of ground, and blocks next to a sure one and in a line. Writing has a ground, see `grounds`, and runs
+over three blocks, 24 px at 720p, at least.
 
 Source: of 326 personal lines of the shared meeting windows, half of them at JPEG quality 35, 92 % have a ground of .4
 in the median; of what looks like strokes in a street and in crowds 3 to 24 % has."""
@@ -158,9 +143,9 @@ class ScreenWatch:
             return
         differs = changed(frame.y, self._reference, block=block)
         hide(differs, hidden, block=block)
-        if differs.mean() > _ANOTHER:
+        if differs.mean() > _SETTINGS.another:
             self._barren[:] = False
-        if frame.time - self._whole >= _WHOLE_EVERY_S and not differs.any():
+        if frame.time - self._whole >= _SETTINGS.whole_every_s and not differs.any():
             self._look_whole(sight, block)
             return
         near = grown_box(differs, 2, 1)
@@ -173,7 +158,7 @@ class ScreenWatch:
         self._lines = untouched + [
             line
             for line in touched
-            if line.code or letters[_inside(letters.shape, line.box, block)].mean() > _LEFT
+            if line.code or letters[_inside(letters.shape, line.box, block)].mean() > _SETTINGS.left
         ]
         unread = stirred & letters & ~within(near.shape, [line.box for line in untouched], block=block)
         wanted, moves, settled = self._wanted(frame, near & restless, unread)
@@ -197,7 +182,7 @@ class ScreenWatch:
         self._waiting = None
 
     def _restless(self) -> ChangeBlocks:
-        near = grown_box(self._barren, _AROUND, _AROUND)
+        near = grown_box(self._barren, _SETTINGS.around, _SETTINGS.around)
         return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
 
     def _parted(self, differs: ChangeBlocks, block: int) -> tuple[list[TextLine], list[TextLine]]:
@@ -220,32 +205,35 @@ class ScreenWatch:
         wanted, moves = np.zeros_like(unread), np.zeros_like(unread)
         settled = True
         count = int(unread.sum())
-        due = bool(restless.any()) and time - self._rested >= _STILL_S
+        due = bool(restless.any()) and time - self._rested >= _SETTINGS.still_s
         if (count or due) and self._last is not None and self._last.shape == frame.y.shape:
             moves = changed(frame.y, self._last, block=block)
         if count:
-            if self._waiting is None or time - self._unread_last > _WAIT_S:
+            if self._waiting is None or time - self._unread_last > _SETTINGS.wait_s:
                 self._waiting = time
             self._unread_last = time
-            settled = int((unread & moves).sum()) <= _SETTLED * count
+            settled = int((unread & moves).sum()) <= _SETTINGS.settled * count
             known = unread & within(unread.shape, [line.box for line in self._lines], block=block)
             scrolls = int(known.sum()) > 0.2 * count
-            patience = max(self._waiting + (_SCROLL_S if scrolls else _WAIT_S), self._unsettled + _RESTLESS_S)
+            patience = max(
+                self._waiting + (_SETTINGS.scroll_s if scrolls else _SETTINGS.wait_s),
+                self._unsettled + _SETTINGS.restless_s,
+            )
             if not settled:
                 self._stirred = time
-            again = int((unread & (time - self._looked < _PACE_S)).sum()) > 0.5 * count
-            if (not again and time - self._stirred >= _REST_S) or time >= patience:
+            again = int((unread & (time - self._looked < _SETTINGS.pace_s)).sum()) > 0.5 * count
+            if (not again and time - self._stirred >= _SETTINGS.rest_s) or time >= patience:
                 wanted |= unread
                 if not settled:
                     self._unsettled = time
                 self._waiting = None
         if due:
             # Letters over a camera's picture stand still and are sharper than most of what moves there.
-            sharp = restless & strokes(frame.y, block=block, slope=_SHARP)
-            rests = sharp & ~moves & ~self._moved & (time - self._looked >= _STILL_S)
-            rests |= sharp & (time - self._looked >= _MOVING_S)
+            sharp = restless & strokes(frame.y, block=block, slope=_SETTINGS.sharp)
+            rests = sharp & ~moves & ~self._moved & (time - self._looked >= _SETTINGS.still_s)
+            rests |= sharp & (time - self._looked >= _SETTINGS.moving_s)
             self._moved = moves
-            self._rested = time - _STILL_S + _SHARP_S
+            self._rested = time - _SETTINGS.still_s + _SETTINGS.sharp_s
             if int(rests.sum()) > 2:
                 self._rested = time
                 wanted |= rests
@@ -283,7 +271,7 @@ class ScreenWatch:
                 for box in boxes
             ]
         )
-        if sum(box.area for box in where) >= _CROWDED * frame.width * frame.height:
+        if sum(box.area for box in where) >= _SETTINGS.crowded * frame.width * frame.height:
             self._look_whole(sight, block)
             return
         self._look_in(sight, where, block, letters)
@@ -320,7 +308,7 @@ class ScreenWatch:
         self, sight: _Sight, looked: ChangeBlocks, bare: ChangeBlocks, judged: Sequence[TextLine], block: int
     ) -> None:
         """Tell earlier frames what stands where they show the same, and where what moved was no text."""
-        texture = grown_box(bare, _AROUND, _AROUND) & ~within(
+        texture = grown_box(bare, _SETTINGS.around, _SETTINGS.around) & ~within(
             bare.shape, [line.box for line in judged], block=block
         )
         frame = sight.frame
@@ -336,7 +324,7 @@ class ScreenWatch:
             if not alive and earlier.unread is None and not gone:
                 break
             for box in list(alive):
-                if likeness(frame.y, before, box) < _ALIKE:
+                if likeness(frame.y, before, box) < _SETTINGS.alike:
                     alive.remove(box)
                     gone.append(box)
                 else:
@@ -356,7 +344,7 @@ def _textures(letters: ChangeBlocks, texts: ChangeBlocks) -> ChangeBlocks:
     holds = np.zeros(count, np.bool_)
     holds[np.unique(labels[texts])] = True
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
-    bare = ~holds & (np.minimum(wide, high) >= _THIN)
+    bare = ~holds & (np.minimum(wide, high) >= _SETTINGS.thin)
     bare[0] = False
     return np.asarray(bare[labels], dtype=np.bool_)
 
@@ -423,5 +411,5 @@ def _typed_until(line: TextLine, old: Sequence[TextLine], time: float) -> float:
         shorter = min(len(one), len(two))
         same = next((at for at in range(shorter) if one[at] != two[at]), shorter)
         if same >= max(1, shorter - 2):
-            return time + _TYPED_S
+            return time + _SETTINGS.typed_s
     return float("-inf")
