@@ -138,7 +138,7 @@ class _Redaction:
     def video(self) -> VideoStages:
         """The picture's stages, with what lies beside this recording known on the screen, and nothing of another."""
         stages = self.stages.video
-        screen = None if stages.screen is None else stages.screen.anew(self.beside.names)
+        screen = None if stages.screen is None else stages.screen.for_recording(self.beside.names)
         return replace(stages, screen=screen)
 
     @property

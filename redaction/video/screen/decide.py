@@ -73,7 +73,7 @@ class Judge:
         self._learn_names()
         return self._finder
 
-    def anew(self, names: Sequence[str]) -> Judge:
+    def for_recording(self, names: Sequence[str]) -> Judge:
         """Return a judge for another recording: it knows these names and nothing that this one saw."""
         return Judge(self._finder.knowing(names) if names else self._finder, text=self._text)
 

@@ -95,9 +95,11 @@ class ScreenReader:
         judge = Judge(PersonalDataFinder(policy.speech, threads=threads), text=screen.text)
         return cls(OnnxReader.load(threads=threads), judge, codes)
 
-    def anew(self, names: Sequence[str]) -> Self:
+    def for_recording(self, names: Sequence[str]) -> Self:
         """Return a reader for another recording, with the same models: it knows these names and nothing seen so far."""
-        return type(self)(self._reader, None if self._judge is None else self._judge.anew(names), self._codes)
+        return type(self)(
+            self._reader, None if self._judge is None else self._judge.for_recording(names), self._codes
+        )
 
     @property
     def judge(self) -> Judge | None:

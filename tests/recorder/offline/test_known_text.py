@@ -92,7 +92,7 @@ def readable(path: Path, reader: ScreenReader) -> list[str]:
 def test_names_cross(tmp_path: Path, stages: Stages, speech: NDArray[np.float32]) -> None:
     """A name on a tile is masked in speech, and a name that was said is covered in a document, in every frame."""
     assert stages.video.screen is not None
-    reader = stages.video.screen.anew(())
+    reader = stages.video.screen.for_recording(())
     alone = redacted(film(tmp_path / "alone.m4a", speech, picture=False), tmp_path / "alone", stages)
     assert "paprika" in (alone.path / "transcript.vtt").read_text().lower()
     both = redacted(film(tmp_path / "both.mp4", speech, picture=True), tmp_path / "both", stages)

@@ -39,7 +39,7 @@ def test_what_was_found_and_not_read_is_personal(text: str, reader: ScreenReader
 @pytest.mark.parametrize("roster", [(), ("Анна Петрова",)])
 def test_name_tags_in_other_scripts(roster: tuple[str, ...], reader: ScreenReader) -> None:
     """Every name tag of the field's clip is covered on every frame looked at, with and without a roster."""
-    known = reader.anew(roster)
+    known = reader.for_recording(roster)
     frames = [item for item in FileSource(FIELD).video("V1") if isinstance(item, VideoFrame)]
     for frame in (frames[0], frames[len(frames) // 2], frames[-1]):
         lines = known.judged(frame, known.look(frame, Box(0, 0, frame.width, frame.height)))
