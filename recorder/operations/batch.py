@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from recorder.batch.contract import Outcome, Step
 from recorder.batch.driver import Watcher
 from recorder.batch.ledger.ledger import Counts, PlannedItem, Record, RecordState
-from recorder.operations.log import Id, LogEvent, OperationalLog, error_id
-from redaction.errors import ExitCode, OffrecordError
+from recorder.operations.log import Id, LogEvent, OperationalLog, failure_logged
 
 __all__ = ["LoggedBatch", "logged_batch"]
 
@@ -83,14 +82,5 @@ def logged_batch(log: OperationalLog) -> Iterator[Callable[[Counts], None]]:
             media_seconds=counts.media_seconds,
         )
 
-    try:
+    with failure_logged(log, began=began):
         yield ended
-    except Exception as error:
-        status = error.exit_code if isinstance(error, OffrecordError) else ExitCode.INTERNAL
-        log.say(
-            LogEvent.FAILED,
-            status=int(status),
-            error=error_id(type(error).__name__),
-            seconds=time.monotonic() - began,
-        )
-        raise

@@ -10,8 +10,17 @@ from typing import Final
 
 from recorder.call.source import Ended
 from recorder.live.capture.status import CallStatus, CallView, ParticipantState, PersonStatus
-from recorder.operations.log import Id, LogEvent, LogValue, OperationalLog, Reason, Way, error_id, made_here
-from redaction.errors import ExitCode, OffrecordError
+from recorder.operations.log import (
+    Id,
+    LogEvent,
+    LogValue,
+    OperationalLog,
+    Reason,
+    Way,
+    error_id,
+    failure_logged,
+    made_here,
+)
 
 __all__ = [
     "CALL_EVENTS",
@@ -130,17 +139,8 @@ def logged_call(log: OperationalLog, *, way: str) -> Iterator[CallPublished]:
             **call,
         )
 
-    try:
+    with failure_logged(log, began=began):
         yield published
-    except Exception as error:
-        status = error.exit_code if isinstance(error, OffrecordError) else ExitCode.INTERNAL
-        log.say(
-            LogEvent.FAILED,
-            status=int(status),
-            error=error_id(type(error).__name__),
-            seconds=time.monotonic() - began,
-        )
-        raise
 
 
 class Views:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import builtins
 import logging
 import re
+import time
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -32,6 +34,7 @@ __all__ = [
     "Way",
     "configure_log",
     "error_id",
+    "failure_logged",
     "made_here",
     "unsafe_keys",
 ]
@@ -263,3 +266,24 @@ def _plain(value: object) -> object:
     if isinstance(value, Id):
         return value.text
     return round(value, 3) if isinstance(value, float) else value
+
+
+@contextmanager
+def failure_logged(log: OperationalLog, *, began: float) -> Iterator[None]:
+    """Log with which status the block failed, and after how long; the error goes on.
+
+    Args:
+        log: where to.
+        began: when the work began, in seconds of `time.monotonic`.
+    """
+    try:
+        yield
+    except Exception as error:
+        status = error.exit_code if isinstance(error, errors.OffrecordError) else errors.ExitCode.INTERNAL
+        log.say(
+            LogEvent.FAILED,
+            status=int(status),
+            error=error_id(type(error).__name__),
+            seconds=time.monotonic() - began,
+        )
+        raise
