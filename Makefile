@@ -47,6 +47,7 @@ $(STAMP): requirements.lock pyproject.toml .tools/system | $(UV)
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: $$source --compile-bytecode requirements.lock \
 	  || { [ -z "$$source" ] || echo "pocketsphinx has no wheel for Python 3.14; building it needs a C and C++ compiler (apt-get install g++)." >&2; exit 1; }
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q recorder redaction || true  # the command itself writes no byte code
 	@touch $@
 
 # The speaker models compare the voices that are stored with those that were spoken.

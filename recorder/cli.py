@@ -17,7 +17,6 @@ from typing import Final  # noqa: E402
 import click  # noqa: E402
 
 from recorder import __version__  # noqa: E402
-from recorder.operations.log import configure_log  # noqa: E402
 from redaction.errors import ExitCode, InternalError, OffrecordError  # noqa: E402
 
 __all__ = ["COMMANDS", "cli", "main"]
@@ -107,6 +106,8 @@ def cli() -> None:
 
     Example: offrecord redact call.mp4 -o redacted
     """
+    from recorder.operations.log import configure_log  # `--help` needs no log
+
     configure_log()
 
 

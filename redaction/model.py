@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # what only reads spans and events need not load numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "AudioBlock",
@@ -32,8 +34,8 @@ __all__ = [
     "Word",
 ]
 
-LumaPlane = NDArray[np.uint8]
-Samples = NDArray[np.float32]
+LumaPlane: TypeAlias = "NDArray[np.uint8]"
+Samples: TypeAlias = "NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True, order=True)

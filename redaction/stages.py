@@ -6,6 +6,7 @@ from redaction.audio.stages import AudioStages
 from redaction.policy import Policy
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.redact import VideoStages
+from redaction.weights import require
 
 __all__ = ["AudioStages", "Stages"]
 
@@ -59,11 +60,19 @@ class Stages:
         return self._sound
 
     def prepare(self, *, video: bool, audio: bool) -> None:
-        """Load what a recording needs before anything of it is decoded."""
+        """Load what a recording needs first, and see that the rest is there, before anything of it is decoded.
+
+        The audio's models are loaded by who listens, next to who looks, and those of the second look when there is
+        something to look at: neither a short recording nor the memory of a long one waits for them.
+
+        Raises:
+            ModelUnavailable: a model file is missing, or one of the picture's is altered.
+        """
         if video:
-            _ = self.video, self.look
+            _ = self.video
+            require(["face.blazeface"])
         if audio:
-            _ = self.sound
+            require([self.policy.speech.model, "align.pocketsphinx", "text.rampart"])
 
     def close(self) -> None:
         """Free what must be freed before the interpreter ends."""

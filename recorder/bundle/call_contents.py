@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from recorder.bundle.contents import Origin, VoiceMethod
 from recorder.bundle.manifest import (
+    VOICE_CHECK,
     AudioCoverage,
     Check,
     Coverage,
@@ -25,7 +26,6 @@ __all__ = [
     "CUT_OFF",
     "MOST_STILLS",
     "SILENCED",
-    "VOICE_CHECK",
     "CallContents",
     "ConsentVia",
     "ParticipantContents",
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 MOST_STILLS: Final = 12
-VOICE_CHECK: Final = "voice-not-recognised"
 SILENCED: Final = "silent instead"
 CALL_LOST: Final = "call-lost"
 CUT_OFF: Final = "cut-off"

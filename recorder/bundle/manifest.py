@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "SCHEMA",
+    "VOICE_CHECK",
     "AudioCoverage",
     "BundleState",
     "Check",
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 MediaKind = Literal["camera", "screen", "microphone"]
+
+VOICE_CHECK: Final = "voice-not-recognised"
+"""Name of the check that compares the stored voices with those that spoke."""
 
 SCHEMA: Final = "offrecord/bundle/1.1"
 """1.1: of a recorded file, too, `stills` and `tracks[].file` are known; what 1 holds is read as it is."""

@@ -10,9 +10,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from recorder.bundle.call_contents import VOICE_CHECK
 from recorder.bundle.log import LOG, check_chain
-from recorder.bundle.manifest import BundleState, Manifest
+from recorder.bundle.manifest import VOICE_CHECK, BundleState, Manifest
 from recorder.bundle.writer import MANIFEST, digest_file
 from recorder.runtime.terminal import printable
 from redaction.errors import RedactionIncomplete, UnreadableInput

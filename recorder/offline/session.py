@@ -175,8 +175,7 @@ class _Redaction:
         """Redact the pictures and listen to the sound at the same time."""
         if not self.info.audio:
             return self._pictures(), None
-        stages = self.stages.sound
-        return both(self._pictures, lambda: self._listen(stages), run=self.run, name="redact")
+        return both(self._pictures, lambda: self._listen(self.stages.sound), run=self.run, name="redact")
 
     def _log_findings(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> None:
         for picture in pictures:

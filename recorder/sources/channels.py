@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from recorder.media.source import Source, SourceInfo, TrackInfo
 from recorder.runtime.context import Run
@@ -261,6 +260,8 @@ def _mix_error(mix: NDArray[np.float64], others: Sequence[NDArray[np.float64]]) 
         return np.inf
     target = padded[0].reshape(-1)
     parts = np.stack([one.reshape(-1) for one in padded[1:]], axis=1)
+    from scipy.optimize import nnls  # only recordings with several audio tracks need it
+
     gains, _ = nnls(parts, target)
     total = parts @ gains
     least = max(10 ** (_ACTIVE_DB / 10), float(target.max(initial=0.0)) * 10 ** (-_MIX_RANGE_DB / 10))

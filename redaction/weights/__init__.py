@@ -1,7 +1,16 @@
 """The list of model files and the check that each is the one that was measured."""
 
 from redaction.weights.catalog import CATALOG, GROUPS, Carrier, Member, ModelEntry, select
-from redaction.weights.locate import TEMPORARY, cache_root, check_entry, identify, locate, read, strangers
+from redaction.weights.locate import (
+    TEMPORARY,
+    cache_root,
+    check_entry,
+    identify,
+    locate,
+    read,
+    require,
+    strangers,
+)
 from redaction.weights.sessions import Session, open_session
 
 __all__ = [
@@ -18,6 +27,7 @@ __all__ = [
     "locate",
     "open_session",
     "read",
+    "require",
     "select",
     "strangers",
 ]

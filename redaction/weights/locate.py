@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
 from redaction.errors import ModelAltered, ModelMissing, ModelUnavailable
 from redaction.weights.catalog import CATALOG, ModelEntry
 
-__all__ = ["TEMPORARY", "cache_root", "check_entry", "identify", "locate", "read", "strangers"]
+__all__ = ["TEMPORARY", "cache_root", "check_entry", "identify", "locate", "read", "require", "strangers"]
 
 FETCH = "run `offrecord models fetch`"
 TEMPORARY = ".fetch-"
@@ -99,6 +99,20 @@ def read(name: str, file: str | None = None) -> bytes:
     if hashlib.sha256(data).hexdigest() != expected:
         raise _altered(name)
     return data
+
+
+def require(names: Iterable[str]) -> None:
+    """See that the files of models are there; whether they are the pinned ones is told when they are loaded.
+
+    Raises:
+        ModelMissing: one is not.
+    """
+    for name in names:
+        if Path(name).is_absolute():
+            locate(name)
+            continue
+        if not all((cache_root() / file).is_file() for file in _entry(name).files):
+            raise _missing(name)
 
 
 def check_entry(entry: ModelEntry) -> None:

@@ -34,16 +34,38 @@ def test_unknown_verbs_are_refused() -> None:
     assert CliRunner().invoke(cli, ["nosuch"]).exit_code == 2
 
 
-def test_help_loads_no_engine() -> None:
-    """`offrecord --help` imports no model runtime, no video library and no web server."""
-    heavy = ("av", "cv2", "onnxruntime", "aiohttp", "pydantic", "mediapipe")
+_ENGINE = ("aiohttp", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "scipy")
+
+
+def _imported(arguments: list[str]) -> set[str]:
+    """Run the command in a process of its own and return what it had imported when it was done."""
     program = (
         "import sys; from click.testing import CliRunner; from recorder.cli import cli; "
-        "assert CliRunner().invoke(cli, ['--help']).exit_code == 0; "
-        f"print(*[name for name in {heavy!r} if name in sys.modules])"
+        f"CliRunner().invoke(cli, {arguments!r}); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    return set(done.stdout.split())
+
+
+def test_help_loads_no_engine() -> None:
+    """`offrecord --help` imports no model runtime, no video library, and few modules: it answers at once."""
+    imported = _imported(["--help"])
+    assert imported & {*_ENGINE, "pydantic", "rich", "structlog"} == set()
+    assert len(imported) < 200
+
+
+@pytest.mark.parametrize("arguments", [["show", "."], ["show", "--help"]])
+def test_what_only_reads_loads_no_engine(arguments: list[str]) -> None:
+    """Showing a bundle needs neither pictures nor arrays."""
+    assert _imported(arguments) & {*_ENGINE} == set()
+
+
+def test_a_recording_loads_nothing_that_only_some_need() -> None:
+    """`offrecord redact` imports neither what clusters speakers nor what searches a second time before it has to."""
+    program = "import sys, recorder.commands.redact, recorder.offline.session; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert imported & {"scipy", "mediapipe", "hibari", "faster_whisper", "aiohttp", "ray"} == set()
 
 
 @pytest.mark.parametrize("verb", ["serve", "join", "batch"])

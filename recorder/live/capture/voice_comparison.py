@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from recorder.bundle.call_contents import VOICE_CHECK
+from recorder.bundle.manifest import VOICE_CHECK
 from recorder.live.capture.voices import RawAudio
 from recorder.live.store.journal import Journal
 from recorder.media.resample import Resampler

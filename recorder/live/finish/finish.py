@@ -24,7 +24,6 @@ from recorder.bundle.call_contents import (
     CALL_LOST,
     CUT_OFF,
     SILENCED,
-    VOICE_CHECK,
     CallContents,
     ParticipantContents,
     TrackContents,
@@ -34,7 +33,7 @@ from recorder.bundle.checks import joined_checks
 from recorder.bundle.compose_call import compose_call
 from recorder.bundle.contents import TRACKS, Origin, models_used
 from recorder.bundle.log import ChainedLog, read_log
-from recorder.bundle.manifest import Check, Coverage
+from recorder.bundle.manifest import VOICE_CHECK, Check, Coverage
 from recorder.bundle.publish import Published, publish, publish_sealed
 from recorder.bundle.writer import LIVE, BundleWriter
 from recorder.call.consent.receipts import Receipt, receipts_of

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from redaction.audio.speakers.embed import Embedding
 
@@ -76,6 +75,11 @@ def _clusters(vectors: NDArray[np.float32], cut: float) -> NDArray[np.int32]:
         return np.zeros(1, np.int32)
     alike = vectors @ vectors.T
     apart = 1.0 - alike[np.triu_indices(len(vectors), 1)].astype(np.float64)
+    from scipy.cluster.hierarchy import (  # takes longer to import than a short call to cluster
+        fcluster,
+        linkage,
+    )
+
     tree = linkage(np.maximum(apart, 0.0), method="average")
     alike.fill(0)
     apart.fill(0)

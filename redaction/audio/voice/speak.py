@@ -12,11 +12,8 @@ from difflib import SequenceMatcher
 from importlib.resources import files
 from typing import Protocol, cast
 
-import hibari  # type: ignore[import-untyped]
 import numpy as np
 import onnxruntime
-from hibari import dsp
-from hibari.g2p import G2P  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
@@ -104,6 +101,8 @@ class HibariSynthesizer:
     """
 
     def __init__(self, *, threads: int = 1) -> None:
+        from hibari.g2p import G2P  # type: ignore[import-untyped]  # brings scipy along
+
         self._session = _open(threads)
         self._g2p = G2P()
         self._vocabulary: dict[str, int] = _vocabulary()
@@ -165,6 +164,8 @@ class HibariSynthesizer:
         except _RUN_ERRORS:
             raise CannotSpeak("The voice model failed on a sentence.") from None
         *parts, f0 = (part[0] for part in out[:6])
+        from hibari import dsp  # type: ignore[import-untyped]
+
         samples = dsp.synth(*parts, f0, np.random.default_rng())
         lengths = np.asarray(out[6], np.int64).reshape(-1) * DURATION_HOPS
         if not np.isfinite(samples).all() or len(lengths) != ids.shape[1] or lengths.sum() != len(f0):
@@ -204,6 +205,8 @@ def _readable(word: str) -> Iterator[str]:
 
 
 def _sentences(pieces: list[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
+    import hibari
+
     at = 0
     for sentence in hibari.Hibari.split_sentences(" ".join(piece for piece, _ in pieces)):
         count = len(sentence.split())

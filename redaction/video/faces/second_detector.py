@@ -8,8 +8,6 @@ from typing import Any, Final, Self
 
 import cv2
 import numpy as np
-from mediapipe import Image, ImageFormat
-from mediapipe.tasks.python import BaseOptions, vision
 
 from redaction import weights
 from redaction.model import Box, VideoFrame
@@ -40,6 +38,8 @@ class SecondLook:
     """
 
     def __init__(self, *, threads: int = 1) -> None:
+        from mediapipe.tasks.python import BaseOptions, vision  # not needed before something is stored
+
         options = vision.FaceDetectorOptions(
             base_options=BaseOptions(model_asset_buffer=weights.read("face.blazeface")),
             min_detection_confidence=_FLOOR,
@@ -88,6 +88,8 @@ class SecondLook:
         return self._review.judged(picture, Detection(*item), brief=True).score > DOUBTED
 
     def _blazes(self, rgb: Picture, tile: Box) -> list[Sighting]:
+        from mediapipe import Image, ImageFormat
+
         part = np.ascontiguousarray(rgb[tile.y1 : tile.y2, tile.x1 : tile.x2])
         result = self._blaze.detect(Image(image_format=ImageFormat.SRGB, data=part))
         return [

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder.bundle.call_contents import SILENCED, VOICE_CHECK, ParticipantContents, TrackContents, notes_of
+from recorder.bundle.call_contents import SILENCED, ParticipantContents, TrackContents, notes_of
 from recorder.bundle.contents import VoiceMethod
-from recorder.bundle.manifest import Check, Coverage
+from recorder.bundle.manifest import VOICE_CHECK, Check, Coverage
 from redaction.model import RedactedUtterance, Span, Token
 
 NOT_COMPARED = ("voices-not-compared",)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from recorder.bundle.call_contents import VOICE_CHECK
+from recorder.bundle.manifest import VOICE_CHECK
 from recorder.live.capture.voice_comparison import ENOUGH, VoiceComparison
 from recorder.live.store.journal import Journal
 from redaction.audio.speakers.embed import SAME_SPEAKER_COSINE, Embedder, Embedding
