@@ -18,7 +18,8 @@ from redaction.video.screen.known_names import MOST_SEEN, must_mask
 
 __all__ = ["VideoPool"]
 
-_HANGS_AFTER_S: Final = 10.0
+# A frame takes a fraction of a second; on a starved machine, and with models opened in it, more than ten seconds.
+_HANGS_AFTER_S: Final = 60.0
 _WAIT_S: Final = 0.5
 _WARM_PX: Final = 64
 
