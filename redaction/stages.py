@@ -16,19 +16,19 @@ class Stages:
 
     Args:
         policy: what to redact and how.
-        threads: of the picture's detectors.
+        threads: of the video detectors.
     """
 
     def __init__(self, policy: Policy, *, threads: int = 2) -> None:
         self.policy = policy
         self._threads = threads
         self._video: VideoStages | None = None
-        self._look: SecondLook | None = None
-        self._sound: AudioStages | None = None
+        self._second_look: SecondLook | None = None
+        self._audio: AudioStages | None = None
 
     @property
     def video(self) -> VideoStages:
-        """The picture's stages.
+        """The stages for video.
 
         Raises:
             ModelUnavailable: a model file is missing or altered.
@@ -38,26 +38,26 @@ class Stages:
         return self._video
 
     @property
-    def look(self) -> SecondLook:
+    def second_look(self) -> SecondLook:
         """The detectors of the second look.
 
         Raises:
             ModelUnavailable: a model file is missing or altered.
         """
-        if self._look is None:
-            self._look = SecondLook(threads=self._threads)
-        return self._look
+        if self._second_look is None:
+            self._second_look = SecondLook(threads=self._threads)
+        return self._second_look
 
     @property
-    def sound(self) -> AudioStages:
-        """The sound's stages.
+    def audio(self) -> AudioStages:
+        """The stages for audio.
 
         Raises:
             ModelUnavailable: a model file is missing or altered.
         """
-        if self._sound is None:
-            self._sound = AudioStages.load(self.policy)
-        return self._sound
+        if self._audio is None:
+            self._audio = AudioStages.load(self.policy)
+        return self._audio
 
     def prepare(self, *, video: bool, audio: bool) -> None:
         """Load what a recording needs first, and see that the rest is there, before anything of it is decoded.
@@ -76,7 +76,7 @@ class Stages:
 
     def close(self) -> None:
         """Free what must be freed before the interpreter ends."""
-        if self._look is not None:
-            self._look.close()
+        if self._second_look is not None:
+            self._second_look.close()
         if self._video is not None:
             self._video.close()

@@ -175,7 +175,7 @@ class _Redaction:
         """Redact the pictures and listen to the sound at the same time."""
         if not self.info.audio:
             return self._pictures(), None
-        return both(self._pictures, lambda: self._listen(self.stages.sound), run=self.run, name="redact")
+        return both(self._pictures, lambda: self._listen(self.stages.audio), run=self.run, name="redact")
 
     def _log_findings(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> None:
         for picture in pictures:
@@ -218,11 +218,11 @@ class _Redaction:
         heard: RedactedSpeech | None = None
         known: Mapping[str, Memory] = {}
         if listened is not None:
-            finder = self.stages.sound.finder
+            finder = self.stages.audio.finder
             heard = find_personal(listened, self.beside, finder=finder, policy=self.policy, seen=seen)
             self.written, known = heard.written, heard.known
         elif self.beside != NO_SIDECARS:
-            finder = self.stages.sound.finder
+            finder = self.stages.audio.finder
             understood = redact_text((), self.beside, finder=finder, policy=self.policy, seen=seen)
             self.written, known = understood.written, understood.known
         if self.beside == NO_SIDECARS and not seen:
@@ -282,7 +282,7 @@ class _Redaction:
             self.writer.path("sound.m4a"),
             duration=self._duration(pictures, heard),
             policy=self.policy,
-            stages=self.stages.sound,
+            stages=self.stages.audio,
             heard=heard,
             utterances=utterances,
             muted=minors_only,
@@ -306,7 +306,7 @@ class _Redaction:
             verdict = verify_video(
                 picture.stored,
                 policy=self.policy,
-                look=self.stages.look,
+                look=self.stages.second_look,
                 screen=self.video.screen,
                 run=self.run,
             )

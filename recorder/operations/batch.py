@@ -23,7 +23,7 @@ class LoggedBatch:
 
     def planned(self, planned: PlannedItem, slots: int) -> None:
         """Log how much is to be done, by how many workers."""
-        self._log.say(
+        self._log.log(
             LogEvent.BATCH_PLANNED,
             count=planned.listed,
             left=planned.to_do,
@@ -39,7 +39,7 @@ class LoggedBatch:
 
     def ended(self, record: Record, outcome: Outcome) -> None:
         """Log how a try ended, by the recording's id."""
-        self._log.say(
+        self._log.log(
             LogEvent.RECORDING_ENDED,
             recording=Id(record.id),
             result=outcome.state,
@@ -52,7 +52,7 @@ class LoggedBatch:
 
     def counted(self, counts: Counts) -> None:
         """Log where the job stands."""
-        self._log.say(
+        self._log.log(
             LogEvent.BATCH_COUNTED,
             published=counts.of(RecordState.PUBLISHED),
             refused=counts.of(RecordState.REFUSED),
@@ -62,7 +62,7 @@ class LoggedBatch:
 
     def waiting(self, count: int) -> None:
         """Log that only others' work is left."""
-        self._log.say(LogEvent.BATCH_WAITING, count=count)
+        self._log.log(LogEvent.BATCH_WAITING, count=count)
         self._watcher.waiting(count)
 
 
@@ -70,10 +70,10 @@ class LoggedBatch:
 def logged_batch(log: OperationalLog) -> Iterator[Callable[[Counts], None]]:
     """Log that a batch begins, and where it stands at the end or with which status it failed."""
     began = time.monotonic()
-    log.say(LogEvent.BATCH_STARTED)
+    log.log(LogEvent.BATCH_STARTED)
 
     def ended(counts: Counts) -> None:
-        log.say(
+        log.log(
             LogEvent.BATCH_ENDED,
             published=counts.of(RecordState.PUBLISHED),
             refused=counts.of(RecordState.REFUSED),

@@ -95,16 +95,16 @@ class LoggedCall:
             step, before = LoadStep.of(person), self._steps.get(person.number, LoadStep.FULL)
             if step is not before:
                 self._steps[person.number] = step
-                self._log.say(LogEvent.LOAD_CHANGED, participant=person.number, step=step)
+                self._log.log(LogEvent.LOAD_CHANGED, participant=person.number, step=step)
             new = person.gaps - self._gaps.get(person.number, 0)
             self._gaps[person.number] = person.gaps
             if new > 0:
-                self._log.say(LogEvent.GAP, participant=person.number, count=new)
+                self._log.log(LogEvent.GAP, participant=person.number, count=new)
 
     def event(self, name: str, **figures: str | int | float) -> None:
         """Log an event under its static name, with those of its figures that the log has a key for."""
         event = CALL_EVENTS.get(name, LogEvent.OTHER)
-        self._log.say(event, **_fields(event, figures))
+        self._log.log(event, **_fields(event, figures))
 
 
 def _fields(event: LogEvent, figures: Mapping[str, str | int | float]) -> dict[str, LogValue]:
@@ -126,12 +126,12 @@ def _fields(event: LogEvent, figures: Mapping[str, str | int | float]) -> dict[s
 def logged_call(log: OperationalLog, *, way: str) -> Iterator[CallPublished]:
     """Log that a call begins, and how it came out: as what bundle, or with which status it failed."""
     began = time.monotonic()
-    log.say(LogEvent.CALL_STARTED, way=Way.of(way))
+    log.log(LogEvent.CALL_STARTED, way=Way.of(way))
 
     def published(bundle: str, ended: Ended | None, counts: Mapping[str, int]) -> None:
         name = bundle.removesuffix(".offrecord")
         call: dict[str, LogValue] = {"call": Id(name)} if made_here(name) else {}
-        log.say(
+        log.log(
             LogEvent.CALL_PUBLISHED,
             reason=_ENDED[ended],
             seconds=time.monotonic() - began,

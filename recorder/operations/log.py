@@ -203,12 +203,12 @@ def error_id(name: str) -> Id:
 
 
 class OperationalLog:
-    """Says what happens; saying it changes nothing."""
+    """Writes events; writing one changes nothing else."""
 
     def __init__(self) -> None:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-    def say(self, event: LogEvent, **fields: LogValue) -> None:
+    def log(self, event: LogEvent, **fields: LogValue) -> None:
         """Log an event at its own level; what is not safe is withheld."""
         self._log.log(_LEVELS.get(event, logging.INFO), event.value, **fields)
 
@@ -280,7 +280,7 @@ def failure_logged(log: OperationalLog, *, began: float) -> Iterator[None]:
         yield
     except Exception as error:
         status = error.exit_code if isinstance(error, errors.OffrecordError) else errors.ExitCode.INTERNAL
-        log.say(
+        log.log(
             LogEvent.FAILED,
             status=int(status),
             error=error_id(type(error).__name__),

@@ -16,7 +16,7 @@ def stages(real_models: None) -> Iterator[Stages]:
     """The real models."""
     made = Stages(Policy())
     try:
-        _ = made.video, made.look, made.sound
+        _ = made.video, made.second_look, made.audio
     except ModelUnavailable:
         pytest.skip("the models are not in the cache: offrecord models fetch")
     yield made

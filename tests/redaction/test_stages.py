@@ -28,9 +28,9 @@ def test_models_are_loaded_once(real_models: None) -> None:
     """Recordings of a run share them; no speaker is made where nothing is to be spoken."""
     stages = Stages(Policy.model_validate({"voice": {"method": "mute"}}))
     try:
-        assert stages.look is stages.look
-        assert stages.sound is stages.sound
-        assert stages.sound.synthesizer is None
+        assert stages.second_look is stages.second_look
+        assert stages.audio is stages.audio
+        assert stages.audio.synthesizer is None
     except ModelUnavailable:
         pytest.skip("the models are not in the cache: offrecord models fetch")
     finally:

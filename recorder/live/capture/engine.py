@@ -107,7 +107,7 @@ class LiveEngine:
         with ThreadPoolExecutor(
             1, initializer=lower_priority
         ) as loading:  # the models' own threads step back with it
-            sound = loading.submit(lambda: self._models.sound).result()
+            sound = loading.submit(lambda: self._models.audio).result()
         self._audio = AudioWorker(sound, policy=self._policy, journal=self._journal, on_error=self._on_error)
         self._audio.start()
         self._watch.start()

@@ -95,7 +95,7 @@ def record_call(
     """
     stages = Stages(policy)
     try:
-        _ = stages.video, stages.look, stages.sound  # a missing model is told before the bot joins
+        _ = stages.video, stages.second_look, stages.audio  # a missing model is told before the bot joins
         started = datetime.now(UTC).replace(microsecond=0)
         writer = BundleWriter.for_call(folder, name or call_name(started))
         if shutil.disk_usage(writer.partial).free < _LEAST_FREE:

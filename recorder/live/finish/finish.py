@@ -194,7 +194,7 @@ class _Finishing:
             work=self.writer.partial / _WORK,
             who=label(number),
             policy=self.policy,
-            look=self.stages.look,
+            look=self.stages.second_look,
             screen=self.stages.video.screen,
             run=self.run,
         )
@@ -261,7 +261,7 @@ class _Finishing:
             tracks,
             duration=self.duration,
             policy=self.policy,
-            stages=self.stages.sound,
+            stages=self.stages.audio,
             rewrite=rewrite,
             run=self.run,
             event_track="microphone",

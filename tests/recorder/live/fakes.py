@@ -97,8 +97,8 @@ class FakeCarelessFinder:
 def deaf_and_blind(policy: Policy | None = None) -> Stages:
     """Return an engine without models."""
     engine = Stages(policy or Policy())
-    engine._look = FakeBlindLook()  # type: ignore[assignment]
-    engine._sound = AudioStages(
+    engine._second_look = FakeBlindLook()  # type: ignore[assignment]
+    engine._audio = AudioStages(
         transcriber=FakeDeafTranscriber(),  # type: ignore[arg-type]
         aligner=None,  # type: ignore[arg-type]
         finder=FakeCarelessFinder(),  # type: ignore[arg-type]

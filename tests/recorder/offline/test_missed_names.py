@@ -53,7 +53,7 @@ def stages() -> Stages:
     """The real models."""
     made = Stages(Policy())
     try:
-        _ = made.sound
+        _ = made.audio
     except ModelUnavailable:
         pytest.skip("the models are not in the cache: offrecord models fetch")
     return made
@@ -68,8 +68,8 @@ def test_a_missed_name_is_found_in_the_stored_audio(tmp_path: Path, stages: Stag
     with AudioWriter(clip, sample_rate=SPEAKING_HZ) as writer:
         writer.write(AudioBlock(spoken, 0, SPEAKING_HZ))
     faulty = Stages(Policy())
-    finder = FakeForgetfulFinder(stages.sound.finder)
-    faulty._sound = replace(stages.sound, finder=cast(PersonalDataFinder, finder))
+    finder = FakeForgetfulFinder(stages.audio.finder)
+    faulty._audio = replace(stages.audio, finder=cast(PersonalDataFinder, finder))
     bundle = redact_file(FileSource(clip), BundleWriter(tmp_path / "out", "one"), stages=faulty, run=Run())
     written = (bundle.path / "transcript.vtt").read_text("utf-8").casefold()
     assert name.casefold() not in written
@@ -78,7 +78,7 @@ def test_a_missed_name_is_found_in_the_stored_audio(tmp_path: Path, stages: Stag
     source = FileSource(bundle.path / "recording.mp4")
     samples = samples_of([item for item in source.audio("A1", 16_000) if not isinstance(item, Gap)])
     listener = Listener(
-        track="A1", speaker="S1", transcriber=stages.sound.transcriber, aligner=stages.sound.aligner
+        track="A1", speaker="S1", transcriber=stages.audio.transcriber, aligner=stages.audio.aligner
     )
     again = [*listener.push(AudioBlock(samples, 0, 16_000)), *listener.flush()]
     words = {word.text.strip(".,").casefold() for one in again for word in one.words}

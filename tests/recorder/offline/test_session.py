@@ -52,7 +52,7 @@ def test_detector_that_raises_on_one_frame(tmp_path: Path, stages: Stages) -> No
     faulty = Stages(Policy())
     detector = FakeRaisingDetector()
     faulty._video = replace(stages.video, quick=detector, thorough=detector)
-    faulty._look = stages.look
+    faulty._second_look = stages.second_look
     with pytest.raises(OffrecordError, match="failed on") as error:
         redacted(clip, tmp_path / "out", faulty)
     assert error.value.exit_code is ExitCode.INCOMPLETE

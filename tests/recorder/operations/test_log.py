@@ -49,7 +49,7 @@ def restored() -> Iterator[None]:
 def test_a_line_has_time_level_event_and_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
     """Every kind of value that is safe comes through, as plain JSON on stderr."""
     configure_log(LogFormat.JSON, LogLevel.INFO)
-    OperationalLog().say(
+    OperationalLog().log(
         LogEvent.CALL_PUBLISHED,
         call=Id("call-20261201-101112-0a1b"),
         reason=Reason.ALONE,
@@ -75,7 +75,7 @@ def test_a_line_has_time_level_event_and_its_fields(capsys: pytest.CaptureFixtur
 def test_console_lines_hold_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """The form for people is one line of keys and values."""
     configure_log(LogFormat.CONSOLE, LogLevel.INFO)
-    OperationalLog().say(LogEvent.LEAVING, reason=Reason.TIME)
+    OperationalLog().log(LogEvent.LEAVING, reason=Reason.TIME)
     line = capsys.readouterr().err
     assert re.fullmatch(r"time='[^']+' level='info' event='leaving' reason='time'\n", line)
 
@@ -85,7 +85,7 @@ def test_console_lines_hold_the_same(capsys: pytest.CaptureFixture[str]) -> None
 def test_no_text_is_logged_under_any_key(key: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever key a text is given under, it is withheld, and the line says only that something was."""
     configure_log(LogFormat.JSON, LogLevel.DEBUG)
-    OperationalLog().say(LogEvent.FAILED, **{key: text})  # type: ignore[arg-type]
+    OperationalLog().log(LogEvent.FAILED, **{key: text})  # type: ignore[arg-type]
     line = json.loads(capsys.readouterr().err)
     assert text not in line.values()
     assert line["withheld"] == 1
@@ -129,9 +129,9 @@ def test_level_says_from_where_on(capsys: pytest.CaptureFixture[str]) -> None:
     """At warning, which is the default, a call that goes well says nothing."""
     configure_log()
     log = OperationalLog()
-    log.say(LogEvent.CALL_STARTED)
+    log.log(LogEvent.CALL_STARTED)
     assert capsys.readouterr().err == ""
-    log.say(LogEvent.GAP, participant=1, count=1)
+    log.log(LogEvent.GAP, participant=1, count=1)
     assert capsys.readouterr().err.count("event='gap'") == 1
 
 

@@ -258,7 +258,7 @@ def stages(real_models: None) -> Iterator[Stages]:
 def published(folder: Path, stages: Stages, look: SecondLook) -> Path:
     """Redact a small clip with another second look and return its bundle."""
     clip = make_clip(folder / "a.mkv", seconds=4, size=(WIDTH, HEIGHT), fps=FPS, audio=None).path
-    stages._look = look
+    stages._second_look = look
     writer = BundleWriter(folder / "out", "one")
     try:
         return redact_file(open_source(clip), writer, stages=stages, run=Run()).path

@@ -89,7 +89,7 @@ class Call:
         self.minors: list[str] = []
         rules = Policy() if real else policy()
         stages = Stages(rules)
-        stages._sound = stages_of(Scripted(*script), names=names, policy=rules)
+        stages._audio = stages_of(Scripted(*script), names=names, policy=rules)
 
         def models() -> VideoStages:
             eyes = detector()

@@ -153,7 +153,7 @@ def test_a_withdrawal_is_obeyed_under_a_flood(
     """While others flood the call, who says no is off the disk within seconds, and nothing of them comes back."""
     rules = Policy(consent=ConsentSection())
     stages = Stages(rules)
-    stages._sound = stages_of(Scripted(), policy=rules)
+    stages._audio = stages_of(Scripted(), policy=rules)
     journal = Journal(tmp_path)
     engine = LiveEngine(
         stages=stages,

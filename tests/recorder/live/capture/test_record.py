@@ -56,7 +56,7 @@ def quick_engine(rules: Policy) -> Stages:
     """Return an engine that needs no model file."""
     engine = deaf_and_blind(rules)
     engine._video = models()
-    engine._sound = stages_of(Scripted(), policy=rules)
+    engine._audio = stages_of(Scripted(), policy=rules)
     return engine
 
 

@@ -63,7 +63,7 @@ def stages() -> Stages:
     """The real models."""
     made = Stages(Policy())
     try:
-        _ = made.look, made.sound
+        _ = made.second_look, made.audio
     except ModelUnavailable:
         pytest.skip("the models are not in the cache: offrecord models fetch")
     return made
@@ -298,7 +298,7 @@ def test_face_in_a_stored_piece_is_covered(tmp_path: Path, stages: Stages) -> No
     assert any(line["event"] == "mended" for line in log_of(bundle.path))
     source = FileSource(bundle.path / "tracks/p01-camera.mp4")
     frames = [item for item in source.video("V1") if not isinstance(item, Gap)]
-    assert not stages.look.search(frames[20])
+    assert not stages.second_look.search(frames[20])
 
 
 def test_altered_piece_is_left_out(tmp_path: Path) -> None:
@@ -367,9 +367,9 @@ def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, stages: 
         words=[(first, 1.0, 1.6, None), ("lovely", seconds - 0.6, seconds - 0.2, None)],
         stays=[(0, seconds + 1)],
     )
-    before = stages.sound.transcriber
+    before = stages.audio.transcriber
     bundle = finished(stage(tmp_path, [person]), stages)
-    assert before is stages.sound.transcriber
+    assert before is stages.audio.transcriber
     text = (bundle.path / "transcript.vtt").read_text()
     assert first not in text
     words = _words(heard(bundle.path / "tracks/p01-microphone.m4a"), stages).split()
@@ -383,7 +383,7 @@ def test_personal_word_that_is_still_heard_falls_silent(tmp_path: Path, stages: 
 def _words(samples: Samples, stages: Stages) -> str:
     from redaction.audio.listening.listen import Listener
 
-    listener = Listener(track="A", speaker="S", transcriber=stages.sound.transcriber, aligner=None)
+    listener = Listener(track="A", speaker="S", transcriber=stages.audio.transcriber, aligner=None)
     found = [*listener.push(AudioBlock(samples.copy(), 0, 16_000)), *listener.flush()]
     return " ".join(item.text for item in found).casefold()
 
