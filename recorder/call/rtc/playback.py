@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import av
 import numpy as np
@@ -20,7 +20,7 @@ from redaction.model import Samples
 __all__ = ["PLAYING_RATE", "LoopingAudio", "LoopingVideo", "Pictures", "Sound"]
 
 Pictures = Path | Sequence[NDArray[np.uint8]]
-Sound = Path | Samples
+Sound: TypeAlias = "Path | Samples"
 PLAYING_RATE: Final = 48_000
 _BLOCK: Final = 960  # 20 ms, what Opus takes
 _VIDEO_RATE: Final = 90_000
