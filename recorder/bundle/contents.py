@@ -165,7 +165,13 @@ def gap_entry(gap: Gap) -> GapEntry:
 
 
 def models_used(
-    policy: Policy, *, video: bool, audio: bool, speakers: bool, written: bool = False
+    policy: Policy,
+    *,
+    video: bool,
+    audio: bool,
+    speakers: bool,
+    compared: bool = False,
+    written: bool = False,
 ) -> tuple[Models, ...]:
     """Return the model files that took part.
 
@@ -174,6 +180,7 @@ def models_used(
         video: whether there was any.
         audio: whether there was any.
         speakers: whether voices were told apart.
+        compared: whether stored voices were compared with raw ones.
         written: whether there were words next to the media.
     """
     names: list[str] = []
@@ -188,7 +195,8 @@ def models_used(
         names += ["text.rampart"]
     if audio:
         names += ["voice.hibari"] if policy.voice.method == "resynthesize" else []
-        names += ["speaker.segmentation", "speaker.campplus"] if speakers else []
+        names += ["speaker.segmentation"] if speakers else []
+        names += ["speaker.campplus"] if speakers or compared else []
     names += ["text.rampart"] if written and "text.rampart" not in names else []
     return tuple(
         Models(name=name if not name.startswith("/") else "speech.by_path", sha256=identify(name))

@@ -141,7 +141,11 @@ class _Finishing:
             origin=Origin.of_policy(
                 self.policy,
                 models=models_used(
-                    self.policy, video=any(item.pieces for item in seen), audio=audio, speakers=False
+                    self.policy,
+                    video=any(item.pieces for item in seen),
+                    audio=audio,
+                    speakers=False,
+                    compared=any(True for person in live.people for _ in _voice_figures(person)),
                 ),
                 audio=audio,
                 version=live.record.version,

@@ -236,6 +236,7 @@ def test_facts_are_merged_into_the_log_in_order_of_time(published: Published) ->
 def test_voice_figure_of_the_recording_process_is_reported(published: Published) -> None:
     """What only the recording process could compare stands among the checks with its limit."""
     check = next(item for item in published.manifest.checks if item.name == "voice-not-recognised")
+    assert "speaker.campplus" in {model.name for model in published.manifest.models}
     assert check.passed
     assert check.figure == 0.21
     assert "voices-not-compared" not in published.manifest.notes
@@ -410,6 +411,7 @@ def test_disguise_that_may_be_recognised_is_heard_and_told(tmp_path: Path) -> No
     person = StagedPerson(ADA, 1, sounds=[StagedSound(tone_at(2.0, beep=0.5))], events=[(told, "microphone")])
     bundle = finished(stage(tmp_path, [person], policy=policy), deaf_and_blind(policy))
     assert np.abs(heard(bundle.path / "tracks/p01-microphone.m4a")).max() > 0.1
+    assert "speaker.campplus" in {model.name for model in bundle.manifest.models}
     assert bundle.manifest.notes == ("disguised-voice-may-be-recognised",)
     verify_bundle(bundle.path)
 
