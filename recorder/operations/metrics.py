@@ -35,6 +35,7 @@ _TROUBLES: Final = (
     "notices not delivered",
     "call system did not answer",
     "connections turned away",
+    "tracks not taken",
 )
 """Counts of a status that are of no participant."""
 

@@ -150,6 +150,8 @@ def _gaps_by_track(gaps: Sequence[GapEntry]) -> Iterator[str]:
         seconds = sum(gap.end - gap.start for gap in found)
         if reason == "codec":
             yield f"{track}: sent in a codec that is not received (VP8, H264 and Opus are), so nothing of it is stored."
+        elif reason == "too many tracks":
+            yield f"{track}: more tracks at once than one participant may have; those beyond are not stored."
         elif reason in unproven:
             yield (
                 f"{track}: {len(found)} stored piece(s) were left out, since nothing proves what is in them ({reason})."

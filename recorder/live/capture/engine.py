@@ -30,6 +30,7 @@ __all__ = ["LaneState", "LiveEngine"]
 _WATCH_EVERY_S: Final = 0.5
 _AUDIO_HANGS_AFTER_S: Final = 180.0  # twenty seconds of speech take seconds, on a busy machine many
 _FINISH_S: Final = 600.0
+_TOO_MANY: Final = "too many tracks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class LiveEngine:
             return lane_id
         with self._tracks.lock:
             age = ParticipantAge(self._policy.minors, adult=token in self._declared)
-            person = self._tracks.add_owner(token, lane_id, age)
+            person = self._tracks.add_owner(token, lane_id, age, kind=kind, time=time)
             if person is None:
                 return lane_id
             if kind is LiveKind.MICROPHONE:
@@ -258,6 +259,7 @@ class LiveEngine:
             ended = self._end_audio(self._audio) and ended
         self._over.set()
         self._report_minors()
+        _log_refused(self._tracks, self._journal)
         self._pool.close()
         return ended
 
@@ -274,7 +276,7 @@ class LiveEngine:
             for token, person in self._tracks.all():
                 for microphone in person.microphones.values():
                     since = microphone.stored_until
-                    self._log_gap(token, LiveKind.MICROPHONE, Span(since, max(since, self._now)))
+                    _log_gap(self._journal, token, LiveKind.MICROPHONE, Span(since, max(since, self._now)))
         return True
 
     def _track(self, token: str, kind: LiveKind, age: ParticipantAge, worker: VideoWorker) -> VideoTrack:
@@ -286,6 +288,7 @@ class LiveEngine:
         while not self._over.wait(_WATCH_EVERY_S):
             try:
                 self._report_minors()
+                _log_refused(self._tracks, self._journal)
                 self._tracks.sweep()
                 self._look_for_hangs(time.monotonic())
                 if self._audio is not None:  # names read on anybody's pictures are masked in speech
@@ -328,26 +331,45 @@ class LiveEngine:
         lane, kind = video.lane, video.kind
         lane.track.forget()
         kept = lane.track.kept_until
-        self._log_gap(token, kind, Span(kept, max(kept, lane.latest)))
+        _log_gap(self._journal, token, kind, Span(kept, max(kept, lane.latest)))
         track = self._track(token, kind, person.age, fresh)
         own = Lane(track, inbox=lane.inbox, ended=lane.ended, latest=lane.latest, gaps=lane.gaps + 1)
         if kind is LiveKind.CAMERA:
             person.age.camera_ended(lane.track)
             person.age.camera_opened(track, lane.latest)
         person.videos[lane_id] = WorkedLane(own, fresh)
-        event = Event(EventKind.LOAD, detail={"level": "covered", "reason": "a stage hangs"})
-        self._journal.fact(token, event, track=kind.value)
+        _log_covered(self._journal, token, kind)
         fresh.add(own)
 
-    def _log_gap(self, token: str, kind: LiveKind, span: Span) -> None:
-        event = Event(EventKind.GAP, span=span, detail={"reason": "a stage hangs"})
-        self._journal.fact(token, event, track=kind.value)
+    @property
+    def refused_tracks(self) -> int:
+        """How many tracks were not taken since their participants had too many."""
+        return self._tracks.refused
 
     def _report_minors(self) -> None:
         for token, person in self._tracks.all():
             if person.age.state is Adulthood.MINOR and not person.minor_reported:
                 person.minor_reported = True
                 self._on_minor(token)
+
+
+def _log_refused(tracks: LiveTracks, journal: Journal) -> None:
+    """Log, once for each participant and kind, that tracks were too many and nothing of them is stored."""
+    for token, person in tracks.all():
+        with tracks.lock:
+            new = dict(person.refused_at.items() - person.refused_told.items())
+            person.refused_told |= new
+        for kind, at in new.items():
+            _log_gap(journal, token, kind, Span(at, at), _TOO_MANY)
+
+
+def _log_gap(journal: Journal, token: str, kind: LiveKind, span: Span, reason: str = "a stage hangs") -> None:
+    journal.fact(token, Event(EventKind.GAP, span=span, detail={"reason": reason}), track=kind.value)
+
+
+def _log_covered(journal: Journal, token: str, kind: LiveKind) -> None:
+    event = Event(EventKind.LOAD, detail={"level": "covered", "reason": "a stage hangs"})
+    journal.fact(token, event, track=kind.value)
 
 
 def _video_state(video: WorkedLane) -> LaneState:

@@ -42,6 +42,8 @@ class ParticipantTracks:
         spoke_until: call time until which they were last heard.
         spoken_s: for how many seconds they were heard since somebody asked.
         minor_reported: that they are a minor was told.
+        refused_at: call time of the first track of each kind that was not taken, since there were too many.
+        refused_told: what the log knows of that.
     """
 
     age: ParticipantAge
@@ -50,6 +52,8 @@ class ParticipantTracks:
     spoke_until: float = float("-inf")
     spoken_s: float = 0.0
     minor_reported: bool = False
+    refused_at: dict[LiveKind, float] = field(default_factory=dict)
+    refused_told: dict[LiveKind, float] = field(default_factory=dict)
 
     def hear(self, sound: TimedAudio) -> None:
         """Take note of whether they speak."""
@@ -67,6 +71,7 @@ class LiveTracks:
 
     Attributes:
         lock: held while tracks are added, replaced or let go.
+        refused: tracks that were not taken, of everybody.
     """
 
     def __init__(self) -> None:
@@ -75,21 +80,26 @@ class LiveTracks:
         self._numbers = count(1)
         self._forgotten: set[str] = set()
         self.lock = threading.RLock()
+        self.refused = 0
 
     def new_lane(self) -> int:
         """Return a lane that nobody has."""
         return next(self._numbers)
 
-    def add_owner(self, token: str, lane: int, age: ParticipantAge) -> ParticipantTracks | None:
+    def add_owner(
+        self, token: str, lane: int, age: ParticipantAge, *, kind: LiveKind, time: float
+    ) -> ParticipantTracks | None:
         """Return whose lane it is from now on, with an age of theirs if they are new.
 
-        None for who was forgotten, or has too many tracks: nothing of this one is taken.
+        None for who was forgotten, or has too many tracks, which is counted: nothing of this one is taken.
         """
         with self.lock:
             if token in self._forgotten:
                 return None
             owner = self._people.setdefault(token, ParticipantTracks(age))
             if len(owner.videos) + len(owner.microphones) >= MOST_TRACKS:
+                owner.refused_at.setdefault(kind, time)
+                self.refused += 1
                 return None
             self._owners[lane] = token
             return owner

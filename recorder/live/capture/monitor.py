@@ -30,6 +30,11 @@ class TrackStates(Protocol):
         """Return for how many seconds a participant was heard since the last call."""
         ...
 
+    @property
+    def refused_tracks(self) -> int:
+        """How many tracks were not taken since their participants had too many."""
+        ...
+
     def state(self, lane: int) -> LaneState:
         """Return how a track does."""
         ...
@@ -138,6 +143,8 @@ class CallMonitor:
     async def show(self, time: float, failures: Mapping[str, int]) -> None:
         """Show how the call does, and what could not be done in it, counted."""
         stored = await asyncio.to_thread(self._journal.stored_bytes)
+        if refused := self._tracks.refused_tracks:
+            self.tally["tracks not taken"] = refused
         status = CallStatus(
             seconds=time,
             people=tuple(self._person(one) for one in self._attendance if one.here),

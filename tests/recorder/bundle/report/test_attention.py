@@ -71,3 +71,9 @@ def test_voices_that_were_not_compared_are_told_with_every_cause() -> None:
     causes = ("too little speech", "models fetch speakers", "process died")
     assert [cause in call for cause in causes] == [True, True, True]
     assert [cause in file for cause in causes] == [False, True, False]
+
+
+def test_tracks_that_were_too_many_are_told() -> None:
+    """A participant with more tracks than may be is told of in words of its own."""
+    gaps = (GapEntry(track="P01-camera", start=4, end=4, reason="too many tracks"),)
+    assert any("P01-camera: more tracks at once" in line for line in attention(manifest(gaps=gaps), []))

@@ -197,6 +197,26 @@ def test_ends_and_new_tracks_of_one_participant(tmp_path: Path) -> None:
     assert len(call.pieces(ADA, "screen")) == 1
 
 
+def test_tracks_beyond_the_bound_are_counted_and_logged(tmp_path: Path) -> None:
+    """Of forty cameras and microphones at once 32 are taken; the others are counted, and told once of each kind."""
+    call = Call(tmp_path)
+    kinds = [LiveKind.CAMERA] * 36 + [LiveKind.MICROPHONE] * 4
+    lanes = [call.live.open(ADA, kind, time=1 + at / 10) for at, kind in enumerate(kinds)]
+    assert call.live.refused_tracks == 8
+    call.show(lanes[-1], [marked(2)])
+    call.show(lanes[35], [marked(2)])
+    wait_until(lambda: len(call.facts(ADA, "gap")) == 2)
+    call.finish()
+    told = [line for line in lines(call.journal.folder(ADA) / "facts.jsonl") if line["kind"] == "gap"]
+    assert [(line["track"], line["detail"]["reason"]) for line in told] == [
+        ("camera", "too many tracks"),
+        ("microphone", "too many tracks"),
+    ]
+    assert [line["start"] for line in told] == pytest.approx([4.2, 4.6])
+    assert call.errors == []
+    assert call.pieces(ADA) == []
+
+
 def test_twice_the_load_is_covered_and_alive(tmp_path: Path) -> None:
     """With a detector that takes far too long everything stored is still covered, queues stay bounded, the level and
     the drops are told, and it ends in time."""

@@ -78,6 +78,8 @@ class FakeRecording:
     def spoken_s(self, token: str) -> float:
         return 0.25
 
+    refused_tracks = 0
+
     def state(self, lane: int) -> LaneState:
         return LaneState(speaking=True)
 
