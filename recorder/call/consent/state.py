@@ -7,7 +7,7 @@ is never limited, delayed or outweighed, a yes may be. What the book does not kn
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,6 +43,7 @@ __all__ = [
 
 UNASKED_GRACE_S: Final = 10.0  # a chat may come up a moment after the call
 MOST_PEOPLE: Final = 1000
+_MOST_PAST: Final = 2000
 MOST_RECORDS: Final = 64  # consents of one participant; after that a yes no longer counts
 
 
@@ -102,6 +103,7 @@ class ConsentBook:
         self._notice_due = False  # a notice to everybody waits for its allowance
         self._welcomes = Allowance(5, 1 / 2)
         self._answers = Allowance(20, 5)
+        self._past: list[ConsentHistory] = []  # withdrawals of people who are no longer in the book
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -218,14 +220,8 @@ class ConsentBook:
 
     def histories(self) -> tuple[ConsentHistory, ...]:
         """Return what belongs on receipts, in an order that tells nothing of who joined when."""
-        records = (
-            (person.adult and not person.void, record)
-            for person in self._people.values()
-            for record in person.records
-            if record.events
-        )
-        done = (ConsentHistory(record.receipt, tuple(record.events), adult) for adult, record in records)
-        return tuple(sorted(done, key=lambda history: history.receipt))
+        done = (history for person in self._people.values() for history in _histories(person))
+        return tuple(sorted((*self._past, *done), key=lambda history: history.receipt))
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
@@ -370,12 +366,35 @@ class ConsentBook:
         if person is not None or not make:
             return person
         if len(self._people) >= MOST_PEOPLE:
-            blank = (k for k, p in self._people.items() if not p.present and not p.kept and p.answer is None)
-            forgotten = next(blank, None)
+            forgotten = next(self._forgettable(), None)
             if forgotten is None:
                 return None
-            del self._people[forgotten]
+            self._past += _erasures(self._people.pop(forgotten))
         return self._people.setdefault(participant, _Person())
+
+    def _forgettable(self) -> Iterator[str]:
+        """Yield who left and has nothing stored: first who never answered, then who refused.
+
+        A refusal is forgotten only where silence is a no as well. What somebody said who is known to be a minor stands.
+        """
+        gone = {key: one for key, one in self._people.items() if not (one.present or one.kept or one.void)}
+        yield from (key for key, one in gone.items() if one.answer is None)
+        if self._section.default != "allow":
+            full = len(self._past) >= _MOST_PAST
+            refused = (key for key, one in gone.items() if one.answer in (Answer.NO, Answer.ERASE))
+            yield from (key for key in refused if not (full and _erasures(gone[key])))
+
+
+def _histories(person: _Person) -> Iterator[ConsentHistory]:
+    adult = person.adult and not person.void
+    for record in person.records:
+        if record.events:
+            yield ConsentHistory(record.receipt, tuple(record.events), adult)
+
+
+def _erasures(person: _Person) -> list[ConsentHistory]:
+    """Return what has to stay known of somebody: that what was stored of them has to go, should a crash leave it."""
+    return [one for one in _histories(person) if any(event.erasure for event in one.events)]
 
 
 def _agreed(person: _Person, section: ConsentSection, *, able: bool) -> Via | None:

@@ -120,6 +120,11 @@ class Tokens:
         """Whether any pushing system asks its participants itself."""
         return any(grant.consent for _, grant in self._grants)
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one token may push."""
+        return sum(not grant.metrics for _, grant in self._grants) > 1
+
     def find(self, presented: str | None) -> Grant | None:
         """Return what a presented token allows; the time it takes does not tell how much of it was right."""
         found: Grant | None = None

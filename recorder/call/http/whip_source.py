@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +24,9 @@ from redaction.errors import InternalError
 __all__ = ["WhipSource", "serve_source"]
 
 _REMEMBERED: Final = 1000
+_MOST_BROUGHT: Final = 250
+"""Participants whom one of several tokens brings into a call: a quarter of what a call holds."""
+
 _LOOK_S: Final = 0.5
 
 
@@ -71,6 +74,7 @@ class WhipSource:
         self._ended: dict[
             str, OrderedDict[str, str]
         ] = {}  # of each token, since nobody's may push out another's
+        self._brought: Counter[str] = Counter()
         self._over = asyncio.Event()
 
     async def url(self) -> str:
@@ -137,10 +141,17 @@ class WhipSource:
             return found
         return Grant(found.holder, name, found.consent, found.sessions)
 
-    async def make(self, grant: Grant) -> Peer:  # noqa: ARG002 - every push is another participant
-        """Return a peer for a new participant: whoever comes again is another one."""
+    async def make(self, grant: Grant) -> Peer:
+        """Return a peer for a new participant: whoever comes again is another one.
+
+        Raises:
+            HTTPTooManyRequests: the token has brought as many as one may, where others want to as well.
+        """
         if self._observer is None:
             raise InternalError("Somebody was pushed before the source ran.")
+        if self._brought[grant.holder] >= _MOST_BROUGHT and self._tokens.several:
+            raise web.HTTPTooManyRequests(text="This token has brought as many participants as one may.\n")
+        self._brought[grant.holder] += 1
         return Peer(
             secrets.token_hex(8),
             self._observer,

@@ -120,6 +120,8 @@ class Attendance:
         self._participants: dict[str, Participant] = {}
         self._owners: dict[str, Participant] = {}  # by token
         self._alone_since: float | None = 0.0
+        self._joined = 0
+        self._forgotten: Counter[str] = Counter()  # how many stood how who are no longer remembered
 
     def __iter__(self) -> Iterator[Participant]:
         return iter(self._participants.values())
@@ -129,12 +131,16 @@ class Attendance:
         return self._participants.get(participant)
 
     def joined(self, participant: str) -> Participant | None:
-        """Return somebody who is there from now on, None when there are too many."""
+        """Return somebody who is there from now on, None when there are too many.
+
+        Who left and has nothing stored is forgotten when room is needed: nobody fills the call by coming and going.
+        """
         found = self._participants.get(participant)
         if found is None:
-            if len(self._participants) >= _MOST_PARTICIPANTS:
+            if len(self._participants) >= _MOST_PARTICIPANTS and not self._forget_one():
                 return None
-            found = Participant(participant, len(self._participants) + 1)
+            self._joined += 1
+            found = Participant(participant, self._joined)
             self._participants[participant] = found
         found.here = True
         self._alone_since = None
@@ -156,7 +162,7 @@ class Attendance:
     @property
     def ever_joined(self) -> bool:
         """Whether anybody ever came."""
-        return bool(self._participants)
+        return self._joined > 0
 
     @property
     def anyone_recorded(self) -> bool:
@@ -194,4 +200,14 @@ class Attendance:
     @property
     def counts(self) -> dict[str, int]:
         """How many participants stand how, at this moment."""
-        return dict(Counter(self.state(participant).value for participant in self))
+        return dict(self._forgotten + Counter(self.state(participant).value for participant in self))
+
+    def _forget_one(self) -> bool:
+        """Let go of the first who left and of whom nothing is or may be stored; minors stay known."""
+        blank = (one for one in self if not (one.here or one.token or one.minor or one.receiving))
+        found = next(blank, None)
+        if found is None:
+            return False
+        self._forgotten[self.state(found).value] += 1
+        del self._participants[found.id]
+        return True

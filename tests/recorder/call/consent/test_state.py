@@ -420,3 +420,47 @@ def test_histories_tell_what_happened() -> None:
         ]
     )
     assert "participant" not in repr(room.book.histories())
+
+
+@pytest.mark.parametrize("answers", [(), (Answer.NO,), (Answer.YES, Answer.ERASE)])
+def test_who_leaves_does_not_fill_the_book(answers: tuple[Answer, ...]) -> None:
+    """Visitors without end, silent, refusing or withdrawing, keep nobody out; withdrawals stay on record."""
+    room = Room()
+    for number in range(MOST_PEOPLE + 100):
+        room.join(f"v{number}")
+        for answer in answers:
+            room.press(f"v{number}", answer)
+        room.leave(f"v{number}")
+    room.join("late")
+    room.press("late", Answer.YES)
+    assert room.received == {"late"}
+    withdrawn = [one for one in room.book.histories() if any(event.erasure for event in one.events)]
+    assert len(withdrawn) == (MOST_PEOPLE + 100 if Answer.ERASE in answers else 0)
+
+
+def test_a_refusal_is_not_forgotten_where_silence_is_a_yes() -> None:
+    """Who refused and comes back after a flood of visitors is not recorded under a policy that records the silent."""
+    room = Room(SILENCE_IS_YES)
+    room.join("a")
+    room.press("a", Answer.NO)
+    room.leave("a")
+    for number in range(MOST_PEOPLE + 10):
+        room.take(room.book.joined(f"v{number}", "Pat", 1.0))
+        room.take(room.book.left(f"v{number}", 1.0))
+    room.join("a")
+    room.later()
+    assert "a" not in room.received
+
+
+def test_a_minor_is_not_forgotten() -> None:
+    """Who said to be a minor and comes back after a flood of visitors still cannot consent."""
+    room = Room()
+    room.join("a")
+    room.take(room.book.declared("a", False, 1.0))
+    room.leave("a")
+    for number in range(MOST_PEOPLE + 10):
+        room.take(room.book.joined(f"v{number}", "Pat", 1.0))
+        room.take(room.book.left(f"v{number}", 1.0))
+    room.join("a")
+    room.press("a", Answer.YES)
+    assert room.received == set()

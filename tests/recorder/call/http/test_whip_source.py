@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
 
+from recorder.call.http import whip_source
 from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip import WhipLimits
 from recorder.call.http.whip_source import WhipSource, serve_source
@@ -407,5 +408,36 @@ def test_the_call_ends_when_nobody_is_left() -> None:
             async with http.delete(where, headers=auth(ADA)):
                 assert await call is Ended.OVER
             await connection.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize(("tokens", "statuses"), [(TOKENS, [201, 201, 429]), (None, [201, 201, 201])])
+def test_one_token_does_not_fill_the_call(
+    tokens: Tokens | None, statuses: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others may push too, one token brings in no more than its share, and the others still come in."""
+    monkeypatch.setattr(whip_source, "_MOST_BROUGHT", 2)
+    only = Tokens([(BOB, Grant("b", "", False, 9)), (EVE, Grant("m", metrics=True))])
+
+    async def test() -> None:
+        async with serving(tokens or only, WhipLimits(burst=100)) as (_, watcher, url, http):
+            offer, made = RTCPeerConnection(), []
+            offer.addTrack(LoopingAudio(tone(440)))
+            await offer.setLocalDescription(await offer.createOffer())
+            for _ in range(3):
+                async with http.post(url, data=offer.localDescription.sdp, headers=SDP | auth(BOB)) as answer:
+                    made.append(answer.status)
+                    where = answer.headers.get("Location")
+                if where:
+                    async with http.delete(urljoin(url, where), headers=auth(BOB)) as answer:
+                        assert answer.status == 200
+            assert made == statuses
+            assert len([one for one in watcher.events if one[0] == "joined"]) == statuses.count(201)
+            if tokens is not None:
+                connection, _ = await push(http, url, EVE)
+                assert len(watcher.here) == 1
+                await connection.close()
+            await offer.close()
 
     run(test)

@@ -85,3 +85,25 @@ def test_a_call_has_room_for_a_thousand() -> None:
     assert all(people.joined(str(number)) for number in range(1000))
     assert people.joined("1000") is None
     assert people.joined("5") is not None
+
+
+def test_who_comes_and_goes_does_not_fill_the_call() -> None:
+    """Who left and has nothing stored makes room, and is still counted; who is there, recorded or a minor does not."""
+    people = attendance()
+    for name in ("recorded", "minor", "here"):
+        assert people.joined(name) is not None
+    recorded, minor = people.get("recorded"), people.get("minor")
+    assert recorded is not None
+    assert minor is not None
+    people.resume(recorded, received(1))
+    minor.minor = True
+    for name in ("recorded", "minor"):
+        people.left(name, 2)
+    for number in range(5000):
+        one = people.joined(f"visitor{number}")
+        assert one is not None
+        assert one.number == number + 4
+        people.left(one.id, 3)
+    assert all(people.get(name) for name in ("recorded", "minor", "here"))
+    assert people.counts == {"recorded": 1, "removed": 1, "not answered": 5001}
+    assert len(list(people)) == 1000
