@@ -20,6 +20,7 @@ __all__ = [
     "OPUS_RATE",
     "VIDEO_RATE",
     "AudioDecoder",
+    "CodecName",
     "VideoCoding",
     "VideoDecoder",
     "accepted",
@@ -45,10 +46,17 @@ def fits(width: int, height: int) -> bool:
     return 0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX
 
 
-class VideoCoding(Protocol):
-    """How pictures of one codec lie in packets."""
+class CodecName(Protocol):
+    """What FFmpeg calls the decoder of a codec."""
 
-    decoder: str
+    @property
+    def decoder(self) -> str:
+        """The name."""
+        ...
+
+
+class VideoCoding(CodecName, Protocol):
+    """How pictures of one codec lie in packets."""
 
     def begins_keyframe(self, payload: bytes) -> bool:
         """Tell whether a key frame begins with this packet payload."""
@@ -200,7 +208,7 @@ def video_coding(mime_type: str) -> VideoCoding | None:
 class VideoDecoder:
     """Decodes one track; used by one thread."""
 
-    def __init__(self, coding: VideoCoding) -> None:
+    def __init__(self, coding: CodecName) -> None:
         context = av.CodecContext.create(coding.decoder, "r")
         if not isinstance(context, VideoCodecContext):
             raise TypeError("not a picture decoder")
