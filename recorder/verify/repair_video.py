@@ -15,11 +15,12 @@ from recorder.media.encode import VideoWriter
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.verify.proof import FrameProof, Highlight, StoredVideo
-from recorder.verify.video import Suspect, search_video, stored_frames
+from recorder.verify.video import Suspect, around_suspect, search_video, stored_frames, with_covers
 from redaction.errors import RedactionIncomplete
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.policy import Policy
-from redaction.video.cover import evened, shows_cover, solid
+from redaction.video.boxes import joined
+from redaction.video.cover import evened, shows_cover
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 
@@ -33,7 +34,6 @@ _REACH_S: Final = 1.1
 _STANDS_S: Final = 10.0
 """Seconds around a look in which what was found is covered in any case, and if it is a face that still stands there."""
 
-_GROWTH: Final = 0.5
 _ALIKE: Final = 0.3
 _SAME: Final = 0.6
 """Correlation from which text, and a face, stands where it stood."""
@@ -136,8 +136,8 @@ def reencode_covered(
             boxes = boxes_at(index, frame)
             pixels += frame.width * frame.height
             if boxes:
-                before, frame = frame, _filled(frame, boxes)
-                added += _newly_covered(before, frame)
+                before, frame = frame, with_covers(frame, boxes)
+                added += _newly_covered(before, frame, boxes)
                 proof = _extended(proof, frame, boxes)
             proofs.append(proof)
             with storage_errors():
@@ -180,15 +180,7 @@ class _Covers:
             return [Box(0, 0, frame.width, frame.height)]
         faces = [item for item in self._within(frame.time, _STANDS_S) if not item.text]
         found += [item for item in (*faces, *self._texts) if item not in found and _stands(item, frame)]
-        return [
-            Box.outward(
-                item.box.x1 - _GROWTH * item.box.width,
-                item.box.y1 - _GROWTH * item.box.height,
-                item.box.x2 + _GROWTH * item.box.width,
-                item.box.y2 + _GROWTH * item.box.height,
-            ).clipped(frame.width, frame.height)
-            for item in found
-        ]
+        return [around_suspect(item.box, frame) for item in found]
 
     def _within(self, time: float, reach: float) -> list[Suspect]:
         return self._suspects[
@@ -216,16 +208,18 @@ def _stands(suspect: Suspect, frame: VideoFrame) -> bool:
     return scale >= 1.0 and float((first * second).sum()) / scale >= (_ALIKE if suspect.text else _SAME)
 
 
-def _filled(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:
-    covered = VideoFrame(frame.y.copy(), frame.u.copy(), frame.v.copy(), frame.pts, frame.time_base)
-    for box in boxes:
-        solid((covered.y, covered.u, covered.v), evened(box, width=frame.width, height=frame.height))
-    return covered
+def _newly_covered(before: VideoFrame, after: VideoFrame, boxes: Sequence[Box]) -> int:
+    """Count the pixels of a frame that are covered and were not; only in boxes can there be one."""
+    count = 0
+    for box in joined(evened(box, width=before.width, height=before.height) for box in boxes):
+        count += int((shows_cover(_part(after, box)) & ~shows_cover(_part(before, box))).sum())
+    return count
 
 
-def _newly_covered(before: VideoFrame, after: VideoFrame) -> int:
-    """Count the pixels of a frame that are covered and were not."""
-    return int((shows_cover(after) & ~shows_cover(before)).sum())
+def _part(frame: VideoFrame, box: Box) -> VideoFrame:
+    half = slice(box.y1 // 2, -(-box.y2 // 2)), slice(box.x1 // 2, -(-box.x2 // 2))
+    luma = frame.y[box.y1 : box.y2, box.x1 : box.x2]
+    return VideoFrame(luma, frame.u[half], frame.v[half], frame.pts, frame.time_base)
 
 
 def _extended(proof: FrameProof, frame: VideoFrame, boxes: Sequence[Box]) -> FrameProof:

@@ -29,13 +29,13 @@ from recorder.verify.proof import FrameProof, Highlight
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Gap, VideoFrame
 from redaction.video.change import block_of
-from redaction.video.cover import shows_cover
+from redaction.video.cover import evened, shows_cover, solid
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.changes import strokes
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.second_search import ScreenSearch
 
-__all__ = ["Suspect", "VideoVerdict", "search_video", "stored_frames"]
+__all__ = ["Suspect", "VideoVerdict", "around_suspect", "search_video", "stored_frames", "with_covers"]
 
 LOOK_EVERY_S: Final = 1.0
 _FACE_LOOK_PX: Final = 32
@@ -44,7 +44,10 @@ _FACE_LOOK_PX: Final = 32
 LUMA_TOLERANCE: Final = 40
 TIME_TOLERANCE_S: Final = 0.002
 _COVERED_SHARE: Final = 0.55
-_LOOKS_WAITING: Final = 2
+_LOOKERS: Final = 2
+_LOOKS_WAITING: Final = 3
+_LOOKS_AGAIN: Final = 3
+_GROWTH: Final = 0.5
 _EDGE_SHARE: Final = 0.15
 _BLURRED_PX: Final = 9
 """Share of a line from which it may be the edge of a cover, and pixels around one that a codec blurs."""
@@ -116,12 +119,17 @@ def search_video(
     """
     suspects: list[Suspect] = []
     stills: list[Highlight] = []
-    looking: deque[Future[list[Suspect]]] = deque()
+    looking: deque[tuple[Future[list[Suspect]], ...]] = deque()
     wanted = sorted(highlights, key=lambda item: item.time)
     index = probes = looked = 0
     next_look = 0.0
     search = None if screen is None else ScreenSearch(screen)
-    with ThreadPoolExecutor(1, thread_name_prefix="second look") as looker:
+    with (
+        ThreadPoolExecutor(_LOOKERS, thread_name_prefix="second look") as lookers,
+        ThreadPoolExecutor(
+            1, thread_name_prefix="second reading"
+        ) as reader,  # it compares with what it read before
+    ):
         for frame in stored_frames(path, run):
             if index >= len(proofs):
                 raise RedactionIncomplete("The stored picture has more frames than were redacted.")
@@ -134,15 +142,18 @@ def search_video(
             if due or index in surely:
                 next_look = frame.time + LOOK_EVERY_S
                 looked += 1
-                looking.append(looker.submit(_suspects, look, search, frame, proof, index))
+                jobs = [lookers.submit(_faces, look, frame, proof, index)]
+                if search is not None:
+                    jobs.append(reader.submit(_texts, search, frame, proof, index))
+                looking.append(tuple(jobs))
             while len(looking) > _LOOKS_WAITING:
-                suspects += looking.popleft().result()
+                suspects += _results(looking.popleft())
             if highlighted:
                 stills.append(wanted.pop(0))
             index += 1
             reach(frame.time)
-        for found in looking:
-            suspects += found.result()
+        for jobs_left in looking:
+            suspects += _results(jobs_left)
     if index != len(proofs):
         raise RedactionIncomplete(f"The stored picture lacks {len(proofs) - index} frames.")
     return VideoVerdict(index, probes, looked, tuple(suspects), tuple(stills))
@@ -179,20 +190,71 @@ def _compare(frame: VideoFrame, proof: FrameProof, index: int) -> int:
     return len(x)
 
 
-def _suspects(
-    look: SecondLook, search: ScreenSearch | None, frame: VideoFrame, proof: FrameProof, index: int
+def _results(jobs: Sequence[Future[list[Suspect]]]) -> list[Suspect]:
+    return [suspect for job in jobs for suspect in job.result()]
+
+
+def _faces(look: SecondLook, frame: VideoFrame, proof: FrameProof, index: int) -> list[Suspect]:
+    return _settled(
+        frame, proof, index, lambda shown, _: [(Box.outward(*r), s) for r, s in look.search(shown)]
+    )
+
+
+def _texts(search: ScreenSearch, frame: VideoFrame, proof: FrameProof, index: int) -> list[Suspect]:
+    return _settled(
+        frame,
+        proof,
+        index,
+        lambda shown, again: [(line, 1.0) for line in search.search(shown, at_once=again)],
+        text=True,
+    )
+
+
+def _settled(
+    frame: VideoFrame,
+    proof: FrameProof,
+    index: int,
+    find: Callable[[VideoFrame, bool], Sequence[tuple[Box, float]]],
+    *,
+    text: bool = False,
 ) -> list[Suspect]:
+    """Return what is found outside what is covered, and what is found next to it once that is covered too.
+
+    A detector that is shown another cover may see something beside it that it did not see before. Looking at the frame
+    at once saves a round of covering, encoding and looking at the whole file.
+    """
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
-    found = [(Box.outward(*rect), score, False) for rect, score in look.search(frame)]
-    found += [(line, 1.0, True) for line in (search.search(frame) if search is not None else ())]
     suspects: list[Suspect] = []
-    for box, score, text in found:
-        box = box.clipped(frame.width, frame.height)
-        if box.area and not _mostly_covered(box, covers) and not (text and _is_edge(frame, box)):
-            shown = frame.y[box.y1 : box.y2, box.x1 : box.x2]
-            kept = shown.copy() if text else _small(shown)
-            suspects.append(Suspect(index, frame.time, box, score, kept, text))
+    shown = frame
+    for turn in range(_LOOKS_AGAIN):
+        boxes: list[Box] = []
+        for found, score in find(shown, turn > 0):
+            box = found.clipped(frame.width, frame.height)
+            if box.area and not _mostly_covered(box, covers) and not (text and _is_edge(shown, box)):
+                part = frame.y[box.y1 : box.y2, box.x1 : box.x2]
+                kept = part.copy() if text else _small(part)
+                suspects.append(Suspect(index, frame.time, box, score, kept, text))
+                boxes.append(around_suspect(box, frame))
+        if not boxes:
+            break
+        covers += boxes
+        shown = with_covers(shown, boxes)
     return suspects
+
+
+def around_suspect(box: Box, frame: VideoFrame) -> Box:
+    """Return what is covered of a frame because something was found in a box."""
+    across, down = _GROWTH * box.width, _GROWTH * box.height
+    grown = Box.outward(box.x1 - across, box.y1 - down, box.x2 + across, box.y2 + down)
+    return grown.clipped(frame.width, frame.height)
+
+
+def with_covers(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:
+    """Return a copy of a frame with boxes filled."""
+    covered = VideoFrame(frame.y.copy(), frame.u.copy(), frame.v.copy(), frame.pts, frame.time_base)
+    for box in boxes:
+        solid((covered.y, covered.u, covered.v), evened(box, width=frame.width, height=frame.height))
+    return covered
 
 
 def _is_edge(frame: VideoFrame, box: Box) -> bool:

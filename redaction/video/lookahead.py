@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import islice
 
@@ -102,8 +104,8 @@ class Verdict:
 class LookAhead:
     """Looks at frames in order and drafts each one's covers, looking both ways.
 
-    Everything happens in the caller's thread and depends on the frames alone, so the same input gives the same drafts;
-    a draft shares nothing that changes later.
+    What is drafted depends on the frames alone, so the same input gives the same drafts, whether text is searched for
+    in the caller's thread or, with `reader`, beside the next frame's faces; a draft shares nothing that changes later.
     """
 
     def __init__(
@@ -117,8 +119,11 @@ class LookAhead:
         bounds: Bounds | None = None,
         cadence: Cadence | None = None,
         screen: ScreenWatch | None = None,
+        reader: Executor | None = None,
     ) -> None:
         self._screen = screen
+        self._reader = reader
+        self._reading: Future[None] | None = None
         self._bounds = bounds or Bounds()
         self._linker = Linker()
         self._examiner = Examiner(quick=quick, thorough=thorough, linker=self._linker, cadence=cadence)
@@ -142,8 +147,7 @@ class LookAhead:
         room = max(1, self._bounds.bytes // max(1, frame.nbytes))
         key = min(self._examiner.cadence.key, room * self._interval / 3)
         look = self._examiner.examine(frame, key=key)
-        if self._screen is not None:
-            self._screen.see(frame, hidden=self._examiner.covered(frame.time))
+        hidden = self._examiner.covered(frame.time)
         if look.failed:
             self.failures += 1
         for item, face in look.links:
@@ -153,13 +157,37 @@ class LookAhead:
         self._pursuit.take(frame, look, earlier=[(item.frame, item.look) for item in self._held])
         self._count += 1
         self._bytes += frame.nbytes
+        self._have_read()
+        drafts = self._due(frame, least=1)
+        self._read(frame, hidden)
+        if len(self._held) == 1:
+            drafts += self._due(frame, least=0)
+        return drafts
+
+    def _due(self, frame: VideoFrame, *, least: int) -> list[Draft]:
+        """Draft the frames that need not, or cannot, be held any longer; so many of the latest stay."""
         drafts: list[Draft] = []
-        while self._held and frame.time - self._held[0].frame.time >= self._bounds.seconds:
+        while len(self._held) > least and frame.time - self._held[0].frame.time >= self._bounds.seconds:
             drafts.append(self._next())
-        while self._held and self._bytes > self._bounds.bytes:
+        while len(self._held) > least and self._bytes > self._bounds.bytes:
             ahead = frame.time - self._held[0].frame.time
             drafts.append(self._next(short=ahead < self._bounds.least))
         return drafts
+
+    def _read(self, frame: VideoFrame, hidden: Sequence[Box]) -> None:
+        """Have text searched for on the latest frame."""
+        if self._screen is None:
+            return
+        if self._reader is None:
+            self._screen.see(frame, hidden=hidden)
+        else:
+            self._reading = self._reader.submit(self._screen.see, frame, hidden=hidden)
+
+    def _have_read(self) -> None:
+        """Wait until no frame is being searched for text; raise what ended the search."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.result()
 
     def pace(self, cadence: Cadence) -> None:
         """Look more or less often from the next frame on; faces stay covered for as long as two looks may lie apart."""
@@ -184,6 +212,7 @@ class LookAhead:
 
     def finish(self) -> list[Draft]:
         """Return the frames still held, decided with what there is."""
+        self._have_read()
         drafts = []
         while self._held:
             drafts.append(self._next())
@@ -219,6 +248,7 @@ class LookAhead:
             self._note(item, held.frame.time, minor=minor, in_doubt=age is AgeVerdict.IN_DOUBT)
             if not whole:
                 covers.append(self._cover(item, held, place, minor=minor))
+        self._have_read()
         if self._screen is not None:
             screen = self._screen.release()
             whole = whole or ("screen" if screen.failed else "")

@@ -111,8 +111,9 @@ class VideoSummary:
 class VideoRedactor:
     """Redacts one track, frame by frame, with a bounded look-ahead.
 
-    Looking happens in a thread of its own, outlining in another, so that both overlap with whatever the caller does
-    between two frames; what comes out does not depend on their pace. Call `flush` at the end, or `close` to give up.
+    Looking for faces happens in a thread of its own, searching for text in another, outlining in a third, so that they
+    overlap with each other and with whatever the caller does between two frames; what comes out does not depend on
+    their pace. Call `flush` at the end, or `close` to give up.
 
     Args:
         width: of the frames in pixels; a frame of another size begins a new shot.
@@ -144,6 +145,8 @@ class VideoRedactor:
         judge = None if policy.minors.unchecked else stages.judge or _NobodyIsAdult()
         self._bounds = bounds or Bounds()
         self._screen = _watch(policy, stages)
+        searches = threaded and self._screen is not None
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="read") if searches else None
         self._ahead = LookAhead(
             quick=stages.quick,
             thorough=stages.thorough,
@@ -153,6 +156,7 @@ class VideoRedactor:
             bounds=self._bounds,
             cadence=cadence,
             screen=self._screen,
+            reader=self._readers,
         )
         self._planner = Planner(None if stages.silhouettes is None else Outlines(stages.silhouettes))
         self._pixelate = policy.faces.method == "mosaic"
@@ -202,6 +206,10 @@ class VideoRedactor:
         for pool in (self._lookers, self._planners):
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
+        if self._readers is not None:
+            self._readers.shutdown(
+                wait=True
+            )  # the one frame that it has is held, and released with the others
 
     def drop(self) -> None:
         """Give up: what is held goes, and the judge forgets every face; safe after `flush`."""

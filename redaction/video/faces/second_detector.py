@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -33,6 +34,7 @@ class SecondLook:
 
     The leading pair decides on YuNet and a small CenterFace; BlazeFace shares no training with either. Thresholds
     are below those of the first look. What none of them is sure of is cut out and shown to YuNet and CenterFace.
+    Several threads may search at a time: frames side by side use two cores better than one frame on both.
 
     Source: Bazarevsky et al. 2019 (BlazeFace); Xu et al. 2020 (CenterFace).
     """
@@ -44,6 +46,7 @@ class SecondLook:
             base_options=BaseOptions(model_asset_buffer=weights.read("face.blazeface")),
             min_detection_confidence=_FLOOR,
         )
+        self._blazing = Lock()
         self._center = CenterFace(threads=threads, shrink=1.0, limit=_LONG_SIDE, working=0.25)
         panel = YuNet(threads=threads, floor=FLOOR), CenterFace(threads=threads, floor=FLOOR)
         self._review = Review(panel, sizes=_CROPS_PX)
@@ -91,7 +94,8 @@ class SecondLook:
         from mediapipe import Image, ImageFormat
 
         part = np.ascontiguousarray(rgb[tile.y1 : tile.y2, tile.x1 : tile.x2])
-        result = self._blaze.detect(Image(image_format=ImageFormat.SRGB, data=part))
+        with self._blazing:
+            result = self._blaze.detect(Image(image_format=ImageFormat.SRGB, data=part))
         return [
             (
                 (

@@ -214,7 +214,10 @@ def test_what_passed_is_not_searched_again_because_it_was_encoded_again(tmp_path
     look = FakeFickleLook()
     verdict = mended(picture, look)
     assert verdict.events[-1].kind is EventKind.MENDED
-    assert [look.times.count(time) for time in (0, 10, 20, 30)] == [3, 3, 2, 1]
+    assert verdict.events[-1].detail["round"] == 1, (
+        "what shows up beside a cover is found before it is encoded"
+    )
+    assert [look.times.count(time) for time in (0, 10, 20, 30)] == [4, 2, 1, 1]
 
 
 def test_what_stands_still_is_covered_between_looks(tmp_path: Path) -> None:

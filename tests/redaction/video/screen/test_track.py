@@ -1,5 +1,6 @@
 """The watch over a track's text, with a fake reader: nothing unread shows, faults cover, still text stays known."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -159,7 +160,7 @@ def test_frame_of_the_source_that_is_covered_is_not_looked_at() -> None:
     assert hidden(frames[6], covers[6])
 
 
-def engine(reader: FakeReader) -> VideoRedactor:
+def engine(reader: FakeReader, *, threaded: bool = False) -> VideoRedactor:
     """Return a picture engine with fake models only."""
     policy = Policy.model_validate(
         {
@@ -171,12 +172,15 @@ def engine(reader: FakeReader) -> VideoRedactor:
     )
     faces = FakeDetector(missing=range(10_000))
     stages = VideoStages(faces, faces, screen=ScreenReader(reader, FakeJudge(), None))
-    return VideoRedactor(width=WIDTH, height=HEIGHT, policy=policy, stages=stages, track="V1", threaded=False)
+    return VideoRedactor(
+        width=WIDTH, height=HEIGHT, policy=policy, stages=stages, track="V1", threaded=threaded
+    )
 
 
-def test_engine_covers_text_solid_and_counts_it() -> None:
+@pytest.mark.parametrize("threaded", [False, True])
+def test_engine_covers_text_solid_and_counts_it(threaded: bool) -> None:
     """Through the whole engine no ink of a secret is left, and the covers say why."""
-    redactor = engine(FakeReader())
+    redactor = engine(FakeReader(), threaded=threaded)
     frames = [screen([(LONG, 10, 80)] if index >= 10 else [], index) for index in range(80)]
     done = [item for frame in frames for item in redactor.push(frame)] + redactor.flush()
     assert [item.frame.pts for item in done] == list(range(80))
@@ -186,9 +190,31 @@ def test_engine_covers_text_solid_and_counts_it() -> None:
     assert redactor.summary.failed_screens == 0
 
 
-def test_engine_covers_whole_where_the_reader_fails_and_says_so() -> None:
+def test_text_is_covered_alike_beside_the_next_frames_faces_and_after_this_ones() -> None:
+    """A thread of its own for text changes when it is searched for, not what is covered."""
+    frames = [screen([(LONG, 10, 40 + 2 * min(max(0, index - 20), 30))], index) for index in range(90)]
+    results = []
+    for threaded in (False, True):
+        redactor = engine(FakeReader(raising=[3]), threaded=threaded)
+        done = [item for frame in frames for item in redactor.push(frame)] + redactor.flush()
+        results.append([(item.frame.pts, item.examined, [one.box for one in item.covers]) for item in done])
+    assert results[0] == results[1]
+
+
+def test_giving_up_while_text_is_searched_for_ends_the_search() -> None:
+    """A stage that stops in the middle leaves neither a thread nor an error behind."""
+    redactor = engine(FakeReader(), threaded=True)
+    for index in range(8):
+        redactor.push(screen([(LONG, 10, 80)], index))
+    redactor.drop()
+    redactor.drop()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read")]
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_engine_covers_whole_where_the_reader_fails_and_says_so(threaded: bool) -> None:
     """A reader that always raises leaves no picture and an incomplete run."""
-    redactor = engine(FakeReader(raising=range(10_000)))
+    redactor = engine(FakeReader(raising=range(10_000)), threaded=threaded)
     frames = [screen([(LONG, 10, 80)], index) for index in range(20)]
     done = [item for frame in frames for item in redactor.push(frame)] + redactor.flush()
     assert all((item.frame.y == 96).all() for item in done)
