@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from aiortc.codecs import vpx
-
 from recorder.call.source import Answer
 from samples.participants import make_participants
 from samples.picture import FPS
@@ -29,7 +27,6 @@ async def visit(url: str, *, seconds: float | None = None) -> None:
         UnreadableInput: the room refuses.
     """
     people = make_participants()
-    vpx.DEFAULT_BITRATE = vpx.MAX_BITRATE  # a good webcam's picture from the first second on
     stay = seconds or people[0].duration
     agreeing, refusing = (
         Guest(url, person.name, video=person.path, audio=person.path, fps=FPS) for person in people

@@ -15,7 +15,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recorder.call.rtc.connection import MediaConnection
-from recorder.call.rtc.playback import LoopingAudio, LoopingVideo, Pictures, Sound
+from recorder.call.rtc.playback import LoopingAudio, Pictures, Sound, looping_video
 from recorder.call.source import Answer
 from redaction.errors import UnreadableInput
 
@@ -73,7 +73,7 @@ class Guest:
     Args:
         url: of the room's page.
         name: display name.
-        video: what its camera shows, over and over.
+        video: what its camera shows, over and over; a file of VP8 is sent as it is.
         audio: what it says, over and over.
         fps: of the camera.
         host_addresses: where its media comes from instead of the network interfaces' addresses.
@@ -169,7 +169,7 @@ class Guest:
             return
         tracks: list[MediaStreamTrack] = []
         if self._video is not None:
-            tracks.append(LoopingVideo(self._video, fps=self._fps))
+            tracks.append(looping_video(self._video, fps=self._fps))
         if self._audio is not None:
             tracks.append(LoopingAudio(self._audio))
         self._media = await publish(

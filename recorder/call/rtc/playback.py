@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from redaction.errors import UnreadableInput
 from redaction.model import Samples
 
-__all__ = ["PLAYING_RATE", "LoopingAudio", "LoopingVideo", "Pictures", "Sound"]
+__all__ = [
+    "PLAYING_RATE",
+    "EncodedVideo",
+    "LoopingAudio",
+    "LoopingVideo",
+    "Pictures",
+    "Sound",
+    "looping_video",
+]
 
 Pictures = Path | Sequence[NDArray[np.uint8]]
 Sound: TypeAlias = "Path | Samples"
@@ -51,6 +59,44 @@ class LoopingVideo(MediaStreamTrack):
         frame.time_base = Fraction(1, _VIDEO_RATE)
         self._count += 1
         return frame
+
+
+class EncodedVideo(MediaStreamTrack):
+    """Plays a file's VP8 video over and over as it was encoded once, in real time, with times that only rise.
+
+    It costs next to nothing, and gives no key frame when one is asked for: the file must have them often.
+
+    Args:
+        path: of the file.
+        fps: pictures a second.
+    """
+
+    kind = "video"
+
+    def __init__(self, path: Path, *, fps: int) -> None:
+        super().__init__()
+        self._fps = fps
+        self._packets = _packets(path)
+        self._count = 0
+        self._start: float | None = None
+
+    async def recv(self) -> av.Packet[av.VideoStream]:
+        """Return the next encoded picture when it is due."""
+        self._start = await _due(self._start, self._count / self._fps)
+        packet = next(self._packets)
+        packet.pts = packet.dts = round(self._count * _VIDEO_RATE / self._fps)
+        packet.time_base = Fraction(1, _VIDEO_RATE)
+        self._count += 1
+        return packet
+
+
+def looping_video(pictures: Pictures, *, fps: int) -> EncodedVideo | LoopingVideo:
+    """Return a track that plays pictures, without encoding them anew where they are VP8 already."""
+    if isinstance(pictures, Path):
+        with av.open(str(pictures)) as container:
+            if any(stream.codec_context.name == "vp8" for stream in container.streams.video):
+                return EncodedVideo(pictures, fps=fps)
+    return LoopingVideo(pictures, fps=fps)
 
 
 class LoopingAudio(MediaStreamTrack):
@@ -94,6 +140,23 @@ async def _due(start: float | None, seconds: float) -> float:
     begun = now if start is None else start
     await asyncio.sleep(max(0.0, begun + seconds - now))
     return begun
+
+
+def _packets(path: Path) -> Iterator[av.Packet[av.VideoStream]]:
+    """Yield the encoded pictures of a file for ever.
+
+    Raises:
+        UnreadableInput: there is none.
+    """
+    while True:
+        shown = 0
+        with av.open(str(path)) as container:
+            for packet in container.demux(video=0):
+                if packet.size:
+                    shown += 1
+                    yield packet
+        if not shown:
+            raise UnreadableInput("There is no picture in what a guest should show.")
 
 
 def _pictures(pictures: Pictures) -> Iterator[av.VideoFrame]:

@@ -6,18 +6,19 @@ import asyncio
 import wave
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 import pytest
 
-from recorder.call.rtc.playback import LoopingAudio, LoopingVideo
+from recorder.call.rtc.playback import EncodedVideo, LoopingAudio, LoopingVideo, looping_video
 from redaction.errors import UnreadableInput
 
 
-def _clip(path: Path) -> Path:
+def _clip(path: Path, *, codec: Literal["mpeg4", "libvpx"] = "mpeg4") -> Path:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
+        stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(3):
             frame = av.VideoFrame.from_ndarray(
@@ -43,6 +44,24 @@ def test_a_file_goes_on_over_its_end(tmp_path: Path) -> None:
     assert times == [900 * number for number in range(8)]
     assert np.allclose(bright[3:6], bright[:3], atol=1)
     assert bright[0] < bright[1] < bright[2]
+
+
+def test_encoded_pictures_are_sent_as_they_are(tmp_path: Path) -> None:
+    """A file of VP8 is played packet by packet, byte for byte, over its end; another is decoded."""
+    path = _clip(tmp_path / "clip.webm", codec="libvpx")
+    with av.open(str(path)) as container:
+        stored = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+    async def test() -> tuple[list[int | None], list[bytes]]:
+        track = looping_video(path, fps=100)
+        assert isinstance(track, EncodedVideo)
+        packets = [await track.recv() for _ in range(2 * len(stored))]
+        return [packet.pts for packet in packets], [bytes(packet) for packet in packets]
+
+    times, sent = asyncio.run(test())
+    assert times == [900 * number for number in range(2 * len(stored))]
+    assert sent == [*stored, *stored]
+    assert isinstance(looping_video(_clip(tmp_path / "clip.mp4"), fps=100), LoopingVideo)
 
 
 def test_sound_goes_on_over_its_end(tmp_path: Path) -> None:
