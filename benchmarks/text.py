@@ -4,10 +4,10 @@
 
 Two sets: `meetings`, read from `pii/` below the folder that `OFFRECORD_SHARED_DATA` names, by default
 `../shared/data`, and left out where it is absent; and `weak kinds`, `benchmarks/data/weak_kinds.txt` with
-`harmless.txt`, written before the rules were tuned to such kinds (`harmless_3.txt` later; `weak_kinds_2.txt` and
-`weak_kinds_3.txt` are for `--set`, which measures another file of that form). Each line is searched alone, as a
-recording of one utterance. A labelled word counts as found if any finding covers it; the kind does not matter, since
-the mask is the same.
+`harmless.txt`, written before the rules were tuned to such kinds (`harmless_3.txt` later; the other
+`weak_kinds_N.txt` are for `--set`, which measures another file of that form, and `--harmless` one of the other form).
+Each line is searched alone, as a recording of one utterance, or of turns where ` // ` stands between them. A labelled
+word counts as found if any finding covers it; the kind does not matter, since the mask is the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +32,7 @@ from redaction.text import PersonalDataFinder  # noqa: E402
 
 DATA = Path(os.environ.get("OFFRECORD_SHARED_DATA", ROOT.parent / "shared" / "data")) / "pii"
 OWN = ROOT / "benchmarks" / "data"
+TURN = "//"  # between what two speakers say by turns
 
 
 @dataclass(slots=True)
@@ -57,6 +58,19 @@ def utterance(text: str, *, start: float = 0.0) -> Utterance:
     return Utterance(words, Span(start, start + len(words) * 0.33), "S1", "a")
 
 
+def conversation(text: str) -> tuple[list[Utterance], list[list[int]]]:
+    """Return the turns of a text that ` // ` parts, of two speakers by turns, and which of its words each holds."""
+    turns: list[list[int]] = [[]]
+    words = text.split()
+    for at, word in enumerate(words):
+        if word == TURN:
+            turns.append([])
+        else:
+            turns[-1].append(at)
+    spoken = [utterance(" ".join(words[at] for at in turn), start=turn[0] * 0.33) for turn in turns]
+    return [replace(one, speaker=f"S{1 + at % 2}") for at, one in enumerate(spoken)], turns
+
+
 def offsets(text: str) -> Iterator[tuple[int, int]]:
     """Yield where each word of a text begins and ends."""
     at = 0
@@ -68,8 +82,9 @@ def offsets(text: str) -> Iterator[tuple[int, int]]:
 
 def measure(finder: PersonalDataFinder, text: str, spans: list[dict[str, object]], tally: Tally) -> None:
     """Search one line and count."""
-    findings = finder.find([utterance(text)])
-    covered = {at for one in findings for at in range(one.first, one.last)}
+    utterances, turns = conversation(text)
+    findings = [(one.rule, turns[one.utterance][one.first : one.last]) for one in finder.find(utterances)]
+    covered = {at for _, inside in findings for at in inside}
     words = text.split()
     places = list(offsets(text))
     labelled: set[int] = set()
@@ -90,11 +105,11 @@ def measure(finder: PersonalDataFinder, text: str, spans: list[dict[str, object]
             tally.missed.append(f"{span['type']}: {missed}")
     tally.personal += len(labelled)
     tally.found += len(labelled & covered)
-    tally.plain += len(words) - len(labelled)
+    tally.plain += len(words) - words.count(TURN) - len(labelled)
     extra = covered - labelled
     tally.false += len(extra)
     if extra:
-        rules = {one.rule for one in findings if set(range(one.first, one.last)) & extra}
+        rules = {rule for rule, inside in findings if set(inside) & extra}
         shown = " ".join(f"<{words[at]}>" if at in extra else words[at] for at in range(len(words)))
         tally.masked.append(f"{sorted(rules)}: {shown}")
 
@@ -136,6 +151,9 @@ def main() -> None:
     )
     parser.add_argument("--false", action="store_true", help="show every word that was masked for nothing")
     parser.add_argument("--set", type=Path, help="measure this file alone")
+    parser.add_argument(
+        "--harmless", type=Path, help="with --set: measure this file in which nothing is personal"
+    )
     arguments = parser.parse_args()
     finder = PersonalDataFinder(SpeechSection())
     forms: dict[str, Tally] = defaultdict(Tally)
@@ -149,6 +167,8 @@ def main() -> None:
         plain, places = marked(text)
         spans: list[dict[str, object]] = [{"start": a, "end": b, "type": kind} for a, b in places]
         measure(finder, plain, spans, forms[f"weak kinds, {form}"])
+    if arguments.harmless is not None:
+        harmless(finder, arguments.harmless, forms, "negatives")
     if arguments.set is None:
         harmless(finder, OWN / "harmless.txt", forms, "weak kinds, negatives")
         harmless(finder, OWN / "harmless_3.txt", forms, "further negatives")

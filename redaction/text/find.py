@@ -26,9 +26,9 @@ from redaction.text.vocabulary import word_set
 __all__ = ["PersonalDataFinder"]
 
 # Lowest 1 - P(not personal) that counts. Source: measured on labelled utterances. At 0.5 for all, a tenth of the
-# personal words is missed; of strange words between 0.05 and 0.2, four in five were personal.
+# personal words is missed; of strange words between 0.02 and 0.2, four in five were personal.
 THRESHOLD = 0.2
-STRANGE_THRESHOLD = 0.05
+STRANGE_THRESHOLD = 0.02
 # Everyday words that nobody is called, and those that people are. Of those below the threshold 39 and 3 were plain
 # talk, 6 and none personal; rules find the 6. A capital inside a sentence makes either as likely as any word.
 ORDINARY_THRESHOLD = 0.8
@@ -303,6 +303,8 @@ def _threshold(item: Item) -> float:
         return NEVER
     if item.core in CLOSED or (item.core in AUXILIARIES and not item.capital):
         return CLOSED_THRESHOLD
+    if item.uncommon and not item.upper:
+        return ORDINARY_THRESHOLD if item.cased else THRESHOLD
     if item.strange:
         return STRANGE_THRESHOLD
     if item.capital or not item.ordinary or not item.listed:

@@ -2,8 +2,9 @@
 
 Source: `words/en/ordinary.txt` holds the lower-case entries of the misaki lexicon (Apache-2.0) that are most frequent
 in the CMU Sphinx US English language model (BSD), less the names among them, plus words of meetings written for
-this project. `words/en/cities.txt` holds towns of the time zone database (public domain) and further large ones.
-The other lists were written for this project.
+this project. `words/en/uncommon.txt` holds the further lower-case entries of that lexicon that are in the CMU Sphinx
+dictionary (BSD) too, less all that Faker (MIT) or the lexicon has as a name. `words/en/cities.txt` holds towns of the
+time zone database (public domain) and further large ones. The other lists were written for this project.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "is_city",
     "is_ordinary",
     "is_product",
+    "is_uncommon",
     "namelike",
     "stem",
 ]
@@ -98,11 +100,25 @@ def is_ordinary(core: str, language: str = "en") -> bool:
     for ending, instead in _inflections(spoken):
         if base.endswith(ending) and len(base) - len(ending) >= 3:
             root = base[: -len(ending)] + instead
-            if root in everyday and (ending == "s" or root not in word_set("namelike")):
+            if root in everyday and (ending in ("s", "ed") or root not in word_set("namelike")):
                 return True
             if ending in ("ed", "ing", "er") and root[-1:] == root[-2:-1] and root[:-1] in everyday:
                 return True
     return False
+
+
+@lru_cache(maxsize=1 << 16)
+def is_uncommon(core: str, language: str = "en") -> bool:
+    """Tell whether a folded word, or what it is bent from, is in the dictionary and nobody's name."""
+    if not LISTS.has("uncommon", language):
+        return False
+    words, base = word_set("uncommon", language), stem(core)
+    if base in words:
+        return True
+    roots = {
+        base[: -len(ending)] + instead for ending, instead in _inflections(language) if base.endswith(ending)
+    }
+    return any(len(root) > 2 and root in words for root in roots)
 
 
 def namelike(core: str) -> bool:

@@ -29,6 +29,7 @@ _WEB = re.compile(
 # What right before an address says that all of what follows is one.
 CUES = word_set("mail_cues_free")
 MOST_FREE = 6
+_RELATIONS = word_set("relations")
 TRIM = word_set("mail_trim")
 # Items that are read on each side of an `at`: however long the talk, every address costs the same.
 LONGEST_LOCAL = 10
@@ -87,7 +88,8 @@ def _of_run(run: NumberRun) -> NormalizedToken | None:
         return None
     if run.digits:
         amount = any(element.kind is NumberKind.AMOUNT for element in run.elements)
-        code = not amount and not run.repeating and (run.single >= 3 or len(run.digits) >= 6)
+        tries = run.repeating or (run.counting and run.text.startswith("1"))
+        code = not amount and not tries and (run.single >= 3 or len(run.digits) >= 6)
         return NormalizedToken(run.text, run.first, run.last, Change.NUMBER if code else Change.QUANTITY)
     if run.letters >= 3:
         return NormalizedToken(run.text, run.first, run.last, Change.LETTERS)
@@ -213,10 +215,12 @@ def _leads(core: str) -> bool:
 
 def _free_words(items: Sequence[Item], first: int, floor: int) -> int:
     """Return where up to six more words of a local part begin, if a word that leads up to it stands before them."""
+    if first and items[first - 1].pauses:
+        return first
     for begin in range(first, max(floor, first - MOST_FREE, 0) - 1, -1):
         if begin == 0 or (begin < first and items[begin - 1].pauses):
             return first if any(_leads(item.core) for item in items[begin:first]) else begin
-        if items[begin - 1].core in CUES or items[begin - 1].core.endswith(("'s", "'d")):
+        if items[begin - 1].core in CUES | _RELATIONS or items[begin - 1].core.endswith(("'s", "'d")):
             while begin < first and items[begin].core in TRIM:
                 begin += 1
             return begin

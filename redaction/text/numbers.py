@@ -11,7 +11,7 @@ from itertools import pairwise
 from redaction.text.passage import Item
 from redaction.text.vocabulary import word_set, word_table
 
-__all__ = ["NUMBERS", "Element", "NumberKind", "NumberRun", "cardinal", "code_runs"]
+__all__ = ["NUMBERS", "REPEATS", "Element", "NumberKind", "NumberRun", "cardinal", "code_runs"]
 
 NUMBERS = word_table("numbers", "en")
 ONES = {word: value for word, value in NUMBERS.items() if len(value) == 1}
@@ -108,13 +108,9 @@ class NumberRun:
 
     @property
     def repeating(self) -> bool:
-        """True when somebody counts up from one again and again, as one tries a microphone: one two one two."""
+        """True when somebody says one, two and three again and again, as one tries a microphone: one two one two."""
         digits = [element.text for element in self.elements]
-        again = [at for at, digit in enumerate(digits) if digit == "1"]
-        if len(again) < 2 or again[0] != 0 or self.letters:
-            return False
-        length = again[1]
-        return length in (2, 3) and all(digit == str(at % length + 1) for at, digit in enumerate(digits))
+        return not self.letters and len(digits) > 2 and {"1", "2"} <= set(digits) <= {"1", "2", "3"}
 
     @property
     def counting(self) -> bool:

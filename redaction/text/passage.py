@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from redaction.model import EntityType, TextFinding, Utterance
-from redaction.text.lexicon import fold, has_everyday_words, is_ordinary, namelike, stem
+from redaction.text.lexicon import fold, has_everyday_words, is_ordinary, is_uncommon, namelike, stem
 from redaction.text.number_words import number_word
 from redaction.text.vocabulary import word_set
 
@@ -53,6 +53,11 @@ class Item:
     def ordinary(self) -> bool:
         """True for an everyday word, also where people are called so."""
         return is_ordinary(self.core, self.language)
+
+    @property
+    def uncommon(self) -> bool:
+        """True for a word of the dictionary that is no everyday word and nobody's name."""
+        return is_uncommon(self.core, self.language)
 
     @property
     def listed(self) -> bool:

@@ -219,7 +219,7 @@ def find_passwords(passage: Passage) -> Iterator[Hit]:
             last += 1
             if passage[last - 1].pauses:
                 break
-        if last > end and not (last - end == 1 and passage[end].core in AFTER_HANDLE):
+        if last > end and not (last - end <= 2 and passage[end].core in AFTER_HANDLE):
             yield Hit(end, last, kind, 0.8, "password")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.numbers import cardinal, code_runs
+from redaction.text.numbers import NUMBERS, cardinal, code_runs
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.dates import is_ordinal
 from redaction.text.rules.phrases import Phrases
@@ -15,6 +15,7 @@ __all__ = ["find_corners", "find_forces"]
 
 CORNER = Phrases.of_sections("corner_cues")
 CROSSES, _STOPS = word_set("corner_joins"), word_set("organization_stops")
+NOT_STREETS = _STOPS | CROSSES | NUMBERS.keys()
 STREET_WORDS = word_set("streets") | word_set("streets_loose")
 FORCES_WORDS = word_set("forces_words")
 PLACES_OF_LIFE = word_set("places_of_life")
@@ -24,6 +25,10 @@ POST, FORCES, BASES, POST_WORDS = (
     word_set("forces_bases"),
     word_set("forces_post_words"),
 )
+COMPANIES = word_set("forces_companies")
+COMPANY_LETTERS = word_set("forces_letters")
+SERVED = word_set("forces_served")
+LOOSE_FORCES = COMPANIES | word_set("forces_loose")
 MEETS = word_set("corner_meets")
 LONGEST_STREET = 2
 LONGEST_UNIT = 5
@@ -52,7 +57,7 @@ def _street_end(passage: Passage, first: int) -> int:
     last = first
     while last < len(passage) and last - first < LONGEST_STREET:
         item = passage[last]
-        named = (item.alphabetic or is_ordinal(item.core)) and item.core not in _STOPS | CROSSES
+        named = (item.alphabetic or is_ordinal(item.core)) and item.core not in NOT_STREETS
         if not named or (item.cased and not item.upper and not is_ordinal(item.core)):
             break
         last += 1
@@ -86,7 +91,7 @@ def find_forces(passage: Passage) -> Iterator[Hit]:
                 first = _post_start(passage, at, begins)
                 floor = last
                 yield Hit(first, last, EntityType.ADDRESS, 0.85, "forces-post")
-        elif item.core in FORCES:
+        elif item.core in FORCES or (item.core in LOOSE_FORCES and _led(passage, at)):
             first = _unit_start(passage, at)
             if first < at:
                 yield Hit(first, at + 1, EntityType.ORGANIZATION, 0.8, "forces-unit")
@@ -97,6 +102,15 @@ def find_forces(passage: Passage) -> Iterator[Hit]:
                 name = passage[begin]
                 if name.strange or name.capital:
                     yield Hit(at, begin + 1, EntityType.LOCATION, 0.8, "forces-base")
+
+
+def _led(passage: Passage, at: int) -> bool:
+    """Tell whether `rifles` or `company` is a unit's: an ordinal or a word for a letter leads it."""
+    before = passage[at - 1] if at else passage[at]
+    if passage[at].core in COMPANIES:
+        return at > 0 and before.core in COMPANY_LETTERS
+    served = before.upper or (at > 2 and not before.cased and passage[at - 3].core in SERVED)
+    return at > 0 and is_ordinal(before.core) and served
 
 
 def _letters(passage: Passage, at: int) -> str:
@@ -143,9 +157,15 @@ def _unit_start(passage: Passage, at: int) -> int:
         item = passage[first - 1]
         numbered = is_ordinal(item.core) or cardinal(passage, first - 1) is not None or item.core == "hundred"
         joined = item.core == "and" and told and first < at
-        if not (numbered or joined or item.core in FORCES | FORCES_WORDS or item.capital or item.strange):
+        if not (
+            numbered
+            or joined
+            or item.core in FORCES | FORCES_WORDS | COMPANY_LETTERS
+            or item.capital
+            or item.strange
+        ):
             break
-        told = told or numbered or item.capital or item.strange
+        told = told or numbered or item.capital or item.strange or item.core in COMPANY_LETTERS
         first -= 1
     while first < at and passage[first].core == "and":
         first += 1

@@ -20,6 +20,7 @@ SMALL_UNITS, SMALL_NOT = word_set("age_small_units"), word_set("age_small_not")
 SMALL_CHILDREN = word_set("small_children")
 CHILD_BEFORE = 6  # items before an age in which a word for a child makes it one
 MONTHS = word_set("months")
+REACHED = MONTHS | word_set("weekdays")
 ORDINALS = word_set("ordinals")
 _WRITTEN_ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)")
 _DATE = re.compile(r"\d{1,4}([/.-])\d{1,2}\1\d{1,4}|\d{1,2}/\d{1,4}|(?:19|20)\d\d|'?\d\ds?")
@@ -116,16 +117,17 @@ def _small(passage: Passage, number: Element) -> int:
     """Return where a small child's age ends: `the baby is fourteen months`, `she's two and a half`."""
     first, last = number.first, number.last
     end = _small_end(passage, last)
-    if end == last or (
-        end < len(passage) and not passage[end - 1].pauses and passage[end].core in SMALL_NOT | TIMES
-    ):
+    goes_on = end < len(passage) and not passage[end - 1].pauses and passage[end].core in SMALL_NOT | TIMES
+    if end == last or (goes_on and not _day_follows(passage, end)):
         return last
     around = passage[max(0, first - CHILD_BEFORE) : first]
     if any(
         item.core in SMALL_CHILDREN or item.stem in SMALL_CHILDREN or item.core in KIDS for item in around
     ):
         return end
-    of_child = end < len(passage) and passage[end].core in ("he", "she")
+    children = ("he", "she")
+    of_child = end < len(passage) and passage[end].core in children
+    of_child = of_child or (_ends(passage, end) and any(item.core in children for item in around))
     if first > 0 and passage[first - 1].core == "at" and of_child:
         return end
     at = first - 1
@@ -145,6 +147,11 @@ def _small(passage: Passage, number: Element) -> int:
         )
     )
     return end if third or told else last
+
+
+def _day_follows(passage: Passage, at: int) -> bool:
+    """Tell whether `in May` or `on Sunday` begins at an item: an age is reached, and no length of time told."""
+    return passage[at].core in ("in", "on") and at + 1 < len(passage) and passage[at + 1].core in REACHED
 
 
 def _of_thing(passage: Passage, first: int, last: int) -> bool:

@@ -32,7 +32,10 @@ def find_further_names(passage: Passage, hits: Sequence[Hit]) -> Iterator[Hit]:
     likely = [hit for hit in hits if hit.entity_type in LIKELY_PEOPLE]
     named = {at for hit in likely for at in range(hit.first, hit.last)}
     sure = {
-        at for hit in likely if hit.strong or hit.score >= SURE_SCORE for at in range(hit.first, hit.last)
+        at
+        for hit in likely
+        for at in range(hit.first, hit.last)
+        if hit.strong or hit.score >= SURE_SCORE or passage[at].strange
     }
     for at in sorted(named):
         if at - 1 not in named:
@@ -58,7 +61,9 @@ def _after(passage: Passage, at: int, named: set[int], *, joins: bool) -> Iterat
         if end > at:
             yield Hit(at, end, EntityType.PERSON, 0.7, "initial")
         first = _join_end(passage, end) if joins else end
-        if first == end or first >= len(passage) or first in named or not _is_name(passage[first]):
+        if first == end or first >= len(passage) or first in named:
+            return
+        if not _is_name(passage[first]) and not _ends_as_name(passage, first):
             return
         at = max(name_end(passage, first), first + 1)
         yield Hit(first, at, EntityType.PERSON, 0.6, "name-joined", strong=False)
@@ -103,6 +108,12 @@ def _may_follow(item: Item) -> bool:
     if _is_name(item) or item.cased:
         return _is_name(item)
     return item.alphabetic and item.core not in STOPS and item.core not in ACTS and item.core not in CLOSED
+
+
+def _ends_as_name(passage: Passage, at: int) -> bool:
+    """Tell whether a name that is a verb too ends what is said, where no verb can: `ask Bogdan or May`."""
+    ends = at + 1 == len(passage) or passage[at].closes or passage[at + 1].utterance != passage[at].utterance
+    return ends and namelike(passage[at].core) and passage[at].stem in VERBLIKE
 
 
 def _is_name(item: Item) -> bool:

@@ -28,6 +28,10 @@ BEFORE = Phrases.of_sections("name_cues")
 WEAK = word_set("name_cues_weak")
 RELATIONS = word_set("relations")
 FAMILY_AFTER, FAMILY_BEFORE = word_set("family_after"), word_set("family_before")
+FAMILIES = frozenset({"family", "kids", "twins", "brothers", "sisters", "household", "residence"})
+NOT_FAMILIES = frozenset(
+    {"royal", "holy", "long", "little", "small", "new", "young", "good", "whole", "true", "happy"}
+)
 RANK_PARTS = word_set("rank_parts")
 SPEAKING = word_set("speaking")
 SURE_DOING = word_set("deeds_sure")
@@ -165,10 +169,12 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
             last += 1
             if passage[last - 1].pauses or passage[last - 1].core.endswith("'s"):
                 break
-        if last - at >= 2:
+        if last - at >= 2 and not all(item.uncommon and not item.upper for item in passage[at:last]):
             yield Hit(at, last, PERSON, 0.4, "strange", strong=False)
         elif last > at > 0 and _family(passage, at, last):
             yield Hit(at, last, PERSON, 0.4, "family", strong=False)
+        elif last == at > 0 and namelike(passage[at].core) and _house_of(passage, at):
+            yield Hit(at, at + 1, PERSON, 0.4, "family", strong=False)
         item = passage[at]
         if item.capital and not is_product(item.core) and item.stem not in NAMELIKE_MONTHS:
             if namelike(item.core):
@@ -186,6 +192,17 @@ def _family(passage: Passage, at: int, last: int) -> bool:
     ends = passage[at].pauses or last == len(passage)
     plural = ends and passage[at].stem.endswith("s") and at > 1 and passage[at - 2].core in FAMILY_BEFORE
     return after in FAMILY_AFTER or plural
+
+
+def _house_of(passage: Passage, at: int) -> bool:
+    """Tell whether an everyday word is a family's name: `the Bell family`."""
+    return (
+        passage[at - 1].core == "the"
+        and not passage[at].pauses
+        and at + 1 < len(passage)
+        and passage[at + 1].core in FAMILIES
+        and passage[at].stem not in NOT_FAMILIES
+    )
 
 
 def _may_act(item: Item) -> bool:

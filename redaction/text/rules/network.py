@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.numbers import cardinal, code_runs
+from redaction.text.numbers import REPEATS, cardinal, code_runs
 from redaction.text.passage import Hit, Passage
 from redaction.text.vocabulary import word_set
 
@@ -40,7 +40,7 @@ def find_machines(passage: Passage) -> Iterator[Hit]:
 
 def _read_out(passage: Passage, at: int, signs: frozenset[str], fewest: int) -> int:
     """Return where groups of digits and letters end that a spoken sign joins, `at` where they are too few."""
-    groups, end, here = 0, at, at
+    groups, empty, end, here = 0, 0, at, at
     while groups < MOST_GROUPS:
         begin = here
         while here < len(passage) and here - begin < LONGEST_GROUP and (last := _part(passage, here)) > here:
@@ -50,14 +50,21 @@ def _read_out(passage: Passage, at: int, signs: frozenset[str], fewest: int) -> 
         groups, end = groups + 1, here
         if here >= len(passage) or passage[here].core not in signs:
             break
-        here += 1
-    return end if groups >= fewest else at
+        while here < len(passage) and passage[here].core in signs:  # two colons leave out groups of nothing
+            here, empty = here + 1, empty + 1
+        empty -= 1
+    mask = end + 1 < len(passage) and passage[end].core == "slash"
+    number = cardinal(passage, end + 1) if mask else None
+    end = end if number is None else number.last
+    return end if groups + empty >= fewest else at
 
 
 def _part(passage: Passage, at: int) -> int:
     number = cardinal(passage, at)
     if number is not None:
         return number.last
+    if passage[at].core in REPEATS and at + 1 < len(passage) and len(passage[at + 1].core) == 1:
+        return at + 2
     core = passage[at].core
     if len(core) <= LONGEST_GROUP and core and all(char in "0123456789abcdefo" for char in core):
         return at + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from redaction.model import EntityType
-from redaction.text.lexicon import is_product
+from redaction.text.lexicon import is_product, namelike
 from redaction.text.numbers import code_runs
 from redaction.text.passage import Hit, Item, Passage
 from redaction.text.rules.names import RELATIONS
@@ -23,6 +23,8 @@ SCHOOL_KINDS = word_set("school_kinds")
 SCHOOLS_OF = word_set("schools_of")
 AT_SCHOOL = Phrases.of_sections("school_cues")
 AT_WORK = Phrases.of_sections("work_cues")
+JOBS, WORKING = word_set("jobs"), word_set("working")
+AT_FOR = frozenset({"at", "for", "with"})
 COMPANY_ENDS = word_set("company_ends")
 TRADES = word_set("company_trades")
 AFTER_AND = word_set("company_after_and")
@@ -91,6 +93,8 @@ def find_employers(passage: Passage) -> Iterator[Hit]:
     for _, end, how in AT_WORK.find(passage):
         yield from _after(passage, end, ORGANIZATION, vague=how == "vague", rule="at-work")
     for at, item in enumerate(passage):
+        if at and item.core in AT_FOR and passage[at - 1].core in JOBS | WORKING:
+            yield from _after(passage, at + 1, ORGANIZATION, vague=False, rule="at-work")
         if item.core in TRADES and at > 0 and not item.capital and not item.cased:
             first = at
             while (
@@ -123,6 +127,8 @@ def _after(passage: Passage, first: int, kind: EntityType, *, vague: bool, rule:
         return
     words = passage[begin:last]
     telling = any(word.strange or word.capital for word in words)
+    pair = len(words) == 3 and words[1].core == "and" and all(map(_may_be_name, (words[0], words[2])))
+    telling = telling or pair
     ended = words[-1].core in (COMPANY_ENDS if kind is ORGANIZATION else SCHOOL_ENDS) and len(words) > 1
     spelled = all(len(word.core) == 1 for word in words) and len(words) >= 2
     if all(is_product(word.core) for word in words) and kind is SCHOOL:
@@ -131,7 +137,7 @@ def _after(passage: Passage, first: int, kind: EntityType, *, vague: bool, rule:
     if not (telling or ended or spelled or plain):
         return
     if vague and not (
-        ended or spelled or all(word.strange or word.capital or word.core == "and" for word in words)
+        ended or spelled or pair or all(word.strange or word.capital or word.core == "and" for word in words)
     ):
         return
     yield Hit(first, last, kind, 0.75, rule)
@@ -143,7 +149,8 @@ def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False)
     while at < len(passage) and at - first < longest:
         item = passage[at]
         after = passage[at + 1] if at + 1 < len(passage) else item
-        partner = after.stem in AFTER_AND or after.capital or (after.strange and passage[at - 1].strange)
+        pair = at > first and _may_be_name(passage[at - 1]) and _may_be_name(after)
+        partner = after.stem in AFTER_AND or after.capital or (pair and not after.cased)
         if item.core == "and" and at > first and partner:
             at += 2
             break
@@ -162,21 +169,28 @@ def _name_run(passage: Passage, first: int, *, longest: int, keep: bool = False)
         if item.pauses:
             break
     if at > first and not passage[first].cased:
-        at = _trimmed(passage, first, at) if not keep else min(at, first + 3)
+        at = _trimmed(passage, first, at, over=at) if not keep else min(at, first + 3)
+        ends = [end for end in range(first + 1, at) if passage[end].core in SCHOOL_ENDS]
+        at = ends[-1] + 1 if keep and ends else at
         while keep and at - first > 1 and passage[at - 1].core in SCHOOL_WORDS - SCHOOL_KINDS - SCHOOL_ENDS:
             at -= 1
     return at
 
 
-def _trimmed(passage: Passage, first: int, last: int) -> int:
-    """Cut ordinary words from the end of a run without capitals, down to its last telling word."""
+def _may_be_name(item: Item) -> bool:
+    return item.strange or namelike(item.core)
+
+
+def _trimmed(passage: Passage, first: int, last: int, *, over: int) -> int:
+    """Cut ordinary words from the end of a run without capitals, down to its last telling word.
+
+    One everyday word after a strange one stays where nothing of the run is left behind it: `Kirkham Glass`.
+    """
     for at in range(last, first, -1):
         item = passage[at - 1]
-        if (
-            item.strange
-            or len(item.core) == 1
-            or item.core in COMPANY_ENDS
-            or item.stem in SCHOOL_ENDS | AFTER_AND
-        ):
-            return at
+        ended = len(item.core) == 1 or item.core in COMPANY_ENDS or item.stem in SCHOOL_ENDS | AFTER_AND
+        joined = at - first > 2 and passage[at - 2].core == "and" and namelike(item.core)
+        manner = at < last and passage[at].core.endswith("ly")
+        if item.strange or ended or joined:
+            return at + (at + 1 == over and not (ended or joined or item.core.endswith("'s") or manner))
     return first

@@ -33,6 +33,7 @@ class _Unit:
         sure: nothing else can be meant, so that one alone is enough.
         word: only the word is said.
         plain: a letter or number alone: it goes with a run and makes none.
+        article: it is an `a` that no comma follows: `it's a V as in Victor`.
     """
 
     first: int
@@ -41,6 +42,7 @@ class _Unit:
     sure: bool = False
     word: bool = False
     plain: bool = False
+    article: bool = False
 
 
 def find_spelling_alphabet(passage: Passage) -> Iterator[Hit]:
@@ -64,6 +66,8 @@ def _found(run: list[_Unit]) -> Iterator[Hit]:
     sure = any(unit.sure for unit in run)
     told = sum(unit.told for unit in run)
     words = sum(unit.word for unit in run)
+    if len(run) > 1 and run[0].article:
+        run = run[1:]
     if sure or told >= 2 or (told and len(run) >= 3) or words >= FEWEST_WORDS:
         yield Hit(run[0].first, run[-1].last, EntityType.PERSON, 0.9, "spelled-words")
 
@@ -79,10 +83,10 @@ def _unit(passage: Passage, at: int) -> _Unit | None:
             return told
         if marked is not None:
             return _Unit(at, begin + 1, told=True)
-        return _Unit(at, at + 1, plain=True)
+        return _Unit(at, at + 1, plain=True, article=core == "a" and not passage[at].pauses)
     heard = HEARD.get(core)
     told = _told(passage, at, at + 1, heard) if heard is not None else None
-    if told is not None and told.sure:
+    if told is not None and (told.sure or core not in CLOSED):
         return told
     joint = JOINS.at(passage, at)
     bare = joint is not None and joint[1] == "sure" and joint[0] - at == 2

@@ -48,7 +48,7 @@ TURNS = [
     (("And your memorable word?", "S2: Lighthouse."), [[], ["Lighthouse."]]),
     (("what year", "S2: eighty one"), [[], ["eighty", "one"]]),
     (("And the town?", "S2: Reading."), [[], ["Reading."]]),
-    (("What's your place of birth?", "S2: near the bath"), [[], ["near", "bath"]]),
+    (("What's your place of birth?", "S2: near the bath"), [[], ["bath"]]),
     (("What's the reg of the car?", "S2: L R sixty eight", "Yeah.", "S2: X U F."),
      [[], ["L", "R", "sixty", "eight"], [], ["X", "U", "F."]]),
     (("your postcode please", "S2: r g six", "mm-hm", "S2: two b x"), [[], ["r", "g", "six"], [], ["two", "b", "x"]]),
