@@ -22,6 +22,11 @@ from redaction.errors import ExitCode, InternalError, OffrecordError  # noqa: E4
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "audit": (
+        "audit",
+        "audit_command",
+        "Attack TARGET with models that take no part in redaction, and say what an attacker learns.",
+    ),
     "batch": (
         "batch",
         "batch",

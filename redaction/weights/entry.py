@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-__all__ = ["GROUPS", "Carrier", "Group", "Member", "ModelEntry"]
+__all__ = ["GROUPS", "Carrier", "Group", "Member", "ModelEntry", "copied", "stored_files"]
 
-Group = Literal["core", "speakers", "multilingual"]
-GROUPS: tuple[Group, ...] = ("core", "speakers", "multilingual")
+Group = Literal["core", "speakers", "multilingual", "audit"]
+GROUPS: tuple[Group, ...] = ("core", "speakers", "multilingual", "audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +81,20 @@ class ModelEntry:
     def path(self) -> PurePosixPath:
         """What `locate` gives, relative to the cache."""
         return PurePosixPath(self.name if self.folder else next(iter(self.files)))
+
+
+def copied(folder: str, files: Mapping[str, str]) -> tuple[Member, ...]:
+    """Return members below `folder` that keep their file names and are stored as they are."""
+    return tuple(
+        Member(f"{folder}/{file}", sha256, file.rpartition("/")[2]) for file, sha256 in files.items()
+    )
+
+
+def stored_files(name: str, carriers: tuple[Carrier, ...]) -> dict[str, str]:
+    """Return the `files` of the members that are stored as they are."""
+    return {
+        f"{name}/{member.target}": member.sha256
+        for carrier in carriers
+        for member in carrier.members
+        if member.target is not None
+    }

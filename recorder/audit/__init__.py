@@ -1,0 +1,1 @@
+"""Attacks published recordings with models that do not redact, and says what an attacker learns."""
