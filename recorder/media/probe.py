@@ -201,7 +201,13 @@ def _usable(container: InputContainer) -> tuple[list[VideoStream | AudioStream],
 
 
 def _refuse_encrypted(stream: Stream) -> None:
-    if _has_decoder(stream) and stream.codec_context.codec_tag.lower() in _ENCRYPTED_TAGS:
+    if not _has_decoder(stream):
+        return
+    try:
+        tag = stream.codec_context.codec_tag.lower()
+    except UnicodeDecodeError:
+        return  # damage, or bytes that no codec's tag has
+    if tag in _ENCRYPTED_TAGS:
         raise UnreadableInput("The input is encrypted or copy-protected, so it cannot be decoded.")
 
 

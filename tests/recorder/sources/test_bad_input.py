@@ -283,3 +283,13 @@ def test_a_file_that_goes_away(tmp_path: Path, clip: bytes) -> None:
     path.unlink()
     with pytest.raises(UnreadableInput):
         next(iter(source.video("V1")))
+
+
+def test_codec_tags_that_are_no_letters(tmp_path: Path) -> None:
+    """AAC in AVI has the tag 255: a number is no reason to end, and damage in a tag none to raise anything else."""
+    clip = make_clip(tmp_path / "a.avi", codec="mpeg4", audio="aac", seconds=0.5, size=(64, 48))
+    assert {track.kind.value for track in FileSource(clip.path).info().tracks} == {"video", "audio"}
+    data = clip.path.read_bytes()
+    clip.path.write_bytes(data.replace(b"FMP4", b"\xff\xfe\xfd\xfc"))
+    with pytest.raises(UnreadableInput):
+        FileSource(clip.path).info()
