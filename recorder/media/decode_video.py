@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil, floor
 from typing import Final
 
 import av.error
@@ -14,6 +16,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
+from recorder.media.containers.matroska import LostBytes, lost_in_matroska
 from recorder.media.deinterlace import Deinterlacer
 from recorder.media.opening import MAX_PIXELS_PER_S, open_media
 from recorder.media.orient import Upright
@@ -38,7 +41,9 @@ _LONG_S: Final = Fraction(1, 2)
 _ENCODED_S: Final = Fraction(1, 30)  # for so long the encoder lets the last frame stand
 
 
-def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) -> Iterator[VideoFrame | Gap]:
+def read_video(
+    untrusted: Input, probe: Probe, track: Track, *, threads: int, own: bool = False
+) -> Iterator[VideoFrame | Gap]:
     """Yield the track's frames and gaps, reading the file in a container of its own.
 
     Args:
@@ -46,6 +51,7 @@ def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) ->
         probe: what is known of it.
         track: one of its picture tracks.
         threads: of the decoder.
+        own: this program wrote it, with every frame that is to be shown.
 
     Raises:
         UnreadableInput: the file can no longer be opened, or has more pixels a second than any recording.
@@ -57,7 +63,8 @@ def read_video(untrusted: Input, probe: Probe, track: Track, *, threads: int) ->
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare_packets(stream, threads=threads)
-        reader = _Reader(untrusted, probe, track)
+        lost = lost_in_matroska(untrusted) if "matroska" in medium.container.format.name else ()
+        reader = _Reader(untrusted, probe, track, own=own, lost=lost)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
         medium.check()
@@ -81,8 +88,32 @@ class _Damage:
     since: int | None = None
 
 
+class _LostTicks:
+    """What the container lost, in a track's raw ticks."""
+
+    def __init__(self, lost: Sequence[LostBytes], time_base: Fraction) -> None:
+        self._starts = [floor(one.start / time_base) for one in lost]
+        self._ends = [2**62 if one.end is None else ceil(one.end / time_base) for one in lost]
+
+    def holds(self, raw: int) -> bool:
+        """Tell whether something at a time cannot be trusted."""
+        at = bisect_right(self._starts, raw)
+        return any(raw < end for end in self._ends[max(0, at - 2) : at])
+
+    def between(self, before: int | None, raw: int | None) -> int | None:
+        """Return from when on something was lost after one picture and before the next, or the end; None if nothing."""
+        after = -(2**62) if before is None else before
+        until = 2**62 if raw is None else raw
+        for start, end in zip(self._starts, self._ends, strict=True):
+            if end > after and start < until:
+                return start
+        return None
+
+
 class _Reader:
-    def __init__(self, untrusted: Input, probe: Probe, track: Track) -> None:
+    def __init__(
+        self, untrusted: Input, probe: Probe, track: Track, *, own: bool, lost: Sequence[LostBytes]
+    ) -> None:
         if track.geometry is None:
             raise InternalError("A sound track was read as a picture.")
         self._untrusted = untrusted
@@ -99,6 +130,10 @@ class _Reader:
         self._end = max(0, round((track.start - probe.zero) / self._clock.time_base))
         self._last: int | None = None
         self._shown: VideoFrame | None = None
+        self._holds = not own
+        self._stands_until = 0
+        self._lost = _LostTicks(lost, track.raw_time_base)
+        self._raw: int | None = None
         self._pixels = 0
 
     def read(self, stream: VideoStream, packet: Packet[Stream] | None) -> Iterator[VideoFrame | Gap]:
@@ -110,7 +145,7 @@ class _Reader:
             self._waiting.add(raw)
             if len(self._waiting) > _MOST_WAITING:
                 self._waiting.remove(min(self._waiting))
-        if packet.is_corrupt:
+        if packet.is_corrupt or (raw is not None and self._lost.holds(raw)):
             self._mark(raw)
         try:
             pictures = stream.decode(packet)
@@ -133,6 +168,9 @@ class _Reader:
         declared = seen if clock.leaps else cut_off_at(self._untrusted, self._probe, self._track, end=seen)
         if declared - seen > _TAIL_TOLERANCE_S:
             end = max(end, int(declared / clock.time_base))
+        if not clock.leaps and (since := self._lost.between(self._raw, None)) is not None:
+            self._end = max(self._end, clock.ticks(since))
+            end = max(end, int(Fraction(self._probe.info.duration) / clock.time_base))
         end = min(end, self._end + int(_LONGEST_TAIL_S / clock.time_base))
         if end > self._end:
             yield from self._fill(end)
@@ -140,10 +178,12 @@ class _Reader:
 
     def _hold(self) -> Iterator[VideoFrame]:
         """Give the last picture once more just before it ends, if it stood for long: what is stored lasts as long."""
-        shown, time_base = self._shown, self._clock.time_base
-        if shown is None or self._last != shown.pts or (self._end - shown.pts) * time_base <= _LONG_S:
+        shown, time_base, end = self._shown, self._clock.time_base, self._stands_until
+        if not self._holds or shown is None or self._last != shown.pts:
             return
-        self._last = self._end - round(_ENCODED_S / time_base)
+        if (end - shown.pts) * time_base <= _LONG_S:
+            return
+        self._last = end - round(_ENCODED_S / time_base)
         yield replace(shown, pts=self._last)
 
     def _mark(self, raw: int | None) -> None:
@@ -169,12 +209,19 @@ class _Reader:
         leaps = self._clock.leaps
         pts = self._clock.place(raw, duration=self._clock.scaled(picture.duration or 0))
         self._refuse_flood(pts)
-        lost = self._lost_before(raw, leapt=self._clock.leaps > leaps) or picture.is_corrupt
+        leapt = self._clock.leaps > leaps
+        lost = self._lost_before(raw, leapt=leapt) or picture.is_corrupt
+        if not leapt and raw is not None and (since := self._lost.between(self._raw, raw)) is not None:
+            lost = True
+            self._end = max(self._end, min(pts, self._clock.ticks(since)))
+        self._raw = raw if raw is not None else self._raw
         yield from self._bridge(pts, lost=lost)
         covered = self._covered(picture, pts)
         self._last = pts
         lasts = self._clock.scaled(picture.duration or 0)
-        self._end = pts + max(self._clock.step, lasts if lasts < 60 / self._clock.time_base else 0)
+        known = lasts if lasts < 60 / self._clock.time_base else 0
+        self._end = pts + max(self._clock.step, known)
+        self._stands_until = pts + (known or self._clock.step)
         if covered:
             yield from self._drain()
             yield self._filler(pts)

@@ -124,9 +124,11 @@ class VideoWriter:
             if bt709 is not None:
                 context.colorspace = _BT709 if bt709 else _BT601
             context.gop_size = 600
-            context.options = {"crf": str(crf), "preset": preset, "forced-idr": "1"}
+            # Frames that wait for later ones have their decoding times long before they are shown, and the file says
+            # that it ends there, when the last picture comes after a standstill.
+            context.options = {"crf": str(crf), "preset": preset, "forced-idr": "1", "bf": "0"}
             if width * height > _LARGE_PX:  # the encoder's own look-ahead would hold some forty frames
-                context.options |= {"x264-params": "rc-lookahead=2:sync-lookahead=0:bframes=0"}
+                context.options |= {"x264-params": "rc-lookahead=2:sync-lookahead=0"}
                 context.thread_count = 1
             if fragmented:  # key frames come when they are asked for and at no other time
                 context.options |= {"tune": "zerolatency", "x264-params": "scenecut=0:sliced-threads=0"}

@@ -28,7 +28,8 @@ class FileSource:
         Args:
             untrusted: where the file is, or what opens it.
             threads: of each picture track's decoder.
-            own: this program wrote it and knows its frames: a picture that begins late belongs there.
+            own: this program wrote it and knows its frames: a picture that begins late belongs there, and the last
+                one is given once however long it stands.
         """
         self._untrusted = untrusted
         self._threads = threads
@@ -58,6 +59,7 @@ class FileSource:
             self._probed(),
             self._track(track_id, TrackKind.VIDEO),
             threads=self._threads,
+            own=self._own,
         )
 
     def audio(

@@ -19,7 +19,7 @@ from recorder.media.codecs import allowed_decoders
 from recorder.media.stream import Input, Latched, open_stream
 from redaction.errors import UnreadableInput
 
-__all__ = ["MAX_PIXELS", "MAX_PIXELS_PER_S", "MAX_TRACKS", "Medium", "open_media"]
+__all__ = ["MAX_PIXELS", "MAX_PIXELS_PER_S", "MAX_TRACKS", "Medium", "open_media", "open_regular"]
 
 MAX_PIXELS: Final = 8192 * 4352
 """Of one picture: 8K as televisions and cameras have it. A file of 154 KB can ask for twice as many, over and over."""
@@ -86,7 +86,7 @@ def open_media(untrusted: Input) -> Iterator[Medium]:
 
 
 def _open_file(untrusted_path: Path) -> InputContainer:
-    descriptor = _open_regular(untrusted_path)
+    descriptor = open_regular(untrusted_path)
     try:
         return av.open(
             "fd:",
@@ -124,7 +124,12 @@ def _nothing() -> None:
     """Find nothing wrong: a file's errors are libav's own."""
 
 
-def _open_regular(untrusted_path: Path) -> int:
+def open_regular(untrusted_path: Path) -> int:
+    """Return a descriptor of a regular file that is not empty, for the caller to close.
+
+    Raises:
+        UnreadableInput: it is none.
+    """
     try:
         found = untrusted_path.stat()
         if stat.S_ISDIR(found.st_mode):

@@ -12,9 +12,12 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from recorder.media.encode import VideoWriter
 from recorder.media.file import FileSource
+from recorder.media.source import TrackInfo, TrackKind
 from redaction.errors import UnreadableInput
 from redaction.model import Gap, VideoFrame
+from redaction.policy import OutputSection
 from tests.paths import SHARED_DATA
 
 FIELD = SHARED_DATA.parent / "field"
@@ -65,6 +68,21 @@ def test_the_last_picture_lasts_as_long_as_it_did(tmp_path: Path, rate: Fraction
     frames = [item for item in FileSource(path).video("V1") if isinstance(item, VideoFrame)]
     assert frames[-1].time == pytest.approx(float(5 / rate) - 1 / 30, abs=0.01)
     assert np.array_equal(frames[-1].y, frames[-2].y)
+
+
+@pytest.mark.parametrize("times", [[0], [0, 2, 4, 6, 8, 9.967], [0, 10], [0, 0.04, 0.08, 30]])
+def test_what_this_program_wrote_has_its_frames_and_no_more(tmp_path: Path, times: list[float]) -> None:
+    """A stored film is read back frame by frame however long its pictures stand: the second look counts them."""
+    path = tmp_path / "stored.mp4"
+    track = TrackInfo("V1", TrackKind.VIDEO, 64, 48, Fraction(1, 2), Fraction(1, 16_384), 0, 0)
+    with VideoWriter.of_track(path, track, OutputSection()) as writer:
+        for time in times:
+            plane = np.full((48, 64), 60, np.uint8)
+            writer.write(
+                VideoFrame(plane, plane[::2, ::2], plane[::2, ::2], round(time * 16_384), Fraction(1, 16_384))
+            )
+    frames = [item for item in FileSource(path, own=True).video("V1") if isinstance(item, VideoFrame)]
+    assert [frame.time for frame in frames] == pytest.approx(times, abs=0.001)
 
 
 def test_more_pixels_a_second_than_any_recording_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""What containers tell that libav does not."""
