@@ -187,8 +187,7 @@ def models_used(
     if video:
         names += [*_VIDEO_MODELS, *(() if policy.minors.unchecked else _AGE_MODELS)]
         if policy.screen.text != "none":
-            names += ["screen.text_detection"]
-            names += ["screen.text_recognition"] if policy.screen.text == "personal" else []
+            names += ["screen.text_detection", "screen.text_recognition"]
     if audio:
         names += [policy.speech.model, "align.pocketsphinx", "text.rampart"]
     elif video and policy.screen.text == "personal":

@@ -15,6 +15,10 @@ __all__ = ["harden_process", "lower_priority", "place_of", "silence_libraries"]
 
 _PR_SET_DUMPABLE: Final = 4
 _M_ARENA_MAX: Final = -8
+_M_MMAP_THRESHOLD: Final = -3
+_M_TRIM_THRESHOLD: Final = -1
+_LARGE_BYTES: Final = 6 << 20
+_KEPT_BYTES: Final = 64 << 20
 _BACK: Final = 5
 _ENVIRONMENT: Final = {
     "HF_HUB_OFFLINE": "1",
@@ -42,6 +46,9 @@ def harden_process() -> None:
         libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if hasattr(libc, "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 2)  # a heap per thread keeps many pictures' worth of freed memory
+        # Left alone, what is large for the heap grows to 32 MB, and 4K planes leave holes that are never given back.
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     os.environ.update(_ENVIRONMENT)
     # mediapipe imports it for microphones; looking for its library writes a temporary file.
     sys.modules["sounddevice"] = None  # type: ignore[assignment]

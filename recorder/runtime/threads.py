@@ -18,7 +18,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 _POLL_S: Final = 0.1
 _MOST_FRAMES: Final = 6
-_MOST_BYTES: Final = 48 << 20
+_MOST_BYTES: Final = 24 << 20
 
 
 class _Stage(Generic[T]):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -206,7 +206,7 @@ def _texts(search: ScreenSearch, frame: VideoFrame, proof: FrameProof, index: in
         proof,
         index,
         lambda shown, again: [(line, 1.0) for line in search.search(shown, at_once=again)],
-        text=True,
+        search=search,
     )
 
 
@@ -216,13 +216,14 @@ def _settled(
     index: int,
     find: Callable[[VideoFrame, bool], Sequence[tuple[Box, float]]],
     *,
-    text: bool = False,
+    search: ScreenSearch | None = None,
 ) -> list[Suspect]:
     """Return what is found outside what is covered, and what is found next to it once that is covered too.
 
     A detector that is shown another cover may see something beside it that it did not see before. Looking at the frame
     at once saves a round of covering, encoding and looking at the whole file.
     """
+    text = search is not None
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
     suspects: list[Suspect] = []
     shown = frame
@@ -230,7 +231,7 @@ def _settled(
         boxes: list[Box] = []
         for found, score in find(shown, turn > 0):
             box = found.clipped(frame.width, frame.height)
-            if box.area and not _mostly_covered(box, covers) and not (text and _is_edge(shown, box)):
+            if box.area and not _mostly_covered(box, covers) and not (text and _is_edge(shown, box, search)):
                 part = frame.y[box.y1 : box.y2, box.x1 : box.x2]
                 kept = part.copy() if text else _small(part)
                 suspects.append(Suspect(index, frame.time, box, score, kept, text))
@@ -257,8 +258,11 @@ def with_covers(frame: VideoFrame, boxes: Sequence[Box]) -> VideoFrame:
     return covered
 
 
-def _is_edge(frame: VideoFrame, box: Box) -> bool:
-    """Tell whether what was taken for a line is the edge of a cover: nothing around the cover looks like letters."""
+def _is_edge(frame: VideoFrame, box: Box, search: ScreenSearch | None) -> bool:
+    """Tell whether what was taken for a line is the edge of a cover: nothing around the cover looks like letters.
+
+    Where every line is covered whatever it says, what is around is searched again without the cover.
+    """
     part = VideoFrame(
         frame.y[box.y1 : box.y2, box.x1 : box.x2],
         frame.u[box.y1 // 2 : -(-box.y2 // 2), box.x1 // 2 : -(-box.x2 // 2)],
@@ -272,7 +276,9 @@ def _is_edge(frame: VideoFrame, box: Box) -> bool:
     if covered.all():
         return True
     bare = np.where(covered, np.median(part.y[~covered]), part.y).astype(np.uint8)
-    return not bool(strokes(bare, block=block_of(frame)).any())
+    if not strokes(bare, block=block_of(frame)).any():
+        return True
+    return search is not None and not search.reads and not search.stands(replace(part, y=bare))
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -42,7 +42,7 @@ class Bounds:
     """
 
     seconds: float = 1.5
-    bytes: int = 256 * 2**20
+    bytes: int = 192 * 2**20
     least: float = 0.1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,6 +66,7 @@ def avatar(luma: LayoutLuma, box: Box) -> Box | None:
     other = np.abs(part - int(np.median(part[:, -3:]))) > 12
     if other[:, -3:].mean() > _GROUND:
         return None  # no ground between it and the line: a texture, or the picture that a tag lies on
+    other = _without_lines(other)
     rows, columns = np.nonzero(other.any(axis=1))[0], np.nonzero(other.any(axis=0))[0]
     if not len(rows) or not len(columns):
         return None
@@ -77,3 +79,13 @@ def avatar(luma: LayoutLuma, box: Box) -> Box | None:
     if min(inside.width, inside.height) < tall // 2 or inside.width > 2.2 * inside.height:
         return None
     return inside
+
+
+def _without_lines(other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out what runs from one side to the other: gutters between tiles, and the bar that a name stands on."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(other.view(np.uint8), connectivity=8)
+    height, width = other.shape
+    across = (stats[:, cv2.CC_STAT_WIDTH] >= width) | (stats[:, cv2.CC_STAT_HEIGHT] >= height)
+    kept = np.ones(count, np.bool_)
+    kept[1:] = ~across[1:]
+    return np.asarray(other & kept[labels], np.bool_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final, Self
 
 from redaction.model import Box, VideoFrame
@@ -23,6 +24,13 @@ _LONG_SIDE: Final = 960
 _LEAST_SCALE: Final = 0.75
 _MOST_SCALE: Final = 1.5
 _CLOSE_AREA: Final = 200_000
+_MOST_PX: Final = 1_300_000
+"""Pixels that the detector is shown at once: 330 MB. A frame of 1080 lines is shown whole."""
+
+_SEAM_PX: Final = 48
+"""How far bands reach over each other, in pixels of the detector; a line twice as high is whole in one."""
+
+_SAME: Final = 0.9
 _UNREAD: Final = Reading("", 0.0)
 _LARGE_PX: Final = 36
 _LARGE: Final = 0.05
@@ -106,6 +114,11 @@ class ScreenReader:
         """What judges the lines; None where only codes are found."""
         return self._judge
 
+    @property
+    def reads(self) -> bool:
+        """Whether what a line says decides about it."""
+        return self._judge is not None and self._judge.reads
+
     def only(self, judge: Judge) -> Self:
         """Return a reader with the same models that covers the lines of another judge, and no code."""
         return type(self)(self._reader, judge, None)
@@ -129,8 +142,7 @@ class ScreenReader:
         lines: list[TextLine] = []
         if self._reader is not None:
             places = self._found(frame, region)
-            pictures = [View.of(frame, region=place.box, scale=1.0).picture(frame) for place in places]
-            found = zip(places, self._readings(pictures), strict=True)
+            found = zip(places, self._read(frame, places), strict=True)
             lines += [
                 TextLine(place.box, reading)
                 for place, reading in found
@@ -142,6 +154,10 @@ class ScreenReader:
                 moved = Box(box.x1 + region.x1, box.y1 + region.y1, box.x2 + region.x1, box.y2 + region.y1)
                 lines.append(TextLine(moved, personal=True, covers=(moved,), code=True))
         return lines
+
+    def places(self, frame: VideoFrame) -> list[Box]:
+        """Return where lines of text are in a frame, whatever they say."""
+        return [place.box for place in self._found(frame, Box(0, 0, frame.width, frame.height))]
 
     def judged(self, frame: VideoFrame, lines: Sequence[TextLine]) -> list[TextLine]:
         """Return the lines with what is to be covered of each."""
@@ -176,22 +192,54 @@ class ScreenReader:
         ]
 
     def _is_shape(self, place: Place, reading: Reading, frame: VideoFrame) -> bool:
-        """Tell whether what was found is one huge sign, or several that are large and unsure: a picture, no name."""
-        if self._judge is None or not self._judge.reads:
-            return False
+        """Tell whether what was found is one huge sign, or several that are large and unsure: a picture, no name.
+
+        Where all text is covered, only what is huge and no writing at all is none: a gallery, or its covers.
+        """
         side = min(frame.width, frame.height)
+        if self._judge is None:
+            return False
+        if not self.reads:
+            return place.thick >= _HUGER * side and reading.score < _SURE
         if len("".join(reading.text.split())) <= 1:
             return min(place.box.width, place.box.height) >= _HUGE * side
         large = place.thick >= max(_LARGE_PX, _LARGE * side)
         return (large and reading.score < _UNSURE) or (place.thick >= _HUGER * side and reading.score < _SURE)
 
     def _found(self, frame: VideoFrame, region: Box) -> list[Place]:
-        """Find lines in a region; places in frame pixels."""
+        """Find lines in a region; places in frame pixels.
+
+        A large region is looked at in bands, since the detector takes 250 bytes a pixel. A line that the bands may have
+        cut is found in the whole of it, made small.
+        """
         if self._reader is None:
             return []
         side = max(frame.width, frame.height)
         scale = min(_MOST_SCALE, max(_LEAST_SCALE, _LONG_SIDE / side))
         scale = min(max(1.0, scale), max(scale, (_CLOSE_AREA / max(1, region.area)) ** 0.5))
+        if region.area * scale * scale <= _MOST_PX:
+            return self._found_at(frame, region, scale)
+        seam = round(_SEAM_PX / scale)
+        places: list[Place] = []
+        for top, bottom in _bands(region, room=round(_MOST_PX / (region.width * scale * scale)), seam=seam):
+            part = Box(region.x1, top - seam, region.x2, bottom + seam).intersection(region)
+            places += [
+                place
+                for place in self._found_at(frame, part, scale)
+                if top <= (place.box.y1 + place.box.y2) / 2 < bottom
+            ]
+        whole = self._found_at(frame, region, (_MOST_PX / region.area) ** 0.5)
+        return places + [
+            place
+            for place in whole
+            if place.box.height > seam
+            and not any(place.box.intersection(other.box).area >= _SAME * place.box.area for other in places)
+        ]
+
+    def _found_at(self, frame: VideoFrame, region: Box, scale: float) -> list[Place]:
+        """Find the lines that the detector sees in a region at a scale; places in frame pixels."""
+        if self._reader is None:
+            return []
         view = View.of(frame, region=region, scale=scale)
         across, down = view.region.width / view.width, view.region.height / view.height
         places: list[Place] = []
@@ -205,9 +253,19 @@ class ScreenReader:
             places.append(Place(box, place.thick * min(across, down)))
         return places
 
+    def _read(self, frame: VideoFrame, places: Sequence[Place]) -> list[Reading]:
+        """Read lines; where all are covered whatever they say, only huge ones, which may be none."""
+        huge = _HUGER * min(frame.width, frame.height)
+        wanted = [at for at, place in enumerate(places) if self.reads or place.thick >= huge]
+        pictures = [View.of(frame, region=places[at].box, scale=1.0).picture(frame) for at in wanted]
+        result = [_UNREAD] * len(places)
+        for at, reading in zip(wanted, self._readings(pictures), strict=True):
+            result[at] = reading
+        return result
+
     def _readings(self, pictures: Sequence[Picture]) -> list[Reading]:
-        """Read lines, those that looked the same before from memory."""
-        if self._reader is None or self._judge is None or not self._judge.reads:
+        """Read pictures of lines, those that looked the same before from memory."""
+        if self._reader is None:
             return [_UNREAD] * len(pictures)
         looks = [look_of(picture) for picture in pictures]
         known = [self._recall.get(look) for look in looks]
@@ -217,3 +275,10 @@ class ScreenReader:
                 known[at] = reading
                 self._recall.put(looks[at], reading)
         return [reading if reading is not None else _UNREAD for reading in known]
+
+
+def _bands(region: Box, *, room: int, seam: int) -> list[tuple[int, int]]:
+    """Divide a region into equal bands from top to bottom, each with a seam above and below within the room."""
+    count = max(1, -(-region.height // max(room - 2 * seam, 2 * seam)))
+    edges = [region.y1 + region.height * at // count for at in range(count + 1)]
+    return list(pairwise(edges))

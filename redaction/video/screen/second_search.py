@@ -17,6 +17,8 @@ __all__ = ["ScreenSearch"]
 _EVERY_S: Final = 4.0
 _CROWDED: Final = 0.4
 _SLOPE: Final = 40
+_SAME_LINE: Final = 0.2
+"""Share of what was taken for a line that must be found again without the cover in it: a half of it, less its edges."""
 
 
 class ScreenSearch:
@@ -51,3 +53,13 @@ class ScreenSearch:
         self._last = frame.y.copy()
         found = [line for part in where for line in self._reader.look(frame, part)]
         return [line.box for line in self._reader.telling(found)]
+
+    @property
+    def reads(self) -> bool:
+        """Whether what a line says counts."""
+        return self._reader.reads
+
+    def stands(self, part: VideoFrame) -> bool:
+        """Tell whether a line fills a good part of a small picture."""
+        least = _SAME_LINE * part.width * part.height
+        return any(line.area >= least for line in self._reader.places(part))

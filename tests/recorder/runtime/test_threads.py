@@ -130,7 +130,7 @@ def test_the_first_failure_stops_the_other_job() -> None:
 
 
 def test_queues_of_large_frames_are_shorter() -> None:
-    """Six frames of a usual size wait in a queue, of 4K four, of 8K one."""
+    """Six frames of a usual size wait in a queue, of 4K two, of 8K one."""
     assert frames_ahead(1280, 720) == frames_ahead(1920, 1080) == 6
-    assert frames_ahead(3840, 2160) == 4
+    assert frames_ahead(3840, 2160) == 2
     assert frames_ahead(7680, 4320) == 1

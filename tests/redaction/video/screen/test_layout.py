@@ -49,3 +49,15 @@ def test_a_texture_is_no_picture_before_a_name() -> None:
     specks = random.random((100, 300)) < 0.08
     luma[specks] += 20
     assert avatar(luma, name) is not None
+
+
+def test_gutters_are_no_picture_before_a_name() -> None:
+    """Where tiles meet before a tag nothing is boxed; a disc beside the gutter still is."""
+    luma = tiles()
+    tag = Box(331, 452, 420, 466)
+    assert avatar(luma, tag) is None
+    cv2.circle(luma, (360, 455), 8, 200, -1)
+    beside = avatar(luma, Box(374, 448, 430, 464))
+    assert beside is not None
+    assert abs(beside.x1 - 352) <= 1
+    assert abs(beside.x2 - 369) <= 1

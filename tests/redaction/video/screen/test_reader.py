@@ -94,3 +94,59 @@ def test_what_may_be_a_name_is_a_line(text: str, score: float, width: int, heigh
 def test_all_text_means_all_that_is_found() -> None:
     """Where every line is to be covered, size decides nothing."""
     assert found("C", 0.99, width=300, height=280, reads=False)
+
+
+@pytest.mark.parametrize(("text", "score"), [("1", 0.78), ("", 0.0), ("ll", 0.6)])
+def test_a_gallery_is_no_line_even_where_all_text_is_covered(text: str, score: float) -> None:
+    """What is huge and reads as nothing sure is a tile, or its cover, and not a line: the picture stays."""
+    assert not found(text, score, width=620, height=340, reads=False)
+    assert found(text, score, width=620, height=100, reads=False), "a line that cannot be read is covered"
+
+
+class FakeLines:
+    """Finds dark rows in whatever it is shown, and remembers how many pixels that was."""
+
+    def __init__(self) -> None:
+        self.shown: list[int] = []
+
+    def find(self, picture: np.ndarray) -> list[Place]:
+        """Return a box around each run of dark rows."""
+        self.shown.append(picture.shape[0] * picture.shape[1])
+        dark = np.nonzero((picture[:, :, 0] < 100).any(axis=1))[0]
+        places = []
+        for rows in np.split(dark, np.nonzero(np.diff(dark) > 1)[0] + 1) if len(dark) else ():
+            part = np.nonzero((picture[rows[0] : rows[-1] + 1, :, 0] < 100).any(axis=0))[0]
+            box = Box(int(part[0]), int(rows[0]), int(part[-1]) + 1, int(rows[-1]) + 1)
+            places.append(Place(box, min(box.width, box.height)))
+        return places
+
+    def read(self, lines: Sequence[np.ndarray]) -> list[Reading]:
+        """Read a name everywhere."""
+        return [Reading("Ada Lovelace", 0.99)] * len(lines)
+
+
+@pytest.mark.parametrize("size", [(3840, 2160), (7680, 4320), (2160, 3840)])
+def test_large_frames_are_looked_at_in_bands(size: tuple[int, int]) -> None:
+    """The detector is never shown more than its share at once, and every line is found once and whole, titles too."""
+    width, height = size
+    picture = np.full((height, width, 3), 240, np.uint8)
+    drawn = [(top, 24 + 8 * at) for at, top in enumerate(range(100, height - 700, 187))] + [
+        (height - 500, 300)
+    ]
+    for top, tall in drawn:
+        picture[top : top + tall, 400:1400] = 20
+    lines = FakeLines()
+    boxes = ScreenReader(lines, AllPersonal(), None).places(as_frame(picture, 0))
+    assert max(lines.shown) <= 1_330_000
+    for top, tall in drawn:
+        held = [box for box in boxes if box.y1 <= top + 8 and box.y2 >= top + tall - 8]
+        assert held, (top, tall)
+        if tall < 100:
+            assert len(held) == 1
+
+
+def test_frames_of_1080_lines_are_looked_at_as_a_whole() -> None:
+    """Up to full HD nothing is cut."""
+    lines = FakeLines()
+    ScreenReader(lines, AllPersonal(), None).places(as_frame(np.full((1080, 1920, 3), 240, np.uint8), 0))
+    assert len(lines.shown) == 1
