@@ -66,6 +66,7 @@ def _remember(context: click.Context, _parameter: click.Parameter, value: str) -
 
 
 def _set_up(context: click.Context, _parameter: click.Parameter, value: str) -> None:
+    context.meta["recorder.log_level"] = LogLevel(value)
     configure_log(context.meta["recorder.log_format"], LogLevel(value))
 
 

@@ -23,9 +23,14 @@ _ANY_S: Final = 86_400.0
 @click.option(
     "--tokens",
     "token_file",
-    required=True,
     type=click.Path(path_type=Path),
     help="Who may push: a TOML file of [[token]] tables with secret, name, consent, sessions and metrics.",
+)
+@click.option(
+    "--zoom",
+    "zoom_file",
+    type=click.Path(path_type=Path),
+    help="Record the meetings that Zoom announces instead: a TOML file of the app; see docs/zoom.md.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -64,9 +69,12 @@ _ANY_S: Final = 86_400.0
 )
 @click.option("--quiet", is_flag=True, help="Show nothing while the call goes on.")
 @log_options
+@click.pass_context
 def serve(
+    context: click.Context,
     folder: Path,
-    token_file: Path,
+    token_file: Path | None,
+    zoom_file: Path | None,
     host: str,
     port: int,
     tls_cert: Path | None,
@@ -97,18 +105,43 @@ def serve(
     `GET /healthz` answers `ok` on the same port while the call is watched. `GET /metrics` gives figures for
     Prometheus to a token with `metrics = true`, which may not push; see docs/operations.md.
 
+    With --zoom no participants are pushed: Zoom announces meetings to http://HOST:PORT/zoom, and each that is
+    announced is recorded in a process of its own until it ends or the command is stopped.
+
     Example: offrecord serve --tokens tokens.toml -o redacted
     """
+    if (token_file is None) == (zoom_file is None):
+        raise UsageError("Name one of --tokens, for participants who are pushed here, and --zoom.")
     from recorder.call.http.http_server import Address
+
+    policy = load_policy(policy_file, roster)
+    address = Address(host, port, tls_cert, tls_key, tls_in_front=tls_in_front)
+    address.context()  # unusable TLS files are told before models are loaded
+    if zoom_file is not None:
+        from recorder.call.zoom.config import ZoomConfig
+        from recorder.commands.serve_zoom import serve_zoom
+
+        if origins:
+            raise UsageError("--origin is for participants who are pushed here; it says nothing to Zoom.")
+        return serve_zoom(
+            ZoomConfig.read(zoom_file),
+            address,
+            folder=folder,
+            policy=_waiting(policy, None),
+            at_most_s=at_most_s,
+            as_json=as_json,
+            quiet=quiet,
+            log_format=context.meta["recorder.log_format"],
+            log_level=context.meta["recorder.log_level"],
+        )
+    if token_file is None:
+        raise UsageError("Name the file of --tokens.")
     from recorder.call.http.tokens import Tokens
     from recorder.call.http.whip_source import serve_source
     from recorder.operations.metrics import CallMetrics
     from recorder.operations.web import OperationsRoutes
 
-    policy = load_policy(policy_file, roster)
     policy = _waiting(policy, at_most_s)
-    address = Address(host, port, tls_cert, tls_key, tls_in_front=tls_in_front)
-    address.context()  # unusable TLS files are told before models are loaded
     tokens, metrics = Tokens.read(token_file), CallMetrics()
     source = serve_source(
         tokens,

@@ -125,6 +125,7 @@ class Way(StrEnum):
     JANUS = "janus"
     WHIP = "whip"
     WHEP = "whep"
+    ZOOM = "zoom"
     OTHER = "other"
 
     @classmethod

@@ -43,6 +43,38 @@ def test_wrong_arguments(tokens: str | None, more: list[str], tmp_path: Path) ->
     assert not out.exists()
 
 
+ZOOM = f'client_id = "app"\nclient_secret = "{SECRET}"\nwebhook_secret = "{SECRET}"\n'
+
+
+@pytest.mark.parametrize(
+    ("zoom", "more"),
+    [
+        (None, []),
+        ("nonsense", []),
+        (ZOOM + "admin = true\n", []),
+        (ZOOM, ["--tokens", "tokens.toml"]),
+        (ZOOM, ["--host", "0.0.0.0"]),
+        (ZOOM, ["--origin", "https://call.example"]),
+    ],
+)
+def test_wrong_arguments_of_zoom(zoom: str | None, more: list[str], tmp_path: Path) -> None:
+    """What cannot work with --zoom ends with status 2 and a sentence, before anything is listened on."""
+    file = tmp_path / "zoom.toml"
+    if zoom is not None:
+        file.write_text(zoom, encoding="utf-8")
+    out = tmp_path / "out"
+    ran = CliRunner().invoke(serve, ["--zoom", str(file), "-o", str(out), *more])
+    assert isinstance(ran.exception, UsageError)
+    assert SECRET not in ran.exception.sentence + ran.output
+    assert not out.exists()
+
+
+def test_neither_tokens_nor_zoom(tmp_path: Path) -> None:
+    """Who may push, or that Zoom announces, has to be said."""
+    ran = CliRunner().invoke(serve, ["-o", str(tmp_path / "out")])
+    assert isinstance(ran.exception, UsageError)
+
+
 @pytest.mark.slow
 def test_nobody_can_be_asked(tmp_path: Path) -> None:
     """Where no token vouches and the policy does not record unasked, it ends with status 4 and leaves nothing."""
