@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from recorder.call.http.rate_limit import Allowance
 from recorder.call.source import Answer
 
 __all__ = ["ConsentLink", "ConsentLinks"]
@@ -30,6 +31,7 @@ class ConsentLink:
         here: they are in the meeting.
         answer: given last through this link.
         notes: what the recorder had to say to them, such as their receipt.
+        agreements: how often a yes is passed on; a no always is.
         retired: the host made another one; this one says no, and no longer yes.
     """
 
@@ -41,6 +43,7 @@ class ConsentLink:
     answer: Answer | None = None
     notes: list[str] = field(default_factory=list, repr=False)
     retired: bool = False
+    agreements: Allowance = field(default_factory=lambda: Allowance(5, 1 / 15), repr=False)
     holder: bytes = field(default=b"", repr=False)  # digest of what the browser that said yes first holds
 
     def holds(self, token: str) -> bool:

@@ -117,6 +117,7 @@ class _Meeting:
     process: asyncio.subprocess.Process
     task: asyncio.Task[None] | None = None
     outcome: MeetingOutcome | None = None
+    unsaid: dict[str, ToMeeting] = field(default_factory=dict)  # the last answer of each that waits
     inbox: asyncio.Queue[ToMeeting | None] = field(default_factory=lambda: asyncio.Queue(1000))
 
 
@@ -184,10 +185,12 @@ class ZoomMeetings:
     def answered(self, link: ConsentLink, answer: Answer, adult: bool | None) -> None:
         """Tell a meeting what somebody answered."""
         meeting = self._going.get(link.meeting)
-        if meeting is not None:
-            self._tell(
-                meeting, ToMeeting(do="answer", participant=link.participant, answer=answer, adult=adult)
-            )
+        line = ToMeeting(do="answer", participant=link.participant, answer=answer, adult=adult)
+        if (
+            meeting is not None and meeting.unsaid.get(link.participant) != line
+        ):  # somebody may press on and on
+            meeting.unsaid[link.participant] = line
+            self._tell(meeting, line)
 
     async def close(self) -> None:
         """Leave every meeting and wait until their bundles are finished."""
@@ -244,6 +247,8 @@ class ZoomMeetings:
         try:
             pipe.write(job.model_dump_json().encode() + b"\n")
             while (line := await meeting.inbox.get()) is not None:
+                if meeting.unsaid.get(line.participant) is line:
+                    del meeting.unsaid[line.participant]
                 pipe.write(line.model_dump_json().encode() + b"\n")
                 await pipe.drain()
         except (ConnectionError, RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Callable
 from html import escape
 from importlib.resources import files
@@ -115,6 +116,8 @@ class ZoomPages:
             return refusal(
                 403, "Somebody agreed with this link in another browser. Ask the host for a new one."
             )
+        if answer is Answer.YES and not link.agreements.take(time.monotonic()):
+            return refusal(429, "Those were too many changes. Please try again in a minute.")
         response = web.Response(status=303, headers={"Location": f"{self._path}/consent/{link.code}"})
         if answer is Answer.YES and not link.holds(token):
             response.set_cookie(

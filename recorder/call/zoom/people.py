@@ -23,7 +23,8 @@ SWITCH_S: Final = 2.0
 STRAGGLING_S: Final = 2.0
 """Seconds after somebody left in which what still comes of them does not bring them back."""
 UNSEEN_S: Final = 6.0
-"""Seconds after which somebody whose video does not come is taken to have no camera on."""
+"""Seconds after which somebody whose video does not come is taken to have no camera on, for a while."""
+UNSEEN_AGAIN_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class _Here:
         since: call time from which on their media is taken; None while it is not.
         camera: whether it is on, None where that is not known.
         spoke: when they were last the active speaker.
+        unseen: when their video was asked for and did not come.
     """
 
     name: str = field(repr=False)
@@ -43,6 +45,7 @@ class _Here:
     since: float | None = None
     camera: bool | None = None
     spoke: float = -1.0
+    unseen: float = -1e9
 
 
 class ZoomPeople:
@@ -122,7 +125,7 @@ class ZoomPeople:
             if kind == MeetingEvent.SPEAKER:
                 person.spoke = now
             elif kind in (MeetingEvent.CAMERA_ON, MeetingEvent.CAMERA_OFF):
-                person.camera = kind == MeetingEvent.CAMERA_ON
+                person.camera, person.unseen = kind == MeetingEvent.CAMERA_ON, -1e9
                 if not person.camera:
                     self._cameras.end(who.user)
             elif kind == MeetingEvent.SHARE_START and self._screens.owner != who.user:
@@ -253,16 +256,20 @@ class ZoomPeople:
         now, best = self._clock.now(), ""
         asked = self._here.get(self._chosen)
         if asked is not None and now - self._chosen_at > UNSEEN_S and self._cameras.owner != self._chosen:
-            asked.camera = False  # until an event says otherwise
+            asked.unseen = now
         candidates = [
             (person.camera is True, person.spoke, user == self._chosen, user)
             for user, person in self._here.items()
-            if person.since is not None and person.camera is not False and not self.paused
+            if person.since is not None
+            and person.camera is not False
+            and now - person.unseen > UNSEEN_AGAIN_S
+            and not self.paused
         ]
         if candidates:
             best = max(candidates)[3]
         settled = now - self._chosen_at < SWITCH_S and self._chosen and self.wants(self._chosen)
-        if best == self._chosen or (settled and asked is not None and asked.camera is not False):
+        seen = asked is not None and asked.camera is not False and now - asked.unseen > UNSEEN_AGAIN_S
+        if best == self._chosen or (settled and seen):
             return None
         before, self._chosen, self._chosen_at = self._chosen, best, now
         self._cameras.end(before)

@@ -18,6 +18,7 @@ import pytest
 
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.http.http_server import Address, listening
+from recorder.call.source import Answer
 from recorder.call.zoom.endpoint import zoom_application
 from recorder.call.zoom.links import ConsentLinks
 from recorder.call.zoom.meetings import MeetingJob, MeetingOutcome, ZoomMeetings
@@ -246,6 +247,30 @@ def test_a_participant_answers_for_themselves(tmp_path: Path) -> None:
             assert await it.answer(ann, "erase", http=other) == 303
             assert await it.answer(ann, "yes") == 303
             await until(lambda: len([line for line in it.heard("s1") if line.get("do") == "answer"]) == 4)
+
+    run(go)
+
+
+def test_somebody_who_presses_on_and_on(tmp_path: Path) -> None:
+    """A flood of answers ends no meeting: a yes is limited, every no arrives, and the same one twice counts once."""
+
+    async def go() -> None:
+        async with served(tmp_path) as it:
+            await it.webhook(it.started("s1"))
+            await until(lambda: it.links.listed() and it.links.listed()[0][1])
+            _, page = await it.page(f"/host/{KEY}")
+            code = code_of(page, "Ben")
+            statuses = [await it.answer(code, word) for _ in range(40) for word in ("yes", "no")]
+            assert statuses[1::2] == [303] * 40
+            assert 429 in statuses[::2]
+            await until(lambda: it.heard("s1")[-1].get("answer") == "no")
+            link = it.links.find(code)
+            assert link is not None
+            for _ in range(5000):
+                it.meetings.answered(link, Answer.NO, None)
+            await until(lambda: it.heard("s1")[-1].get("answer") == "no")
+            assert it.ended == []
+            assert it.meetings.going == 1
 
     run(go)
 
