@@ -133,9 +133,9 @@ class StoredWords:
 
         It is the stored word with the same letters near it. Where there is none it is what it was heard over. A word
         that is kept is masked with it, unless it only joins others. A synthetic voice says the kept words and tones
-        and nothing else: a name heard over a tone is the tone, misheard, and an everyday word that was written small is
-        one, whatever the second hearing makes of the words around it. Both stay, unless they were said in the recording
-        and redacted. What is heard where no word is stored falls silent, and so does all that is heard of a voice that
+        and nothing else: a name heard over a tone is the tone, misheard, and an everyday word that was written small,
+        or `I`, is one, whatever the second hearing makes of the words around it. Both stay, unless they were said in
+        the recording and redacted. What is heard where no word is stored falls silent, and so does all that is heard of a voice that
         is only disguised.
         """
         places = list(self._places(track))
@@ -268,8 +268,9 @@ def _is_replaced(places: Sequence[_Place], word: HeardWord) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell whether a stored word is an everyday one that was written small."""
-    return text[:1].islower() and is_ordinary(fold(text))
+    """Tell whether a stored word is an everyday one that was written small, or one that only joins, such as `I`."""
+    core = fold(text)
+    return core in CLOSED or core.partition("'")[0] == "i" or (text[:1].islower() and is_ordinary(core))
 
 
 def _only_joins(text: str) -> bool:

@@ -94,12 +94,18 @@ def _join_end(passage: Passage, at: int) -> int:
 
 
 def _initial(passage: Passage, at: int, named: set[int]) -> bool:
-    """Tell whether a single letter beside a name is an initial; `a` only in capitals or between two parts."""
+    """Tell whether a single letter beside a name is an initial; `a` only in capitals or between two parts.
+
+    `I` is one between two parts of a cased name: elsewhere somebody speaks of themselves, in capitals too.
+    """
     item = passage[at]
     if len(item.core) != 1 or not item.core.isalpha() or item.pauses:
         return False
+    inside = at - 1 in named and at + 1 in named
+    if item.core == "i":
+        return item.cased and inside
     if item.core in WORD_LETTERS and not item.upper:
-        return not item.cased and item.core != "i" and at - 1 in named and at + 1 in named
+        return not item.cased and inside
     return item.upper or not item.cased
 
 
