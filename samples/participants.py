@@ -1,7 +1,7 @@
 """Make the two participants of the sample call, each with a camera and a microphone of their own, as WebM files.
 
 What they say is the sample call's script, each their own lines, so that together they talk with each other. VP8 and
-Opus, as WebRTC sends them, with a key frame a second: a sample participant sends these pictures without encoding them.
+Opus, as WebRTC sends them, with three key frames a second: a sample participant sends these pictures without encoding them.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _write(path: Path, speech: CallSpeech, speaker: int) -> None:
     frames = round(len(speech.samples) / SAMPLE_HZ * FPS)
     picture = CallPicture(mouth(speech, frames, speaker=speaker))
     with av.open(str(path), "w") as out:
-        options = {"deadline": "realtime", "cpu-used": "6", "b": "1M", "g": str(FPS)}
+        options = {"deadline": "realtime", "cpu-used": "6", "b": "1M", "g": str(FPS // 3)}
         options |= {"lag-in-frames": "0", "auto-alt-ref": "0", "error-resilient": "1"}
         video = out.add_stream("libvpx", rate=FPS, options=options)
         video.width, video.height, video.pix_fmt = CAMERA_WIDTH, CAMERA_HEIGHT, "yuv420p"

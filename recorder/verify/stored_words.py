@@ -135,8 +135,8 @@ class StoredWords:
         that is kept is masked with it, unless it only joins others. A synthetic voice says the kept words and tones
         and nothing else: a name heard over a tone is the tone, misheard, and an everyday word that was written small,
         or `I`, is one, whatever the second hearing makes of the words around it. Both stay, unless they were said in
-        the recording and redacted. What is heard where no word is stored falls silent, and so does all that is heard of a voice that
-        is only disguised.
+        the recording and redacted. What is heard where no word is stored falls silent, and so does all that is heard
+        of a voice that is only disguised.
         """
         places = list(self._places(track))
         meant = [place for place in places if place.kept and _is_meant(place, word)]
