@@ -1,7 +1,8 @@
 """Make the two participants of the sample call, each with a camera and a microphone of their own, as WebM files.
 
 What they say is the sample call's script, each their own lines, so that together they talk with each other. VP8 and
-Opus, as WebRTC sends them, with three key frames a second: a sample participant sends these pictures without encoding them.
+Opus, as WebRTC sends them, with three key frames a second: a sample participant sends these pictures without encoding
+them.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ decodes the pictures and throws them away. `plain` encodes them to memory with t
 unredacted. `live` is the live engine with its journal on the disk; `level` is the worst that was spared. CPU is in
 percent of one core, over the whole process. `cost` is the live engine fed as fast as it takes pictures, at full level:
 CPU then is per second of each participant's call, whatever else the machine does, so that cores over it are the
-participants that one machine records. `--minutes` adds a soak with its memory, every half minute. Needs the shared data
-folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models.
+participants that one machine records. `python -m benchmarks.live.talk` measures whose words are stored. `--minutes`
+adds a soak with its memory, every half minute. Needs the shared data folder, `../shared/data` or
+`OFFRECORD_SHARED_DATA`, and the models.
 """
 
 from __future__ import annotations
@@ -25,9 +26,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import wave
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -35,31 +34,25 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import av
 import numpy as np
 
-from benchmarks.faces import DATA
+from benchmarks.live.sending import MADE, RATE, SIZES, Sender, voice, vp8
 from benchmarks.rtc import by_aiortc, on_loopback, senders
 from recorder.call.source import LiveKind, TimedAudio, TimedVideo
 from recorder.live.capture.engine import LiveEngine
 from recorder.live.capture.load_shedding import Governor, Level
 from recorder.live.store.journal import Journal
 from recorder.live.store.schema import CallRecord, ConsentRecord, PersonRecord, Stay
-from recorder.media.orient import Geometry, Upright
 from recorder.runtime.context import Run
 from redaction.model import Samples
 from redaction.policy import Policy
 from redaction.stages import Stages
 
-SIZES = {"360p": (640, 360), "720p": (1280, 720)}
 CLIPS = ("d3", "d6", "d12")
 VOICES = ("standup.host", "standup.dev1", "standup.dev2", "standup.pm")
-RATE = 30
-BLOCK_S = 0.02
-_MADE = "OFFRECORD_BENCHMARK_CLIPS"
 
 
 @dataclass
@@ -112,7 +105,7 @@ def main() -> None:
 def run_row(kind: str, size: str, people: int, seconds: float, made: str) -> Row:
     """Measure in a process of its own; what is sent is kept in a folder from row to row."""
     program = [sys.executable, "-m", "benchmarks.live", "--row", kind, size, str(people), str(seconds)]
-    given = {**os.environ, _MADE: made}
+    given = {**os.environ, MADE: made}
     done = subprocess.run(program, check=True, stdout=subprocess.PIPE, text=True, env=given)
     return Row(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -124,55 +117,6 @@ def show(row: Row) -> None:
         f"{row.level:>8} {row.lag_s:6.2f} {max(row.memory, default=0):9d}",
         flush=True,
     )
-
-
-class Sender(threading.Thread):
-    """One participant: decodes its packets in real time, and speaks."""
-
-    def __init__(
-        self,
-        packets: list[bytes],
-        voice: tuple[Samples, int],
-        *,
-        picture: Callable[[TimedVideo], None],
-        sound: Callable[[TimedAudio], None],
-        began: float,
-        seconds: float,
-        full: Callable[[], bool] | None = None,
-    ) -> None:
-        super().__init__(daemon=True)
-        self.full = full
-        self.packets, self.voice = packets, voice
-        self.picture, self.sound = picture, sound
-        self.began, self.seconds = began, seconds
-        self.sent = 0
-        self.late_s = 0.0
-
-    def run(self) -> None:
-        """Send until the time is over."""
-        decoder = av.CodecContext.create("vp8", "r")
-        decoder.thread_count = 1
-        samples, rate = self.voice
-        step = round(rate * BLOCK_S)
-        spoken = 0
-        for index in count():
-            at = index / RATE
-            if at >= self.seconds:
-                return
-            wait = self.began + at - time.monotonic()
-            if self.full is not None:
-                while self.full():
-                    time.sleep(0.002)
-            elif wait > 0:
-                time.sleep(wait)
-            self.late_s = max(self.late_s, -wait)
-            for frame in decoder.decode(av.Packet(self.packets[index % len(self.packets)])):
-                self.picture(TimedVideo(frame, at))
-                self.sent += 1
-            while spoken * BLOCK_S < at:
-                start = spoken * step % (len(samples) - step)
-                self.sound(TimedAudio(samples[start : start + step], rate, spoken * BLOCK_S))
-                spoken += 1
 
 
 def measured(kind: str, size: str, people: int, seconds: float) -> Row:
@@ -357,44 +301,6 @@ def live(people: int, *, paced: bool) -> Iterator[Consumers]:
             for worker in engine._pool.workers:
                 worker.governor = Governor(raise_lag_s=1e9, early_lag_s=1e9)
         yield makes, watch, finished, full if paced else None
-
-
-def vp8(name: str, size: tuple[int, int]) -> list[bytes]:
-    """Return a clip, letterboxed, as VP8 packets forth and back, made once a run; the first one is a key frame."""
-    width, height = size
-    made = Path(os.environ.get(_MADE, tempfile.gettempdir())) / f"{name}-{height}.packets"
-    if _MADE in os.environ and made.is_file():
-        return [bytes.fromhex(line) for line in made.read_text().splitlines()]
-    encoder = av.CodecContext.create("libvpx", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
-    encoder.bit_rate = 1_500_000 if height > 400 else 600_000
-    encoder.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"}
-    upright = Upright(Geometry(coded=size, flat=size))
-    frames = []
-    with av.open(str(DATA / "faces" / "clips" / f"{name}.mp4")) as container:
-        for frame in container.decode(video=0):
-            y, u, v = upright.convert(frame)
-            frames.append(np.concatenate([y.ravel(), u.ravel(), v.ravel()]).reshape(height * 3 // 2, width))
-            if len(frames) == 300:
-                break
-    packets: list[bytes] = []
-    for index, packed in enumerate([*frames, *frames[-2:0:-1]]):
-        picture = av.VideoFrame.from_ndarray(packed, "yuv420p")
-        picture.pts = index
-        packets += [bytes(packet) for packet in encoder.encode(picture)]
-    packets += [bytes(packet) for packet in encoder.encode(None)]
-    if _MADE in os.environ:
-        made.write_text("\n".join(packet.hex() for packet in packets))
-    return packets
-
-
-def voice(name: str) -> tuple[Samples, int]:
-    """Return speech, float32 mono, and its rate."""
-    with wave.open(str(DATA / "speech" / f"{name}.wav")) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-        mono = samples.reshape(-1, file.getnchannels())[:, 0]
-        return (mono / 32_768).astype(np.float32), file.getframerate()
 
 
 def resident_mb() -> int:
