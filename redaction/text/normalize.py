@@ -30,6 +30,7 @@ _WEB = re.compile(
 CUES = word_set("mail_cues_free")
 MOST_FREE = 6
 _RELATIONS = word_set("relations")
+_OWNERS = frozenset({"my", "your", "his", "her", "our", "their"})
 TRIM = word_set("mail_trim")
 # Items that are read on each side of an `at`: however long the talk, every address costs the same.
 LONGEST_LOCAL = 10
@@ -220,7 +221,8 @@ def _free_words(items: Sequence[Item], first: int, floor: int) -> int:
     for begin in range(first, max(floor, first - MOST_FREE, 0) - 1, -1):
         if begin == 0 or (begin < first and items[begin - 1].pauses):
             return first if any(_leads(item.core) for item in items[begin:first]) else begin
-        if items[begin - 1].core in CUES | _RELATIONS or items[begin - 1].core.endswith(("'s", "'d")):
+        kin = items[begin - 1].core in _RELATIONS and begin > 1 and items[begin - 2].core in _OWNERS
+        if kin or items[begin - 1].core in CUES or items[begin - 1].core.endswith(("'s", "'d")):
             while begin < first and items[begin].core in TRIM:
                 begin += 1
             return begin

@@ -32,7 +32,7 @@ NAMED = (EntityType.PERSON, EntityType.ADDRESS, EntityType.ORGANIZATION, EntityT
 _COUNTED = (EntityType.AGE, EntityType.BIRTH_DATE)
 INSIDE = frozenset({"of", "the"})
 # A question that begins so may be answered by yes or no; `can I take your name` asks for the name.
-YES_OR_NO, YES_AND_NO = word_set("yes_or_no"), word_set("yes_and_no")
+YES_OR_NO = word_set("yes_or_no")
 BACKCHANNEL = word_set("backchannel")
 ECHO = word_set("echo_questions")
 ASKING = word_set("asking")
@@ -76,7 +76,7 @@ def find_answers(utterances: Sequence[Utterance]) -> Iterator[TextFinding]:
             asked.turns += 1
             words = list(_answer(items, asked.kind, fresh=asked.fresh, by_yes=asked.by_yes))
             asked.answered |= {item.core for item in words if item.core not in _WORD_LETTERS}
-            asked.fresh = asked.fresh and not words and len(items) <= LONGEST_LISTENING
+            asked.fresh = asked.fresh and not words and len(items) <= LONGEST_ANSWER
             kind = asked.kind
             if (counter := _question(utterance, items)) is not None:
                 asked = _Question(counter, speaker, by_yes=_asks_yes_or_no(items))
@@ -108,15 +108,16 @@ def _goes_on(asked: _Question, utterance: Utterance, items: Passage) -> _Questio
 
 def _answer(items: Passage, kind: EntityType, *, fresh: bool, by_yes: bool) -> Iterator[Item]:
     """Yield what an answer tells, with the `of` and `the` inside of it."""
-    told = set(_told(items, kind, fresh=fresh and not (by_yes and items[0].core in YES_AND_NO)))
+    told = set(_told(items, kind, fresh=fresh and not by_yes, shortest=3 if by_yes else 1))
     for at, item in enumerate(items):
         inside = item.core in INSIDE and at - 1 in told and at + 1 in told and not items[at - 1].closes
         if at in told or inside or (item.core in TITLES and at + 1 in told and kind is EntityType.PERSON):
             yield item
 
 
-def _told(items: Passage, kind: EntityType, *, fresh: bool) -> Iterator[int]:
-    coded = {at for run in code_runs(items) for at in range(run.first, run.last)}
+def _told(items: Passage, kind: EntityType, *, fresh: bool, shortest: int) -> Iterator[int]:
+    runs = [run for run in code_runs(items) if len(run.text) >= shortest or kind is EntityType.AGE]
+    coded = {at for run in runs for at in range(run.first, run.last)}
     waits = {at for at in coded if at + 1 < len(items) and items[at + 1].core in WAITS}
     amounts = {at for at in coded if at + 1 < len(items) and items[at + 1].core in _UNITS}
     coded -= waits if kind is EntityType.AGE else waits | amounts

@@ -60,12 +60,19 @@ def _street_end(passage: Passage, first: int) -> int:
         named = (item.alphabetic or is_ordinal(item.core)) and item.core not in NOT_STREETS
         if not named or (item.cased and not item.upper and not is_ordinal(item.core)):
             break
+        if last > first and not item.cased and not _street_like(item):
+            break
         last += 1
         if item.pauses or (last < len(passage) and passage[last].core in CROSSES):
             break
         if not item.cased and not (item.strange or is_ordinal(item.core)):
             break
     return last
+
+
+def _street_like(item: Item) -> bool:
+    """Tell whether a word without a capital may go on a street's name."""
+    return item.strange or is_ordinal(item.core) or item.core in STREET_WORDS
 
 
 def _is_corner(passage: Passage, first: int, last: int, words: tuple[Item, ...]) -> bool:

@@ -14,6 +14,7 @@ __all__ = ["find_further_names"]
 
 NAME_JOINS = word_set("name_joins")
 BETWEEN_NAMES = word_set("name_joins_between")
+AFTER_JOINED = word_set("after_joined_name")
 STOPS = word_set("organization_stops")
 VERBLIKE = word_set("function_verbs")
 WORD_LETTERS = word_set("one_letter_words")
@@ -117,8 +118,9 @@ def _may_follow(item: Item) -> bool:
 
 
 def _ends_as_name(passage: Passage, at: int) -> bool:
-    """Tell whether a name that is a verb too ends what is said, where no verb can: `ask Bogdan or May`."""
+    """Tell whether a name that is a verb too stands where no verb can: `ask Bogdan or May`."""
     ends = at + 1 == len(passage) or passage[at].closes or passage[at + 1].utterance != passage[at].utterance
+    ends = ends or passage[at + 1].core in AFTER_JOINED
     return ends and namelike(passage[at].core) and passage[at].stem in VERBLIKE
 
 

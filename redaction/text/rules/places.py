@@ -58,6 +58,7 @@ def find_addresses(passage: Passage) -> Iterator[Hit]:
                 yield Hit(hit[0], _tail(passage, hit[1], starts), ADDRESS, 0.85, "street")
         elif (
             item.core in FOREIGN
+            and (item.upper or item.core != "via" or (at > 0 and passage[at - 1].core in LEADING))
             and at + 1 < len(passage)
             and (passage[at + 1].strange or passage[at + 1].capital)
         ):
