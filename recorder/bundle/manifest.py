@@ -193,7 +193,7 @@ class Participants(_Entry):
     """Who of a call is in the bundle.
 
     Attributes:
-        way: how the call was joined: room, janus, whip, whep or zoom.
+        way: how the call was joined: room, janus, whip, whep, zoom or browser.
         recorded: participants in the bundle.
         not_recorded: those who refused, never answered, withdrew, were erased later or were removed as minors;
             one figure, because several would tell who was which. None where it is not known.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from redaction.model import Samples
 
 __all__ = [
+    "BrowserWay",
     "announce_address",
     "duration",
     "given_duration",
@@ -41,8 +43,9 @@ _INVITATION: Final = re.compile(r"^[A-Za-z0-9_-]{16,128}$")
 _MOST_LINES: Final = 5
 _WAYS: Final = (
     "room://HOST:PORT hosts the built-in room, janus+ws://HOST:PORT/ROOM (or janus+wss) joins a Janus VideoRoom, "
-    "whep+https://HOST/PATH (or whep+http) pulls a stream"
+    "whep+https://HOST/PATH (or whep+http) pulls a stream, https://HOST/PATH with --browser opens a meeting's page"
 )
+_WITH_BROWSER: Final = ("https", "http")
 
 
 def duration(text: str) -> float:
@@ -86,6 +89,18 @@ def given_duration(_context: click.Context, _parameter: click.Parameter, value: 
 @click.option("--announce", is_flag=True, help="Show a notice as the bot's picture and speak it once.")
 @click.option("--pin", envvar="OFFRECORD_PIN", help="The room's PIN (Janus); better given as OFFRECORD_PIN.")
 @click.option(
+    "--browser", is_flag=True, help="Open the meeting's page in a headless Chromium, and join there."
+)
+@click.option(
+    "--adapter", help="Whose page it is (see docs/joining.md), or a file of yours (.js); for --browser."
+)
+@click.option(
+    "--allow-host",
+    "allowed",
+    multiple=True,
+    help="Another host that the page needs, such as *.example.org; may be repeated; for --browser.",
+)
+@click.option(
     "--token", envvar="OFFRECORD_TOKEN", help="A bearer or Janus token; better given as OFFRECORD_TOKEN."
 )
 @click.option(
@@ -107,6 +122,9 @@ def join(
     roster: tuple[str, ...],
     announce: bool,
     pin: str | None,
+    browser: bool,
+    adapter: str | None,
+    allowed: tuple[str, ...],
     token: str | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -122,6 +140,7 @@ def join(
                                       is made up and printed
       janus+ws://127.0.0.1:8188/1234  joins room 1234 of a Janus VideoRoom (janus+wss:// with TLS)
       whep+https://example.com/path   pulls one stream (whep+http:// without TLS)
+      https://example.com/room        with --browser: opens the meeting's page as a participant would
 
     Nobody is recorded before they said yes; what is stored is redacted before it is written. The bot leaves at --for,
     when alone, when removed, and on Ctrl-C, and then finishes the bundle.
@@ -138,8 +157,12 @@ def join(
     }  # fmt: skip
     if changed:
         policy = _with_call(policy, changed)
-    _check_way(url)
-    source, way = open_call(url, policy=policy, pin=pin, token=token, tls=_tls(tls_cert, tls_key))
+    way_of_browser = BrowserWay(adapter, allowed) if browser else None
+    if way_of_browser is None and (adapter is not None or allowed):
+        raise UsageError("--adapter and --allow-host are for a page that a browser opens: add --browser.")
+    _check_way(url, browser=browser)
+    tls = _tls(tls_cert, tls_key)
+    source, way = open_call(url, policy=policy, pin=pin, token=token, tls=tls, browser=way_of_browser)
     mode = ProgressMode.choose(as_json=as_json, quiet=quiet)
     return run_call(source, way=way, folder=folder, policy=policy, mode=mode, as_json=as_json)
 
@@ -162,8 +185,26 @@ def _tls(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     return None if cert is None or key is None else (cert, key)
 
 
-def _check_way(url: str) -> None:
-    if urlsplit(url).scheme not in ("room", "janus+ws", "janus+wss", "whep+http", "whep+https"):
+@dataclass(frozen=True, slots=True)
+class BrowserWay:
+    """How a meeting's page is opened.
+
+    Attributes:
+        adapter: whose page it is; None for finding out.
+        allowed: hosts that it needs besides its own.
+    """
+
+    adapter: str | None = None
+    allowed: tuple[str, ...] = ()
+
+
+def _check_way(url: str, *, browser: bool) -> None:
+    scheme = urlsplit(url).scheme
+    if browser and scheme not in _WITH_BROWSER:
+        raise UsageError("--browser opens an address that begins with https://.")
+    if not browser and scheme in _WITH_BROWSER:
+        raise UsageError("A meeting's page is joined by a browser: add --browser; see docs/joining.md.")
+    if scheme not in ("room", "janus+ws", "janus+wss", "whep+http", "whep+https", *_WITH_BROWSER):
         raise UsageError(f"This call cannot be joined: {_WAYS}. For other systems see the README.")
 
 
@@ -174,13 +215,16 @@ def open_call(
     pin: str | None = None,
     token: str | None = None,
     tls: tuple[Path, Path] | None = None,
+    browser: BrowserWay | None = None,
 ) -> tuple[CallSource, str]:
     """Return the source of a call and the static name of its way.
 
     Raises:
         UsageError: the address is of no known kind.
     """
-    _check_way(untrusted_url)
+    _check_way(untrusted_url, browser=browser is not None)
+    if browser is not None:
+        return _browser(untrusted_url, policy, browser), "browser"
     kind = urlsplit(untrusted_url).scheme.partition("+")[0]
     if kind == "room":
         return _room(untrusted_url, policy, tls), "room"
@@ -201,6 +245,21 @@ def open_call(
     from recorder.call.http.whep_source import WhepSource
 
     return WhepSource(untrusted_url, bearer=token), "whep"
+
+
+def _browser(untrusted_url: str, policy: Policy, way: BrowserWay) -> CallSource:
+    from recorder.call.browser.source import BrowserSource
+    from recorder.call.consent.notice import NoticeTexts
+
+    texts = NoticeTexts.of(policy)
+    return BrowserSource(
+        untrusted_url,
+        name=policy.call.name,
+        adapter=way.adapter,
+        allowed=way.allowed,
+        tile=texts.tile,
+        spoken=_spoken(policy, texts),
+    )
 
 
 def _room(untrusted_url: str, policy: Policy, tls: tuple[Path, Path] | None) -> CallSource:

@@ -126,6 +126,7 @@ class Way(StrEnum):
     WHIP = "whip"
     WHEP = "whep"
     ZOOM = "zoom"
+    BROWSER = "browser"
     OTHER = "other"
 
     @classmethod

@@ -89,11 +89,13 @@ class MediaReceiver:
     Attributes:
         reception: counted packets, loss and jitter of the media.
         sink: None until the m-line is given to a track; packets are thrown away until then.
+        reports: whether the sender's reports tell when media was captured.
     """
 
     def __init__(self, kind: str, transport: RTCDtlsTransport) -> None:
         self.kind = kind
         self.sink: RtpSink | None = None
+        self.reports = True
         self.reception = Reception()
         self.on_disconnect: Callable[[], None] | None = None
         self._enabled = True  # set by the transceiver's direction
@@ -165,7 +167,7 @@ class MediaReceiver:
                 return
             info = packet.sender_info
             self._last_report = ((info.ntp_timestamp >> 16) & 0xFFFFFFFF, asyncio.get_running_loop().time())
-            if self.sink is not None:
+            if self.sink is not None and self.reports:
                 self.sink.report(info.ntp_timestamp, info.rtp_timestamp)
         elif isinstance(packet, RtcpByePacket) and self.sink is not None and self._ssrc in packet.sources:
             self.sink.bye()

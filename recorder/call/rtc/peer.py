@@ -56,6 +56,8 @@ class Peer:
         numbers: shared by all peers of a call, so that a participant who comes back gets higher track numbers.
         host_addresses: where to be reached instead of at the network interfaces' addresses; ["127.0.0.1"] for calls
             within this machine, since loopback is never offered otherwise.
+        reports: whether the sender's reports tell when media was captured. Those of who hands on what was captured
+            elsewhere do not.
 
     Raises:
         InternalError: aiortc is not the version that this was built for.
@@ -71,11 +73,13 @@ class Peer:
         declined: Sequence[LiveKind] = (),
         numbers: TrackNumbers | None = None,
         host_addresses: Sequence[str] | None = None,
+        reports: bool = True,
     ) -> None:
         self.participant = participant
         self._observer = observer
         self._clock = clock
         self._kinds = kinds
+        self._reports = reports
         self._meter = QualityMeter(clock.now())
         self._setting = TrackSetting(
             participant, observer, clock, SenderClock(), numbers or TrackNumbers(), self._meter
@@ -239,6 +243,7 @@ class Peer:
                 else ReceivedVideo(kind, self._setting)
             )
             receiver.sink = track
+            receiver.reports = self._reports
             receiver.on_disconnect = self._over.set
             self._tracks.append((track, receiver))
             if self._wanted:

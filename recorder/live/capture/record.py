@@ -80,7 +80,7 @@ def record_call(
 
     Args:
         source: the way into the call.
-        way: its static name for the record: room, janus, whip, whep or zoom.
+        way: its static name for the record: room, janus, whip, whep, zoom or browser.
         folder: for the bundle.
         policy: what to redact, whom to ask.
         view: whoever watches the call.

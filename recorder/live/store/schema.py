@@ -53,7 +53,7 @@ class CallRecord(_Record):
 
     Attributes:
         policy: the policy's values without its lists of words; `recover` finishes under it.
-        way: how the call was joined: room, janus, whip, whep or zoom; no address.
+        way: how the call was joined: room, janus, whip, whep, zoom or browser; no address.
         ended: why the bot left; empty while it is there, and after its process died.
     """
 

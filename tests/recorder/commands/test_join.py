@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from recorder.call.browser.source import BrowserSource
 from recorder.call.http.whep_source import WhepSource
 from recorder.call.janus.source import JanusSource
 from recorder.call.room.source import RoomSource
 from recorder.commands.display.call import call_view, drawn
 from recorder.commands.display.progress import ProgressMode
-from recorder.commands.join import duration, join, open_call
+from recorder.commands.join import BrowserWay, duration, join, open_call
 from recorder.live.capture.status import CallStatus, ParticipantState, PersonStatus
 from redaction.errors import UsageError
 from redaction.policy import Policy
@@ -60,6 +61,27 @@ def test_other_addresses_are_refused(url: str) -> None:
     """What cannot be joined is told before any model is loaded."""
     with pytest.raises(UsageError):
         open_call(url, policy=Policy())
+
+
+def test_a_page_is_opened_by_a_browser_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """--browser goes with https, its options with it; what cannot be is told before anything is started."""
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    source, way = open_call(
+        "https://example.com/room", policy=Policy(), browser=BrowserWay("jitsi", ("a.org",))
+    )
+    assert isinstance(source, BrowserSource)
+    assert way == "browser"
+    for url, flags in (
+        ("https://example.com/room", []),
+        ("https://example.com/room", ["--adapter", "jitsi"]),
+        ("room://127.0.0.1:0", ["--browser"]),
+        ("room://127.0.0.1:0", ["--allow-host", "a.org"]),
+        ("http://example.com/room", ["--browser"]),
+        ("https://example.com/room", ["--browser", "--adapter", "nobody"]),
+        ("https://example.com/room", ["--browser", "--allow-host", "*"]),
+    ):
+        with pytest.raises(UsageError):
+            join.main([url, "-o", str(tmp_path), *flags], standalone_mode=False)
 
 
 def test_flags_are_policy_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

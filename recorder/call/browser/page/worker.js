@@ -1,0 +1,74 @@
+// Sees every coded frame that the page receives before it is decoded, and hands those of the tracks that are wanted on.
+"use strict";
+const routes = new Map();
+const transformers = new Map();
+
+// A frame goes on as it is; nothing is decoded and coded again. Until a key frame has come, video goes nowhere.
+function hand(route, frame) {
+  if (route.held || route.writer.desiredSize <= 0) {
+    route.waiting = route.video;
+    return;
+  }
+  if (route.waiting) {
+    if (frame.type !== "key") return;
+    route.waiting = false;
+  }
+  route.writer.write(new frame.constructor(frame)).catch(() => routes.delete(route.id));
+}
+
+async function pump({readable, writable, options: {id, kind}}) {
+  const reader = readable.getReader(), writer = writable.getWriter();
+  let coding = "", type = -1, source = -1;
+  try {
+    for (;;) {
+      const {value: frame, done} = await reader.read();
+      if (done) return;
+      const about = frame.getMetadata();
+      if (about.mimeType !== coding || about.payloadType !== type || about.synchronizationSource !== source) {
+        [coding, type, source] = [about.mimeType, about.payloadType, about.synchronizationSource];
+        routes.delete(id); // what comes now may be somebody else's: the recorder asks anew whose it is
+        postMessage({id, coding, type, width: about.width || 0});
+      }
+      const route = routes.get(id);
+      if (route) hand(route, frame);
+      // nobody listens to the page: sound that can be handed on as it is need not be decoded for it
+      if (coding !== "audio/opus") writer.write(frame).catch(() => {});
+    }
+  } finally {
+    routes.delete(id);
+    transformers.delete(id);
+  }
+}
+
+function askKeyFrame(id) {
+  const transformer = transformers.get(id);
+  if (transformer) transformer.sendKeyFrameRequest().catch(() => {});
+}
+
+onrtctransform = ({transformer}) => {
+  transformers.set(transformer.options.id, transformer);
+  pump(transformer);
+};
+
+onmessage = ({data}) => {
+  const {what, id} = data, route = routes.get(id);
+  if (what === "route") {
+    const video = data.kind === "video";
+    routes.set(id, {id, key: data.key, video, writer: data.writable.getWriter(), waiting: video, held: data.held});
+    if (video) askKeyFrame(id);
+  } else if (what === "stop") {
+    // a connection that has ended may be told of after the next one has begun
+    if (route && (data.key === undefined || route.key === data.key)) routes.delete(id);
+  } else if (what === "hold" && route) {
+    route.held = true;
+  } else if (what === "resume" && route && route.held) {
+    route.held = false;
+    if (route.waiting) askKeyFrame(id);
+  } else if (what === "key" && route) {
+    askKeyFrame(id);
+  }
+};
+
+setInterval(() => {
+  for (const route of routes.values()) if (route.waiting && !route.held) askKeyFrame(route.id);
+}, 500);
