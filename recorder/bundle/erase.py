@@ -1,8 +1,8 @@
 """Erase a participant from a published bundle: everything of them goes, the others are numbered anew.
 
 What is left says that somebody was erased, and binds the old manifest by its sha256, but not who it was: no count of
-files or bytes, no gap in the numbers, no time of theirs. Whoever holds the old manifest can see that this bundle
-follows from it; whoever holds the new one alone cannot tell what is missing.
+files or bytes, no gap in the numbers, no time of theirs. It begins and ends with those who are left. Whoever holds the
+old manifest can see that this bundle follows from it; whoever holds the new one alone cannot tell what is missing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from recorder.bundle.log import ChainedLog
 from recorder.bundle.publish import Published, publish
 from recorder.bundle.read_contents import participants_of, read_contents
 from recorder.bundle.verify_files import read_manifest, verify_bundle
+from recorder.bundle.window import cut_to_stored
 from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, settle_replaced
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
@@ -86,6 +87,7 @@ def erase_participant(
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
             log.extend(begun)
+            left = cut_to_stored(left, output=output or OutputSection(), run=run)
             contents = compose_call(left, writer, output=output or OutputSection(), run=run)
             return publish(contents, writer, log, began=began, run=run)
     finally:

@@ -41,7 +41,7 @@ def erase(
     Exit status: 0 erased; 2 the bundle is a file's, or there is no such participant; 3 the bundle is not whole;
     5 there is no bundle; 7 the disk refused. In every case but 0 the bundle is as it was.
 
-    Example: offrecord erase calls/call-20260102-100000-3f9a.offrecord --participant P02
+    Example: offrecord erase calls/call-20260102-3f9a07c1.offrecord --participant P02
     """
     from recorder.bundle import erase as erasing  # takes seconds to import; a mistyped option is told at once
 

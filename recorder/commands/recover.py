@@ -36,7 +36,7 @@ def recover(partial: Path, policy_file: Path | None, as_json: bool, quiet: bool)
     left, or the log was altered, nothing published; 4 nobody had agreed, the folder is removed; 5 there is no
     unfinished call, or its folder cannot be understood; 7 the recording process is still alive, or the disk refused.
 
-    Example: offrecord recover calls/call-20260102-100000-3f9a.offrecord.partial
+    Example: offrecord recover calls/call-20260102-3f9a07c1.offrecord.partial
     """
     from recorder.live.finish import (
         recover as recovering,  # takes seconds to import; a mistyped option is told at once

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import av.error
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -21,7 +21,7 @@ from redaction.errors import InternalError, UnreadableInput
 from redaction.model import Span, VideoFrame
 from redaction.policy import OutputSection
 
-__all__ = ["Part", "concat_video"]
+__all__ = ["Part", "concat_video", "cut_video"]
 
 TICKS: Final = Fraction(1, 90_000)
 _BLACK_EVERY_S: Final = 1.0
@@ -92,6 +92,39 @@ def concat_video(
         with storage_errors():
             black.unlink(missing_ok=True)
     return width, height
+
+
+def cut_video(
+    path: Path, out: Path, *, begin: float, end: float, size: tuple[int, int], output: OutputSection, run: Run
+) -> None:
+    """Write the stretch of a stored track from one call time to another, as it is encoded where that can be.
+
+    Args:
+        path: of the track; before `begin` nothing of it is stored, it is black.
+        out: where to.
+        begin: call time in seconds that becomes 0.
+        end: where it ends.
+        size: width and height in pixels.
+        output: how to encode what cannot be taken over.
+        run: ends it.
+
+    Raises:
+        StorageFailed: the file cannot be written.
+        InternalError: the track cannot be read back.
+    """
+    if not _alike([path]):
+        part = Part(path, 0.0, end, *size)
+        _encode([part], out, size=size, duration=end - begin, output=output, run=run, skip=begin)
+        return
+    with media_errors(), reopen(path) as source:
+        container = create_mp4(out)
+        try:
+            stream = container.add_stream_from_template(source.streams[0], opaque=True)
+            stream.time_base = TICKS
+            _Packets(container, stream, path).cut(source, _ticks(begin), _ticks(end), run)
+        finally:
+            container.close()
+    bring_to_disk(out)
 
 
 def _write_black(path: Path, *, width: int, height: int, output: OutputSection) -> None:
@@ -189,6 +222,32 @@ class _Packets:
                 self._write(packet, pts)
         self.at = until
 
+    def cut(self, source: InputContainer, begin: int, end: int, run: Run) -> None:
+        """Take over what a track shows from one time to another, and at its beginning the black before it."""
+        black: list[Packet[Stream]] = []
+        for packet in source.demux(source.streams[0]):
+            run.check()
+            if not packet.size or packet.pts is None:
+                continue
+            pts = round(packet.pts * packet.time_base / TICKS)
+            if pts >= end:
+                break
+            if pts < begin:
+                black = [packet] if packet.is_keyframe else [*black, packet]
+                continue
+            if black and not (packet.is_keyframe and pts == begin):
+                for number, earlier in enumerate(black):
+                    self._write(earlier, number)
+            black = []
+            self._write(packet, max(pts - begin, self._next))
+        for number, earlier in enumerate(black):
+            self._write(earlier, number)
+        self.finish(end - begin)
+
+    @property
+    def _next(self) -> int:
+        return 0 if self._held is None or self._held.pts is None else self._held.pts + 1
+
     def finish(self, end: int) -> None:
         """Write what is held back, lasting to the end."""
         held, self._held = self._held, None
@@ -217,6 +276,7 @@ def _encode(
     duration: float,
     output: OutputSection,
     run: Run,
+    skip: float = 0.0,
 ) -> None:
     from recorder.media.planes import placed  # cv2, which a remux needs not
 
@@ -236,7 +296,7 @@ def _encode(
                 fill(start)
             until = _ticks(parts[number + 1].start) if number + 1 < len(parts) else end
             until = min(until, max(start + 1, _ticks(part.end)), end)
-            for frame in _frames(part.path, start):
+            for frame in _frames(part.path, start, skip=_ticks(skip)):
                 run.check()
                 if frame.pts >= until:
                     break
@@ -245,16 +305,24 @@ def _encode(
         fill(end)
 
 
-def _frames(path: Path, start: int) -> Iterator[VideoFrame]:
+def _frames(path: Path, start: int, *, skip: int = 0) -> Iterator[VideoFrame]:
     from recorder.media.planes import planes
 
+    black: VideoFrame | None = None
     try:
         with reopen(path) as container:
             for picture in container.decode(video=0):
                 if picture.pts is None or picture.time_base is None:
                     continue
                 y, u, v = planes(picture)
-                yield VideoFrame(y, u, v, start + round(picture.pts * picture.time_base / TICKS), TICKS)
+                pts = round(picture.pts * picture.time_base / TICKS) - skip
+                if pts < 0:
+                    black = VideoFrame(y.copy(), u.copy(), v.copy(), start, TICKS)
+                    continue
+                if black is not None and pts:
+                    yield black
+                black = None
+                yield VideoFrame(y, u, v, start + pts, TICKS)
     except (av.error.FFmpegError, UnreadableInput, IndexError):
         raise InternalError("A stored picture cannot be read back.") from None
 

@@ -39,7 +39,7 @@ __all__ = [
     "unsafe_keys",
 ]
 
-_MADE_HERE: Final = re.compile(r"call-\d{8}-\d{6}-[0-9a-f]{4}|[0-9a-f]{16,64}")
+_MADE_HERE: Final = re.compile(r"call-\d{8}-(\d{6}-[0-9a-f]{4}|[0-9a-f]{8})|[0-9a-f]{16,64}")
 """A call's id says when it was and holds chance; a recording's is an HMAC under the destination's key."""
 
 

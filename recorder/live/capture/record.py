@@ -57,8 +57,11 @@ class Recorded:
 
 
 def call_name(now: datetime | None = None) -> str:
-    """Return a name for a call's bundle: when it was, and chance; nothing of who was in it."""
-    return f"call-{(now or datetime.now(UTC)):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """Return a name for a call's bundle: the day, and chance.
+
+    When the bot joined, beside when the first of those who are recorded did, would tell how long others were there.
+    """
+    return f"call-{(now or datetime.now(UTC)):%Y%m%d}-{secrets.token_hex(4)}"
 
 
 def record_call(

@@ -47,6 +47,7 @@ from recorder.live.finish.coverage import (
     call_video_coverage,
     redacted_counts,
 )
+from recorder.live.finish.first_stay import begun_with_first
 from recorder.live.finish.verify_segments import VerifiedSegments, verify_segments
 from recorder.live.store.fragments import cut_to_whole
 from recorder.live.store.load import CallLog, LiveCall, LivePerson, load
@@ -175,6 +176,7 @@ class _Finishing:
         if not live.people:
             self.writer.remove()
             raise ConsentRefused("Nobody agreed to be recorded; nothing is kept.")
+        live = begun_with_first(live)
         kept.put_away()
         with storage_errors():
             shutil.copyfile(kept.kept, kept.given)

@@ -76,7 +76,7 @@ def test_a_call_ends_with_its_id_or_its_status(capsys: pytest.CaptureFixture[str
     """A published call is named by its id; a bundle with another name, and a failure's sentence, are not told."""
     log = OperationalLog()
     with logged_call(log, way="whip") as told:
-        told("call-20261201-101112-0a1b.offrecord", None, {"recorded": 2, "removed": 1})
+        told("call-20261201-0a1b2c3d.offrecord", None, {"recorded": 2, "removed": 1})
     with logged_call(log, way="Ada's way") as told:
         told("Ada Example.offrecord", Ended.LOST, {})
     with pytest.raises(StorageFailed), logged_call(log, way="room"):
@@ -85,7 +85,7 @@ def test_a_call_ends_with_its_id_or_its_status(capsys: pytest.CaptureFixture[str
         raise ZeroDivisionError("Ada Example")
     assert lines_of(capsys.readouterr().err) == [
         {"event": "call_started", "way": "whip"},
-        {"event": "call_published", "call": "call-20261201-101112-0a1b", "reason": "left", "participants": 2},
+        {"event": "call_published", "call": "call-20261201-0a1b2c3d", "reason": "left", "participants": 2},
         {"event": "call_started", "way": "other"},
         {"event": "call_published", "reason": "lost", "participants": 0},
         {"event": "call_started", "way": "room"},
