@@ -85,6 +85,7 @@ class _Person:
     address: str = field(repr=False)
     outbox: asyncio.Queue[str] = field(repr=False)
     allowance: Allowance
+    renames: Allowance = field(default_factory=lambda: Allowance(5, 0.5))
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     wanted: bool = False
@@ -366,7 +367,8 @@ class RoomSource:
         elif isinstance(message, RenameMessage):
             person.name = clean_name(message.name)
             self._observer.renamed(person.id, person.name, now)
-            self._broadcast(encode_room_message("person", id=person.id, name=person.name))
+            if person.renames.take(now):  # each goes to everybody
+                self._broadcast(encode_room_message("person", id=person.id, name=person.name))
         elif isinstance(message, ChatMessage):
             self._observer.chat(person.id, message.text, now)
             line = clean_line(message.text, longest=_LONGEST_LINE)
