@@ -108,8 +108,8 @@ def shared(name: str, limit: int) -> Scene:
 
 
 def gallery(count: int, length: int) -> Scene:
-    """Return a 720p meeting window of 4 or 9 talking adults, a static camera each; clips run to and fro, uncut."""
-    side = {4: 2, 9: 3}[count]
+    """Return a 720p meeting window of 1, 4 or 9 talking adults, a static camera each; clips run to and fro, uncut."""
+    side = {1: 1, 4: 2, 9: 3}[count]
     width, height = WIDTH // side, HEIGHT // side
     heads: Heads = {}
     for tile in range(count):

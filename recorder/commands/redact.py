@@ -15,6 +15,7 @@ from recorder.commands.options import load_policy, output_option
 from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import Stop, stopping
 from recorder.runtime.terminal import echo, echo_json
+from recorder.runtime.trace import traced
 from recorder.sources.discover import recording_at, recordings_in
 from recorder.sources.recording import Recording, bundle_name, refuse_unknown
 from redaction.errors import ExitCode, OffrecordError, StorageFailed, UnreadableInput, UsageError
@@ -180,7 +181,8 @@ def _one(
         writer = BundleWriter(folder, named, replace=force)
         stop.before_exit(writer.discard)
         with (
-            watched(mode, number=number, of=of) as shown,
+            watched(mode, number=number, of=of) as watching,
+            traced(watching) as shown,
             within_bounds(
                 shown, cancellation, seconds=opened.source.info().duration, clean=writer.discard
             ) as progress,

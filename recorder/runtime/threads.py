@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from recorder.runtime.context import Run
 
-__all__ = ["both", "frames_ahead", "prefetched"]
+__all__ = ["both", "frames_ahead", "prefetched", "queue_levels"]
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -26,10 +27,13 @@ class _Stage(Generic[T]):
 
     def __init__(self, items: Iterable[T], *, depth: int, name: str, run: Run) -> None:
         self._items = items
+        self.name = name
+        self.depth = depth
         self._queue: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
         self._run = run
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._produce, name=name, daemon=True)
+        _STAGES.add(self)
         self._thread.start()
 
     def _produce(self) -> None:
@@ -68,12 +72,26 @@ class _Stage(Generic[T]):
                 raise item
             yield item[0]
 
+    @property
+    def waiting(self) -> int:
+        """Items that wait for the consumer."""
+        return self._queue.qsize()
+
     def abandon(self) -> None:
         """Let the producer end without delivering, and wait for it."""
         self._abandoned.set()
+        _STAGES.discard(self)
         while not self._queue.empty():
             self._queue.get_nowait()
         self._thread.join(timeout=30)
+
+
+_STAGES: Final[weakref.WeakSet[_Stage[Any]]] = weakref.WeakSet()
+
+
+def queue_levels() -> list[tuple[str, int, int]]:
+    """Return the name, the number of waiting items and the depth of every queue between two stages."""
+    return [(stage.name, stage.waiting, stage.depth) for stage in list(_STAGES)]
 
 
 @contextmanager

@@ -67,6 +67,7 @@ def test_is_quiet_and_single_threaded_between_operators(
         seen.update(
             data=data,
             threads=options.intra_op_num_threads,
+            arena=(options.enable_cpu_mem_arena, options.enable_mem_pattern),
             spinning=options.get_session_config_entry("session.intra_op.allow_spinning"),
             providers=providers,
         )
@@ -75,4 +76,10 @@ def test_is_quiet_and_single_threaded_between_operators(
     monkeypatch.setattr(onnxruntime, "InferenceSession", capture)
     place("toy.net", net_onnx=graph)
     open_session("toy.net", threads=2)
-    assert seen == {"data": graph, "threads": 2, "spinning": "0", "providers": ["CPUExecutionProvider"]}
+    assert seen == {
+        "data": graph,
+        "threads": 2,
+        "arena": (True, False),
+        "spinning": "0",
+        "providers": ["CPUExecutionProvider"],
+    }
