@@ -23,6 +23,8 @@ SLOW: Final = (
     "recorder/call/room/test_source.py",
     "recorder/call/rtc/test_codecs.py",
     "recorder/call/rtc/test_peer.py",  # connections in real time
+    "recorder/call/zoom/test_endpoint.py",  # web servers and processes
+    "recorder/call/zoom/test_source.py",  # calls in real time
     "recorder/live/capture/test_audio_worker.py",  # calls in real time
     "recorder/live/capture/test_engine.py",
     "recorder/live/capture/test_record.py",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from recorder.batch.engines.local import free_bytes
+from recorder.bundle.contents import models_used
 from recorder.call.consent.notice import NoticeTexts
 from recorder.call.http.http_server import Address, listening
 from recorder.call.zoom.config import ZoomConfig
@@ -24,6 +25,7 @@ from recorder.operations.log import LogFormat, LogLevel
 from recorder.runtime.terminal import echo, echo_json
 from redaction.errors import ExitCode
 from redaction.policy import Policy
+from redaction.weights import locate
 
 __all__ = ["MEETING_MODULE", "meetings_at_once", "serve_zoom"]
 
@@ -70,7 +72,11 @@ def serve_zoom(
     Raises:
         UsageError: the TLS files cannot be used.
         UnreadableInput: the address cannot be listened on.
+        ModelUnavailable: a model file is missing or altered, so no meeting could be recorded.
     """
+    for model in models_used(policy, video=True, audio=True, speakers=False, compared=True):
+        if model.name != "speech.by_path":
+            locate(model.name)
     worst = [ExitCode.OK]
 
     def ended(outcome: MeetingOutcome) -> None:

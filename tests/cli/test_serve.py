@@ -75,6 +75,21 @@ def test_neither_tokens_nor_zoom(tmp_path: Path) -> None:
     assert isinstance(ran.exception, UsageError)
 
 
+def test_zoom_without_models(tmp_path: Path) -> None:
+    """A missing model is told before anything is listened on, and not at the first meeting."""
+    file = tmp_path / "zoom.toml"
+    file.write_text(ZOOM, encoding="utf-8")
+    place = place_in(tmp_path)
+    ran = run(
+        ["serve", "--zoom", str(file), "-o", str(place.out), "--port", "0"],
+        place,
+        more={"OFFRECORD_MODELS": str(tmp_path / "nowhere")},
+    )
+    assert ran.status == 6, ran.err
+    assert "announces" not in ran.err
+    assert SECRET not in ran.err + ran.out
+
+
 @pytest.mark.slow
 def test_nobody_can_be_asked(tmp_path: Path) -> None:
     """Where no token vouches and the policy does not record unasked, it ends with status 4 and leaves nothing."""
