@@ -16,6 +16,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
+from recorder.media.containers.flv import lost_in_flv
 from recorder.media.containers.matroska import LostBytes, lost_in_matroska
 from recorder.media.deinterlace import Deinterlacer
 from recorder.media.opening import MAX_PIXELS_PER_S, open_media
@@ -63,7 +64,7 @@ def read_video(
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare_packets(stream, threads=threads)
-        lost = lost_in_matroska(untrusted) if "matroska" in medium.container.format.name else ()
+        lost = _lost(untrusted, medium.container.format.name)
         reader = _Reader(untrusted, probe, track, own=own, lost=lost)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
@@ -86,6 +87,13 @@ class _Damage:
     last_raw: int = -(2**62)
     heals_at: int | None = None
     since: int | None = None
+
+
+def _lost(untrusted: Input, container: str) -> Sequence[LostBytes]:
+    """Return what was lost in containers that are read past damage without a word."""
+    if "matroska" in container:
+        return lost_in_matroska(untrusted)
+    return lost_in_flv(untrusted) if container == "flv" else ()
 
 
 class _LostTicks:

@@ -14,7 +14,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
-from recorder.media.packets import prepare_packets
+from recorder.media.packets import DEMUX_FAULTS, prepare_packets
 from redaction.errors import UnreadableInput
 
 __all__ = ["First", "first_frames"]
@@ -53,7 +53,7 @@ def first_frames(container: InputContainer, streams: list[VideoStream | AudioStr
             tried += 1
             if tried > _PACKETS_TO_TRY or all(found.frame for found in firsts.values()):
                 break
-    except av.error.FFmpegError:
+    except DEMUX_FAULTS:
         return firsts
     return firsts
 

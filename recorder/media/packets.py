@@ -14,9 +14,12 @@ from av.video.stream import VideoStream
 
 from recorder.media.opening import MAX_PIXELS
 
-__all__ = ["packets", "prepare_packets"]
+__all__ = ["DEMUX_FAULTS", "packets", "prepare_packets"]
 
 _MOST_FAILURES: Final = 32
+
+DEMUX_FAULTS: Final = (av.error.FFmpegError, IndexError)
+"""What reading packets may raise. PyAV has no place for a stream that appears on the way, and says so at the end."""
 
 
 def prepare_packets(stream: VideoStream | AudioStream, *, threads: int) -> None:
@@ -44,5 +47,7 @@ def packets(container: InputContainer, stream: VideoStream | AudioStream) -> Ite
         except av.error.FFmpegError:
             yield None
             continue
+        except IndexError:
+            break
         return
     yield Packet()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-import av.error
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -17,6 +16,7 @@ from recorder.media.codecs import refuse_codec
 from recorder.media.first_frame import First, first_frames
 from recorder.media.opening import MAX_PIXELS, MAX_TRACKS, open_media
 from recorder.media.orient import Geometry
+from recorder.media.packets import DEMUX_FAULTS
 from recorder.media.source import SourceInfo, TrackInfo, TrackKind
 from recorder.media.stream import Input
 from recorder.media.timeline import TrackClock, finer
@@ -169,7 +169,7 @@ def scan_end(
                 end = max(
                     end, (clock.place(stamp, duration=duration) + (duration or clock.step)) * clock.time_base
                 )
-        except av.error.FFmpegError:
+        except DEMUX_FAULTS:
             return end
     return end
 

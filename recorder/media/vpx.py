@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from recorder.media.opening import MAX_PIXELS
+from recorder.media.packets import DEMUX_FAULTS
 
 __all__ = ["largest_picture", "picture_size"]
 
@@ -32,7 +32,7 @@ def largest_picture(container: InputContainer, stream: VideoStream) -> tuple[int
                 continue
             if largest is None or size[0] * size[1] > largest[0] * largest[1]:
                 largest = size
-    except av.error.FFmpegError:
+    except DEMUX_FAULTS:
         return largest
     return largest
 

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from recorder.media.opening import open_regular
 from recorder.media.stream import Input, open_stream
 
-__all__ = ["LostBytes", "lost_in_matroska"]
+__all__ = ["LostBytes", "Readable", "lost_in_matroska", "opened"]
 
 _HEAD, _SEGMENT, _CLUSTER, _INFO, _SCALE = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966, 0x2AD7B1
 _TIMESTAMP, _SIMPLE_BLOCK, _GROUP, _BLOCK, _CRC, _VOID = 0xE7, 0xA3, 0xA0, 0xA1, 0xBF, 0xEC
@@ -55,20 +55,33 @@ def lost_in_matroska(untrusted: Input) -> tuple[LostBytes, ...]:
         UnreadableInput: it can no longer be opened.
         StorageFailed: its store failed.
     """
-    with _opened(untrusted) as (handle, size):
+    with opened(untrusted) as (handle, size):
         walk = _Walk(handle, size)
         broken = list(walk.broken())
         wrong = [] if 2 * len(walk.wrong) > walk.checked else walk.wrong  # such checksums say nothing
     return tuple(sorted([*broken, *wrong], key=lambda one: one.start))
 
 
-class _Readable(Protocol):
-    def read(self, count: int = -1, /) -> bytes: ...
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+class Readable(Protocol):
+    """What is read of a file: the bytes from a place on."""
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Return up to so many bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
 
 
 @contextmanager
-def _opened(untrusted: Input) -> Iterator[tuple[_Readable, int]]:
+def opened(untrusted: Input) -> Iterator[tuple[Readable, int]]:
+    """Open a file for reading its elements; give the handle and its size.
+
+    Raises:
+        UnreadableInput: it can no longer be opened.
+        StorageFailed: its store failed.
+    """
     if isinstance(untrusted, Path):
         with os.fdopen(open_regular(untrusted), "rb") as file:
             yield file, os.fstat(file.fileno()).st_size
@@ -96,7 +109,7 @@ class _Walk:
         wrong: those of them whose bytes have another.
     """
 
-    def __init__(self, handle: _Readable, size: int) -> None:
+    def __init__(self, handle: Readable, size: int) -> None:
         self._handle = handle
         self._size = size
         self._scale = Fraction(_USUAL_SCALE_NS, 10**9)

@@ -1,0 +1,93 @@
+"""Where a Flash video file is damaged: libav looks for the next tag without a word. Source: Adobe FLV 10.1, annex E."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+from recorder.media.containers.matroska import LostBytes, Readable, opened
+from recorder.media.stream import Input
+
+__all__ = ["lost_in_flv"]
+
+_TYPES: Final = frozenset({8, 9, 18})
+_HEAD: Final = 11
+_PIECE: Final = 1 << 20
+_MOST_PLACES: Final = 10_000
+
+
+def lost_in_flv(untrusted: Input) -> tuple[LostBytes, ...]:
+    """Follow the file's tags and return where they break off, in order.
+
+    Raises:
+        UnreadableInput: it can no longer be opened.
+        StorageFailed: its store failed.
+    """
+    with opened(untrusted) as (handle, size):
+        return tuple(_Walk(handle, size).broken())
+
+
+class _Walk:
+    def __init__(self, handle: Readable, size: int) -> None:
+        self._handle = handle
+        self._size = size
+        self._last_ms = 0
+
+    def broken(self) -> Iterator[LostBytes]:
+        """Yield every place where tags do not follow each other."""
+        head = self._bytes(0, 9)
+        at = int.from_bytes(head[5:9], "big") + 4
+        for _ in range(_MOST_PLACES):
+            while (end := self._tag(at)) is not None:
+                at = end
+            if at + _HEAD > self._size or self._cut_off(at):
+                return
+            since, following = self._last_ms, self._next(at + 1)
+            if following is None:
+                yield LostBytes(Fraction(since, 1000), None)
+                return
+            at = following
+            self._tag(at)
+            self._last_ms = max(since, self._last_ms)
+            yield LostBytes(Fraction(since, 1000), Fraction(self._last_ms, 1000))
+
+    def _tag(self, at: int) -> int | None:
+        """Return where the tag at a place ends, None where there is none that is whole."""
+        head = self._bytes(at, _HEAD)
+        size = int.from_bytes(head[1:4], "big")
+        if len(head) < _HEAD or head[0] & 0x1F not in _TYPES or any(head[8:11]):
+            return None
+        if int.from_bytes(self._bytes(at + _HEAD + size, 4), "big") != _HEAD + size:
+            return None
+        self._last_ms = int.from_bytes(head[4:7], "big") | head[7] << 24
+        return at + _HEAD + size + 4
+
+    def _cut_off(self, at: int) -> bool:
+        """Tell whether the file ends within the tag at a place, as it does when its recorder died."""
+        head = self._bytes(at, _HEAD)
+        sound = head[0] & 0x1F in _TYPES and not any(head[8:11])
+        return (
+            sound
+            and at + _HEAD + int.from_bytes(head[1:4], "big") + 4 > self._size
+            and self._next(at + 1) is None
+        )
+
+    def _next(self, at: int) -> int | None:
+        while at < self._size:
+            piece = self._bytes(at, _PIECE + _HEAD)
+            for place in range(min(_PIECE, len(piece))):
+                tag = piece[place] & 0x1F in _TYPES and piece[place + 8 : place + 11] == b"\x00\x00\x00"
+                before = self._last_ms
+                if tag and self._tag(at + place) is not None:
+                    self._last_ms = before
+                    return at + place
+                self._last_ms = before
+            at += _PIECE
+        return None
+
+    def _bytes(self, at: int, count: int) -> bytes:
+        if at >= self._size:
+            return b""
+        self._handle.seek(at)
+        return self._handle.read(count)
