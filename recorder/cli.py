@@ -49,6 +49,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "models": ("models", "models_group", "List, fetch and verify the model files."),
     "recover": ("recover", "recover", "Finish a call whose recording process died."),
     "redact": ("redact", "redact", "Redact recorded calls into bundles."),
+    "review": (
+        "review",
+        "review",
+        "Look through a published BUNDLE, or those of a folder DEST, mend what was missed, and sign.",
+    ),
     "serve": (
         "serve",
         "serve",

@@ -348,6 +348,7 @@ class EventKind(StrEnum):
     ENDED = "ended"  # a batch: how a try of a recording ended
     DELETED = "deleted"  # a source or a bundle, and why
     LOAD = "load"  # the machine could not keep up: what was spared, or taken up again
+    REVIEWED = "reviewed"  # a person looked at the bundle: the old manifest's sha256, and how many mends
     ERASED = "erased"  # a participant's folder was removed; not whose
 
 

@@ -33,6 +33,10 @@ SLOW: Final = (
     "recorder/live/test_timing.py",
     "recorder/models/convert/test_detectors.py",  # real models
     "recorder/models/convert/test_speakers.py",
+    "recorder/review/test_command.py",  # the command
+    "recorder/review/test_killed.py",  # processes that are killed
+    "recorder/review/test_save.py",  # bundles are composed anew
+    "recorder/review/test_views.py",
     "redaction/audio/voice",  # a synthetic voice
     "redaction/text/rules/test_linear.py",  # long texts, step by step
     "redaction/video/screen/test_decide.py",  # real models

@@ -16,6 +16,7 @@ from recorder.bundle.manifest import (
     Manifest,
     Models,
     Participants,
+    ReviewEntry,
     StillEntry,
     TrackEntry,
 )
@@ -56,6 +57,7 @@ class Origin:
 
     Attributes:
         voice: what became of the voices, `none` where there were none.
+        review: who looked at it since, and what they changed; the latest stands last.
     """
 
     version: str
@@ -67,6 +69,7 @@ class Origin:
     policy: Mapping[str, str | int | float | bool]
     models: tuple[Models, ...]
     voice: VoiceMethod
+    review: tuple[ReviewEntry, ...] = ()
 
     @classmethod
     def of_policy(
@@ -113,6 +116,7 @@ class Origin:
             policy=manifest.policy,
             models=manifest.models,
             voice=manifest.voice.method,
+            review=manifest.review,
         )
 
 

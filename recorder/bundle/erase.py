@@ -7,8 +7,6 @@ old manifest can see that this bundle follows from it; whoever holds the new one
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -23,14 +21,14 @@ from recorder.bundle.publish import Published, publish
 from recorder.bundle.read_contents import participants_of, read_contents
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.window import cut_to_stored
-from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, settle_replaced
+from recorder.bundle.writer import MANIFEST, BundleWriter, digest_file, settle_replaced, taken_over
 from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
-from redaction.errors import StorageFailed, UnreadableInput, UsageError
+from redaction.errors import UnreadableInput, UsageError
 from redaction.model import Event, EventKind
 from redaction.policy import OutputSection
 
-__all__ = ["erase_participant"]
+__all__ = ["erase_participant", "tracks_taken_over", "without_participant"]
 
 _SUFFIX = ".offrecord"
 
@@ -81,9 +79,9 @@ def erase_participant(
                 EventKind.ERASED,
                 detail={"reason": "after publishing", "sha256": digest_file(bundle / MANIFEST).sha256},
             )
-        left = _without(parts, gone)
+        left = without_participant(parts, gone)
         begun, left = left.call_events, replace(left, call_events=(proof,))
-        left = replace(left, people=_taken_over(left.people, writer))
+        left = replace(left, people=tracks_taken_over(left.people, writer))
         log = ChainedLog(writer.path("log.jsonl"))
         with closing(log):
             log.extend(begun)
@@ -112,7 +110,8 @@ def _chosen(parts: CallContents, participant: str, receipt: str) -> int:
     )
 
 
-def _without(parts: CallContents, gone: int) -> CallContents:
+def without_participant(parts: CallContents, gone: int) -> CallContents:
+    """Return the parts of a call without the participant at a place among them."""
     people = (*parts.people[:gone], *parts.people[gone + 1 :])
     staying = {person.receipt for person in people}
     return replace(
@@ -124,7 +123,7 @@ def _without(parts: CallContents, gone: int) -> CallContents:
     )
 
 
-def _taken_over(
+def tracks_taken_over(
     people: Sequence[ParticipantContents], writer: BundleWriter
 ) -> tuple[ParticipantContents, ...]:
     """Give the tracks that stay their new numbers in the new bundle."""
@@ -134,16 +133,7 @@ def _taken_over(
         for track in person.tracks:
             target = writer.path(f"{TRACKS}/{label(number).lower()}-{track.kind}{track.path.suffix}")
             with storage_errors():
-                _copied(track.path, target)
+                taken_over(track.path, target)
             tracks.append(replace(track, path=target))
         taken.append(replace(person, tracks=tuple(tracks)))
     return tuple(taken)
-
-
-def _copied(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    if target.stat().st_size != source.stat().st_size:
-        raise StorageFailed("A track could not be taken over. The bundle is as it was.")

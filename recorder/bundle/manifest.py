@@ -1,4 +1,7 @@
-"""The manifest: what a bundle is, how it was made and what proves it. It names no person, path or word."""
+"""The manifest: what a bundle is, how it was made and what proves it.
+
+It holds no path and no word, and names nobody but a reviewer who typed their name.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ __all__ = [
     "Models",
     "Participants",
     "PersonEntry",
+    "ReviewEntry",
     "StillEntry",
     "TrackEntry",
     "VideoCoverage",
@@ -32,8 +36,8 @@ MediaKind = Literal["camera", "screen", "microphone"]
 VOICE_CHECK: Final = "voice-not-recognised"
 """Name of the check that compares the stored voices with those that spoke."""
 
-SCHEMA: Final = "offrecord/bundle/1.1"
-"""1.1: of a recorded file, too, `stills` and `tracks[].file` are known; what 1 holds is read as it is."""
+SCHEMA: Final = "offrecord/bundle/1.2"
+"""1.1: of a recorded file, too, `stills` and `tracks[].file` are known; 1.2: `review`. Older ones are read as is."""
 
 
 class BundleState(StrEnum):
@@ -206,10 +210,30 @@ class Participants(_Entry):
     people: tuple[PersonEntry, ...]
 
 
+class ReviewEntry(_Entry):
+    """A person's look at a bundle, which made the next version of it.
+
+    Attributes:
+        by: the name that they typed; empty where they gave none.
+        follows: sha256 of the manifest of the version that they looked at.
+        seen: how much of the recording they played, in seconds; each second counts once.
+        places: how many places the queue named; `looked_at` of them were shown.
+        changed: how often they did what, by kind; empty where they changed nothing.
+    """
+
+    by: str = Field(default="", max_length=80)
+    time: datetime
+    follows: str = Field(pattern=r"^[0-9a-f]{64}$")
+    seen: float = Field(default=0.0, ge=0)
+    places: int = Field(default=0, ge=0)
+    looked_at: int = Field(default=0, ge=0)
+    changed: dict[Literal["cover", "whole", "mute", "word", "drop", "cut"], int] = {}
+
+
 class Manifest(_Entry):
     """Everything a reader of a bundle may rely on."""
 
-    schema_version: Literal["offrecord/bundle/1", "offrecord/bundle/1.1"] = SCHEMA
+    schema_version: Literal["offrecord/bundle/1", "offrecord/bundle/1.1", "offrecord/bundle/1.2"] = SCHEMA
     state: BundleState
     version: str
     created: datetime
@@ -228,6 +252,7 @@ class Manifest(_Entry):
     checks: tuple[Check, ...]
     notes: tuple[str, ...] = ()
     participants: Participants | None = None
+    review: tuple[ReviewEntry, ...] = ()
     stills: tuple[StillEntry, ...] = ()
     files: dict[str, FileEntry]
     log_lines: int

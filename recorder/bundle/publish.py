@@ -154,6 +154,7 @@ def _manifest(contents: BundleContents) -> Manifest:
         checks=contents.checks,
         notes=contents.notes,
         participants=contents.participants,
+        review=origin.review,
         stills=contents.stills,
         files={},
         log_lines=0,

@@ -26,7 +26,7 @@ from recorder.call.consent.receipts import Receipt, Receipts
 from redaction.errors import UnreadableInput, UsageError
 from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token
 
-__all__ = ["participants_of", "read_contents"]
+__all__ = ["participants_of", "read_contents", "stored_utterance"]
 
 _LARGEST: Final = 512 << 20
 _BAD: Final = "The bundle holds what this version does not understand; nothing was changed."
@@ -68,7 +68,7 @@ def read_contents(bundle: Path, manifest: Manifest) -> CallContents:
                 stays=tuple(Span(stay.start, stay.end) for stay in entry.stays),
                 tracks=tuple(_tracks(bundle, manifest, entry)),
                 utterances=tuple(
-                    _utterance(item) for item in transcript.utterances if item.speaker == entry.id
+                    stored_utterance(item) for item in transcript.utterances if item.speaker == entry.id
                 ),
                 quality=seconds.get(entry.id, ()),
                 events=tuple(line.event for line in lines if line.who == entry.id),
@@ -126,12 +126,13 @@ def _stills(manifest: Manifest, entry: PersonEntry) -> Iterator[StoredStill]:
             yield StoredStill(_KINDS[kind], still.time, still.rank, still.reason)
 
 
-def _utterance(item: TranscriptUtterance) -> RedactedUtterance:
+def stored_utterance(item: TranscriptUtterance) -> RedactedUtterance:
+    """Return an utterance as it was before it was written down, under the name that it was written under."""
     return RedactedUtterance(
         tuple(_token(word) for word in item.words),
         Span(item.start, item.end),
-        "",
-        "microphone",
+        item.speaker,
+        item.track,
         item.language,
     )
 

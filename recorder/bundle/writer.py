@@ -13,7 +13,7 @@ from recorder.bundle.manifest import BundleState, FileEntry, Manifest
 from recorder.runtime.storage import storage_errors
 from redaction.errors import InternalError, StorageFailed, UnreadableInput, UsageError
 
-__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file", "settle_replaced"]
+__all__ = ["LIVE", "MANIFEST", "BundleWriter", "digest_file", "settle_replaced", "taken_over"]
 
 MANIFEST: Final = "manifest.json"
 LIVE: Final = "live"
@@ -268,6 +268,21 @@ def digest_file(path: Path) -> FileEntry:
         while chunk := data.read(_CHUNK):
             digest.update(chunk)
         return FileEntry(sha256=digest.hexdigest(), bytes=data.tell())
+
+
+def taken_over(source: Path, target: Path) -> None:
+    """Give a file of one bundle to another: both name the same bytes, or where that cannot be, the same copied.
+
+    Raises:
+        StorageFailed: what arrived is not of the same size.
+        OSError: the disk refused.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    if target.stat().st_size != source.stat().st_size:
+        raise StorageFailed("A file could not be taken over. The bundle is as it was.")
 
 
 def _refuse_links(folder: Path, *places: Path) -> None:

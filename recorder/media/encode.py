@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -331,29 +331,43 @@ class AudioWriter:
 def mux(*, video: Path | None, audio: Path | None, out: Path) -> None:
     """Put encoded picture and sound into one fast-start MP4 file without touching either, and fsync it.
 
+    Either may come out of a file that holds both.
+
     Raises:
         StorageFailed: the file cannot be written.
         InternalError: a part cannot be read back.
     """
-    parts = [path for path in (video, audio) if path is not None]
+    parts = [(path, kind) for path, kind in ((video, "video"), (audio, "audio")) if path is not None]
     if not parts:
         raise InternalError("There is neither picture nor sound to store.")
     with media_errors(), ExitStack() as stack:
-        inputs = [stack.enter_context(reopen(path)) for path in parts]
+        inputs = [_only(stack.enter_context(reopen(path)), kind) for path, kind in parts]
         container = create_mp4(out)
         stack.callback(container.close)
-        streams = [container.add_stream_from_template(source.streams[0], opaque=True) for source in inputs]
+        streams = [container.add_stream_from_template(source, opaque=True) for _, source in inputs]
         for packet, stream in _interleaved(inputs, streams):
             packet.stream = stream
             container.mux_one(packet)
     bring_to_disk(out)
 
 
+def _only(container: InputContainer, kind: str) -> tuple[InputContainer, VideoStream | AudioStream]:
+    """Return a container with its one stream of a kind; it may hold one of the other kind."""
+    streams: Sequence[VideoStream | AudioStream] = (
+        container.streams.video if kind == "video" else container.streams.audio
+    )
+    if not streams:
+        raise InternalError("A stored file lacks what it should hold.")
+    return container, streams[0]
+
+
 def _interleaved(
-    inputs: list[InputContainer], streams: list[Stream]
+    inputs: Sequence[tuple[InputContainer, VideoStream | AudioStream]], streams: Sequence[Stream]
 ) -> Iterator[tuple[Packet[Stream], Stream]]:
     """Yield every packet of all inputs in order of decoding time."""
-    readers = [iter(packet for packet in source.demux(source.streams[0]) if packet.size) for source in inputs]
+    readers = [
+        iter(packet for packet in container.demux(stream) if packet.size) for container, stream in inputs
+    ]
     heads = [next(reader, None) for reader in readers]
     while any(head is not None for head in heads):
         number = min(

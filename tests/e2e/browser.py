@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import wave
@@ -25,6 +26,16 @@ _FLAGS = (
     "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--allow-loopback-in-peer-connection",
     "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0", "--remote-allow-origins=*",
 )  # fmt: skip
+
+_KEYS: dict[str, dict[str, Any]] = {
+    "Enter": {"text": "\r", "code": "Enter", "windowsVirtualKeyCode": 13},
+    "Escape": {"code": "Escape", "windowsVirtualKeyCode": 27},
+    "Tab": {"code": "Tab", "windowsVirtualKeyCode": 9},
+    "ArrowLeft": {"code": "ArrowLeft", "windowsVirtualKeyCode": 37},
+    "ArrowUp": {"code": "ArrowUp", "windowsVirtualKeyCode": 38},
+    "ArrowRight": {"code": "ArrowRight", "windowsVirtualKeyCode": 39},
+    "ArrowDown": {"code": "ArrowDown", "windowsVirtualKeyCode": 40},
+}
 
 
 class Page:
@@ -80,6 +91,40 @@ class Page:
         """Return what is shown in an element."""
         return str(await self.evaluate(f"document.getElementById('{element}').innerText"))
 
+    async def press(self, key: str, *, shift: bool = False) -> None:
+        """Press a key, as a keyboard would."""
+        code = _KEYS.get(key, {"text": key})
+        for kind in ("keyDown", "keyUp"):
+            own = code if kind == "keyDown" else {name: code[name] for name in code if name != "text"}
+            await self.command(
+                "Input.dispatchKeyEvent", type=kind, key=key, modifiers=8 if shift else 0, **own
+            )
+
+    async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw a line with the mouse's button held, in pixels of the page."""
+        steps = [("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)]
+        for kind, (x, y) in steps:
+            await self.command(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1
+            )
+
+    async def size(self, width: int, height: int, *, phone: bool = False, dark: bool = False) -> None:
+        """Take the size of a screen, and its colours."""
+        await self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=phone,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.command("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def picture(self, path: Path) -> None:
+        """Store what is shown as a PNG file."""
+        done = await self.command("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(done["data"]))
+
     async def until(self, expression: str, seconds: float = 15) -> None:
         """Wait until an expression holds."""
         async with asyncio.timeout(seconds):
@@ -94,21 +139,24 @@ class Page:
 
 
 @asynccontextmanager
-async def browser(url: str, folder: Path, *, camera: Path, microphone: Path) -> AsyncIterator[Page]:
+async def browser(
+    url: str, folder: Path, *, camera: Path | None = None, microphone: Path | None = None
+) -> AsyncIterator[Page]:
     """Open a page in a browser of its own; the browser is gone when the block ends.
 
     Args:
         url: of the page.
         folder: an empty folder for the profile.
-        camera: see `write_camera`.
+        camera: see `write_camera`; none for a page that asks for none.
         microphone: see `write_microphone`.
     """
+    made = [f"--use-file-for-fake-video-capture={camera}"] if camera else []
+    made += [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
     process = await asyncio.create_subprocess_exec(
         str(CHROMIUM),
         *_FLAGS,
         f"--user-data-dir={folder}",
-        f"--use-file-for-fake-video-capture={camera}",
-        f"--use-file-for-fake-audio-capture={microphone}",
+        *made,
         "about:blank",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

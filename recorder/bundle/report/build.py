@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +16,7 @@ from recorder.bundle.report.stills import report_stills
 from recorder.bundle.report.timeline import file_rows, participant_lanes, ticks
 from recorder.bundle.transcript import TranscriptFile
 from recorder.bundle.verify_files import read_manifest, verify_bundle
-from recorder.bundle.writer import BundleWriter, settle_replaced
+from recorder.bundle.writer import BundleWriter, settle_replaced, taken_over
 from recorder.runtime.storage import storage_errors
 from redaction.errors import UnreadableInput
 
@@ -96,7 +94,7 @@ def rebuild_report(untrusted_bundle: Path) -> Path:
         with storage_errors():
             for name in manifest.files:
                 if name != REPORT_FILE:
-                    _take_over(bundle / name, writer.path(name))
+                    taken_over(bundle / name, writer.path(name))
             try:
                 write_report(writer.partial, manifest)
             except (ValidationError, ValueError, KeyError, TypeError):
@@ -107,13 +105,6 @@ def rebuild_report(untrusted_bundle: Path) -> Path:
     finally:
         writer.discard()
     return path / REPORT_FILE
-
-
-def _take_over(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _transcript(path: Path) -> TranscriptFile | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from recorder.bundle.manifest import Manifest
+from recorder.bundle.manifest import Manifest, ReviewEntry
 from recorder.bundle.report.timeline import clock
 
 __all__ = ["figures", "report_page"]
@@ -46,7 +47,28 @@ def figures(manifest: Manifest) -> list[tuple[str, str]]:
             ("Sound that is silent", f"{audio.silenced:.1f} s of {audio.seconds:.1f} s"),
             ("Voices", manifest.voice.method),
         ]
-    return rows
+    return rows + [("Looked at by a person", _review(manifest, entry)) for entry in manifest.review]
+
+
+_CHANGES: Final = {
+    "cover": "covers added",
+    "whole": "stretches covered whole",
+    "mute": "stretches muted",
+    "word": "words masked",
+    "drop": "participants dropped",
+    "cut": "stretches cut out",
+}
+
+
+def _review(manifest: Manifest, entry: ReviewEntry) -> str:
+    """Say who looked at how much, and what they changed."""
+    share = min(1.0, entry.seen / max(manifest.duration, entry.seen, 0.001))
+    changed = ", ".join(f"{count} {_CHANGES[kind]}" for kind, count in entry.changed.items())
+    return (
+        f"{entry.time.strftime('%Y-%m-%d %H:%M')} UTC by {entry.by or 'somebody who gave no name'}: "
+        f"{100 * share:.0f} % played, {entry.looked_at} of {entry.places} places looked at; "
+        f"{changed or 'nothing changed'}"
+    )
 
 
 def _doubt(manifest: Manifest) -> list[tuple[str, str]]:

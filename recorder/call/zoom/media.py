@@ -128,7 +128,7 @@ class ZoomMedia:
                     return
             except ZoomSocketLost:
                 pass
-            self._people.outage(kind)
+            self._people.outage()
             await asyncio.sleep(self._road.pauses[min(tries, len(self._road.pauses) - 1)])
             tries += 1
 

@@ -63,10 +63,24 @@ class Template:
 
     def found(self, frame: VideoFrame, box: Rect) -> Rect | None:
         """Return where the face is on another frame, near a box; None where nothing looks like it."""
+        match = self.matched(frame, box)
+        return None if match is None else match[0]
+
+    def matched(
+        self, frame: VideoFrame, box: Rect, *, further: float = 0.0, alike: float = _ALIKE
+    ) -> tuple[Rect, float] | None:
+        """Return where it is on another frame, and how alike it is; None where nothing looks like it.
+
+        Args:
+            frame: that is searched.
+            box: near which.
+            further: how many pixels further away than usual it may be.
+            alike: correlation from which it is believed.
+        """
         if not all(isfinite(edge) for edge in box):
             return None
         x1, y1, x2, y2 = box
-        reach = _REACH * max(x2 - x1, y2 - y1)
+        reach = _REACH * max(x2 - x1, y2 - y1) + further
         height, width = self.look.shape
         left, top = x1 + self.corner[0], y1 + self.corner[1]
         area = Box.outward(
@@ -76,13 +90,13 @@ class Template:
             return None
         likeness = cv2.matchTemplate(_scaled(frame, area, self.scale), self.look, cv2.TM_CCOEFF_NORMED)
         _, best, _, (column, row) = cv2.minMaxLoc(likeness)
-        if not best >= _ALIKE:
+        if not best >= alike:
             return None
         dx = area.x1 + (column + _between(likeness[row], column)) / self.scale - left
         dy = area.y1 + (row + _between(likeness[:, column], row)) / self.scale - top
         moved = x1 + dx, y1 + dy, x2 + dx, y2 + dy
         seen = Box.outward(*moved).clipped(frame.width, frame.height)
-        return moved if seen.area >= _VISIBLE * (x2 - x1) * (y2 - y1) else None
+        return (moved, best) if seen.area >= _VISIBLE * (x2 - x1) * (y2 - y1) else None
 
 
 def _framed(box: Rect) -> Rect:

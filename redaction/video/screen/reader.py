@@ -119,9 +119,9 @@ class ScreenReader:
         """Whether what a line says decides about it."""
         return self._judge is not None and self._judge.reads
 
-    def only(self, judge: Judge) -> Self:
-        """Return a reader with the same models that covers the lines of another judge, and no code."""
-        return type(self)(self._reader, judge, None)
+    def only(self, judge: Judge, *, codes: bool = False) -> Self:
+        """Return a reader with the same models that covers the lines of another judge, and codes only if asked."""
+        return type(self)(self._reader, judge, self._codes if codes else None)
 
     def know_words(self, memories: Mapping[str, Memory]) -> None:
         """Take up what was found in speech and in texts beside it."""
