@@ -60,6 +60,7 @@ class ZoomPeople:
 
     Attributes:
         individual: video is asked for one participant at a time, and no other is taken.
+        ever_here: somebody was there.
         paused: Zoom says that the stream is paused; nothing is taken.
         left_out: messages that belonged to nobody, or to somebody who is not received, by kind.
     """
@@ -86,6 +87,7 @@ class ZoomPeople:
         self._chosen = ""
         self._chosen_at = 0.0
         self._ticked = clock.now()
+        self.ever_here = False
         self.paused = False
         self.left_out: Counter[str] = Counter()
 
@@ -180,6 +182,7 @@ class ZoomPeople:
                 return None
             person = _Here(name or clean_name(""), stamp or 0.0, ZoomMicrophone(who.user, self._ground))
             self._here[who.user] = person
+            self.ever_here = True
             self._observer.joined(who.user, person.name, now)
             self._changed()
         elif name is not None and (stamp or 0.0) >= person.named_at:

@@ -26,6 +26,7 @@ from recorder.call.zoom.protocol import (
     StreamState,
     ZoomMessage,
     event_subscription,
+    media_urls,
     signaling_handshake,
     video_subscription,
 )
@@ -47,6 +48,8 @@ ZOOM_PAUSES: Final = (1.0, 3.0, 6.0, 12.0, 24.0)
 """Source: failover-reconnection, exponential backoff."""
 KEPT_S: Final = 20.0
 """Seconds of an outage for which those who were there are taken to be there still."""
+BRIEF_VISITS: Final = 4
+"""Connections in a row that brought nobody and did not last, after which there is nothing to be had."""
 STEADY_S: Final = 10.0
 """Seconds after which a connection counts as having worked."""
 TICK_S: Final = 0.25
@@ -217,34 +220,41 @@ class ZoomSource:
         lost_at, tries, inside = self.clock.now(), 0, False
         while True:
             self._again.clear()
-            if self._ended() is not None:
-                return self._ended() or Ended.OVER
-            failure = _UNREACHABLE
-            for url in self._meeting.urls:
-                began = self.clock.now()
-                try:
-                    await self._visit(http, url, people)
-                except _Over as over:
-                    return over.ended
-                except HandshakeRefused as refusal:
-                    failure = _refused(refusal.status)
-                    if refusal.status == HandshakeRefused.INVALID_STREAM and inside:
-                        return Ended.OVER
-                except ZoomSocketLost as lost:
-                    failure = _EARLY if lost.early else _UNREACHABLE
-                else:
-                    failure, inside, lost_at = "", True, self.clock.now()
-                    tries = 0 if lost_at - began > STEADY_S else tries
-                    break
-            if self._ended() is not None:
-                return self._ended() or Ended.OVER
-            out_for = self.clock.now() - lost_at
-            if failure and not inside and (failure is not _UNREACHABLE or tries >= len(self._pauses)):
-                raise UnreadableInput(failure)
-            if out_for > self._patience_s:
+            began = self.clock.now()
+            outcome = self._ended() or await self._connected(http, people, inside=inside) or self._ended()
+            if isinstance(outcome, Ended):
+                return outcome
+            if outcome is None:
+                inside, lost_at = True, self.clock.now()
+                tries = 0 if lost_at - began > STEADY_S else tries
+                if tries >= BRIEF_VISITS and not people.ever_here:
+                    raise UnreadableInput(_EARLY)
+            elif not inside and (outcome is not _UNREACHABLE or tries >= len(self._pauses)):
+                raise UnreadableInput(outcome)
+            if self.clock.now() - lost_at > self._patience_s:
                 return Ended.LOST
             await self._pause(people, lost_at, tries)
             tries += 1
+
+    async def _connected(
+        self, http: aiohttp.ClientSession, people: ZoomPeople, *, inside: bool
+    ) -> Ended | str | None:
+        """Be connected; return why the meeting is over, or why nothing could be; None after an outage."""
+        failure = _UNREACHABLE
+        for url in self._meeting.urls:
+            try:
+                await self._visit(http, url, people)
+            except _Over as over:
+                return over.ended
+            except HandshakeRefused as refusal:
+                failure = _refused(refusal.status)
+                if refusal.status == HandshakeRefused.INVALID_STREAM and inside:
+                    return Ended.OVER
+            except ZoomSocketLost as lost:
+                failure = _EARLY if lost.early else _UNREACHABLE
+            else:
+                return None
+        return failure
 
     async def _pause(self, people: ZoomPeople, lost_at: float, tries: int) -> None:
         try:
@@ -272,6 +282,9 @@ class ZoomSource:
         async with open_zoom_socket(
             http, url, request, MessageKind.SIGNALING_RESPONSE, tls=self._tls, largest=LARGEST_SIGNAL
         ) as signal:
+            offered = media_urls(signal.response)
+            if not any(self._hosts.allows(address) for address in offered.values()):
+                raise UnreadableInput(_ELSEWHERE if offered else _NO_MEDIA)
             people.forget_choice()
             over: Ended | None = None
             async with asyncio.TaskGroup() as group:
@@ -367,9 +380,13 @@ class ZoomSource:
             await asyncio.sleep(TICK_S)
 
 
+_ELSEWHERE: Final = (
+    "Zoom names media servers outside the domains that may be connected to; see hosts in docs/zoom.md."
+)
+_NO_MEDIA: Final = "Zoom offers this app no media: the scopes are missing; see docs/zoom.md."
 _UNREACHABLE: Final = "Zoom's signaling server cannot be reached; see docs/zoom.md."
 _EARLY: Final = (
-    "Zoom closed the connection before it answered: another client may hold this stream, the stream may be over, or "
+    "Zoom closed the connection before anybody was there: another client may hold this stream, it may be over, or "
     "client id and secret may be those of another app; see docs/zoom.md."
 )
 

@@ -345,7 +345,7 @@ def test_a_server_that_says_nothing(tmp_path: Path, closes: bool, monkeypatch: p
         async with zoom_server(tmp_path) as (server, certificate):
             server.on_signal = closing
             with pytest.raises(
-                UnreadableInput, match="before it answered" if closes else "cannot be reached"
+                UnreadableInput, match="before anybody was there" if closes else "cannot be reached"
             ):
                 await source_of(server, certificate).run(ObservedCall())
 
@@ -368,6 +368,45 @@ def test_only_named_hosts_over_tls(tmp_path: Path) -> None:
                 with pytest.raises(UnreadableInput, match="cannot be reached"):
                     await source.run(ObservedCall())
             assert server.said == []
+
+    run(go)
+
+
+@pytest.mark.parametrize(
+    ("servers", "word"),
+    [({}, "scopes"), ({"all": "wss://media.example.com/x"}, "outside the domains"), ({"audio": 7}, "scopes")],
+)
+def test_media_that_cannot_be_had(tmp_path: Path, servers: dict[str, object], word: str) -> None:
+    """Media servers elsewhere are not connected to, and that there is no media is told at once."""
+
+    async def elsewhere(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await socket.send_json({"msg_type": 2, "status_code": 0, "media_server": {"server_urls": servers}})
+        await asyncio.sleep(2)
+
+    async def go() -> None:
+        async with zoom_server(tmp_path) as (server, certificate):
+            server.on_signal = elsewhere
+            with pytest.raises(UnreadableInput, match=word):
+                await source_of(server, certificate).run(ObservedCall())
+
+    run(go)
+
+
+def test_a_server_that_closes_again_and_again(tmp_path: Path) -> None:
+    """A server that answers and closes, each time and with nobody there, is given up with its likely causes."""
+
+    async def closing(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        urls = {"all": "wss://localhost:9/media"}
+        await socket.send_json({"msg_type": 2, "status_code": 0, "media_server": {"server_urls": urls}})
+        await socket.close()
+
+    async def go() -> None:
+        async with zoom_server(tmp_path) as (server, certificate):
+            server.on_signal = closing
+            with pytest.raises(UnreadableInput, match="before anybody was there"):
+                await source_of(server, certificate).run(ObservedCall())
 
     run(go)
 
@@ -443,7 +482,9 @@ def test_messages_out_of_order(tmp_path: Path) -> None:
         await socket.receive()
         await socket.send_json({"msg_type": 6, "event": {"event_type": 3, "participants": [{"user_id": 5}]}})
         await socket.send_json({"msg_type": 14, "content": {"user_id": 5, "data": "QUJD"}})
-        await socket.send_json({"msg_type": 2, "sequence": -7, "status_code": 0, "media_server": "none"})
+        urls = {"all": "wss://localhost:9/media"}
+        answer = {"msg_type": 2, "sequence": -7, "status_code": 0, "media_server": {"server_urls": urls}}
+        await socket.send_json(answer)
         await socket.send_json({"msg_type": 2, "sequence": 3, "status_code": 3})
         await socket.send_json(
             {"msg_type": 6, "event": {"event_type": 3, "participants": [{"user_id": 6, "user_name": "Six"}]}}
