@@ -18,7 +18,7 @@ from recorder.bundle.publish import Published, publish
 from recorder.bundle.writer import BundleWriter
 from recorder.media.encode import mux
 from recorder.media.source import Source
-from recorder.offline.audio import FileAudio, listen
+from recorder.offline.audio import AudioVerdict, FileAudio, listen
 from recorder.offline.contents import Results, file_contents, transcript_of, view_file
 from recorder.offline.known_text import cover_known_text
 from recorder.offline.video import RedactedVideo, redact_video
@@ -28,7 +28,7 @@ from recorder.runtime.threads import both
 from recorder.sources.channels import arrange_audio
 from recorder.verify.audio import RenderedAudio
 from recorder.verify.proof import Highlight
-from recorder.verify.repair_video import verify_video
+from recorder.verify.repair_video import VerifiedVideo, verify_video
 from recorder.verify.words import check_text
 from redaction.audio.redact import RedactedSpeech, Transcription, drop_minors, find_personal, finding_events
 from redaction.errors import RedactionIncomplete
@@ -119,9 +119,7 @@ class _Redaction:
         self.written = self._write(pictures)
         self.run.check()
         self._state(BundleState.REDACTED)
-        pictures, stills = self._verify_pictures(pictures)
-        if sound is not None:
-            sound = self._verify_sound(sound)
+        pictures, stills, sound = self._verify(pictures, sound)
         self._compose(pictures, sound)
         self._state(BundleState.VERIFIED)
         results = self._results(pictures, heard, sound, stills)
@@ -297,30 +295,44 @@ class _Redaction:
         ends += [picture.stored.seconds for picture in pictures]
         return max(ends)
 
-    def _verify_pictures(
-        self, pictures: Sequence[RedactedVideo]
-    ) -> tuple[list[RedactedVideo], list[tuple[Highlight, ...]]]:
-        kept: list[RedactedVideo] = []
-        stills: list[tuple[Highlight, ...]] = []
-        for picture in pictures:
-            verdict = verify_video(
+    def _verify(
+        self, pictures: list[RedactedVideo], sound: RenderedAudio | None
+    ) -> tuple[list[RedactedVideo], list[tuple[Highlight, ...]], RenderedAudio | None]:
+        """Look at what was stored again, and hear it at the same time."""
+        audio = None if sound is None else self.audio
+        if sound is None or audio is None:
+            return *self._seen_again(pictures, self._look_again(pictures)), sound
+        if not pictures:
+            return [], [], self._heard_again(audio.verify(sound))
+        looked, heard = both(
+            lambda: self._look_again(pictures), lambda: audio.verify(sound), run=self.run, name="verify"
+        )
+        return *self._seen_again(pictures, looked), self._heard_again(heard)
+
+    def _look_again(self, pictures: Sequence[RedactedVideo]) -> list[VerifiedVideo]:
+        return [
+            verify_video(
                 picture.stored,
                 policy=self.policy,
                 look=self.stages.second_look,
                 screen=self.video.screen,
                 run=self.run,
             )
+            for picture in pictures
+        ]
+
+    def _seen_again(
+        self, pictures: Sequence[RedactedVideo], verdicts: Sequence[VerifiedVideo]
+    ) -> tuple[list[RedactedVideo], list[tuple[Highlight, ...]]]:
+        kept: list[RedactedVideo] = []
+        for picture, verdict in zip(pictures, verdicts, strict=True):
             events = (*picture.events, *verdict.events)
             kept.append(replace(picture, stored=verdict.video, events=events))
-            stills.append(verdict.stills)
             self.checks += verdict.checks
             self.log.extend(verdict.events)
-        return kept, stills
+        return kept, [verdict.stills for verdict in verdicts]
 
-    def _verify_sound(self, sound: RenderedAudio) -> RenderedAudio:
-        if self.audio is None:
-            return sound
-        verdict = self.audio.verify(sound)
+    def _heard_again(self, verdict: AudioVerdict) -> RenderedAudio:
         self.checks += verdict.checks
         self.notes += verdict.notes
         self.log.extend(verdict.events)
