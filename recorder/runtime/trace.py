@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import threading
 import time
 from collections import defaultdict
@@ -42,7 +43,7 @@ class _Trace:
         self._inner = inner
         self._began = time.monotonic(), time.process_time()
         self._open: dict[str, tuple[float, float]] = {}
-        self._stages: list[tuple[str, float, float]] = []
+        self._stages: list[tuple[str, float, float, float]] = []
         self._names: dict[int, str] = {}
         self._used: dict[int, tuple[float, float]] = {}
         self._levels: dict[str, _Level] = {}
@@ -60,7 +61,8 @@ class _Trace:
         """A stage is done."""
         began = self._open.pop(stage, None)
         if began is not None:
-            self._stages.append((stage, time.monotonic() - began[0], time.process_time() - began[1]))
+            spent = time.monotonic() - began[0], time.process_time() - began[1]
+            self._stages.append((stage, *spent, _peak_mb()))
         self._inner.end(stage)
 
     def sample(self) -> None:
@@ -87,9 +89,9 @@ class _Trace:
     def lines(self) -> Iterator[str]:
         """Return the table."""
         wall, cpu = time.monotonic() - self._began[0], time.process_time() - self._began[1]
-        yield f"{'stage':34} {'wall s':>8} {'cpu s':>8} {'cores':>6}"
-        for name, seconds, used in (*self._stages, ("all", wall, cpu)):
-            yield f"{name:34} {seconds:8.2f} {used:8.2f} {used / max(seconds, 1e-6):6.2f}"
+        yield f"{'stage':34} {'wall s':>8} {'cpu s':>8} {'cores':>6} {'peak MB':>8}"
+        for name, seconds, used, peak in (*self._stages, ("all", wall, cpu, _peak_mb())):
+            yield f"{name:34} {seconds:8.2f} {used:8.2f} {used / max(seconds, 1e-6):6.2f} {peak:8.0f}"
         totals: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for number, (on_core, ready) in self._used.items():
             total = totals[self._names.get(number, _LIBRARIES)]
@@ -104,6 +106,11 @@ class _Trace:
             count = max(1, level.samples)
             shares = f"{level.full / count:6.0%} {level.empty / count:6.0%}"
             yield f"{name:34} {level.depth:8} {level.filled / count:8.1f} {shares}"
+
+
+def _peak_mb() -> float:
+    """Return the most memory that the process has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from pathlib import Path
+from threading import Lock
+from typing import Final, Protocol, cast
+from weakref import WeakValueDictionary
 
 import numpy as np
 import onnxruntime
@@ -20,7 +23,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from redaction.errors import ModelAltered
-from redaction.weights.locate import read
+from redaction.weights.locate import cache_root, read
 
 __all__ = ["Node", "Session", "open_session"]
 
@@ -74,8 +77,16 @@ class Session(Protocol):
         """Return the outputs in order."""
 
 
+_Key = tuple[Path, str, str | None, int]
+_OPEN: Final[WeakValueDictionary[_Key, Session]] = WeakValueDictionary()
+_OPENING: Final = Lock()
+
+
 def open_session(name: str, *, threads: int = 1, file: str | None = None) -> Session:
     """Open a model on the CPU from the bytes whose sha256 was checked.
+
+    Whoever asks for a model of the catalog that is open already shares it: a session keeps no state between calls, and
+    several threads may run it at a time.
 
     Args:
         name: a catalog name, or the absolute path of the user's own ONNX file.
@@ -86,6 +97,17 @@ def open_session(name: str, *, threads: int = 1, file: str | None = None) -> Ses
         ModelMissing: the model is not in place.
         ModelAltered: the file has not the pinned sha256, or onnxruntime cannot load it.
     """
+    if Path(name).is_absolute():
+        return _opened(name, threads=threads, file=file)
+    with _OPENING:
+        key = cache_root(), name, file, threads
+        session = _OPEN.get(key)
+        if session is None:
+            session = _OPEN[key] = _opened(name, threads=threads, file=file)
+        return session
+
+
+def _opened(name: str, *, threads: int, file: str | None) -> Session:
     data = read(name, file)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -38,6 +38,23 @@ def test_refuses_a_file_swapped_after_it_was_located(place: Place, graph: bytes)
         open_session("toy.net")
 
 
+class FakeSession:
+    """Stands for an open model."""
+
+
+def test_one_session_serves_all_who_ask_alike(place: Place, graph: bytes) -> None:
+    """A model is held once for each number of threads, let go of with its last user, and checked when opened again."""
+    place("toy.net", net_onnx=graph)
+    first, second = open_session("toy.net"), open_session("toy.net")
+    assert first is second
+    assert open_session("toy.net", threads=2) is not first
+    locate("toy.net").write_bytes(b"another")
+    assert open_session("toy.net") is first, "what is open is what was checked"
+    del first, second
+    with pytest.raises(ModelAltered):
+        open_session("toy.net")
+
+
 def test_missing(place: Place, graph: bytes) -> None:
     """A missing graph is refused."""
     place("toy.net", net_onnx=graph)
@@ -71,7 +88,7 @@ def test_is_quiet_and_single_threaded_between_operators(
             spinning=options.get_session_config_entry("session.intra_op.allow_spinning"),
             providers=providers,
         )
-        return object()
+        return FakeSession()
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", capture)
     place("toy.net", net_onnx=graph)
