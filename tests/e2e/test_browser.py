@@ -27,7 +27,9 @@ pytestmark = [
 PEOPLE = {"Ann": (60, 400.0), "Ben": (190, 900.0)}
 
 
-class _Stage:
+class BrowserBot:
+    """The bot, in a browser."""
+
     def __init__(self, url: str) -> None:
         self.source = BrowserSource(url)
 
@@ -75,7 +77,8 @@ async def _joined(server: JanusServer, name: str, hertz: int, luma: int) -> Asyn
         await publisher.leave()
 
 
-def _much(observed: ObservedCall, participant: str, pictures: int = 30) -> bool:
+def much(observed: ObservedCall, participant: str, pictures: int = 30) -> bool:
+    """Tell whether enough of somebody has come."""
     return (
         len(observed.pictures_of(participant)) > pictures
         and len(observed.sounds_of(participant)) > 3 * pictures
@@ -96,14 +99,14 @@ def test_one_connection_for_everybody_and_each_is_themselves(tmp_path: Path) -> 
             url = demo_url(await stack.enter_async_context(demo_pages(server)), "mvideoroomtest.html")
             ann = await _enter(stack, url, tmp_path, "Ann")
             await _enter(stack, url, tmp_path, "Ben")
-            stage = _Stage(url)
+            stage = BrowserBot(url)
             who: dict[str, str] = {}
             async with recorded(stage, observed):
                 async with _joined(server, "Cy", 1500, 120):
                     for name in ("Ann", "Cy"):
                         who[name] = await stage.receive(observed, name)
                     for participant in who.values():
-                        await until(partial(_much, observed, participant), within=30)
+                        await until(partial(much, observed, participant), within=30)
                     shown = "document.body.innerText.includes('Recorderbotrecording')"
                     await ann.until(shown)
                     seen = "[...document.querySelectorAll('video')].some((v) => v.videoWidth === 320)"
@@ -112,8 +115,8 @@ def test_one_connection_for_everybody_and_each_is_themselves(tmp_path: Path) -> 
                 async with _joined(server, "Dee", 600, 220):
                     who["Dee"] = await stage.receive(observed, "Dee")
                     for name in ("Dee", "Ann"):
-                        much = len(observed.pictures_of(who[name])) + 30
-                        await until(partial(_much, observed, who[name], much), within=30)
+                        more = len(observed.pictures_of(who[name])) + 30
+                        await until(partial(much, observed, who[name], more), within=30)
                 assert "Ben" in observed.people.values()
                 assert {track.participant for track in (*observed.pictures, *observed.sounds)} == set(
                     who.values()
@@ -134,17 +137,17 @@ def test_a_killed_janus_is_joined_again(tmp_path: Path, page: str) -> None:
     async def go() -> None:
         observed = ObservedCall()
         async with janus(tmp_path) as server, demo_pages(server) as pages:
-            stage = _Stage(demo_url(pages, page))
+            stage = BrowserBot(demo_url(pages, page))
             async with recorded(stage, observed):
                 async with _joined(server, "Ann", 500, 200):
-                    await until(partial(_much, observed, await stage.receive(observed, "Ann")), within=30)
+                    await until(partial(much, observed, await stage.receive(observed, "Ann")), within=30)
                     await server.kill()
                     await until(lambda: not observed.people, within=40)
                     assert observed.open == set()
                 await server.start()
                 async with _joined(server, "Ann", 500, 200):
                     who = await stage.receive(observed, "Ann")
-                    await until(partial(_much, observed, who), within=30)
+                    await until(partial(much, observed, who), within=30)
         assert_owner(observed, who, hertz=500, luma=200, skip=0)
 
     run(go, within=120)

@@ -22,6 +22,9 @@
   const tracks = shared ? shared.tracks : new Map();
   const counter = shared ? shared.counter : {tracks: 0, refused: 0, servers: 0};
   const connections = new WeakMap(); // tracks of each connection
+  const plain = new WeakSet(); // connections whose frames the page leaves alone
+  const armed = new WeakMap(); // receivers whose frames pass the worker
+  const codings = new Map(); // how the frames of each came last
   let worker = null;
 
   function startWorker() {
@@ -31,35 +34,45 @@
     URL.revokeObjectURL(url);
     worker.onmessage = ({data: {id, coding, type}}) => {
       const track = tracks.get(id);
+      codings.set(id, [coding, type]);
       if (!track) return;
       if (track.coding) track.version += 1;
       [track.coding, track.type] = [coding, type];
     };
   }
 
-  function noteTrack(connection, {receiver, transceiver, streams}, plain) {
+  function noteTrack(connection, {receiver, transceiver, streams}) {
     if (tracks.size >= limits.tracks) {
       counter.refused += 1;
       return;
     }
     const known = connections.get(connection);
     if (known.some((track) => track.receiver === receiver)) return;
-    const id = ++counter.tracks, kind = receiver.track.kind;
+    armReceiver(connection, receiver);
+    const id = armed.get(receiver).id, transform = armed.get(receiver).transform, kind = receiver.track.kind;
     const track = {id, kind, connection, receiver, transceiver, streams, version: 0, coding: "", type: 0, dead: false};
     track.stream = streams.length ? streams[0].id : "";
+    track.transform = transform;
+    if (transform) track.worker = worker;
+    else track.coding = "decoded"; // it is decoded and coded again
+    [track.coding, track.type] = codings.get(id) || [track.coding, 0];
     tracks.set(id, track);
     known.push(track);
-    if (plain) {
-      startWorker();
-      try {
-        receiver.transform = new Transform(worker, {id, kind});
-        track.worker = worker;
-        track.transform = receiver.transform;
-      } catch {
-        track.transform = null; // it is decoded and coded again
-      }
+  }
+
+  // Coded frames pass the worker only where it was put in their way in the task in which the receiver was made.
+  function armReceiver(connection, receiver) {
+    if (armed.has(receiver)) return;
+    const own = {id: ++counter.tracks, transform: null};
+    armed.set(receiver, own);
+    if (!plain.has(connection) || receiver.transform) return;
+    startWorker();
+    try {
+      receiver.transform = new Transform(worker, {id: own.id, kind: receiver.track.kind});
+      own.transform = receiver.transform;
+    } catch {
+      own.transform = null;
     }
-    if (!track.transform) track.coding = "decoded";
   }
 
   // While a connection is negotiated, its lines may change hands: nothing is handed on until it is asked whose they are.
@@ -85,8 +98,8 @@
 
   function watch(connection, configuration) {
     connections.set(connection, []);
-    const plain = !(configuration && configuration.encodedInsertableStreams);
-    connection.addEventListener("track", (event) => noteTrack(connection, event, plain));
+    if (!configuration || !configuration.encodedInsertableStreams) plain.add(connection);
+    connection.addEventListener("track", (event) => noteTrack(connection, event));
   }
 
   window.RTCPeerConnection = new Proxy(Native, {
@@ -99,6 +112,19 @@
   });
   Native.prototype.constructor = window.RTCPeerConnection;
   if (window.webkitRTCPeerConnection) window.webkitRTCPeerConnection = window.RTCPeerConnection;
+  for (const method of ["addTrack", "addTransceiver", "addStream", "createOffer"]) {
+    const own = Native.prototype[method];
+    if (!own) continue;
+    define(Native.prototype, method, {
+      configurable: true,
+      writable: true,
+      value(...given) {
+        const made = own.apply(this, given);
+        if (connections.has(this)) for (const {receiver} of this.getTransceivers()) armReceiver(this, receiver);
+        return made;
+      },
+    });
+  }
   for (const method of ["setLocalDescription", "setRemoteDescription"]) {
     const own = Native.prototype[method];
     define(Native.prototype, method, {
@@ -153,7 +179,7 @@
   }
 
   function lookTrack(track) {
-    const live = alive(track);
+    const live = alive(track), {receiver} = track;
     if (!live) {
       if (!track.dead) {
         track.dead = true;
@@ -161,13 +187,18 @@
         track.last = null;
         if (track.worker) track.worker.postMessage({what: "stop", id: track.id});
       }
-      const {connection, receiver} = track;
+      const {connection} = track;
       if (receiver.track.readyState !== "live" || connection.signalingState === "closed") tracks.delete(track.id);
       return null;
     }
     track.dead = false;
     if (track.connection.signalingState !== "stable") return track.last || null; // held until it is known again
-    if (!track.coding) return null;
+    if (!track.coding) {
+      // media comes and the worker sees none of it: it was put in its way too late
+      track.unseen = receiver.getSynchronizationSources().length ? (track.unseen || 0) + 1 : 0;
+      if (track.unseen > 8) [track.coding, track.transform, track.worker] = ["decoded", null, null];
+      return null;
+    }
     const {owner, kind} = ownerOf(track);
     if (!owner) return null;
     if (track.owner !== undefined && track.owner !== owner) {
