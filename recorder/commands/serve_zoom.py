@@ -80,7 +80,8 @@ def serve_zoom(
     worst = [ExitCode.OK]
 
     def ended(outcome: MeetingOutcome) -> None:
-        _print_outcome(outcome, as_json=as_json)
+        with contextlib.suppress(OSError):  # nobody reads any more: the other meetings go on
+            _print_outcome(outcome, as_json=as_json)
         known = outcome.status in {int(code) for code in ExitCode}
         status = ExitCode(outcome.status) if known else ExitCode.INTERNAL
         if worst[0] is ExitCode.OK and status not in _NO_FAILURE:

@@ -128,7 +128,7 @@ class ZoomMedia:
                     return
             except ZoomSocketLost:
                 pass
-            self._people.outage()
+            self._people.outage(kind)
             await asyncio.sleep(self._road.pauses[min(tries, len(self._road.pauses) - 1)])
             tries += 1
 

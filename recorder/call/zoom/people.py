@@ -11,7 +11,15 @@ from recorder.call.consent.commands import clean_name
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.tracks import TrackNumbers
 from recorder.call.source import Answer, CallObserver, LiveKind, QualitySample, Via
-from recorder.call.zoom.protocol import MediaCodec, MediaContent, MeetingEvent, Named, ZoomMessage, event_of
+from recorder.call.zoom.protocol import (
+    MediaCodec,
+    MediaContent,
+    MeetingEvent,
+    Named,
+    ZoomMediaKind,
+    ZoomMessage,
+    event_of,
+)
 from recorder.call.zoom.tracks import TrackGround, ZoomClock, ZoomMicrophone, ZoomPictures
 
 __all__ = ["ZoomPeople"]
@@ -155,11 +163,13 @@ class ZoomPeople:
             for user, person in self._here.items():
                 self._stop(user, person)
 
-    def outage(self) -> None:
-        """A connection was lost: what is missing when media comes again is a loss."""
-        for person in self._here.values():
-            person.microphone.outage = True
-        self._cameras.outage = self._screens.outage = True
+    def outage(self, kind: ZoomMediaKind | None = None) -> None:
+        """A connection for a kind of media, or for all, was lost: what is missing when it comes again is a loss."""
+        if kind in (None, ZoomMediaKind.AUDIO):
+            for person in self._here.values():
+                person.microphone.outage = True
+        self._cameras.outage |= kind in (None, ZoomMediaKind.VIDEO)
+        self._screens.outage |= kind in (None, ZoomMediaKind.SHARE)
 
     def all_leave(self) -> None:
         """Nobody is known to be there any more."""

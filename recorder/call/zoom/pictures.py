@@ -67,7 +67,12 @@ class PictureDecoder:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._current = 0
         self.dropped = 0
+
+    def only(self, track: int) -> None:
+        """Decode that track alone from now on: what waits of an earlier one is thrown away undecoded."""
+        self._current = track
 
     def put(self, picture: CodedPicture) -> bool:
         """Have a picture decoded; return False where there is no room."""
@@ -102,7 +107,7 @@ class PictureDecoder:
         track, codec, number = -1, MediaCodec.H264, 0
         times: dict[int, float] = {}
         while (job := self._jobs.get()) is not None:
-            if self._closed:
+            if self._closed or job.track != self._current:
                 continue
             if decoder is None or job.track != track or job.codec is not codec:
                 decoder, track, codec, times = (

@@ -221,6 +221,7 @@ class ZoomPictures:
         key, self._key = self._key, None
         self._owner = ""
         self._stretch += 1
+        self._decoder.only(self._stretch)
         self._gathered, self._broken, self._last, self._lost = None, True, -1.0, ""
         self._flow, self._told = VideoFlow(), (0, 0)
         if key is not None:
