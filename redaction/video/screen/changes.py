@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box
+from redaction.video.camera import STILL, Motion, carried
 
 __all__ = [
     "ChangeBlocks",
     "boxes_of",
     "changed",
+    "changed_near",
     "grounds",
     "grown_box",
     "hide",
     "likeness",
+    "moved_blocks",
     "strokes",
     "within",
 ]
 
 ChangeBlocks = NDArray[np.bool_]
 ChangeLuma = NDArray[np.uint8]
+BlockValues = TypeVar("BlockValues", NDArray[np.bool_], NDArray[np.float64])
 
 _DIFFERENCE: Final = 30
 """Luma levels by which a pixel must differ to count. Source: x264 at CRF 35 leaves under 24 around still letters."""
@@ -67,6 +71,28 @@ def changed(now: ChangeLuma, before: ChangeLuma, *, block: int) -> ChangeBlocks:
     """Tell which blocks differ, bool (ceil(H / block), ceil(W / block))."""
     _, mask = cv2.threshold(cv2.absdiff(now, before), _DIFFERENCE, 255, cv2.THRESH_BINARY)
     return np.asarray(_means(np.asarray(mask, dtype=np.uint8), block) >= 255 * _CHANGED_SHARE, dtype=np.bool_)
+
+
+def changed_near(now: ChangeLuma, before: ChangeLuma, *, block: int) -> ChangeBlocks:
+    """Tell which blocks differ by more than a shift of a pixel, as between a picture and one carried along with it."""
+    kernel = np.ones((3, 3), np.uint8)
+    over = cv2.subtract(now, cv2.dilate(before, kernel))
+    under = cv2.subtract(cv2.erode(before, kernel), now)
+    _, mask = cv2.threshold(cv2.max(over, under), _DIFFERENCE, 255, cv2.THRESH_BINARY)
+    return np.asarray(_means(np.asarray(mask, dtype=np.uint8), block) >= 255 * _CHANGED_SHARE, dtype=np.bool_)
+
+
+def moved_blocks(values: BlockValues, motion: Motion, *, block: int) -> BlockValues:
+    """Return a map, bool or float64, as a motion of the picture in pixels moves its blocks; zero from outside."""
+    if motion is STILL:
+        return values.copy()
+    half = (block - 1) / 2
+    grid = np.array([[block, 0, half], [0, block, half], [0, 0, 1]], np.float64)
+    matrix = (np.linalg.inv(grid) @ motion @ grid)[:2]
+    size = (values.shape[1], values.shape[0])
+    raw = values.view(np.uint8) if values.dtype == np.bool_ else values
+    moved = cv2.warpAffine(raw, matrix, size, flags=cv2.INTER_NEAREST)
+    return cast(BlockValues, moved.view(values.dtype))
 
 
 def strokes(luma: ChangeLuma, *, block: int, slope: int = _SLOPE) -> ChangeBlocks:
@@ -148,10 +174,20 @@ def boxes_of(mask: ChangeBlocks, *, block: int, width: int, height: int) -> list
     ]
 
 
-def likeness(now: ChangeLuma, before: ChangeLuma, box: Box) -> float:
-    """Return how alike a box looks in two frames, -1 to 1: brightness and contrast do not matter."""
+def likeness(now: ChangeLuma, before: ChangeLuma, box: Box, *, motion: Motion = STILL) -> float:
+    """Return how alike a box looks in two frames, -1 to 1: brightness and contrast do not matter.
+
+    Args:
+        now: the later frame.
+        before: the earlier one.
+        box: in the later one, inside of it.
+        motion: from the earlier to the later one.
+    """
     first = now[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
-    second = before[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
+    if motion is STILL:
+        second = before[box.y1 : box.y2, box.x1 : box.x2].astype(np.float32)
+    else:
+        second = carried(before, motion, onto=box).astype(np.float32)
     first, second = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((first**2).sum() * (second**2).sum()))
     return 0.0 if scale < 1.0 else float((first * second).sum()) / scale

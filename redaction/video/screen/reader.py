@@ -44,7 +44,9 @@ Source: measured. On the sample call a chart and a suit are letters of 77 to 355
 pictures without people nearly all that is taken for text and is thicker than 36 px is under 0.6 sure, while of 86
 lines of meeting windows that were drawn so large and blurred, up to a tenth of their size, one was."""
 _HUGE_CODE: Final = 0.03
-"""Share of a frame beyond which a bar code must be readable to be one; grain of wood is taken for one so large."""
+_HUGE_MOVING_CODE: Final = 0.003
+"""Share of a frame beyond which a bar code must be readable to be one, and before a camera that moves; grain of wood is
+taken for one so large, fences and windows before a camera are smaller."""
 _AVATAR: Final = 0.08
 """A line that is thicker, as a share of the shorter side of a frame, is no name tag with a picture before it."""
 
@@ -60,6 +62,7 @@ class TextLine:
         covers: the boxes that cover it.
         typed_until: it counts as being typed until then, on the call clock.
         code: it is a code.
+        found: its box and covers as they were where the motion of the picture counts from.
     """
 
     box: Box
@@ -68,6 +71,7 @@ class TextLine:
     covers: tuple[Box, ...] = ()
     typed_until: float = field(default=float("-inf"))
     code: bool = False
+    found: tuple[Box, tuple[Box, ...]] = (Box(0, 0, 0, 0), ())
 
 
 class ScreenReader:
@@ -137,8 +141,8 @@ class ScreenReader:
         """Return the names that were read so far; they live in memory only."""
         return () if self._judge is None else self._judge.names_seen()
 
-    def look(self, frame: VideoFrame, region: Box) -> list[TextLine]:
-        """Find the lines and codes of a region, and read the lines."""
+    def look(self, frame: VideoFrame, region: Box, *, moving: bool = False) -> list[TextLine]:
+        """Find the lines and codes of a region, and read the lines; `moving` when the picture moves as a whole."""
         lines: list[TextLine] = []
         if self._reader is not None:
             places = self._found(frame, region)
@@ -149,8 +153,9 @@ class ScreenReader:
                 if not self._is_shape(place, reading, frame)
             ]
         if self._codes is not None:
+            huge = _HUGE_MOVING_CODE if moving else _HUGE_CODE
             part = frame.y[region.y1 : region.y2, region.x1 : region.x2]
-            for box in self._codes.find(part, unread_px=_HUGE_CODE * frame.width * frame.height):
+            for box in self._codes.find(part, unread_px=huge * frame.width * frame.height):
                 moved = Box(box.x1 + region.x1, box.y1 + region.y1, box.x2 + region.x1, box.y2 + region.y1)
                 lines.append(TextLine(moved, personal=True, covers=(moved,), code=True))
         return lines

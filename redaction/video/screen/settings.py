@@ -18,6 +18,7 @@ class ScreenSettings:
 
     Attributes:
         whole_every_s: a frame without any change is looked at as a whole this long after the last whole look.
+        whole_moving_s: the same while the picture moves as a whole, changes or not.
         wait_s: what changed is looked at after this long, even if it has not come to rest.
         scroll_s: the same where known lines move along, as a page that scrolls: each look there would be out of
             date at once.
@@ -42,6 +43,7 @@ class ScreenSettings:
     """
 
     whole_every_s: float = 8.0
+    whole_moving_s: float = 2.0
     wait_s: float = 0.4
     scroll_s: float = 3.0
     restless_s: float = 1.0

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from redaction.model import Box, VideoFrame
 from redaction.video.boxes import joined
+from redaction.video.camera import STILL, carried, is_free, is_still
 from redaction.video.change import block_of
 from redaction.video.faces.examine import FAULTS
 from redaction.video.screen.changes import (
     ChangeBlocks,
     boxes_of,
     changed,
+    changed_near,
     grounds,
     grown_box,
     hide,
-    likeness,
     strokes,
     within,
 )
+from redaction.video.screen.hindsight import Sight, go_back, lasting
 from redaction.video.screen.reader import ScreenReader, TextLine
 from redaction.video.screen.settings import ScreenSettings
+from redaction.video.screen.surface import Surface
 
 __all__ = ["ScreenCovers", "ScreenWatch"]
 
@@ -58,22 +60,13 @@ class ScreenCovers:
     failed: bool = False
 
 
-@dataclass(slots=True)
-class _Sight:
-    """One frame in the look-ahead; later looks add to it."""
-
-    frame: VideoFrame
-    lines: list[Box] = field(default_factory=list)
-    unread: ChangeBlocks | None = None
-    failed: bool = False
-
-
 class ScreenWatch:
     """Follows the text of one track.
 
-    `_reference` holds every block as it was when it was last looked at. A block that differs from it and may hold
-    letters is unread until it is looked at, and covered for as long. Letters that move are looked at once they
-    rest. Where looks found texture without text, change alone covers nothing; such places are looked at less often.
+    `Surface` holds every block as it was when it was last looked at, and moves along with the picture. A block that
+    differs from it and may hold letters is unread until it is looked at, and covered for as long. Letters that move are
+    looked at once they rest. Where looks found texture without text, change alone covers nothing; such places are
+    looked at less often.
 
     Attributes:
         failures: frames on which a model raised.
@@ -83,14 +76,15 @@ class ScreenWatch:
 
     def __init__(self, reader: ScreenReader) -> None:
         self._reader = reader
-        self._sights: deque[_Sight] = deque()
-        self._reference: NDArray[np.uint8] | None = None
-        self._last: NDArray[np.uint8] | None = None
+        self._sights: deque[Sight] = deque()
+        self._surface: Surface | None = None
+        self._shot = 0
+        self._covered: ChangeBlocks | None = None
+        self._whole_moving = False
+        self._last: Sight | None = None
         self._lines: list[TextLine] = []
-        self._barren = np.zeros((0, 0), np.bool_)
         self._moved = np.zeros((0, 0), np.bool_)
         self._rested = float("-inf")
-        self._looked = np.zeros((0, 0), np.float64)
         self._whole = float("-inf")
         self._waiting: float | None = None
         self._unread_last = float("-inf")
@@ -107,49 +101,59 @@ class ScreenWatch:
             frame: in order of time.
             hidden: boxes that are covered on it in any case.
         """
-        sight = _Sight(frame)
+        sight = Sight(frame)
         self._sights.append(sight)
         if frame.whole_cover:
-            self._reference = None
+            self._surface = None
             return
         try:
             self._see(sight, hidden)
         except FAULTS:
             self.failures += 1
-            self._reference = None
+            self._surface = None
             sight.failed = True
-        self._last = frame.y
+        self._last = sight
 
     def release(self) -> ScreenCovers:
         """Return what is known of the oldest frame that was seen and not released."""
+        blocks = self._covered = lasting(self._sights, self._covered)
         sight = self._sights.popleft()
         if sight.failed:
             return ScreenCovers(failed=True)
         frame = sight.frame
         unread: list[Box] = []
-        if sight.unread is not None and sight.unread.any():
+        if blocks is not None and blocks.any():
             block = block_of(frame)
-            unread = boxes_of(
-                grown_box(sight.unread, 2, 1), block=block, width=frame.width, height=frame.height
-            )
-        return ScreenCovers(tuple(dict.fromkeys(sight.lines)), tuple(unread))
+            unread = boxes_of(grown_box(blocks, 2, 1), block=block, width=frame.width, height=frame.height)
+        lines = dict.fromkeys(box.clipped(frame.width, frame.height) for box in sight.lines)
+        return ScreenCovers(tuple(box for box in lines if box.area), tuple(unread))
 
-    def _see(self, sight: _Sight, hidden: Sequence[Box]) -> None:
+    def _see(self, sight: Sight, hidden: Sequence[Box]) -> None:
         frame = sight.frame
         block = block_of(frame)
-        if self._reference is None or self._reference.shape != frame.y.shape:
-            self._begin(frame, block)
-            self._look_whole(sight, block)
+        surface = self._surface
+        if surface is None or not surface.fits(frame.y):
+            surface = self._begin(frame, block)
+            sight.shot = self._shot
+            self._look_whole(sight, surface, block)
             return
-        differs = changed(frame.y, self._reference, block=block)
+        surface.enter(frame.y, frame.time)
+        differs, moving = surface.differs.copy(), surface.motion is not STILL
+        sight.place, sight.shot = surface.place, self._shot
+        sight.moving = moving and is_free(surface.motion, width=frame.width, height=frame.height)
+        if moving:
+            self._lines = [surface.placed(line) for line in self._lines]
+            self._lines = [line for line in self._lines if line.box.clipped(frame.width, frame.height).area]
+        if surface.due(frame.time):
+            self._anchor(surface, frame)
         hide(differs, hidden, block=block)
         if differs.mean() > _SETTINGS.another:
-            self._barren[:] = False
-        if frame.time - self._whole >= _SETTINGS.whole_every_s and not differs.any():
-            self._look_whole(sight, block)
+            surface.cleared()
+        if self._whole_is_due(frame.time, moving=moving, rests=not differs.any()):
+            self._look_whole(sight, surface, block)
             return
         near = grown_box(differs, 2, 1)
-        restless = self._restless()
+        restless = self._restless(surface, block)
         touched, untouched = self._parted(differs, block)
         stirred = near & ~restless
         letters = _letters(
@@ -158,61 +162,70 @@ class ScreenWatch:
         self._lines = untouched + [
             line
             for line in touched
-            if line.code or letters[_inside(letters.shape, line.box, block)].mean() > _SETTINGS.left
+            if line.code or letters[within(letters.shape, [line.box], block=block)].mean() > _SETTINGS.left
         ]
         unread = stirred & letters & ~within(near.shape, [line.box for line in untouched], block=block)
-        wanted, moves, settled = self._wanted(frame, near & restless, unread)
+        wanted, moves, settled = self._wanted(sight, surface, near & restless, unread)
         if not wanted.any():
             sight.lines = self._covers(frame.time)
             sight.unread = _writing(frame, unread, block)
             return
-        self._look_at(sight, wanted, strokes(frame.y, block=block), block)
-        left = self._looked < frame.time
+        self._look_at(sight, surface, wanted, strokes(frame.y, block=block), block)
+        left = surface.looked < frame.time
         if not settled:
             known = within(unread.shape, [line.box for line in self._lines], block=block)
-            left |= moves & known & ~self._restless()
+            left |= moves & known & ~self._restless(surface, block)
         sight.unread = _writing(frame, unread & left, block)
 
-    def _begin(self, frame: VideoFrame, block: int) -> None:
-        rows, columns = -(-frame.height // block), -(-frame.width // block)
-        self._barren = np.zeros((rows, columns), np.bool_)
-        self._moved = np.zeros((rows, columns), np.bool_)
-        self._looked = np.full((rows, columns), -np.inf)
+    def _whole_is_due(self, time: float, *, moving: bool, rests: bool) -> bool:
+        """Tell whether it is time for a look at the whole: once soon after the picture began to move, then seldom."""
+        if not moving:
+            return rests and time - self._whole >= _SETTINGS.whole_every_s
+        return time - self._whole >= (_SETTINGS.whole_moving_s if self._whole_moving else _SETTINGS.wait_s)
+
+    def _begin(self, frame: VideoFrame, block: int) -> Surface:
+        self._surface = Surface(frame.y, block=block)
+        self._shot += 1
+        self._moved = np.zeros_like(self._surface.differs)
         self._lines = []
         self._waiting = None
+        return self._surface
 
-    def _restless(self) -> ChangeBlocks:
-        near = grown_box(self._barren, _SETTINGS.around, _SETTINGS.around)
-        return near & ~within(near.shape, [line.box for line in self._lines], block=self._block())
+    def _anchor(self, surface: Surface, frame: VideoFrame, *, looked_at: ChangeBlocks | None = None) -> None:
+        surface.anchor(frame.y, frame.time, looked_at=looked_at)
+        for line in self._lines:
+            line.found = line.box, line.covers
+
+    def _restless(self, surface: Surface, block: int) -> ChangeBlocks:
+        near = grown_box(surface.barren, _SETTINGS.around, _SETTINGS.around)
+        return near & ~within(near.shape, [line.box for line in self._lines], block=block)
 
     def _parted(self, differs: ChangeBlocks, block: int) -> tuple[list[TextLine], list[TextLine]]:
         """Return the lines where something changed, and those that look as they did when they were read."""
         touched: list[TextLine] = []
         untouched: list[TextLine] = []
         for line in self._lines:
-            changes = differs[_inside(differs.shape, line.box, block)].any()
+            changes = differs[within(differs.shape, [line.box], block=block)].any()
             (touched if changes else untouched).append(line)
         return touched, untouched
 
-    def _block(self) -> int:
-        return block_of(self._sights[-1].frame)
-
     def _wanted(
-        self, frame: VideoFrame, restless: ChangeBlocks, unread: ChangeBlocks
+        self, sight: Sight, surface: Surface, restless: ChangeBlocks, unread: ChangeBlocks
     ) -> tuple[ChangeBlocks, ChangeBlocks, bool]:
         """Say where to look now, what moves there, and whether what is unread rests."""
+        frame, last = sight.frame, self._last
         time, block = frame.time, block_of(frame)
         wanted, moves = np.zeros_like(unread), np.zeros_like(unread)
         settled = True
         count = int(unread.sum())
         due = bool(restless.any()) and time - self._rested >= _SETTINGS.still_s
-        if (count or due) and self._last is not None and self._last.shape == frame.y.shape:
-            moves = changed(frame.y, self._last, block=block)
+        if (count or due) and last is not None and last.frame.y.shape == frame.y.shape:
+            moves = changed(frame.y, last.frame.y, block=block)
         if count:
             if self._waiting is None or time - self._unread_last > _SETTINGS.wait_s:
                 self._waiting = time
             self._unread_last = time
-            settled = int((unread & moves).sum()) <= _SETTINGS.settled * count
+            settled = int((unread & self._stirs(sight, moves)).sum()) <= _SETTINGS.settled * count
             known = unread & within(unread.shape, [line.box for line in self._lines], block=block)
             scrolls = int(known.sum()) > 0.2 * count
             patience = max(
@@ -221,7 +234,7 @@ class ScreenWatch:
             )
             if not settled:
                 self._stirred = time
-            again = int((unread & (time - self._looked < _SETTINGS.pace_s)).sum()) > 0.5 * count
+            again = int((unread & (time - surface.looked < _SETTINGS.pace_s)).sum()) > 0.5 * count
             if (not again and time - self._stirred >= _SETTINGS.rest_s) or time >= patience:
                 wanted |= unread
                 if not settled:
@@ -230,8 +243,8 @@ class ScreenWatch:
         if due:
             # Letters over a camera's picture stand still and are sharper than most of what moves there.
             sharp = restless & strokes(frame.y, block=block, slope=_SETTINGS.sharp)
-            rests = sharp & ~moves & ~self._moved & (time - self._looked >= _SETTINGS.still_s)
-            rests |= sharp & (time - self._looked >= _SETTINGS.moving_s)
+            rests = sharp & ~moves & ~self._moved & (time - surface.looked >= _SETTINGS.still_s)
+            rests |= sharp & (time - surface.looked >= _SETTINGS.moving_s)
             self._moved = moves
             self._rested = time - _SETTINGS.still_s + _SETTINGS.sharp_s
             if int(rests.sum()) > 2:
@@ -239,25 +252,34 @@ class ScreenWatch:
                 wanted |= rests
         return wanted, moves, settled
 
+    def _stirs(self, sight: Sight, moves: ChangeBlocks) -> ChangeBlocks:
+        """Return what of the blocks that moved did not go along with the picture."""
+        last, frame = self._last, sight.frame
+        if last is None or last.shot != sight.shot:
+            return moves
+        onward = sight.place @ np.linalg.inv(last.place)
+        if is_still(onward, width=frame.width, height=frame.height):
+            return moves
+        return moves & changed_near(frame.y, carried(last.frame.y, onward), block=block_of(frame))
+
     def _covers(self, time: float) -> list[Box]:
         return [
             box for line in self._lines if line.personal or line.typed_until > time for box in line.covers
         ]
 
-    def _look_whole(self, sight: _Sight, block: int) -> None:
+    def _look_whole(self, sight: Sight, surface: Surface, block: int) -> None:
         frame = sight.frame
-        self._whole = frame.time
-        self._look_in(sight, [Box(0, 0, frame.width, frame.height)], block, strokes(frame.y, block=block))
+        self._whole, self._whole_moving = frame.time, sight.moving
+        everything = [Box(0, 0, frame.width, frame.height)]
+        self._look_in(sight, surface, everything, strokes(frame.y, block=block), block)
 
-    def _look_at(self, sight: _Sight, wanted: ChangeBlocks, letters: ChangeBlocks, block: int) -> None:
+    def _look_at(
+        self, sight: Sight, surface: Surface, wanted: ChangeBlocks, letters: ChangeBlocks, block: int
+    ) -> None:
         """Look at all of every line that a wanted block is part of."""
         frame = sight.frame
         parts = grown_box(letters, 2, 0) | grown_box(wanted, 2, 1)
-        for line in self._lines:
-            x1, y1, x2, y2 = (
-                edge // block for edge in (line.box.x1, line.box.y1, line.box.x2 - 1, line.box.y2 - 1)
-            )
-            parts[y1 : y2 + 1, x1 : x2 + 1] = True
+        parts |= within(parts.shape, [line.box for line in self._lines], block=block)
         boxes: list[Box] = []
         for box in boxes_of(parts, block=block, width=frame.width, height=frame.height):
             x1, y1, x2, y2 = box.x1 // block, box.y1 // block, -(-box.x2 // block), -(-box.y2 // block)
@@ -272,22 +294,17 @@ class ScreenWatch:
             ]
         )
         if sum(box.area for box in where) >= _SETTINGS.crowded * frame.width * frame.height:
-            self._look_whole(sight, block)
+            self._look_whole(sight, surface, block)
             return
-        self._look_in(sight, where, block, letters)
+        self._look_in(sight, surface, where, letters, block)
 
-    def _look_in(self, sight: _Sight, where: Sequence[Box], block: int, letters: ChangeBlocks) -> None:
+    def _look_in(
+        self, sight: Sight, surface: Surface, where: Sequence[Box], letters: ChangeBlocks, block: int
+    ) -> None:
         frame = sight.frame
         self.looks += 1
-        looked = np.zeros(self._barren.shape, np.bool_)
-        found: list[TextLine] = []
-        for box in where:
-            found += self._reader.look(frame, box)
-            looked |= _inside(looked.shape, box, block)
-            if self._reference is not None and self._reference.shape == frame.y.shape:
-                self._reference[box.y1 : box.y2, box.x1 : box.x2] = frame.y[box.y1 : box.y2, box.x1 : box.x2]
-        if self._reference is None or self._reference.shape != frame.y.shape:
-            self._reference = frame.y.copy()
+        looked = within(letters.shape, where, block=block)
+        found = [line for box in where for line in self._reader.look(frame, box, moving=sight.moving)]
         old = [line for line in self._lines if _centre_in(line.box, where)]
         for line in found:
             line.typed_until = _typed_until(line, old, frame.time)
@@ -296,44 +313,21 @@ class ScreenWatch:
             line.personal and not any(line.box.iou(other.box) > 0.5 for other in old) for line in judged
         )
         self._lines = [line for line in self._lines if not _centre_in(line.box, where)] + judged
-        self._looked[looked] = frame.time
+        self._anchor(surface, frame, looked_at=looked)
         texts = grown_box(within(looked.shape, [line.box for line in judged], block=block), 1, 1)
-        self._barren &= ~(looked & ~letters) & ~texts
+        surface.barren &= ~(looked & ~letters) & ~texts
         bare = _textures(looked & letters, texts)
-        self._barren |= bare
+        surface.barren |= bare
         sight.lines = self._covers(frame.time)
-        self._go_back(sight, looked, bare, judged, block)
-
-    def _go_back(
-        self, sight: _Sight, looked: ChangeBlocks, bare: ChangeBlocks, judged: Sequence[TextLine], block: int
-    ) -> None:
-        """Tell earlier frames what stands where they show the same, and where what moved was no text."""
-        texture = grown_box(bare, _SETTINGS.around, _SETTINGS.around) & ~within(
-            bare.shape, [line.box for line in judged], block=block
+        around = grown_box(bare, _SETTINGS.around, _SETTINGS.around)
+        go_back(
+            list(self._sights),
+            looked=looked,
+            texture=around & ~within(bare.shape, [line.box for line in judged], block=block),
+            lines=[line for line in judged if line.personal or line.typed_until > frame.time],
+            block=block,
+            settings=_SETTINGS,
         )
-        frame = sight.frame
-        alive = [line.box for line in judged if line.personal or line.typed_until > frame.time]
-        covers = {line.box: line.covers for line in judged if line.personal or line.typed_until > frame.time}
-        gone: list[Box] = []
-        for earlier in reversed(self._sights):
-            if earlier is sight:
-                continue
-            before = earlier.frame.y
-            if before.shape != frame.y.shape or earlier.frame.whole_cover:
-                return
-            if not alive and earlier.unread is None and not gone:
-                break
-            for box in list(alive):
-                if likeness(frame.y, before, box) < _SETTINGS.alike:
-                    alive.remove(box)
-                    gone.append(box)
-                else:
-                    earlier.lines += covers[box]
-            if earlier.unread is not None:
-                same = looked & ~changed(frame.y, before, block=block)
-                hide(same, [_blocks_around(box, block) for box in gone], block=block)
-                left = earlier.unread & ~same & ~texture
-                earlier.unread = left if left.any() else None
 
 
 def _textures(letters: ChangeBlocks, texts: ChangeBlocks) -> ChangeBlocks:
@@ -382,16 +376,6 @@ def _writing(frame: VideoFrame, unread: ChangeBlocks, block: int) -> ChangeBlock
     result = np.zeros_like(unread)
     result[top:bottom, left:right] = lines > 0
     return result
-
-
-def _inside(shape: tuple[int, int], box: Box, block: int) -> ChangeBlocks:
-    mask = np.zeros(shape, np.bool_)
-    mask[box.y1 // block : -(-box.y2 // block), box.x1 // block : -(-box.x2 // block)] = True
-    return mask
-
-
-def _blocks_around(box: Box, block: int) -> Box:
-    return Box(box.x1 - block, box.y1 - block, box.x2 + block, box.y2 + block)
 
 
 def _centre_in(box: Box, where: Sequence[Box]) -> bool:

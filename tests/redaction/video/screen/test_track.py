@@ -15,6 +15,7 @@ from redaction.video.screen.reader import ScreenReader
 from redaction.video.screen.track import ScreenCovers, ScreenWatch
 from tests.redaction.video.scene import FakeDetector
 from tests.redaction.video.screen.made import as_frame, write
+from tests.redaction.video.test_camera import wall
 
 WIDTH, HEIGHT = 320, 160
 SECRET = "Siobhan Kelly"
@@ -294,3 +295,44 @@ def _moved_up(covers: ScreenCovers) -> ScreenCovers:
         return tuple(Box(b.x1, max(0, b.y1 - half), b.x2, b.y2 - half) for b in boxes if b.y2 > half)
 
     return ScreenCovers(moved(covers.lines), moved(covers.unread), covers.failed)
+
+
+def filmed(texts: Sequence[tuple[str, int, int]], index: int, *, across: float, down: float) -> VideoFrame:
+    """Return what a camera that pans shows of a pale wall with dark lines on it."""
+    wide = wall(3, width=3 * WIDTH, height=2 * HEIGHT, shapes=300) // 4 + 180
+    picture = np.dstack([wide] * 3)
+    for text, x, y in texts:
+        write(picture, text, x, y, size=18)
+    x, y = round(10 + across * index), round(60 + down * index)
+    return as_frame(np.ascontiguousarray(picture[y : y + HEIGHT, x : x + WIDTH]), index, 30)
+
+
+@pytest.mark.parametrize(("across", "down"), [(3.0, 0.0), (2.0, -0.7), (1.0, 0.5)])
+def test_secret_on_a_wall_before_a_camera_that_pans_is_never_shown(across: float, down: float) -> None:
+    """A line goes along with the wall that it is on and is covered where it is, on every frame, by little more."""
+    frames = [filmed([(LONG, 60, 140)], index, across=across, down=down) for index in range(60)]
+    covers = watched(frames, FakeReader())
+    assert all(hidden(frame, one) for frame, one in zip(frames, covers, strict=True))
+    areas = [sum(box.area for box in one.lines) for one in covers[3:]]
+    ink = max(int(np.ptp(np.argwhere(frame.y < 120), axis=0).prod()) for frame in frames)
+    assert np.mean(areas) < 4 * ink
+
+
+def test_wall_without_secrets_before_a_camera_that_pans_has_no_covers() -> None:
+    """What comes into the frame of a camera that moves is not covered for coming, and plain text is not covered."""
+    frames = [filmed([(SHORT, 120, 140)], index, across=2.0, down=-0.8) for index in range(60)]
+    covers = watched(frames, FakeReader())
+    assert not any(one.lines or one.unread for one in covers)
+
+
+def test_name_over_a_camera_that_pans_is_never_shown() -> None:
+    """A tag that lies over a moving picture stays where it is, and so does its cover."""
+    frames = []
+    for index in range(60):
+        frame = filmed([], index, across=3.0, down=-0.5)
+        tag = np.full((24, 220, 3), 235, np.uint8)
+        write(tag, LONG, 6, 18, size=18)
+        frame.y[130:154, 20:240] = as_frame(tag, index).y
+        frames.append(frame)
+    covers = watched(frames, FakeReader())
+    assert all(hidden(frame, one) for frame, one in zip(frames, covers, strict=True))
