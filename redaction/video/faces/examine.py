@@ -208,7 +208,7 @@ class Examiner:
         """Return boxes that are sure to be covered on a frame at this time, whatever comes later."""
         reach = self._linker.reach
         return [
-            Box.outward(*kept_face(item.last.box, wide=item.wide))
+            Box.outward(*kept_face(item.last.box))
             for item in self._linker.active()
             if time - item.last.time <= min(reach.hull, reach.extend_weak) and not item.doubtful
         ]

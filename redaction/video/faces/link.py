@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from redaction.model import Box
 from redaction.video.change import Thumbnail, patch_change
@@ -11,9 +12,16 @@ from redaction.video.faces.tracklet import Observation, Reach, Tracklet
 
 __all__ = ["Linker", "unchanged"]
 
-_LONGEST_S = 0.6
+_LONGEST_S = 1.25
 _LEANING = 0.5
 """Seconds for which sightings are kept beyond the look-ahead, and the slope of the eyes from which a face leans."""
+
+_PLAIN_SCORE, _FAINT_SCORE = 0.92, 0.78
+_FRONT, _ASIDE = 0.34, 0.22
+_CLEAR_PX, _SMALL_PX = 60, 30
+_SMALL_ROOM = 0.3
+"""Scores, distances of the eyes in widths of the box, and heights, from which a face is seen plainly and from which it
+is not; what the last counts at most. Source: see `grown_face`."""
 
 _PROFILE = 0.1
 """Share of its width by which the box of a face in profile is widened towards the nose."""
@@ -87,7 +95,7 @@ class Linker:
 
     def hold(self, item: Tracklet, time: float) -> None:
         """Say that a face not seen must still be there, since its pixels did not change."""
-        item.observations.append(Observation(time, item.last.box, 0.0))
+        item.observations.append(Observation(time, item.last.box, 0.0, item.last.room))
         item.velocity = (0.0, 0.0)
 
     def follow(self, item: Tracklet, time: float, box: Rect) -> None:
@@ -99,13 +107,13 @@ class Linker:
             for axis in (0, 1)
         ]
         item.velocity = (item.velocity[0] + moved[0]) / 2, (item.velocity[1] + moved[1]) / 2
-        item.observations.append(Observation(time, box, 0.0))
+        item.observations.append(Observation(time, box, 0.0, item.last.room))
 
     def follow_back(self, item: Tracklet, places: Sequence[tuple[float, Rect]]) -> None:
         """Say where the pixels of a new face came from, at times in falling order."""
         for time, box in places:
             if item.earliest <= time < item.observations[0].time:
-                item.observations.appendleft(Observation(time, box, 0.0))
+                item.observations.appendleft(Observation(time, box, 0.0, item.observations[0].room))
         item.first = item.observations[0].time
 
     def may_follow(self, item: Tracklet, time: float) -> bool:
@@ -115,7 +123,7 @@ class Linker:
     def hold_before(self, item: Tracklet, times: Sequence[float]) -> None:
         """Say that a new face was there earlier too, at these times in falling order."""
         for time in times:
-            item.observations.appendleft(Observation(time, item.observations[0].box, 0.0))
+            item.observations.appendleft(replace(item.observations[0], time=time, score=0.0))
         item.first = item.observations[0].time
 
     def may_hold(self, item: Tracklet, time: float) -> bool:
@@ -148,9 +156,8 @@ class Linker:
             vx, vy = (keep * old + (1 - keep) * new for old, new in zip(item.velocity, moved, strict=True))
             item.velocity = (vx, vy)
         item.turn = face.turn
-        item.wide = item.wide or _turned(face)
         _weigh(item, face)
-        item.observations.append(Observation(time, _to_the_nose(face), face.score))
+        item.observations.append(Observation(time, _to_the_nose(face), face.score, _room(face)))
         item.seen += 1
         item.sightings += face.score >= BIRTH_SCORE
         item.seen_last = time
@@ -160,9 +167,8 @@ class Linker:
     def _born(self, time: float, face: Detection) -> Tracklet:
         self._count += 1
         item = Tracklet(number=self._count, shot=self._shot, turn=face.turn, earliest=self._shot_start)
-        item.wide = _turned(face)
         _weigh(item, face)
-        item.observations.append(Observation(time, _to_the_nose(face), face.score))
+        item.observations.append(Observation(time, _to_the_nose(face), face.score, _room(face)))
         item.seen, item.seen_last, item.first = 1, time, time
         item.sightings = 1
         item.lowest = item.highest = face.score
@@ -173,6 +179,26 @@ class Linker:
         for item in self.tracklets:
             if not item.closed and time - item.last.time > self.reach.bridge:
                 item.closed = True
+
+
+def _room(face: Detection) -> float:
+    """Return how much room the box of a face leaves open, see `grown_face`: by its score, its eyes and its size."""
+    if _turned(face):
+        return 2.0
+    if face.landmarks is None:
+        return 1.0
+    x1, y1, x2, y2 = face.box
+    apart = abs(float(face.landmarks[1, 0] - face.landmarks[0, 0])) / max(x2 - x1, 1e-6)
+    return max(
+        _share(_PLAIN_SCORE, _FAINT_SCORE, face.score),
+        _share(_FRONT, _ASIDE, apart),
+        _SMALL_ROOM * _share(_CLEAR_PX, _SMALL_PX, y2 - y1),
+    )
+
+
+def _share(none: float, whole: float, value: float) -> float:
+    """Return how far a value is from one border to another, 0 to 1."""
+    return min(1.0, max(0.0, (none - value) / (none - whole)))
 
 
 def _turned(face: Detection) -> bool:

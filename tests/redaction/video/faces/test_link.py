@@ -201,7 +201,7 @@ def test_lost_face_ends_and_is_forgotten() -> None:
     linker.link(2.0, [face(50)])
     assert [item.closed for item in linker.tracklets] == [True, False]
     assert linker.forget(0.6) == []
-    assert [item.number for item in linker.forget(0.8)] == [1]
+    assert [item.number for item in linker.forget(1.5)] == [1]
 
 
 def test_observations_do_not_grow_with_time() -> None:

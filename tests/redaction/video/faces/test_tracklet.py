@@ -85,12 +85,33 @@ def test_what_closer_looks_miss_time_and_again_is_covered_nowhere() -> None:
 
 
 def test_growth_holds_hair_ears_and_chin() -> None:
-    """An upright box grows most above; a turned one the same way on all sides, never less."""
-    upright = grown_face((100, 100, 140, 150))
-    assert upright == pytest.approx((89.4, 81, 150.6, 164.5))
-    wide = grown_face((100, 100, 140, 150), wide=True)
-    assert holds(wide, upright)
-    assert 100 - wide[0] == wide[2] - 140 == 100 - wide[1] == wide[3] - 150
+    """A face seen plainly grows most above, one in doubt more, most below; one that lies as much on all sides."""
+    plain, doubtful, lying = (grown_face((100, 100, 140, 150), room=room) for room in (0.0, 1.0, 2.0))
+    assert plain == pytest.approx((91.4, 84, 148.6, 161))
+    assert doubtful == pytest.approx((86.2, 79, 153.8, 176))
+    assert holds(doubtful, plain)
+    assert holds(lying, doubtful)
+    assert lying[0] == pytest.approx(76.5)
+
+
+def test_size_of_a_cover_changes_slowly() -> None:
+    """When a face turns away for a moment its cover grows at once, and shrinks by less than 5 % a frame."""
+    front = np.array([[112, 118], [128, 118], [120, 128], [114, 138], [126, 138]], np.float32)
+    linker = Linker()
+    for index in range(90):
+        marks = front.copy()
+        if 30 <= index < 35:
+            marks[:, 0] = 132
+        linker.link(index / 30, [Detection((100.0, 100.0, 140.0, 150.0), 0.97, marks)])
+    item = linker.tracklets[0]
+    sizes = [
+        (box[2] - box[0]) * (box[3] - box[1])
+        for index in range(80)
+        if (box := item.covers_at(index / 30, margin=0.0, reach=REACH))
+    ]
+    assert sizes[32] > 1.3 * sizes[75]
+    assert sizes[75] == pytest.approx(min(sizes), rel=0.02)
+    assert all(later > 0.95 * earlier for earlier, later in pairwise(sizes))
 
 
 def test_cover_reaches_as_far_as_the_detector_that_saw_most_of_a_face() -> None:
