@@ -56,6 +56,10 @@ NOTES: Final = {
     "call.at_most_s": "Seconds after which the bot leaves in any case.",
     "faces.method": "`solid` fills the face and what surrounds it, `mosaic` leaves at most 8 blocks across it, "
     "`remove` takes the whole person out. There is no blur: attacks undo it (docs/figures.md).",
+    "faces.label": "Write a number on each cover of an adult's head that stays with the person: `1`, `2` and so on, in "
+    "order of appearance in the track. Faces are told apart by where they are followed, nothing of what they look like "
+    "is kept. Who is lost and seen again within a minute in the same place of the same shot keeps it; otherwise "
+    "there is a new one. In the composed picture of a call each tile says `P01` in any case.",
     "minors.in_doubt": "What becomes of people whose age the estimates leave open: `cover` treats them as adults, "
     "`remove` as minors. The `product` profile sets `cover`, `school` sets `remove`.",
     "minors.declared": "What the word of who declared to be an adult is worth: "

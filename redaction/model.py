@@ -179,6 +179,7 @@ class Cover:
         mask: bool (H, W) of `box`'s size, True where covered; None covers the whole box.
         tracklet: number of the tracklet within the track, 0 when none.
         score: lowest detector score behind this cover, 0 to 1 (0 when bridged or whole).
+        label: what is written on it, empty for nothing.
     """
 
     box: Box
@@ -186,6 +187,7 @@ class Cover:
     tracklet: int = 0
     score: float = 0.0
     mask: NDArray[np.bool_] | None = None
+    label: str = ""
 
 
 class Examined(StrEnum):

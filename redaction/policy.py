@@ -70,6 +70,7 @@ class FacesSection(_Section):
     """How an adult's face is covered; blur is not offered because measured attacks undo it."""
 
     method: Literal["solid", "mosaic", "remove"] = "solid"
+    label: bool = False
 
 
 class MinorsSection(_Section):

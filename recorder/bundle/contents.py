@@ -215,6 +215,7 @@ def _policy_facts(policy: Policy) -> dict[str, str | int | float | bool]:
     """
     return {
         "faces.method": policy.faces.method,
+        "faces.label": policy.faces.label,
         "profile": policy.profile,
         "minors.in_doubt": policy.minors.in_doubt,
         "minors.declared": policy.minors.declared,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.model import Box, Cover, CoverReason, VideoFrame
+from redaction.video.labels import write_label
 
 __all__ = [
     "FILL",
@@ -109,6 +110,8 @@ def covered(frame: VideoFrame, covers: Sequence[Cover], *, pixelate: bool = Fals
     for cover, is_mosaic in zip(covers, mosaics, strict=True):
         if not is_mosaic:
             solid(planes, cover.box, mask=cover.mask)
+    for cover in covers:
+        write_label(planes[0], cover)
     y, u, v = planes
     return VideoFrame(y, u, v, frame.pts, frame.time_base, frame.whole_cover)
 

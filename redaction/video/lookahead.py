@@ -15,6 +15,7 @@ from redaction.video.faces.examine import Cadence, Examiner, FrameLook
 from redaction.video.faces.follow import Pursuit
 from redaction.video.faces.link import Linker
 from redaction.video.faces.tracklet import Reach, Tracklet
+from redaction.video.labels import Labels
 from redaction.video.people.adulthood import Ages, AgeVerdict
 from redaction.video.people.silhouette_track import Moment, Outlines
 from redaction.video.plan import Doubt, Draft, Removal
@@ -120,8 +121,10 @@ class LookAhead:
         cadence: Cadence | None = None,
         screen: ScreenWatch | None = None,
         reader: Executor | None = None,
+        labels: Labels | None = None,
     ) -> None:
         self._screen = screen
+        self._labels = labels
         self._reader = reader
         self._reading: Future[None] | None = None
         self._bounds = bounds or Bounds()
@@ -269,10 +272,15 @@ class LookAhead:
         score = next((seen.score for seen in item.observations if seen.time == time), 0.0)
         reason = CoverReason.MINOR if minor else CoverReason.FACE
         if not minor and not self._remove_all:
-            return Cover(box, reason, item.number, score, mask)
+            return Cover(box, reason, item.number, score, mask, self._label(item, box, time))
         here, ahead = _moment(item, held, box), self._ahead(item, held, box)
         item.settled = item.firm
         return Removal(item.number, reason, score, here, ahead, doubt=_doubt(item, box))
+
+    def _label(self, item: Tracklet, box: Box, time: float) -> str:
+        if self._labels is None:
+            return ""
+        return self._labels.label(item.number, box, time=time, shot=item.shot)
 
     def _ahead(self, item: Tracklet, held: _Held, box: Box) -> Moment | None:
         """Return the next frame on which people are outlined, if this one is covered there."""
@@ -309,6 +317,8 @@ class LookAhead:
 
     def _end(self, item: Tracklet) -> None:
         self._ages.forget(item.number)
+        if self._labels is not None:
+            self._labels.forget(item.number)
         record = self._records.pop(item.number, None)
         if record is None:
             return

@@ -15,6 +15,7 @@ from redaction.video.cover import covered, covered_whole
 from redaction.video.faces.confirm import FLOOR, Review, ReviewedDetector, ReviewedPair
 from redaction.video.faces.detect import CenterFace, Detection, FaceDetector, YuNet
 from redaction.video.faces.examine import Cadence
+from redaction.video.labels import Labels
 from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
 from redaction.video.people.adulthood import AgeJudging, Ages, AgeVerdict
 from redaction.video.people.age import AgeJudge
@@ -157,6 +158,7 @@ class VideoRedactor:
             cadence=cadence,
             screen=self._screen,
             reader=self._readers,
+            labels=Labels() if policy.faces.label else None,
         )
         self._planner = Planner(None if stages.silhouettes is None else Outlines(stages.silhouettes))
         self._pixelate = policy.faces.method == "mosaic"
