@@ -149,7 +149,7 @@ class ScreenWatch:
         hide(differs, hidden, block=block)
         if differs.mean() > _SETTINGS.another:
             surface.cleared()
-        if self._whole_is_due(frame.time, moving=moving, rests=not differs.any()):
+        if self._whole_is_due(frame.time, moving=sight.moving, rests=not differs.any()):
             self._look_whole(sight, surface, block)
             return
         near = grown_box(differs, 2, 1)
