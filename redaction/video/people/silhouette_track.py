@@ -23,6 +23,10 @@ SilhouetteBlocks = NDArray[np.uint8]
 _CHANGE = 6
 """Luma levels by which the mean of a block near a person must differ to count as changed."""
 
+_UNSTEADY = 0.25
+"""Share of the blocks that changed from which the camera moved. Source: our own; between frames four before and four
+after, .34 in the median of a street filmed by hand, .58 zooming in, .02 to .05 in galleries and of a talking head."""
+
 
 class Silhouettes(Protocol):
     """Outlines people."""
@@ -237,7 +241,11 @@ def _still(anchor: _Anchor, moment: Moment) -> bool:
 
 
 def _moved(here: Moment, anchors: Sequence[_Anchor]) -> Patch | None:
-    """Return the changed blocks that touch the person, with their neighbours."""
+    """Return the changed blocks that touch the person, with their neighbours.
+
+    They count as far as they reach, unless so much of the picture changed that the camera must have moved: then walls
+    change too, and only what is within two heads of the person counts.
+    """
     now = here.thumbnail
     if now is None:
         return None
@@ -247,6 +255,9 @@ def _moved(here: Moment, anchors: Sequence[_Anchor]) -> Patch | None:
         if item.thumbnail is not None and item.near is not None and item.thumbnail.shape == now.shape:
             changed &= cv2.absdiff(now, item.thumbnail) >= _CHANGE
             near |= item.near
+    if changed.mean() > _UNSTEADY:
+        reach = 2 * max(1, round(2 * here.head.width / block_of(here.frame))) + 1
+        changed &= cv2.dilate(near, np.ones((reach, reach), np.uint8))
     touching = (changed & near) > 0
     if not touching.any():
         return None

@@ -127,6 +127,17 @@ def test_what_comes_out_of_the_person_is_covered_before_the_next_outline(
     assert whole(patch)[inner.y1 : inner.y2, inner.x1 : inner.x2].all()
 
 
+def test_walls_that_a_moving_camera_changes_are_not_the_person() -> None:
+    """When the whole picture changes between two outlines, only what is within two heads of the person is covered."""
+    outlines = Outlines(FakeSilhouette())
+    assert outlines.patch(1, moment(0), moment(0)) is not None
+    patch = outlines.patch(1, moment(3, lit=Box(0, 0, WIDTH, HEIGHT)), moment(8))
+    assert patch is not None
+    mask = whole(patch)
+    assert mask[:, HEAD.x1 : HEAD.x2][HEAD.y1 :].all()
+    assert not mask[:, min(WIDTH - 1, HEAD.x2 + 2 * HEAD.width + 24) :].any()
+
+
 def test_unsure_outline_next_to_a_frame_makes_it_unsure() -> None:
     """A frame between a sure and an unsure outline has no mask."""
     outlines = Outlines(FakeFadingSilhouette())
