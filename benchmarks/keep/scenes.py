@@ -232,9 +232,10 @@ def _shifted(heads: Iterable[Head], matrix: NDArray[np.float64]) -> Iterator[Hea
         x1, y1, x2, y2 = head.box
         points = np.array([[x1, y1, 1], [x2, y2, 1]]) @ matrix.T
         (a, b), (c, d) = points.tolist()
-        inside = Box.outward(a, b, c, d).clipped(WIDTH, HEIGHT)
-        if inside.area > 0.4 * (c - a) * (d - b):
-            yield Head(head.number, (a, b, c, d), head.known)
+        inside = Box.outward(a, b, c, d).clipped(WIDTH, HEIGHT).area
+        # Who is for the most part outside is not asked for, but what covers the rest of the head is no loss.
+        if inside:
+            yield Head(head.number, (a, b, c, d), head.known and inside > 0.4 * (c - a) * (d - b))
 
 
 def crowds(count: int) -> list[Path]:

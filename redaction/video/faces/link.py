@@ -156,6 +156,7 @@ class Linker:
             vx, vy = (keep * old + (1 - keep) * new for old, new in zip(item.velocity, moved, strict=True))
             item.velocity = (vx, vy)
         item.turn = face.turn
+        item.lies = item.lies or face.turn != 0
         _weigh(item, face)
         item.observations.append(Observation(time, _to_the_nose(face), face.score, _room(face)))
         item.seen += 1
@@ -167,6 +168,7 @@ class Linker:
     def _born(self, time: float, face: Detection) -> Tracklet:
         self._count += 1
         item = Tracklet(number=self._count, shot=self._shot, turn=face.turn, earliest=self._shot_start)
+        item.lies = face.turn != 0
         _weigh(item, face)
         item.observations.append(Observation(time, _to_the_nose(face), face.score, _room(face)))
         item.seen, item.seen_last, item.first = 1, time, time

@@ -23,6 +23,7 @@ _KEPT = 0.1
 _OFF_PX = 1.0
 _DISAGREED = 0.15
 _OFF_LINE = 0.06
+_HALF_SEEN = 0.9
 _ROOM_S = 0.15
 _ROOM_FADES_S = 1.0
 """A detector's box stays as near as .06 of its size to the line along which a face is taken to move. How plainly a face
@@ -87,6 +88,7 @@ class Tracklet:
         closed: True when no more sightings may be added.
         earliest, latest: the times within which its shot lets it extend.
         seen_last: time of the latest sighting, holds not counted.
+        lies: True once its face was seen in a turned frame.
         trust: sum of its sightings' trust.
         judged: how many of them had any.
         sure: True once a detector was sure, or two agreed.
@@ -109,6 +111,7 @@ class Tracklet:
     earliest: float = float("-inf")
     latest: float = float("inf")
     seen_last: float = 0.0
+    lies: bool = False
     trust: float = 0.0
     judged: int = 0
     sure: bool = False
@@ -183,16 +186,21 @@ class Tracklet:
             return None
         times = [item.time for item in self.observations]
         places = [self._between(moment, times) for moment in (time - margin, time, time + margin)]
-        steady = self._steady(time, times, places[1])
+        steady, most = self._steady(time, times, places[1])
         faces = [kept_face(box) for box in (*places, *self._around(time, times, reach))]
-        box = rect_hull([grown_face(steady, room=self._room(time)), *faces])
+        room = self._room(time)
+        box = rect_hull([grown_face(steady, room=room), grown_face(most, room=max(0.0, room - 1)), *faces])
         slack = 0.35 * self._blind(time, times) * max(box[2] - box[0], box[3] - box[1])
         return _around_corners((box[0] - slack, box[1] - slack, box[2] + slack, box[3] + slack), faces)
 
     def _room(self, time: float) -> float:
-        """Return how much of what is around its box the face may fill at a time, see `grown_face`."""
+        """Return how much of what is around its box the face may fill at a time, see `grown_face`.
+
+        A half-seen face that was seen lying lies.
+        """
         return max(
-            item.room * min(1.0, max(0.0, 1 - (abs(item.time - time) - _ROOM_S) / _ROOM_FADES_S))
+            (2.0 if self.lies and item.room >= _HALF_SEEN else item.room)
+            * min(1.0, max(0.0, 1 - (abs(item.time - time) - _ROOM_S) / _ROOM_FADES_S))
             for item in self.observations
         )
 
@@ -228,12 +236,15 @@ class Tracklet:
             return time - times[-1]
         return max(0.0, min(time - times[right - 1], times[right] - time) - _USUAL_S) / 2
 
-    def _steady(self, time: float, times: Sequence[float], place: Rect) -> Rect:
-        """Return a box near `place` without the trembling of a detector: as large as lately, and where a line leads."""
+    def _steady(self, time: float, times: Sequence[float], place: Rect) -> tuple[Rect, Rect]:
+        """Return a box near `place` without the trembling of a detector: as large as lately, and where a line leads.
+
+        And the same as far as the sighting reaches that saw most of the face, where sightings disagree.
+        """
         low, high = bisect_left(times, time - _STEADY_S), bisect_right(times, time + _STEADY_S)
         near = [self.observations[index] for index in range(low, high)]
         if len(near) < 3:
-            return place
+            return place, place
         boxes = np.array([item.box for item in near])
         ago = np.array([item.time for item in near]) - time
         weight = (1 - np.abs(ago) / (1.25 * _STEADY_S)) * np.array(
@@ -249,15 +260,19 @@ class Tracklet:
         way = np.abs(slope) * 2 * _STEADY_S / size
         slope = slope * np.clip((way - _STILL) / _STILL, 0, 1)
         centre = mean - slope * when
-        # Where detectors disagree how far down a face reaches, the one that saw most of it counts, within bounds: below
-        # a mask there is a chin.
+        # Where detectors disagree, the one that saw most of a face counts, within bounds: below a mask there is a chin;
+        # and the less plainly it is seen, the more so on every side.
         sure = np.array([item.score >= BIRTH_SCORE for item in near])
-        low = (boxes[:, 3] - (centre + slope * ago[:, None])[:, 1])[sure]
-        chin = float(np.clip(low.max(initial=0) - size[1] / 2, 0, _DISAGREED * size[1]))
+        off = (boxes - np.tile(centre + slope * ago[:, None], 2))[sure]
+        more = _DISAGREED * min(1.0, self._room(time))
+        low = np.clip(-size / 2 - off[:, :2].min(axis=0, initial=0), 0, more * size)
+        high = np.clip(off[:, 2:].max(axis=0, initial=0) - size / 2, 0, np.array([more, _DISAGREED]) * size)
         here = np.array([place[0] + place[2], place[1] + place[3]]) / 2
         centre = here + np.clip(centre - here, -_OFF_LINE * size, _OFF_LINE * size)
         (x1, y1), (x2, y2) = centre - size / 2, centre + size / 2
-        return float(x1), float(y1), float(x2), float(y2) + chin
+        box = float(x1), float(y1), float(x2), float(y2 + high[1])
+        (x1, y1), (x2, y2) = centre - size / 2 - low, centre + size / 2 + high
+        return box, (float(x1), float(y1), float(x2), float(y2))
 
     def _between(self, time: float, times: Sequence[float]) -> Rect:
         right = bisect_left(times, time)

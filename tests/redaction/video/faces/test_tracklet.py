@@ -124,3 +124,32 @@ def test_cover_reaches_as_far_as_the_detector_that_saw_most_of_a_face() -> None:
         cover = box_at(linker.tracklets[0], index / 30)
         assert cover is not None
         assert cover[3] >= grown_face((100.0, 100.0, 140.0, 157.0))[3]
+
+
+def test_halves_of_a_lying_face_are_covered_to_the_whole() -> None:
+    """A face that lies is seen in halves, then turned: the whole is covered while only halves were seen."""
+    linker = Linker()
+    halves = ((100.0, 100.0, 190.0, 200.0), (130.0, 100.0, 240.0, 210.0))
+    for index in range(45):
+        box, turn, score = (
+            (halves[index % 2], 0, 0.6) if index < 30 else ((100.0, 100.0, 245.0, 210.0), 90, 0.9)
+        )
+        linker.link(index / 30, [Detection(box, score, turn=turn)])
+    (item,) = linker.tracklets
+    for index in range(2, 30):
+        assert holds(box_at(item, index / 30), (100.0, 100.0, 245.0, 210.0))
+
+
+def test_doubtful_box_reaches_as_far_as_those_beside_it() -> None:
+    """Of a face that is never seen plainly the widest box counts on all sides, of a plain one below alone."""
+    front = np.array([[112, 118], [128, 118], [120, 128], [114, 138], [126, 138]], np.float32)
+    reaches = []
+    for score in (0.6, 0.97):
+        linker = Linker()
+        for index in range(30):
+            right = 150.0 if index % 5 == 0 else 140.0
+            linker.link(index / 30, [Detection((100.0, 100.0, right, 150.0), score, front)])
+        cover = box_at(linker.tracklets[0], 0.5)
+        assert cover is not None
+        reaches.append(cover[2])
+    assert reaches[0] > reaches[1] + 5
