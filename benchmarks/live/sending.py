@@ -30,7 +30,7 @@ MADE = "OFFRECORD_BENCHMARK_CLIPS"
 
 
 class Sender(threading.Thread):
-    """One participant: decodes its packets in real time, and speaks."""
+    """One participant: decodes its packets in real time, or so many times slower, and speaks."""
 
     def __init__(
         self,
@@ -42,8 +42,10 @@ class Sender(threading.Thread):
         began: float,
         seconds: float,
         full: Callable[[], bool] | None = None,
+        pace: float = 1.0,
     ) -> None:
         super().__init__(daemon=True)
+        self.pace = pace
         self.full = full
         self.packets, self.voice = packets, voice
         self.picture, self.sound = picture, sound
@@ -62,7 +64,7 @@ class Sender(threading.Thread):
             at = index / RATE
             if at >= self.seconds:
                 return
-            wait = self.began + at - time.monotonic()
+            wait = self.began + at * self.pace - time.monotonic()
             if self.full is not None:
                 while self.full():
                     time.sleep(0.002)

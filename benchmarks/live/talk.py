@@ -1,6 +1,6 @@
 """How much of what everybody says in a live call of four is in its transcript, and what becomes of a child.
 
-    python -m benchmarks.live.talk [--seconds N] [--call adults|declared|child|stills]
+    python -m benchmarks.live.talk [--seconds N] [--pace N] [--call adults|declared|child|stills]
 
 Four participants send 360p pictures and read speech all the time, at once. `adults` are three talking heads and a still
 photograph that moves, undeclared; `declared` the same, declared adults; in `child` one tile shows a small child;
@@ -8,7 +8,7 @@ photograph that moves, undeclared; `declared` the same, declared adults; in `chi
 of recorded files finds in the same sound; a word counts as stored where the transcript of the call has a word, masked
 or not, within half a second. The child's tile should store nothing and be reported. Needs the shared data folder,
 `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models; four talk at once, so the machine should have nothing else
-to do.
+to do. With `--pace 4` a second of the call takes four, which tells what is lost on a machine that is fast enough.
 """
 
 from __future__ import annotations
@@ -84,11 +84,12 @@ def main() -> None:
     """Print a row for each participant."""
     parser = argparse.ArgumentParser(description="Whose words a live call stores.")
     parser.add_argument("--seconds", type=float, default=25.0)
+    parser.add_argument("--pace", type=float, default=1.0, help="seconds of this machine for one of the call")
     parser.add_argument("--call", choices=list(CALLS), action="append")
     given = parser.parse_args()
     print(f"{'call':9} {'face':26} {'talked s':>8} {'stored':>7} {'minor':>5}  lost")
     for name in given.call or CALLS:
-        talks, pictures = measured(CALLS[name], given.seconds, declared=name == "declared")
+        talks, pictures = measured(CALLS[name], given.seconds, declared=name == "declared", pace=given.pace)
         for talk in talks:
             share = talk.stored_s / talk.said_s if talk.said_s else 0.0
             lost = ", ".join(f"{seconds:.1f} s {reason}" for reason, seconds in talk.lost.items())
@@ -97,7 +98,7 @@ def main() -> None:
 
 
 def measured(
-    faces: Sequence[str], seconds: float, *, declared: bool = False
+    faces: Sequence[str], seconds: float, *, declared: bool = False, pace: float = 1.0
 ) -> tuple[list[Talk], tuple[int, int]]:
     """Hold a call and return what became of what everybody said, and of the pictures."""
     policy = Policy()
@@ -133,6 +134,7 @@ def measured(
                     sound=partial(engine.audio, mic),
                     began=began,
                     seconds=seconds,
+                    pace=pace,
                 )
             )
         for sender in senders:
