@@ -169,7 +169,7 @@ def speech(speaker: str, seconds: float) -> Samples:
     for line in cycle([line for line in lines if line["spk"] == speaker]):
         pieces += [read(folder / line["path"]), pause]
         if sum(map(len, pieces)) >= seconds * LISTENING_HZ:
-            return np.concatenate(pieces)
+            return np.concatenate(pieces)[: round(seconds * LISTENING_HZ)]
     raise ValueError(speaker)
 
 
