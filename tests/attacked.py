@@ -6,6 +6,7 @@ synthetic voice, changed. Nobody's face or voice is in them but the photograph's
 
 from __future__ import annotations
 
+import wave
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,9 +19,13 @@ import pyworld
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+from scipy.signal import resample_poly
 
+from redaction.audio.voice.disguise import Disguiser
+from redaction.audio.voice.resynthesize import Resynthesizer
 from redaction.audio.voice.speak import HibariSynthesizer
-from redaction.model import Box
+from redaction.model import AudioBlock, Box, RedactedUtterance, Span, Token
+from redaction.policy import Policy
 from samples.picture import portrait
 
 __all__ = ["PEOPLE", "StagedFaces", "blurred_copy", "stage_faces", "stage_voices"]
@@ -39,9 +44,11 @@ _LINES: Final = (
     "Please close the window first and then we try it once more.",
     "It works now, the chart looks right and the file is still open.",
 )
-_NAMED: Final = "My name is Laura Bennett, please call Daniel Carter in Chicago."
+_VOICES: Final = ((1.3, 1.34), (0.5, 0.64), (1.7, 1.5), (0.42, 0.54), (0.7, 1.45), (1.15, 0.6))
+"""Pitch and vocal tract as factors, far from those that redaction draws (samples/speech.py)."""
 
 _Tile = NDArray[np.uint8]
+_Sound = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,11 @@ class StagedFaces:
     faces: tuple[Box, ...]
 
 
-def stage_faces(path: Path, *, people: int = PEOPLE, seconds: float = 2.0) -> StagedFaces:
-    """Make a gallery without sound."""
-    tiles = [_person(number) for number in range(people)]
+def stage_faces(
+    path: Path, *, people: int = PEOPLE, seconds: float = 2.0, alike: bool = False
+) -> StagedFaces:
+    """Make a gallery without sound; `alike` shows one person in every tile."""
+    tiles = [_person(0 if alike else number) for number in range(people)]
     with av.open(str(path), "w") as container:
         video = _video(container, _COLUMNS * _TILE, -(-people // _COLUMNS) * _TILE)
         for number in range(round(seconds * _FPS)):
@@ -66,24 +75,50 @@ def stage_faces(path: Path, *, people: int = PEOPLE, seconds: float = 2.0) -> St
     return StagedFaces(path, faces)
 
 
-def stage_voices(path: Path, *, people: int = 5) -> Path:
-    """Make sound without a picture: a track for each speaker, who speak one after the other."""
-    with av.open(str(path), "w") as container:
-        tracks = _voices(people)
-        sounds = []
-        for _ in tracks:
-            sound = container.add_stream("aac", rate=_HZ)
-            sound.layout = "mono"
-            sounds.append(sound)
-        for sound, samples in zip(sounds, tracks, strict=True):
-            for at in range(0, len(samples), 1024):
-                block = av.AudioFrame.from_ndarray(
-                    samples[None, at : at + 1024], format="fltp", layout="mono"
-                )
-                block.sample_rate, block.pts, block.time_base = _HZ, at, Fraction(1, _HZ)
-                container.mux(sound.encode(block))
-            container.mux(sound.encode(None))
-    return path
+def stage_voices(originals: Path, *, people: int = 5, **stored: Path) -> None:
+    """Make three recordings of each speaker, a folder each, and the same as each method of the engine stores them.
+
+    The words are given to the method, which otherwise would be heard; in what is said nothing is personal.
+
+    Args:
+        originals: where they go.
+        people: how many speakers.
+        stored: method of `voice.method` -> where its results go.
+    """
+    synthesizer = HibariSynthesizer()
+    for number, line in enumerate(_LINES):
+        speech = synthesizer.speak(line.split())
+        spans = [span for span in speech.spans if span is not None]
+        tokens = tuple(Token(word, span) for word, span in zip(line.split(), spans, strict=True))
+        said = RedactedUtterance(tokens, Span(spans[0].start, spans[-1].end), "S1", "A1")
+        for speaker in range(people):
+            mood = 1.16 if (number + speaker) % 2 else 0.86
+            samples = _voiced(np.asarray(speech.samples, np.float64), speaker, mood=mood)
+            name = f"speaker-{speaker}/line-{number}.wav"
+            _write(originals / name, samples, _HZ)
+            for method, folder in stored.items():
+                _write(folder / name, *_stored(method, samples, said, synthesizer))
+
+
+def _stored(
+    method: str, samples: _Sound, said: RedactedUtterance, synthesizer: HibariSynthesizer
+) -> tuple[_Sound, int]:
+    length = len(samples) / _HZ
+    if method == "disguise":
+        low = np.asarray(resample_poly(samples, 2, 3), np.float32)
+        blocks = list(Disguiser().render([AudioBlock(low, 0, 16_000)], [said.span], duration=length))
+    else:
+        blocks = list(Resynthesizer(Policy(), synthesizer).render([said], duration=length))
+    return np.concatenate([block.samples for block in blocks]).astype(np.float64), blocks[0].sample_rate
+
+
+def _write(path: Path, samples: _Sound, rate: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def blurred_copy(staged: StagedFaces, path: Path, *, sigma: float) -> Path:
@@ -156,36 +191,17 @@ def _picture(tiles: list[_Tile], number: int) -> _Tile:
     return picture
 
 
-def _voices(count: int) -> list[NDArray[np.float32]]:
-    """Return a track for each speaker, who speak one after the other."""
-    synthesizer = HibariSynthesizer()
-    spoken = [np.asarray(synthesizer.speak(line.split()).samples, np.float64) for line in (*_LINES, _NAMED)]
-    pause = np.zeros(round(0.7 * _HZ))
-    turns: list[NDArray[np.float64]] = []
-    for speaker in range(count):
-        lines = spoken[:3] if speaker else [*spoken[:3], spoken[3]]
-        turns.append(
-            np.concatenate([part for line in lines for part in (_voiced(line, speaker, count), pause)])
-        )
-    total = sum(map(len, turns))
-    tracks, begins = [], 0
-    for turn in turns:
-        track = np.zeros(total, np.float32)
-        track[begins : begins + len(turn)] = turn
-        tracks.append(track)
-        begins += len(turn)
-    return tracks
-
-
-def _voiced(samples: NDArray[np.float64], speaker: int, count: int) -> NDArray[np.float64]:
-    """Return the synthetic voice with another pitch and another throat for each speaker."""
-    place = speaker / max(1, count - 1)
-    pitch, stretch = 0.55 + 0.9 * place, 1.22 - 0.4 * (speaker * 3 % count) / max(1, count - 1)
+def _voiced(samples: NDArray[np.float64], speaker: int, *, mood: float) -> NDArray[np.float64]:
+    """Return another pitch and throat for each speaker; in a high mood, higher, livelier and louder."""
+    pitch, stretch = _VOICES[speaker]
     rough, times = pyworld.dio(samples, _HZ, f0_floor=70.0, f0_ceil=420.0)
     f0 = pyworld.stonemask(samples, rough, times, _HZ)
+    voiced = f0 > 0
+    middle = np.median(f0[voiced])
+    f0[voiced] = middle * mood * (f0[voiced] / middle) ** (mood**4)
     spectrum = pyworld.cheaptrick(samples, f0, times, _HZ)
     noise = pyworld.d4c(samples, f0, times, _HZ)
     bins = np.arange(spectrum.shape[1])
     warped = np.stack([np.interp(bins / stretch, bins, row) for row in np.log(spectrum)])
     out = pyworld.synthesize(f0 * pitch, np.ascontiguousarray(np.exp(warped)), noise, _HZ)
-    return np.asarray(np.clip(out / max(1e-6, np.abs(out).max()) * 0.5, -1, 1), np.float64)
+    return np.asarray(np.clip(out / max(1e-6, np.abs(out).max()) * 0.4 * mood**3, -1, 1), np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from redaction.model import Box
 from redaction.weights import open_session
 
-__all__ = ["FaceSighting", "Mtcnn", "Picture3", "Ssd"]
+__all__ = ["FaceSighting", "Mtcnn", "Picture3", "Ssd", "shared_area"]
 
 Picture3 = NDArray[np.uint8]
 """uint8 (H, W, 3) RGB."""
@@ -136,6 +136,16 @@ class Ssd:
             rows.append(np.column_stack([corners, found[:, 4]]).astype(np.float32))
         boxes = np.concatenate(rows)
         return [_sighting(boxes[at]) for at in _kept(boxes, 0.4)]
+
+
+def shared_area(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the intersection of two boxes over their union, 0 to 1."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = (first[2] - first[0]) * (first[3] - first[1]) + (second[2] - second[0]) * (second[3] - second[1])
+    return width * height / (both - width * height)
 
 
 def _parts(picture: Picture3, *, closely: bool) -> Iterator[Box]:

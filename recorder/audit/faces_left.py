@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.audit.detectors import FaceSighting, Mtcnn, Picture3, Ssd
+from recorder.audit.detectors import FaceSighting, Mtcnn, Picture3, Ssd, shared_area
 from recorder.audit.outcome import AttackOutcome, AuditVerdict, Control, LookAt, judged, wilson
 from recorder.audit.pictures import Shown
 from redaction.weights import read
@@ -21,7 +21,7 @@ _LOW: Final = 0.3
 _CLOSE_PX: Final = 256
 _CLOSE_REACH: Final = 2.2
 _SAME: Final = 0.3
-_CLOSELY_EVERY_S: Final = 1.0
+_CLOSELY_EVERY_S: Final = 0.5
 _CONTROL_SHARES: Final = (0.5, 0.25, 0.12)
 _CONTROL_PASSES: Final = 0.9
 _MOST_FINDINGS: Final = 50
@@ -53,12 +53,12 @@ class FaceSearch:
         shots = self._shot.search(picture, closely=closely)
         faces = []
         for one in points:
-            if any(_overlap(one.box, other.box) >= _SAME for other in shots) or self._seen(
+            if any(shared_area(one.box, other.box) >= _SAME for other in shots) or self._seen(
                 one, self._shot, picture
             ):
                 faces.append(one)
         for one in shots:
-            if not any(_overlap(one.box, other.box) >= _SAME for other in points) and self._seen(
+            if not any(shared_area(one.box, other.box) >= _SAME for other in points) and self._seen(
                 one, self._cascade, picture
             ):
                 faces.append(one)
@@ -67,7 +67,7 @@ class FaceSearch:
     def _seen(self, one: FaceSighting, other: Mtcnn | Ssd, picture: Picture3) -> bool:
         cut, scale, corner = _close(picture, one.box)
         box = tuple((edge - corner[at % 2]) * scale for at, edge in enumerate(one.box))
-        return any(_overlap(box, found.box) >= _SAME for found in other.search(cut))
+        return any(shared_area(box, found.box) >= _SAME for found in other.search(cut))
 
 
 @dataclass(slots=True)
@@ -87,8 +87,8 @@ class FacesLeft:
     control_found: int = 0
     _next_close: dict[str, float] = field(default_factory=dict)
 
-    def look(self, recording: str, shown: Shown) -> None:
-        """Search one picture, and beside it its original."""
+    def look(self, recording: str, shown: Shown) -> list[FaceSighting]:
+        """Search one picture, and twice a second beside it its original, whose faces are returned."""
         closely = shown.time >= self._next_close.get(recording, 0.0)
         if closely:
             self._next_close[recording] = shown.time + _CLOSELY_EVERY_S
@@ -103,14 +103,13 @@ class FacesLeft:
                 else:
                     self.left_out += 1
             self.bad_seconds.add(second)
-        if shown.original is not None and closely:
-            self._compare(shown)
+        return self._compare(shown) if closely else []
 
-    def _compare(self, shown: Shown) -> None:
+    def _compare(self, shown: Shown) -> list[FaceSighting]:
         """Measure how much of each of the original's faces still shows."""
         original = shown.original
         if original is None:
-            return
+            return []
         faces = [one for one in self.search.search(original, closely=True) if one.score >= _TRUE_SCORE]
         kept = _unchanged(shown.stored, original)
         for face in faces:
@@ -118,6 +117,7 @@ class FacesLeft:
             self.original_faces += 1
             self.covered_faces += share >= _COVERED
             self.shares.append(share)
+        return faces
 
     def _control(self, shown: Shown) -> None:
         """Put a known face into a copy of the picture, at falling sizes, and search that."""
@@ -226,15 +226,6 @@ def _close(picture: Picture3, box: tuple[float, ...]) -> tuple[Picture3, float, 
         picture, matrix, (_CLOSE_PX, _CLOSE_PX), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(cut, np.uint8), scale, (x, y)
-
-
-def _overlap(first: Sequence[float], second: Sequence[float]) -> float:
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = (first[2] - first[0]) * (first[3] - first[1]) + (second[2] - second[0]) * (second[3] - second[1])
-    return width * height / (both - width * height)
 
 
 def _unchanged(stored: Picture3, original: Picture3) -> NDArray[np.bool_]:

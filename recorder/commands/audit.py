@@ -18,7 +18,7 @@ from redaction.errors import ExitCode, UsageError
 
 __all__ = ["audit_command"]
 
-_ATTACKS = ("faces", "words")
+_ATTACKS = ("faces", "words", "people", "voices", "emotion", "membership")
 _LIMITS = "; ".join(f"{name} {limit.value:g}" for name, limit in LIMITS.items())
 
 
@@ -26,6 +26,11 @@ _LIMITS = "; ".join(f"{name} {limit.value:g}" for name, limit in LIMITS.items())
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
     "--originals", type=click.Path(path_type=Path), help="Folder of what the recordings were made of."
+)
+@click.option(
+    "--gallery",
+    type=click.Path(path_type=Path),
+    help="Photographs that an attacker would have: a folder for each person, named like their folder of originals.",
 )
 @click.option(
     "--attack",
@@ -63,6 +68,7 @@ _LIMITS = "; ".join(f"{name} {limit.value:g}" for name, limit in LIMITS.items())
 def audit_command(
     target: Path,
     originals: Path | None,
+    gallery: Path | None,
     attacks: tuple[str, ...],
     sample: str,
     every_s: float,
@@ -79,7 +85,7 @@ def audit_command(
 
     \b
     Exit status: 0 no limit was passed; 3 one was, or a bundle is not whole; 5 nothing to attack is there;
-    6 the models were not fetched (`offrecord models fetch audit multilingual`).
+    6 the models were not fetched (`offrecord models fetch audit speakers multilingual`).
 
     Example: offrecord audit redacted --originals recordings --html audit.html
     """
@@ -98,6 +104,7 @@ def audit_command(
         found = attack.audit(
             target,
             originals=originals,
+            gallery=gallery,
             attacks=attacks or _ATTACKS,
             sample=sample,
             limits=wanted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,17 @@ def test_the_finder_sees_what_is_personal_and_no_pseudonym(
 ) -> None:
     """What redaction put there is not taken for a name, and harmless words are not either."""
     assert [one.kind for one in finder.find(text)] == kinds
+
+
+def test_the_finder_asks_no_network(finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address makes the library look for domain endings; it finds its own list."""
+
+    def refused(*_: object, **__: object) -> object:
+        raise AssertionError("a name was looked up")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    assert [one.kind for one in finder.find("Mail ann@sub.example.co.uk today.")] == ["EMAIL_ADDRESS"]
 
 
 def test_the_reader_reads_what_changed(attackers: None) -> None:

@@ -1,0 +1,1 @@
+"""What an audit measures of the engine itself."""
