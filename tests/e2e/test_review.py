@@ -60,7 +60,7 @@ async def served(place: Path, *, choices: Choices | None = None) -> AsyncIterato
 async def ready(page: Page) -> None:
     """Wait until the page of a recording works, on a screen of the usual size."""
     await page.size(1280, 800)
-    await page.until("document.documentElement.dataset.ready === 'yes'", 60)
+    await page.until("document.documentElement?.dataset.ready === 'yes'", 60)
 
 
 async def cover_the_object(page: Page, time: float) -> None:
@@ -116,8 +116,8 @@ async def review(page: Page) -> None:
     await page.until("document.getElementById('signing').open")
     await page.type("signname", "R. Viewer")
     await page.press("Enter")
-    signed = "document.getElementById('standing').textContent === 'Signed'"
-    refused = "!document.getElementById('signsay').hidden"
+    signed = "document.getElementById('standing')?.textContent === 'Signed'"
+    refused = "document.getElementById('signsay')?.hidden === false"
     await page.until(f"document.readyState === 'complete' && ({signed} || {refused})", 200)
     assert await page.text("signsay") == ""
 

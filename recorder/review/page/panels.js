@@ -30,12 +30,17 @@ export class Queue {
 
   _row(place, number) {
     const row = made("li", this.done(place) ? "seen" : "");
-    if (number === this.at) row.setAttribute("aria-current", "true");
-    row.append(made("span", "sign", this.done(place) ? "✓" : SIGNS[place.kind] || "•"));
+    const button = made("button");
+    button.type = "button";
+    if (number === this.at) button.setAttribute("aria-current", "true");
+    const sign = made("span", "sign", this.done(place) ? "✓" : SIGNS[place.kind] || "•");
+    sign.setAttribute("aria-hidden", "true");
     const what = made("span", "", place.why);
     if (place.track) what.append(made("span", "soft", ` ${place.track}`));
-    row.append(what, made("span", "when", clock(place.start)));
-    row.addEventListener("click", () => this.choose(number));
+    if (this.done(place)) what.append(made("span", "unseen", ", looked at"));
+    button.append(sign, what, made("span", "when", clock(place.start)));
+    button.addEventListener("click", () => { this.choose(number); at("places").querySelector("[aria-current=true]")?.focus(); });
+    row.append(button);
     return row;
   }
 

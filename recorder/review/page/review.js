@@ -244,7 +244,7 @@ function onKey(event) {
   if (!at("drawing").hidden && drawingKey(event)) { event.preventDefault(); return; }
   const typing = event.target.closest("input:not([type=radio]), select, textarea");
   if (typing) { if (event.key === "Escape") event.target.blur(); return; }
-  if (event.key === " " && event.target.closest("button, a")) return;
+  if (event.key === " " && event.target.closest("button, a") && !event.target.closest("#places")) return;
   const act = KEYS[event.key];
   if (!act) return;
   event.preventDefault();
