@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -235,14 +236,14 @@ def _delete(paths: Sequence[Path]) -> None:
 def _expanded(inputs: Sequence[Path]) -> list[Recording]:
     recordings: list[Recording] = []
     for item in inputs:
-        if item.is_dir():
+        if os.path.isdir(item):  # noqa: PTH112 - a path that is too long, or may not be looked at, is none
             found = recordings_in(item)
             if not found:
                 raise UnreadableInput(
                     "A folder among the inputs holds no recording; name recordings or their folder."
                 )
             recordings += found
-        elif item.exists():
+        elif os.path.exists(item):  # noqa: PTH110 - the same
             recordings.append(recording_at(item))
         else:
             raise UnreadableInput("An input does not exist; check the paths given.")

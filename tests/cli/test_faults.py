@@ -52,6 +52,10 @@ def _missing(_clip: Path, folder: Path) -> Path:
     return folder / f"{NAME}.mp4"
 
 
+def _too_long(_clip: Path, folder: Path) -> Path:
+    return folder / (NAME + "a" * 300)
+
+
 def _empty(_clip: Path, folder: Path) -> Path:
     path = folder / f"{NAME}.mp4"
     path.touch()
