@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame as AvVideoFrame
 from av.video.stream import VideoStream
 
 from recorder.media.containers.flv import lost_in_flv
+from recorder.media.containers.fragmented import lost_in_fragments
 from recorder.media.containers.matroska import LostBytes, lost_in_matroska
 from recorder.media.deinterlace import Deinterlacer
 from recorder.media.opening import MAX_PIXELS_PER_S, open_media
@@ -39,6 +40,7 @@ _LONGEST_TAIL_S: Final = 600
 _TAIL_TOLERANCE_S: Final = 1
 _FLOOD_SLACK_S: Final = 2.0
 _LONG_S: Final = Fraction(1, 2)
+_NEVER: Final = 2**62
 _ENCODED_S: Final = Fraction(1, 30)  # for so long the encoder lets the last frame stand
 
 
@@ -64,7 +66,7 @@ def read_video(
         if not isinstance(stream, VideoStream):
             raise UnreadableInput("The input changed while it was read.")
         prepare_packets(stream, threads=threads)
-        lost = _lost(untrusted, medium.container.format.name)
+        lost = () if own else _lost(untrusted, medium.container.format.name)
         reader = _Reader(untrusted, probe, track, own=own, lost=lost)
         for packet in packets(medium.container, stream):
             yield from reader.read(stream, packet)
@@ -93,6 +95,8 @@ def _lost(untrusted: Input, container: str) -> Sequence[LostBytes]:
     """Return what was lost in containers that are read past damage without a word."""
     if "matroska" in container:
         return lost_in_matroska(untrusted)
+    if "mp4" in container:
+        return lost_in_fragments(untrusted)
     return lost_in_flv(untrusted) if container == "flv" else ()
 
 
@@ -101,7 +105,13 @@ class _LostTicks:
 
     def __init__(self, lost: Sequence[LostBytes], time_base: Fraction) -> None:
         self._starts = [floor(one.start / time_base) for one in lost]
-        self._ends = [2**62 if one.end is None else ceil(one.end / time_base) for one in lost]
+        self._ends = [_NEVER if one.end is None else ceil(one.end / time_base) for one in lost]
+
+    @property
+    def end(self) -> int | None:
+        """Where the last of it ends, None where that is not known."""
+        known = [end for end in self._ends if end < _NEVER]
+        return max(known, default=None)
 
     def holds(self, raw: int) -> bool:
         """Tell whether something at a time cannot be trusted."""
@@ -111,7 +121,7 @@ class _LostTicks:
     def between(self, before: int | None, raw: int | None) -> int | None:
         """Return from when on something was lost after one picture and before the next, or the end; None if nothing."""
         after = -(2**62) if before is None else before
-        until = 2**62 if raw is None else raw
+        until = _NEVER if raw is None else raw
         for start, end in zip(self._starts, self._ends, strict=True):
             if end > after and start < until:
                 return start
@@ -179,6 +189,7 @@ class _Reader:
         if not clock.leaps and (since := self._lost.between(self._raw, None)) is not None:
             self._end = max(self._end, clock.ticks(since))
             end = max(end, int(Fraction(self._probe.info.duration) / clock.time_base))
+            end = max(end, clock.ticks(self._lost.end or since))
         end = min(end, self._end + int(_LONGEST_TAIL_S / clock.time_base))
         if end > self._end:
             yield from self._fill(end)
