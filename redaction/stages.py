@@ -45,7 +45,7 @@ class Stages:
             ModelUnavailable: a model file is missing or altered.
         """
         if self._second_look is None:
-            self._second_look = SecondLook()
+            self._second_look = SecondLook(threads=self._threads)
         return self._second_look
 
     @property

@@ -34,7 +34,7 @@ class SecondLook:
 
     The leading pair decides on YuNet and a small CenterFace; BlazeFace shares no training with either. Thresholds
     are below those of the first look. What none of them is sure of is cut out and shown to YuNet and CenterFace.
-    Several threads may search at a time: frames side by side use two cores better than one frame on both.
+    Several threads may search at a time; the large net, which needs 120 MB for a picture, takes one after the other.
 
     Source: Bazarevsky et al. 2019 (BlazeFace); Xu et al. 2020 (CenterFace).
     """
@@ -46,7 +46,7 @@ class SecondLook:
             base_options=BaseOptions(model_asset_buffer=weights.read("face.blazeface")),
             min_detection_confidence=_FLOOR,
         )
-        self._blazing = Lock()
+        self._blazing, self._centering = Lock(), Lock()
         self._center = CenterFace(threads=threads, shrink=1.0, limit=_LONG_SIDE, working=0.25)
         panel = YuNet(threads=threads, floor=FLOOR), CenterFace(threads=threads, floor=FLOOR)
         self._review = Review(panel, sizes=_CROPS_PX)
@@ -73,9 +73,9 @@ class SecondLook:
         view = View.of(frame, scale=scale)
         picture = view.picture(frame)
         back_x, back_y = view.region.width / view.width, view.region.height / view.height
-        found: list[Sighting] = [
-            (face.box, face.score) for face in self._center.detect(picture) if face.score >= _FLOOR
-        ]
+        with self._centering:
+            faces = self._center.detect(picture)
+        found: list[Sighting] = [(face.box, face.score) for face in faces if face.score >= _FLOOR]
         rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
         for tile in _tiles(view.width, view.height):
             found += self._blazes(rgb, tile)
