@@ -16,7 +16,7 @@ _LONGEST_S = 1.25
 _LEANING = 0.5
 """Seconds for which sightings are kept beyond the look-ahead, and the slope of the eyes from which a face leans."""
 
-_PLAIN_SCORE, _FAINT_SCORE = 0.92, 0.78
+_PLAIN_SCORE, _FAINT_SCORE = 0.93, 0.80
 _FRONT, _ASIDE = 0.34, 0.22
 _CLEAR_PX, _SMALL_PX = 60, 30
 _SMALL_ROOM = 0.3
