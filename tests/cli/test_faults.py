@@ -131,6 +131,7 @@ def _empty_folder(_clip: Path, folder: Path) -> Path:
         _absurd_size,
         _pipe,
         _empty_folder,
+        _too_long,
     ],
 )
 def test_unreadable_input(
