@@ -289,9 +289,13 @@ def test_a_browser_answers_on_the_page(tmp_path: Path, monkeypatch: pytest.Monke
             async with browser(url, tmp_path / "profile", camera=camera, microphone=microphone) as shown:
                 assert "Ben" in await shown.evaluate("document.body.innerText")
                 await shown.evaluate("document.querySelector('button[value=adult]').click()")
-                await shown.until("document.body.innerText.includes('With this link you agreed')", 30)
+                await shown.until(
+                    "document.body && document.body.innerText.includes('With this link you agreed')", 30
+                )
                 await shown.command("Page.reload")
-                await shown.until("document.body.innerText.includes('Your receipt is 1234')", 30)
+                await shown.until(
+                    "document.body && document.body.innerText.includes('Your receipt is 1234')", 30
+                )
                 assert shown.complaints == []
             said = [line for line in it.heard("s1") if line.get("do") == "answer"]
             assert [(line["participant"], line["adult"]) for line in said] == [("8", True)]
