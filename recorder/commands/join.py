@@ -334,6 +334,9 @@ def run_call(
             alongside=lambda: announce_address(source),
         )
         told(recorded.published.path.name, recorded.ended, recorded.counts)
+    blocked = getattr(source, "blocked", 0)  # of a browser alone
+    if blocked:
+        echo(f"requests of the page to other hosts, not let through: {blocked}", err=True)
     print_recorded(recorded, as_json=as_json)
     return int(ExitCode.OK)
 

@@ -222,6 +222,13 @@ class Publisher:
         await self._connection.setRemoteDescription(RTCSessionDescription(answer.jsep_sdp, "answer"))
         return self.id
 
+    async def stay(self) -> None:
+        """Keep the session, which the server ends after 10 s without a word; for a task of the caller's."""
+        with suppress(LinkLost):
+            while True:
+                await asyncio.sleep(3)
+                await self.link.ask(self.handle, {"request": "listparticipants", "room": ROOM})
+
     async def leave(self) -> None:
         """Leave."""
         with suppress(LinkLost):

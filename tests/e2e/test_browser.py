@@ -68,7 +68,7 @@ async def _joined(server: JanusServer, name: str, hertz: int, luma: int) -> Asyn
     """Let somebody be in the room for a block."""
     publisher = Publisher(server)
     await publisher.join(name, hertz, (luma, 120, 120))
-    alive = asyncio.create_task(publisher.link.keep_alive())
+    alive = asyncio.create_task(publisher.stay())
     try:
         yield
     finally:

@@ -194,5 +194,9 @@ class MeetingPage:
             )
         except CommandRefused:
             return None
+        except BrowserLost:
+            if self._devtools.lost:
+                raise
+            return None  # busy: whoever asks knows how long that may last
         result = done.get("result")
         return result.get("value") if isinstance(result, dict) and "exceptionDetails" not in done else None

@@ -1,11 +1,12 @@
 // Sees every coded frame that the page receives before it is decoded, and hands those of the tracks that are wanted on.
 "use strict";
+const MOST_PENDING = 60; // frames that wait to be sent on; a second or two of one track
 const routes = new Map();
 const transformers = new Map();
 
 // A frame goes on as it is; nothing is decoded and coded again. Until a key frame has come, video goes nowhere.
 function hand(route, frame) {
-  if (route.held || route.writer.desiredSize <= 0) {
+  if (route.held || route.pending >= MOST_PENDING) {
     route.waiting = route.video;
     return;
   }
@@ -13,7 +14,11 @@ function hand(route, frame) {
     if (frame.type !== "key") return;
     route.waiting = false;
   }
-  route.writer.write(new frame.constructor(frame)).catch(() => routes.delete(route.id));
+  route.pending += 1;
+  route.writer.write(new frame.constructor(frame)).then(
+    () => { route.pending -= 1; },
+    () => { if (routes.get(route.id) === route) routes.delete(route.id); },
+  );
 }
 
 async function pump({readable, writable, options: {id, kind}}) {
@@ -54,7 +59,7 @@ onmessage = ({data}) => {
   const {what, id} = data, route = routes.get(id);
   if (what === "route") {
     const video = data.kind === "video";
-    routes.set(id, {id, key: data.key, video, writer: data.writable.getWriter(), waiting: video, held: data.held});
+    routes.set(id, {id, key: data.key, video, writer: data.writable.getWriter(), waiting: video, held: data.held, pending: 0});
     if (video) askKeyFrame(id);
   } else if (what === "stop") {
     // a connection that has ended may be told of after the next one has begun

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -172,6 +175,50 @@ def _noting(made: list[Path]) -> Callable[[], Path]:
         return made[-1]
 
     return noted
+
+
+def test_a_killed_recorder_leaves_nothing_of_the_call(tmp_path: Path) -> None:
+    """SIGKILL in the middle of a call: no browser, no folder, and no file that holds what the page knew or showed."""
+    marker = "zq8markerzq8"
+    context = multiprocessing.get_context("spawn")
+
+    async def go() -> None:
+        async with fake_meeting() as meeting:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_record_until_killed, args=(meeting.url, str(tmp_path), theirs))
+            process.start()
+            hertz, colour = PEOPLE["Ann"]
+            await meeting.do("enter", name=f"Ann {marker}", hertz=hertz, colour=colour)
+            await meeting.run(_STORING.replace("MARKER", marker))
+            folder = Path(await asyncio.to_thread(ours.recv))
+            process.kill()
+            await asyncio.to_thread(process.join)
+            await until(lambda: not folder.exists() and children(folder) == [], within=20)
+            files = [
+                path for place in (tmp_path, Path("/dev/shm")) for path in place.rglob("*") if path.is_file()
+            ]
+            assert [path for path in files if _holds(path, marker.encode())] == []
+
+    run(go, within=90)
+
+
+def _record_until_killed(url: str, temporary: str, told: multiprocessing.connection.Connection) -> None:
+    os.environ["TMPDIR"] = temporary
+    made: list[Path] = []
+    chromium.memory_folder = _noting(made)
+
+    async def go() -> None:
+        observed = ObservedCall()
+        source = BrowserSource(url, adapter=ADAPTER)
+        running = asyncio.create_task(source.run(observed))
+        await until(lambda: observed.people, within=40)
+        await source.receive(next(iter(observed.people)), True)
+        await until(lambda: observed.seen > 20, within=40)
+        await asyncio.sleep(2)
+        told.send(str(made[0]))
+        await running
+
+    asyncio.run(go())
 
 
 def _kill(folder: Path, kind: str) -> None:
