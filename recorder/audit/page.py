@@ -25,8 +25,8 @@ def headline(audit: Audit) -> str:
     failed, invalid = audit.count(AuditVerdict.FAILED), audit.count(AuditVerdict.INVALID)
     passed, idle = audit.count(AuditVerdict.PASSED), audit.count(AuditVerdict.NOT_RUN)
     if failed:
-        return f"{failed} of {failed + passed} attacks passed a limit: do not sign before you have looked."
-    told = f"No attack passed its limit ({passed} judged)."
+        return f"{failed} of {failed + passed} attacks broke a limit: do not sign before you have looked."
+    told = f"No attack broke its limit ({passed} judged)."
     if invalid:
         told += f" {invalid} say nothing, because their control failed."
     if idle:

@@ -61,7 +61,7 @@ _LIMITS = "; ".join(f"{name} {limit.value:g}" for name, limit in LIMITS.items())
     "--html", "page", type=click.Path(path_type=Path), help="Write the audit as a page to this file."
 )
 @click.option(
-    "--strict", is_flag=True, help="Count an attack whose control failed like one that passed its limit."
+    "--strict", is_flag=True, help="Count an attack whose control failed like one that broke its limit."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -84,7 +84,7 @@ def audit_command(
     in memory; only figures come out. docs/audit.md explains each of them.
 
     \b
-    Exit status: 0 no limit was passed; 3 one was, or a bundle is not whole; 5 nothing to attack is there;
+    Exit status: 0 no limit was broken; 3 one was, or a bundle is not whole; 5 nothing to attack is there;
     6 the models were not fetched (`offrecord models fetch audit speakers multilingual`).
 
     Example: offrecord audit redacted --originals recordings --html audit.html

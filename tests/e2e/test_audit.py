@@ -74,7 +74,7 @@ def test_what_redaction_stores_passes(staged: StagedFaces, bundles: Path, tmp_pa
     assert feelings["interval"]["low"] <= feelings["chance"] <= feelings["interval"]["high"]
     assert rows["membership-names"]["verdict"] == "passed"
     assert rows["membership"]["facts"]["by the bundle's name"] == 1
-    assert "No attack passed its limit" in page.read_text(encoding="utf-8")
+    assert "No attack broke its limit" in page.read_text(encoding="utf-8")
 
 
 def test_a_blurred_copy_fails_on_re_identification(staged: StagedFaces, tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def outcome(verdict: AuditVerdict) -> AttackOutcome:
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        ((AuditVerdict.FAILED, AuditVerdict.PASSED), "1 of 2 attacks passed a limit"),
-        ((AuditVerdict.PASSED, AuditVerdict.PASSED), "No attack passed its limit (2 judged)"),
+        ((AuditVerdict.FAILED, AuditVerdict.PASSED), "1 of 2 attacks broke a limit"),
+        ((AuditVerdict.PASSED, AuditVerdict.PASSED), "No attack broke its limit (2 judged)"),
         ((AuditVerdict.PASSED, AuditVerdict.INVALID), "1 say nothing, because their control failed"),
         ((AuditVerdict.NOT_RUN,), "1 could not run"),
     ],

@@ -1,6 +1,6 @@
 """Who is served worse: faces that are not covered, minors who stay and adults who are removed, by age, sex and skin.
 
-    python -m benchmarks.audited.bias [--sizes 0 48] [--frames 3]
+    python -m benchmarks.bias [--sizes 0 48] [--frames 3]
 
 Each labelled face of `faces/ages` is shown to the whole picture engine under the default policy, alone in a grey frame,
 as a still: one view, which is the harder case. The photographs of `faces/identities` have no labels but are of adults.

@@ -1,1 +1,0 @@
-"""What an audit measures of the engine itself."""

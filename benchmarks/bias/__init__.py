@@ -1,0 +1,1 @@
+"""Who is served worse, by age, sex and skin."""
