@@ -59,16 +59,22 @@ def publish(url: str, count: int, ready: multiprocessing.synchronize.Event) -> N
         pass
 
     async def go() -> None:
-        server = Server()
+        server, staying = Server(), []
         server.url = url  # type: ignore[attr-defined]
         for number in range(count):
             publisher = Publisher(server)  # type: ignore[arg-type]
             await publisher.join(f"P{number}", 400 + 100 * number, (100, 120, 120))
-            asyncio.get_running_loop().create_task(publisher.stay())
+            staying.append(asyncio.create_task(_keep_alive(publisher)))
         ready.set()
         await asyncio.sleep(3600)
 
     asyncio.run(go())
+
+
+async def _keep_alive(publisher: Publisher) -> None:
+    while True:
+        await asyncio.sleep(3)
+        await publisher.link.request({"janus": "keepalive"}, event=False)
 
 
 def cpu(outside: set[int]) -> dict[int, float]:
@@ -142,7 +148,7 @@ async def compare(most: int, seconds: float) -> None:
                         print(f"| {name} | {count} | {idle:.2f} | {used:.2f} | {rate:.1f} |", flush=True)
                     people.kill()
                     people.join()
-                    await asyncio.sleep(11)  # Janus lets go of them
+                    await asyncio.sleep(62)  # Janus lets go of them
         finally:
             await server.kill()
 

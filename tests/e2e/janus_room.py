@@ -160,7 +160,7 @@ class JanusServer:
         plugins = ",".join(f"libjanus_{name}.so" for name in _UNUSED)
         transports = ",".join(f"libjanus_{name}.so" for name in _TRANSPORTS)
         secret = "" if pin is None else f', pin = "{pin}"'
-        general = f'configs_folder = "{folder}"\n{folders}\ndebug_level = 2, session_timeout = 10'
+        general = f'configs_folder = "{folder}"\n{folders}\ndebug_level = 2, session_timeout = 60'
         unused = f'plugins: {{ disable = "{plugins}" }}\ntransports: {{ disable = "{transports}" }}'
         video = 'publishers = 100, notify_joining = true, videocodec = "vp8,h264,vp9", fir_freq = 0'
         texts = {
