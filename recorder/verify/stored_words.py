@@ -146,6 +146,8 @@ class StoredWords:
             return Repair()  # so many things are counted that a short number which was kept is another one
         if not meant:
             meant = _heard_over(places, word)
+            if self._speaks and not word.raw and _is_beside_tone(places, word):
+                meant = [place for place in meant if not is_ordinary(fold(place.token.text))]
         if meant:
             for place in meant:
                 self._mask(track, place, word.entity_type)
@@ -265,6 +267,12 @@ def _is_accounted_for(places: Sequence[_Place], word: HeardWord) -> bool:
 def _is_replaced(places: Sequence[_Place], word: HeardWord) -> bool:
     """Tell whether what was heard is mostly the tone or the stand-in for a masked word."""
     return sum(_share(word.span, place.span) for place in places if not place.kept) >= 0.5
+
+
+def _is_beside_tone(places: Sequence[_Place], word: HeardWord) -> bool:
+    """Tell whether a tone or stand-in is so near that what was heard may be it, timed early or late."""
+    around = word.span.padded(_NEAR_S, _NEAR_S)
+    return any(not place.kept and place.span.overlaps(around) for place in places)
 
 
 def _is_plain(text: str) -> bool:

@@ -263,6 +263,15 @@ def test_a_misheard_tone_masks_no_word_beside_it(tmp_path: Path, policy: Policy)
     assert stored.loudness("A1", Span(2.5, 3.0)) > 0.1
 
 
+def test_a_tone_that_is_heard_late_masks_no_everyday_word(tmp_path: Path) -> None:
+    """A name that is heard right after a tone, over an everyday word of a synthetic voice, is the tone, timed late."""
+    stored = Stored(tmp_path, A1=MY_NAME_IS)
+    said = {Span(1.0, 1.5): "name", Span(2.4, 2.8): "Naomi"}
+    result = stored.verify(said, "naomi")
+    assert texts(result, "A1") == ["name", "is", "[PERSON 1]", "thanks"]
+    assert stored.loudness("A1", Span(2.5, 3.0)) > 0.1
+
+
 def test_a_name_beside_a_tone_is_not_the_tone(tmp_path: Path) -> None:
     """A name that is heard where no word is stored falls silent, also right after something that is masked."""
     stored = Stored(tmp_path, A1=MY_NAME_IS[:3])

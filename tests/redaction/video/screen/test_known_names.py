@@ -45,8 +45,8 @@ def seen(text: str, *, cornered: bool = False, score: float = 0.99) -> SeenText:
 
 
 LINES = (
-    "the oskren build is green",
-    "the oskrem build is green",
+    "run the oskren tests",
+    "run the oskrem tests",
     "sum 48213",
     "moved to Thursday",
     "the file is on the drive",
@@ -125,7 +125,7 @@ def test_reader_of_known_is_only_made_where_it_is_needed(finder: PersonalDataFin
     judge = Judge(finder, text="personal")
     reader = ScreenReader(FakeNoReader(), judge, None)
     frame = as_frame(np.full((120, 640, 3), 200, np.uint8), 0)
-    texts = ("the oskren build is green", "Siobhan Kelly")
+    texts = ("run the oskren tests", "Siobhan Kelly")
     reader.judged(frame, [TextLine(Box(60, 40, 400, 60), Reading(text, 0.99)) for text in texts])
     assert reader.left.texts == texts[:1]
     assert reader_of_known(reader, [], {}) is None
