@@ -27,7 +27,9 @@ SLOW: Final = (
     "recorder/call/zoom/test_source.py",  # calls in real time
     "recorder/live/capture/test_audio_worker.py",  # calls in real time
     "recorder/live/capture/test_engine.py",
+    "recorder/live/capture/test_floods.py",
     "recorder/live/capture/test_record.py",
+    "recorder/live/capture/test_socket_floods.py",  # web servers
     "recorder/live/finish",  # real models
     "recorder/live/store/test_segments.py",
     "recorder/live/test_timing.py",
