@@ -18,7 +18,8 @@ from av.video.stream import VideoStream
 
 from recorder.media.containers.flv import lost_in_flv
 from recorder.media.containers.fragmented import lost_in_fragments
-from recorder.media.containers.matroska import LostBytes, lost_in_matroska
+from recorder.media.containers.lost_bytes import LostBytes
+from recorder.media.containers.matroska import lost_in_matroska
 from recorder.media.deinterlace import Deinterlacer
 from recorder.media.opening import MAX_PIXELS_PER_S, open_media
 from recorder.media.orient import Upright

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from recorder.media.containers.matroska import LostBytes, Readable, opened
+from recorder.media.containers.lost_bytes import MOST_PLACES, PIECE, ContainerBytes, LostBytes, opened
 from recorder.media.stream import Input
 
 __all__ = ["lost_in_flv"]
@@ -18,8 +18,6 @@ _LIKE_A_HEAD: Final = re.compile(
     b"(?=[%s].{7}\0{3})" % re.escape(bytes(one for one in range(256) if one & 0x1F in _TYPES)), re.DOTALL
 )
 """A type, size and time, and the stream's id, which is 0; found in all places, overlapping ones too."""
-_PIECE: Final = 1 << 20
-_MOST_PLACES: Final = 10_000
 
 
 def lost_in_flv(untrusted: Input) -> tuple[LostBytes, ...]:
@@ -29,24 +27,23 @@ def lost_in_flv(untrusted: Input) -> tuple[LostBytes, ...]:
         UnreadableInput: it can no longer be opened.
         StorageFailed: its store failed.
     """
-    with opened(untrusted) as (handle, size):
-        return tuple(_Walk(handle, size).broken())
+    with opened(untrusted) as file:
+        return tuple(_Walk(file).broken())
 
 
 class _Walk:
-    def __init__(self, handle: Readable, size: int) -> None:
-        self._handle = handle
-        self._size = size
+    def __init__(self, file: ContainerBytes) -> None:
+        self._file = file
         self._last_ms = 0
 
     def broken(self) -> Iterator[LostBytes]:
         """Yield every place where tags do not follow each other."""
-        head = self._bytes(0, 9)
+        head = self._file.read(0, 9)
         at = int.from_bytes(head[5:9], "big") + 4
-        for _ in range(_MOST_PLACES):
+        for _ in range(MOST_PLACES):
             while (end := self._tag(at)) is not None:
                 at = end
-            if at + _HEAD > self._size:
+            if at + _HEAD > self._file.size:
                 return
             since, following = self._last_ms, self._next(at + 1)
             if following is None:
@@ -61,35 +58,29 @@ class _Walk:
 
     def _tag(self, at: int) -> int | None:
         """Return where the tag at a place ends, None where there is none that is whole."""
-        head = self._bytes(at, _HEAD)
+        head = self._file.read(at, _HEAD)
         size = int.from_bytes(head[1:4], "big")
         if len(head) < _HEAD or head[0] & 0x1F not in _TYPES or any(head[8:11]):
             return None
-        if int.from_bytes(self._bytes(at + _HEAD + size, 4), "big") != _HEAD + size:
+        if int.from_bytes(self._file.read(at + _HEAD + size, 4), "big") != _HEAD + size:
             return None
         self._last_ms = int.from_bytes(head[4:7], "big") | head[7] << 24
         return at + _HEAD + size + 4
 
     def _cut_off(self, at: int) -> bool:
         """Tell whether the file ends within the tag at a place, as it does when its recorder died."""
-        head = self._bytes(at, _HEAD)
+        head = self._file.read(at, _HEAD)
         sound = head[0] & 0x1F in _TYPES and not any(head[8:11])
-        return sound and at + _HEAD + int.from_bytes(head[1:4], "big") + 4 > self._size
+        return sound and at + _HEAD + int.from_bytes(head[1:4], "big") + 4 > self._file.size
 
     def _next(self, at: int) -> int | None:
-        while at < self._size:
-            piece = self._bytes(at, _PIECE + _HEAD)
+        while at < self._file.size:
+            piece = self._file.read(at, PIECE + _HEAD)
             before = self._last_ms
             for like in _LIKE_A_HEAD.finditer(piece):
                 whole = self._tag(at + like.start()) is not None
                 self._last_ms = before
                 if whole:
                     return at + like.start()
-            at += _PIECE
+            at += PIECE
         return None
-
-    def _bytes(self, at: int, count: int) -> bytes:
-        if at >= self._size:
-            return b""
-        self._handle.seek(at)
-        return self._handle.read(count)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
-from recorder.media.containers.matroska import LostBytes, Readable, opened
+from recorder.media.containers.lost_bytes import PIECE, ContainerBytes, LostBytes, opened
 from recorder.media.stream import Input
 
 __all__ = ["lost_in_fragments"]
@@ -15,7 +15,6 @@ _TOP: Final = frozenset(
     b"ftyp styp moov moof mdat sidx ssix mfra free skip wide uuid prft emsg meta pdin mfro".split()
 )
 _LARGEST_HEAD: Final = 1 << 24
-_PIECE: Final = 1 << 20
 
 
 def lost_in_fragments(untrusted: Input) -> tuple[LostBytes, ...]:
@@ -25,53 +24,52 @@ def lost_in_fragments(untrusted: Input) -> tuple[LostBytes, ...]:
         UnreadableInput: it can no longer be opened.
         StorageFailed: its store failed.
     """
-    with opened(untrusted) as (handle, size):
-        return tuple(_Walk(handle, size).broken())
+    with opened(untrusted) as file:
+        return tuple(_Walk(file).broken())
 
 
 class _Walk:
-    def __init__(self, handle: Readable, size: int) -> None:
-        self._handle = handle
-        self._size = size
+    def __init__(self, file: ContainerBytes) -> None:
+        self._file = file
         self._scales: dict[int, int] = {}
 
     def broken(self) -> Iterator[LostBytes]:
         """Yield from the last whole fragment to the last one that there is, if something between them is broken."""
         at, since = 0, None
-        while at + 8 <= self._size:
+        while at + 8 <= self._file.size:
             kind, body, end = self._box(at)
             if kind not in _TOP or end <= at:
                 break
-            if end > self._size:
+            if end > self._file.size:
                 return  # it was cut off
             if kind == b"moov":
-                self._scales = dict(_scales(self._bytes(body, min(end - body, _LARGEST_HEAD))))
+                self._scales = dict(_scales(self._file.read(body, min(end - body, _LARGEST_HEAD))))
             elif kind == b"moof":
                 since = self._begins(body, end) or since or Fraction(0)
             at = end
-        if since is None or at + 8 > self._size:
+        if since is None or at + 8 > self._file.size:
             return
         later = [time for time in map(self._fragment, self._marks(at)) if time is not None]
         yield LostBytes(since, max([since, *later]) if later else None)
 
     def _fragment(self, at: int) -> Fraction | None:
         kind, body, end = self._box(at)
-        sound = kind == b"moof" and end <= self._size and self._bytes(body + 4, 4) == b"mfhd"
+        sound = kind == b"moof" and end <= self._file.size and self._file.read(body + 4, 4) == b"mfhd"
         return self._begins(body, end) if sound else None
 
     def _marks(self, at: int) -> Iterator[int]:
         """Yield where fragments may begin from a place on."""
-        while at < self._size:
-            piece = self._bytes(at, _PIECE + 3)
+        while at < self._file.size:
+            piece = self._file.read(at, PIECE + 3)
             place = piece.find(b"moof")
             while place >= 0:
                 yield at + place - 4
                 place = piece.find(b"moof", place + 1)
-            at += _PIECE
+            at += PIECE
 
     def _begins(self, body: int, end: int) -> Fraction | None:
         """Return when a fragment's first track begins, None where it does not say."""
-        data = self._bytes(body, min(end - body, _LARGEST_HEAD))
+        data = self._file.read(body, min(end - body, _LARGEST_HEAD))
         times = []
         for kind, traf in _children(data):
             if kind != b"traf":
@@ -84,17 +82,11 @@ class _Walk:
         return min(times, default=None)
 
     def _box(self, at: int) -> tuple[bytes, int, int]:
-        head = self._bytes(at, 16)
+        head = self._file.read(at, 16)
         size, body = int.from_bytes(head[:4], "big"), at + 8
         if size == 1:
             size, body = int.from_bytes(head[8:16], "big"), at + 16
-        return head[4:8], body, at + (size or self._size - at)
-
-    def _bytes(self, at: int, count: int) -> bytes:
-        if not 0 <= at < self._size:
-            return b""
-        self._handle.seek(at)
-        return self._handle.read(count)
+        return head[4:8], body, at + (size or self._file.size - at)
 
 
 def _children(data: bytes) -> Iterator[tuple[bytes, bytes]]:

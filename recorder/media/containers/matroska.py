@@ -6,19 +6,16 @@ longer follow each other, or a cluster's checksum is not that of its bytes. Sour
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from recorder.media.opening import open_regular
-from recorder.media.stream import Input, open_stream
+from recorder.media.containers.lost_bytes import MOST_PLACES, PIECE, ContainerBytes, LostBytes, opened
+from recorder.media.stream import Input
 
-__all__ = ["LostBytes", "Readable", "lost_in_matroska", "opened"]
+__all__ = ["lost_in_matroska"]
 
 _HEAD, _SEGMENT, _CLUSTER, _INFO, _SCALE = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966, 0x2AD7B1
 _TIMESTAMP, _SIMPLE_BLOCK, _GROUP, _BLOCK, _CRC, _VOID = 0xE7, 0xA3, 0xA0, 0xA1, 0xBF, 0xEC
@@ -31,21 +28,6 @@ _INSIDE: Final = frozenset({_TIMESTAMP, _SIMPLE_BLOCK, _GROUP, 0xA7, 0xAB, 0xAF,
 """Of a cluster: also Position, PrevSize, EncryptedBlock, SilentTracks."""
 _MARK: Final = _CLUSTER.to_bytes(4, "big")
 _USUAL_SCALE_NS: Final = 1_000_000
-_PIECE: Final = 1 << 20
-_MOST_PLACES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LostBytes:
-    """Raw time in seconds in which something was lost and the rest cannot be trusted.
-
-    Attributes:
-        start: of the last thing before it that is whole, or half of which may be lost.
-        end: where what follows begins; None where nothing does.
-    """
-
-    start: Fraction
-    end: Fraction | None
 
 
 def lost_in_matroska(untrusted: Input) -> tuple[LostBytes, ...]:
@@ -55,41 +37,11 @@ def lost_in_matroska(untrusted: Input) -> tuple[LostBytes, ...]:
         UnreadableInput: it can no longer be opened.
         StorageFailed: its store failed.
     """
-    with opened(untrusted) as (handle, size):
-        walk = _Walk(handle, size)
+    with opened(untrusted) as file:
+        walk = _Walk(file)
         broken = list(walk.broken())
         wrong = [] if 2 * len(walk.wrong) > walk.checked else walk.wrong  # such checksums say nothing
     return tuple(sorted([*broken, *wrong], key=lambda one: one.start))
-
-
-class Readable(Protocol):
-    """What is read of a file: the bytes from a place on."""
-
-    def read(self, count: int = -1, /) -> bytes:
-        """Return up to so many bytes."""
-        ...
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
-        ...
-
-
-@contextmanager
-def opened(untrusted: Input) -> Iterator[tuple[Readable, int]]:
-    """Open a file for reading its elements; give the handle and its size.
-
-    Raises:
-        UnreadableInput: it can no longer be opened.
-        StorageFailed: its store failed.
-    """
-    if isinstance(untrusted, Path):
-        with os.fdopen(open_regular(untrusted), "rb") as file:
-            yield file, os.fstat(file.fileno()).st_size
-        return
-    handle, latched = open_stream(untrusted)
-    with handle:
-        yield latched, latched.size
-        latched.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +61,8 @@ class _Walk:
         wrong: those of them whose bytes have another.
     """
 
-    def __init__(self, handle: Readable, size: int) -> None:
-        self._handle = handle
-        self._size = size
+    def __init__(self, file: ContainerBytes) -> None:
+        self._file = file
         self._scale = Fraction(_USUAL_SCALE_NS, 10**9)
         self._last = 0
         self.checked = 0
@@ -120,7 +71,7 @@ class _Walk:
     def broken(self) -> Iterator[LostBytes]:
         """Yield every place where elements do not follow each other."""
         at = self._segment()
-        for _ in range(_MOST_PLACES):
+        for _ in range(MOST_PLACES):
             place = self._sound_until(at)
             if place is None:
                 return
@@ -142,11 +93,11 @@ class _Walk:
             if found.end is None:
                 break
             at = found.end
-        return self._size
+        return self._file.size
 
     def _sound_until(self, at: int) -> int | None:
         """Follow top elements; return where they break off, None at the end of the file."""
-        while at < self._size:
+        while at < self._file.size:
             found = self._element(at)
             if found is None or found.id not in _TOP | _ANYWHERE | {_HEAD, _SEGMENT}:
                 return at
@@ -164,7 +115,7 @@ class _Walk:
         """Follow a cluster's elements; return where they end or break off, and whether they are whole."""
         first, at, time = self._last, cluster.body, 0
         checksum: int | None = None
-        while at < self._size and (cluster.end is None or at < cluster.end):
+        while at < self._file.size and (cluster.end is None or at < cluster.end):
             one = self._element(at)
             if one is None or (one.end is None and one.id not in _TOP):
                 return at, False
@@ -175,13 +126,13 @@ class _Walk:
             if one.id not in _INSIDE and not self._known(one.end, cluster):
                 return at, False
             if one.id == _TIMESTAMP:
-                time = int.from_bytes(self._bytes(one.body, min(8, one.end - one.body)), "big")
+                time = int.from_bytes(self._file.read(one.body, min(8, one.end - one.body)), "big")
             elif one.id in (_SIMPLE_BLOCK, _GROUP):
                 self._last = self._block_time(one, time)
             elif one.id == _CRC and at == cluster.body:
-                checksum = int.from_bytes(self._bytes(one.body, 4), "little")
+                checksum = int.from_bytes(self._file.read(one.body, 4), "little")
             at = one.end
-        if checksum is not None and cluster.end is not None and cluster.end <= self._size:
+        if checksum is not None and cluster.end is not None and cluster.end <= self._file.size:
             self.checked += 1
             if self._crc(cluster.body + 6, cluster.end) != checksum:
                 self.wrong.append(
@@ -191,7 +142,7 @@ class _Walk:
 
     def _known(self, at: int, cluster: _Element) -> bool:
         """Tell whether something that is known follows an element that is not."""
-        if at == cluster.end or at >= self._size:
+        if at == cluster.end or at >= self._file.size:
             return True
         following = self._element(at)
         return following is not None and following.id in _INSIDE | _TOP
@@ -202,7 +153,7 @@ class _Walk:
             block = self._element(one.body)
             if block is None or block.id != _BLOCK:
                 return self._last
-        head = self._bytes(block.body, 12) if block is not None else b""
+        head = self._file.read(block.body, 12) if block is not None else b""
         _, width = _number(head, keep_mark=False)
         stamp = head[width : width + 2]
         return (
@@ -214,23 +165,23 @@ class _Walk:
     def _begins(self, at: int) -> int:
         """Return the time of the cluster at a place, the last one known where it says none."""
         found = self._element(at)
-        at = found.body if found is not None else self._size
+        at = found.body if found is not None else self._file.size
         for _ in range(8):
             one = self._element(at)
             if one is None or one.end is None or one.id not in _INSIDE:
                 break
             if one.id == _TIMESTAMP:
-                return int.from_bytes(self._bytes(one.body, min(8, one.end - one.body)), "big")
+                return int.from_bytes(self._file.read(one.body, min(8, one.end - one.body)), "big")
             at = one.end
         return self._last
 
     def _next_cluster(self, at: int) -> int | None:
         """Search for the next place that begins like a cluster."""
-        while at < self._size:
-            piece = self._bytes(at, _PIECE)
+        while at < self._file.size:
+            piece = self._file.read(at, PIECE)
             place = piece.find(_MARK)
             if place < 0:
-                at += max(1, len(piece) - len(_MARK) + 1) if len(piece) == _PIECE else self._size
+                at += max(1, len(piece) - len(_MARK) + 1) if len(piece) == PIECE else self._file.size
                 continue
             found = self._element(at + place)
             inside = None if found is None else self._element(found.body)
@@ -246,14 +197,14 @@ class _Walk:
             if one is None or one.end is None:
                 return
             if one.id == _SCALE:
-                scale = int.from_bytes(self._bytes(one.body, min(8, one.end - one.body)), "big")
+                scale = int.from_bytes(self._file.read(one.body, min(8, one.end - one.body)), "big")
                 self._scale = Fraction(scale or _USUAL_SCALE_NS, 10**9)
             at = one.end
 
     def _crc(self, at: int, end: int) -> int:
         value = 0
         while at < end:
-            piece = self._bytes(at, min(_PIECE, end - at))
+            piece = self._file.read(at, min(PIECE, end - at))
             if not piece:
                 break
             value = zlib.crc32(piece, value)
@@ -261,7 +212,7 @@ class _Walk:
         return value
 
     def _element(self, at: int) -> _Element | None:
-        head = self._bytes(at, 12)
+        head = self._file.read(at, 12)
         name, wide = _number(head[:4], keep_mark=True)
         size, more = _number(head[wide:], keep_mark=False)
         if not wide or not more:
@@ -269,12 +220,6 @@ class _Walk:
         body = at + wide + more
         unknown = size == (1 << 7 * more) - 1
         return _Element(name, body, None if unknown else body + size)
-
-    def _bytes(self, at: int, count: int) -> bytes:
-        if at >= self._size:
-            return b""
-        self._handle.seek(at)
-        return self._handle.read(count)
 
 
 def _number(data: bytes, *, keep_mark: bool) -> tuple[int, int]:
