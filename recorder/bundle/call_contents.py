@@ -72,13 +72,18 @@ class StoredStill:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantContents:
-    """One participant; events carry the kind of their track as its name, since numbers may change."""
+    """One participant; events carry the kind of their track as its name, since numbers may change.
+
+    Attributes:
+        chat: what they wrote, each at its time.
+    """
 
     receipt: str
     via: ConsentVia
     stays: tuple[Span, ...]
     tracks: tuple[TrackContents, ...]
     utterances: tuple[RedactedUtterance, ...]
+    chat: tuple[RedactedUtterance, ...]
     quality: tuple[QualitySecond, ...]
     events: tuple[Event, ...]
     stills: tuple[StoredStill, ...]

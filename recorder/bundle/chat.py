@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from redaction.model import EntityType, Span, Token
 from redaction.text.recording_text import RedactedMessage
 from redaction.text.redact import joined_tokens
 
-__all__ = ["CHAT", "Chat", "StoredMessage", "stored", "write_chat"]
-
+__all__ = ["CHAT", "Chat", "StoredMessage", "stored", "stored_tokens", "write_chat"]
 
 CHAT: Final = "chat.json"
+_TOKEN: Final = re.compile(r"\[(?P<kind>[A-Z][A-Z_]*(?: [A-Z_]+)*)(?P<number> \d+)?\]|\S+")
 
 
 class StoredMessage(BaseModel):
@@ -71,3 +73,14 @@ def stored(messages: Sequence[RedactedMessage], *, speakers: Mapping[str, str]) 
         )
         for message in messages
     ]
+
+
+def stored_tokens(text: str, at: Span) -> Iterator[Token]:
+    """Yield the tokens that `joined_tokens` made a text of, each at a span; whoever typed brackets gets tokens too."""
+    for found in _TOKEN.finditer(text):
+        kind = found["kind"]
+        if kind is None:
+            yield Token(found[0], at, located=False)
+        else:
+            known = EntityType.__members__.get(kind.replace(" ", "_"), EntityType.OTHER)
+            yield Token(found[0][1:-1], at, known, located=False)

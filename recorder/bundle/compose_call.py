@@ -18,6 +18,7 @@ from recorder.bundle.call_contents import (
     still_entries,
     total_coverage,
 )
+from recorder.bundle.chat import StoredMessage
 from recorder.bundle.checks import audio_length_check, container_check, joined_checks
 from recorder.bundle.contents import RECORDING, TRACKS, BundleContents, gap_entry
 from recorder.bundle.manifest import (
@@ -35,6 +36,7 @@ from recorder.runtime.context import Run
 from redaction.audio.redact import finding_events
 from redaction.model import Event, EventKind, Gap, RedactedUtterance, Span, Token
 from redaction.policy import OutputSection
+from redaction.text.redact import joined_tokens
 
 __all__ = ["compose_call"]
 
@@ -63,7 +65,7 @@ def compose_call(
         recording = writer.path(RECORDING)
         compose(list(_views(call)), recording, duration=call.duration, output=output, run=run)
         checks += _file_checks(call, recording)
-    transcript = tuple(_utterances(call))
+    transcript, chat = _words(call)
     labels = [label(number) for number in range(1, len(call.people) + 1)]
     return BundleContents(
         origin=call.origin,
@@ -85,6 +87,7 @@ def compose_call(
             *(Event(EventKind.STATE, detail={"state": str(state)}) for state in _STATES),
         ),
         transcript=transcript,
+        chat=tuple(_message(one) for one in chat),
         names={who: who for who in labels},
         participants=Participants(
             way=call.way,
@@ -127,13 +130,29 @@ def _redacted(call: CallContents) -> dict[str, int]:
     return dict(sorted(redacted.items()))
 
 
-def _utterances(call: CallContents) -> Iterator[RedactedUtterance]:
-    everybody = [
+def _words(
+    call: CallContents,
+) -> tuple[tuple[RedactedUtterance, ...], tuple[RedactedUtterance, ...]]:
+    """Return what was said and what was written, each in order of time, with one set of pseudonyms."""
+    labelled = [(label(number), person) for number, person in enumerate(call.people, start=1)]
+    said = [
         replace(item, speaker=who, track=f"{who}-microphone")
-        for who, person in ((label(number), person) for number, person in enumerate(call.people, start=1))
+        for who, person in labelled
         for item in person.utterances
     ]
-    yield from _renumbered(sorted(everybody, key=lambda item: (item.span, item.speaker)))
+    written = [replace(item, speaker=who, track="") for who, person in labelled for item in person.chat]
+    in_order = [sorted(each, key=lambda item: (item.span, item.speaker)) for each in (said, written)]
+    renumbered = tuple(_renumbered([*in_order[0], *in_order[1]]))
+    return renumbered[: len(said)], renumbered[len(said) :]
+
+
+def _message(line: RedactedUtterance) -> StoredMessage:
+    return StoredMessage(
+        time=round(line.span.start, 3),
+        sender=line.speaker,
+        speaker=line.speaker,
+        text=joined_tokens(line.tokens),
+    )
 
 
 def _renumbered(utterances: Iterable[RedactedUtterance]) -> Iterator[RedactedUtterance]:

@@ -17,6 +17,7 @@ from recorder.bundle.call_contents import (
     StoredStill,
     TrackContents,
 )
+from recorder.bundle.chat import CHAT, Chat, StoredMessage, stored_tokens
 from recorder.bundle.contents import Origin
 from recorder.bundle.log import LOG, read_log
 from recorder.bundle.manifest import Manifest, MediaKind, Participants, PersonEntry
@@ -53,6 +54,7 @@ def read_contents(bundle: Path, manifest: Manifest) -> CallContents:
         quality = Quality.model_validate_json(_text(bundle / "quality.json"))
         transcript = TranscriptFile.model_validate_json(_text(bundle / "transcript.json"))
         receipts = _receipts(bundle / "receipts.json")
+        chat = _chat(bundle / CHAT)
         lines = list(_log(bundle / LOG))
     except (ValidationError, ValueError, KeyError, TypeError):
         raise UnreadableInput(_BAD) from None
@@ -70,6 +72,7 @@ def read_contents(bundle: Path, manifest: Manifest) -> CallContents:
                 utterances=tuple(
                     stored_utterance(item) for item in transcript.utterances if item.speaker == entry.id
                 ),
+                chat=tuple(_line(message) for message in chat if message.sender == entry.id),
                 quality=seconds.get(entry.id, ()),
                 events=tuple(line.event for line in lines if line.who == entry.id),
                 stills=tuple(_stills(manifest, entry)),
@@ -108,6 +111,15 @@ def _text(path: Path) -> bytes:
 
 def _receipts(path: Path) -> tuple[Receipt, ...]:
     return Receipts.model_validate_json(_text(path)).receipts if path.is_file() else ()
+
+
+def _chat(path: Path) -> tuple[StoredMessage, ...]:
+    return Chat.model_validate_json(_text(path)).messages if path.is_file() else ()
+
+
+def _line(message: StoredMessage) -> RedactedUtterance:
+    at = Span(message.time or 0.0, message.time or 0.0)
+    return RedactedUtterance(tuple(stored_tokens(message.text, at)), at, message.sender, "", "en")
 
 
 def _tracks(bundle: Path, manifest: Manifest, entry: PersonEntry) -> Iterator[TrackContents]:

@@ -96,6 +96,7 @@ def _cut(
         stays=tuple(shifted_span(stay, begin, most=most) for stay in person.stays),
         tracks=tuple(_cut_track(track, begin, end, output, run) for track in person.tracks),
         utterances=tuple(shifted_words(item, begin, most=most) for item in person.utterances),
+        chat=tuple(shifted_words(item, begin, most=most) for item in person.chat),
         quality=tuple(
             second.model_copy(update={"time": round(max(0.0, second.time - begin), 3)})
             for second in person.quality

@@ -162,7 +162,7 @@ class CallObserver(Protocol):
         ...
 
     def chat(self, sender: str, text: str, time: float) -> None:
-        """Somebody wrote; `sender` is vouched for by the call system, the text is untrusted."""
+        """Somebody wrote for everybody to read, or to the recorder; `sender` is vouched for by the call system."""
         ...
 
     def can_ask(self, able: bool, time: float) -> None:

@@ -101,6 +101,16 @@ def given_duration(_context: click.Context, _parameter: click.Parameter, value: 
     help="Another host that the page needs, such as *.example.org; may be repeated; for --browser.",
 )
 @click.option(
+    "--consent-page",
+    metavar="URL",
+    help="Serve a page on which participants answer; under this address they open it.",
+)
+@click.option(
+    "--consent-listen",
+    metavar="HOST:PORT",
+    help="Where that page is listened for, by default on 127.0.0.1; --tls-cert is then its certificate.",
+)
+@click.option(
     "--token", envvar="OFFRECORD_TOKEN", help="A bearer or Janus token; better given as OFFRECORD_TOKEN."
 )
 @click.option(
@@ -125,6 +135,8 @@ def join(
     browser: bool,
     adapter: str | None,
     allowed: tuple[str, ...],
+    consent_page: str | None,
+    consent_listen: str | None,
     token: str | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -163,8 +175,35 @@ def join(
     _check_way(url, browser=browser)
     tls = _tls(tls_cert, tls_key)
     source, way = open_call(url, policy=policy, pin=pin, token=token, tls=tls, browser=way_of_browser)
+    source = _with_page(source, way, policy, url=consent_page, listen=consent_listen, tls=tls)
     mode = ProgressMode.choose(as_json=as_json, quiet=quiet)
     return run_call(source, way=way, folder=folder, policy=policy, mode=mode, as_json=as_json)
+
+
+def _with_page(
+    source: CallSource,
+    way: str,
+    policy: Policy,
+    *,
+    url: str | None,
+    listen: str | None,
+    tls: tuple[Path, Path] | None,
+) -> CallSource:
+    """Return the source with a consent page beside it, where one is wanted.
+
+    Raises:
+        UsageError: its address cannot be used, or the call has such a page of its own.
+    """
+    if url is None:
+        if listen is not None:
+            raise UsageError("--consent-listen says where --consent-page is listened for: give both.")
+        return source
+    if way == "room":
+        raise UsageError("The built-in room's own page asks its participants: leave --consent-page out.")
+    from recorder.call.consent.notice import NoticeTexts
+    from recorder.call.consent_page.source import ConsentPageAddress, SourceWithPage
+
+    return SourceWithPage(source, NoticeTexts.of(policy), ConsentPageAddress(url, listen=listen, tls=tls))
 
 
 def _with_call(policy: Policy, changed: dict[str, object]) -> Policy:
@@ -299,11 +338,14 @@ def _spoken(policy: Policy, texts: NoticeTexts) -> Samples | None:
 
 
 async def announce_address(source: CallSource) -> None:
-    """Say on stderr where the built-in room's page is, or where to push to, once it is listened on."""
+    """Say on stderr where the built-in room's page or the consent links are, or where to push to."""
+    from recorder.call.consent_page.source import SourceWithPage
     from recorder.call.http.whip_source import WhipSource
     from recorder.call.room.source import RoomSource
 
-    if isinstance(source, RoomSource):
+    if isinstance(source, SourceWithPage):
+        echo(f"Consent links for the host: {source.host_url}", err=True)
+    elif isinstance(source, RoomSource):
         echo(f"The room is open: {await source.url()}", err=True)
     elif isinstance(source, WhipSource):
         echo(f"Push participants to {await source.url()} by WHIP.", err=True)

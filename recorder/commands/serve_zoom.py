@@ -14,12 +14,12 @@ from typing import Final
 from recorder.batch.engines.local import free_bytes
 from recorder.bundle.contents import models_used
 from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent_page.links import ConsentLinks
+from recorder.call.consent_page.pages import ConsentPages
 from recorder.call.http.http_server import Address, listening
 from recorder.call.zoom.config import ZoomConfig
 from recorder.call.zoom.endpoint import WEBHOOK_PATH, zoom_application
-from recorder.call.zoom.links import ConsentLinks
 from recorder.call.zoom.meetings import MeetingJob, MeetingOutcome, ZoomMeetings
-from recorder.call.zoom.pages import ZoomPages
 from recorder.call.zoom.webhook import Announcement, ZoomWebhook
 from recorder.operations.log import LogFormat, LogLevel
 from recorder.runtime.terminal import echo, echo_json
@@ -147,7 +147,7 @@ async def _serve(
         pages = None
         if config.public_url:
             texts = NoticeTexts.of(policy)
-            pages = ZoomPages(
+            pages = ConsentPages(
                 links, texts, public_url=config.public_url, host_key=key, answered=meetings.answered
             )
         webhook = ZoomWebhook(config.webhook_secret.get_secret_value())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from recorder.review.mend_audio import MendedAudio, StoredVoice, mended_audio
 from recorder.runtime.context import Run
 from recorder.verify.repair_video import VerifiedVideo
 from redaction.errors import UsageError
-from redaction.model import Event, Span
+from redaction.model import Event, RedactedUtterance, Span
 from redaction.stages import Stages
 
 __all__ = ["mended_call"]
@@ -138,20 +139,22 @@ def _person(
         )
     if who in heard.masked:
         checks = replaced_checks(checks, heard.checks) if voice.path is not None else checks
-    redacted = dict(person.redacted)
-    for kind, count in heard.masked.get(who, {}).items():
-        redacted[kind] = redacted.get(kind, 0) + count
+    chat, gone = draft.words.masked(person.chat, drop=draft.policy.transcript.names == "drop")
+    redacted = Counter(person.redacted)
+    redacted.update(heard.masked.get(who, {}))
+    redacted.update(draft.words.counts(gone))
     stays = (cuts.moved_span(span) for span in person.stays)
     return replace(
         person,
         stays=tuple(span for span in stays if span is not None),
         tracks=tuple(tracks),
         utterances=voice.words,
+        chat=tuple(_chat(draft, chat)),
         quality=tuple(_quality(draft, person)),
         events=(*events, *heard.events.get(who, ())),
         stills=tuple(_stills(draft, person)),
         coverage=_coverage(person.coverage, repaired, heard.silent.get(who, ()), voice, cuts.duration),
-        redacted=redacted,
+        redacted=dict(redacted),
         checks=checks,
     )
 
@@ -159,6 +162,13 @@ def _person(
 def _own(events: Iterator[Event] | tuple[Event, ...], kind: str) -> Iterator[Event]:
     """Yield events of a track under its kind, since numbers may change."""
     return (replace(event, track=kind) for event in events)
+
+
+def _chat(draft: ReviewDraft, lines: Sequence[RedactedUtterance]) -> Iterator[RedactedUtterance]:
+    for line in lines:
+        if not draft.cuts.holds(line.span.start):
+            at = draft.cuts.moved(line.span.start)
+            yield replace(line, span=Span(at, at))
 
 
 def _quality(draft: ReviewDraft, person: ParticipantContents) -> Iterator[QualitySecond]:

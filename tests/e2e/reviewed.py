@@ -106,6 +106,7 @@ def staged_call(folder: Path, *, speech: bool = True) -> Path:
             words,
             stays=[(0, SECONDS)],
             events=[gap(1.0, 1.2), gap(3.4, 3.6)],
+            chat=[(1.5, (("the", None), (WORD, None))), (4.0, (("written", None), ("later", None)))],
         ),
         StagedPerson(
             "b" * 16,

@@ -43,9 +43,8 @@ class NoticeTexts:
     def of(cls, policy: Policy) -> NoticeTexts:
         """Return the texts of a policy."""
         silent = "No answer means no." if policy.consent.default == "deny" else "No answer means yes."
-        taken = (
-            f"{_FACES[policy.faces.method]}, names and numbers are removed, {_VOICES[policy.voice.method]}"
-        )
+        words = "names and numbers are removed from speech and chat"
+        taken = f"{_FACES[policy.faces.method]}, {words}, {_VOICES[policy.voice.method]}"
         days = policy.purpose.retention_days
         kept = policy.voice.method == "disguise"
         return cls(policy.purpose.name.replace("-", " "), days, taken, silent, kept)

@@ -7,9 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
+from recorder.call.consent_page.pages import ConsentPages
 from recorder.call.http.http_server import LARGEST_BODY, Address, known_hosts, read_body, refusal
 from recorder.call.zoom.meetings import MeetingsFull
-from recorder.call.zoom.pages import ZoomPages
 from recorder.call.zoom.webhook import Announcement, Challenge, WebhookRefused, ZoomWebhook
 
 __all__ = ["WEBHOOK_PATH", "zoom_application"]
@@ -22,7 +22,7 @@ def zoom_application(
     address: Address,
     *,
     announce: Callable[[Announcement], Awaitable[None]],
-    pages: ZoomPages | None,
+    pages: ConsentPages | None,
 ) -> web.Application:
     """Return the web application.
 

@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from recorder.call.consent_page.links import ConsentLink, ConsentLinks
 from recorder.call.source import Answer
-from recorder.call.zoom.links import ConsentLink, ConsentLinks
 from recorder.call.zoom.webhook import Announcement, AnnouncementKind
 
 __all__ = ["FromMeeting", "MeetingJob", "MeetingOutcome", "MeetingsFull", "ToMeeting", "ZoomMeetings"]

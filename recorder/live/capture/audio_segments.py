@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.live.capture.words import Late
 from recorder.live.store.journal import Journal
 from recorder.live.store.segments import AudioSegment, mute_segment
+from recorder.live.text.words import Late
 from recorder.runtime.storage import storage_errors
 from redaction.audio.redact import SPEAKING_HZ
 from redaction.errors import OffrecordError

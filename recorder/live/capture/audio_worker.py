@@ -14,8 +14,8 @@ from recorder.live.capture.audio_track import Microphone
 from recorder.live.capture.video_worker import Inbox, Lost
 from recorder.live.capture.voice_comparison import VoiceComparison
 from recorder.live.capture.voices import Voices
-from recorder.live.capture.words import Spoken, WordBook
 from recorder.live.store.journal import Journal
+from recorder.live.text.words import Spoken, WordBook
 from recorder.runtime.hardening import lower_priority
 from redaction.audio.redact import SPEAKING_HZ, AudioRedactor
 from redaction.errors import OffrecordError, StorageFailed

@@ -18,6 +18,7 @@ from recorder.live.capture.video_pool import VideoPool
 from recorder.live.capture.video_track import TrackOwner, VideoTrack
 from recorder.live.capture.video_worker import Lane, Lost, VideoWorker
 from recorder.live.store.journal import ErasureFigures, Journal
+from recorder.live.text.chat import CallChat
 from recorder.runtime.context import Run
 from recorder.runtime.hardening import lower_priority
 from redaction.errors import InternalError
@@ -93,6 +94,7 @@ class LiveEngine:
         self._tracks = LiveTracks()
         self._declared: set[str] = set()  # tokens of who declared to be an adult
         self._audio: AudioWorker | None = None
+        self._chat = CallChat(policy.speech.language)
         self._now = 0.0
         self.broken = False
         self._over = threading.Event()
@@ -119,6 +121,10 @@ class LiveEngine:
         if self._audio is not None:
             self._audio.book.know_names(new)
         self._pool.know_names(new)
+
+    def chat(self, token: str, text: str, time: float) -> None:
+        """Take what a participant wrote; it is redacted when the call is over."""
+        self._chat.add(token, text, time)
 
     def declare_adult(self, token: str) -> None:
         """Believe that a participant is an adult, as far as the policy does; safe to repeat."""
@@ -197,6 +203,7 @@ class LiveEngine:
             StorageFailed: a file could not be removed.
         """
         self._declared.discard(token)
+        self._chat.forget(token)
         person = self._tracks.forget(token)
         if person is not None:
             for video in person.videos.values():
@@ -256,9 +263,12 @@ class LiveEngine:
                 if video.kind is LiveKind.CAMERA:
                     person.age.camera_paused(video.lane.track)
         if self._audio is not None:
+            self._chat.search(self._audio.book)
             ended = self._end_audio(self._audio) and ended
+            if ended and not self._audio.dead:
+                self._chat.store(self._audio.book, self._journal, may_store=self._tracks.may_store)
         self._over.set()
-        self._report_minors()
+        _report_minors(self._tracks, self._on_minor)
         _log_refused(self._tracks, self._journal)
         self._pool.close()
         return ended
@@ -272,11 +282,7 @@ class LiveEngine:
                 break
         if not sound.dead:
             return sound.stop(0.0)
-        with self._tracks.lock:
-            for token, person in self._tracks.all():
-                for microphone in person.microphones.values():
-                    since = microphone.stored_until
-                    _log_gap(self._journal, token, LiveKind.MICROPHONE, Span(since, max(since, self._now)))
+        _log_unstored(self._tracks, self._journal, self._now)
         return True
 
     def _track(self, token: str, kind: LiveKind, age: ParticipantAge, worker: VideoWorker) -> VideoTrack:
@@ -287,7 +293,7 @@ class LiveEngine:
         """See to it that threads that hang are replaced, minors told, and ended tracks let go."""
         while not self._over.wait(_WATCH_EVERY_S):
             try:
-                self._report_minors()
+                _report_minors(self._tracks, self._on_minor)
                 _log_refused(self._tracks, self._journal)
                 self._tracks.sweep()
                 self._look_for_hangs(time.monotonic())
@@ -346,11 +352,13 @@ class LiveEngine:
         """How many tracks were not taken since their participants had too many."""
         return self._tracks.refused
 
-    def _report_minors(self) -> None:
-        for token, person in self._tracks.all():
-            if person.age.state is Adulthood.MINOR and not person.minor_reported:
-                person.minor_reported = True
-                self._on_minor(token)
+
+def _report_minors(tracks: LiveTracks, on_minor: Callable[[str], None]) -> None:
+    """Tell, once, of everybody who counts as a minor by now."""
+    for token, person in tracks.all():
+        if person.age.state is Adulthood.MINOR and not person.minor_reported:
+            person.minor_reported = True
+            on_minor(token)
 
 
 def _log_refused(tracks: LiveTracks, journal: Journal) -> None:
@@ -361,6 +369,15 @@ def _log_refused(tracks: LiveTracks, journal: Journal) -> None:
             person.refused_told |= new
         for kind, at in new.items():
             _log_gap(journal, token, kind, Span(at, at), _TOO_MANY)
+
+
+def _log_unstored(tracks: LiveTracks, journal: Journal, now: float) -> None:
+    """Log what of every microphone was not stored until a call time."""
+    with tracks.lock:
+        for token, person in tracks.all():
+            for microphone in person.microphones.values():
+                since = microphone.stored_until
+                _log_gap(journal, token, LiveKind.MICROPHONE, Span(since, max(since, now)))
 
 
 def _log_gap(journal: Journal, token: str, kind: LiveKind, span: Span, reason: str = "a stage hangs") -> None:

@@ -12,6 +12,7 @@ from recorder.call.source import LiveKind, TimedAudio
 from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.audio_track import Microphone, loudness
 from recorder.live.capture.video_worker import Lane, VideoWorker
+from redaction.model import Span
 
 __all__ = ["MOST_TRACKS", "LiveTracks", "ParticipantTracks", "WorkedLane"]
 
@@ -111,6 +112,14 @@ class LiveTracks:
     def find(self, token: str) -> ParticipantTracks | None:
         """Return what a token has."""
         return self._people.get(token)
+
+    def may_store(self, token: str, time: float) -> bool:
+        """Tell whether what somebody wrote at a call time may be stored, as what they said then."""
+        person = self.find(token)
+        if person is None:  # neither seen nor heard: what holds for who has no camera
+            return True
+        at = Span(time, time + 0.001)
+        return person.age.may_release(at.end) >= time and not person.age.minors_only(at)
 
     def owner(self, lane: int) -> ParticipantTracks | None:
         """Return whose lane it is, None when nobody's."""

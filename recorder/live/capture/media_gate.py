@@ -37,6 +37,10 @@ class Recorder(RecordedMedia, TrackStates, Protocol):
         """Believe that a participant is an adult, as far as the policy does; safe to repeat."""
         ...
 
+    def chat(self, token: str, text: str, time: float) -> None:
+        """Take what a participant wrote; nothing of it is stored before it is redacted."""
+        ...
+
     def know_names(self, names: Iterable[str]) -> None:
         """Mask these names wherever they are said."""
         ...

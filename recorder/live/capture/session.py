@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from recorder.call.consent.commands import is_attempt, parse_command
 from recorder.call.consent.state import ConsentBook, ConsentHistory
 from recorder.call.source import (
     Answer,
@@ -206,9 +207,12 @@ class CallSession(MediaGate, CallObserver):
         self._pass_declaration(self._attendance.get(participant))
 
     def chat(self, sender: str, text: str, time: float) -> None:
-        """Look for an answer; the text goes nowhere."""
+        """Look for an answer; what is none is kept, redacted, of those who are recorded, and goes nowhere of others."""
         self._enforcer.apply(self._book.chat(sender, text, time))
-        self._pass_declaration(self._attendance.get(sender))
+        found = self._attendance.get(sender)
+        self._pass_declaration(found)
+        if found is not None and found.receiving and not is_attempt(text) and parse_command(text) is None:
+            self._recording.chat(found.token, text, time)
 
     def can_ask(self, able: bool, time: float) -> None:
         """Pause everybody while nobody could withdraw."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from recorder.live.capture.words import Spoken, masked_runs
+from recorder.live.text.words import Spoken, masked_runs
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.segment import wipe
 from redaction.audio.redact import LISTENING_HZ, SPEAKING_HZ

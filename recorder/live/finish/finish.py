@@ -308,6 +308,7 @@ class _Finishing:
             ),
             tracks=tuple(tracks),
             utterances=utterances,
+            chat=person.chat,
             quality=tuple(second for second in person.quality if second.time <= self.duration + 1),
             events=events,
             stills=seen.stills,
@@ -315,7 +316,7 @@ class _Finishing:
                 video=call_video_coverage(seen),
                 audio=call_audio_coverage(sound, utterances, heard.silent.get(who, ())),
             ),
-            redacted=redacted_counts(seen, utterances),
+            redacted=redacted_counts(seen, (*utterances, *person.chat)),
             checks=joined_checks(self._checks(person, seen, sound, heard)),
         )
 

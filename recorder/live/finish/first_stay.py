@@ -30,6 +30,7 @@ def _person(person: LivePerson, by: float) -> LivePerson:
         record=_record(person.record, by),
         segments=tuple(_segment(piece, by) for piece in person.segments),
         utterances=tuple(shifted_words(item, by) for item in person.utterances),
+        chat=tuple(shifted_words(item, by) for item in person.chat),
         quality=tuple(_second(second, by) for second in person.quality),
         events=tuple(shifted_event(event, by) for event in person.events),
     )

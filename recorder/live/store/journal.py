@@ -196,6 +196,10 @@ class Journal:
         """Append an utterance, or one that replaces it."""
         self._append(token, "words", line)
 
+    def chat(self, token: str, line: WordsLine) -> None:
+        """Append a message of the chat."""
+        self._append(token, "chat", line)
+
     def quality(self, token: str, line: QualitySecond) -> None:
         """Append how a participant's connection did."""
         self._append(token, "quality", line)

@@ -57,7 +57,7 @@ _LARGEST_RECEIPTS: Final = 128 << 20
 _LONGEST_WORD: Final = 80
 _MOST_FRAMES: Final = 12_000_000
 _NAMES: Final = re.compile(
-    r"^((camera|screen|microphone)-\d{4,6}\.(mp4|jsonl)|(words|quality|facts)\.jsonl|person\.json)(\.new)?$"
+    r"^((camera|screen|microphone)-\d{4,6}\.(mp4|jsonl)|(words|chat|quality|facts)\.jsonl|person\.json)(\.new)?$"
 )
 _TOKEN: Final = re.compile(r"^[0-9a-f]{16}$")
 _REASON: Final = re.compile(r"^[a-z][a-z ]{0,39}$")
@@ -106,6 +106,7 @@ class LivePerson:
     record: PersonRecord
     segments: tuple[StoredSegment, ...]
     utterances: tuple[RedactedUtterance, ...]
+    chat: tuple[RedactedUtterance, ...]
     quality: tuple[QualitySecond, ...]
     events: tuple[Event, ...]
 
@@ -274,6 +275,7 @@ def _person(folder: Path, record: PersonRecord) -> LivePerson:
         record=record,
         segments=tuple(_segments(folder)),
         utterances=tuple(_utterance(line) for line in words.values() if line.words),
+        chat=tuple(_utterance(line) for line in _lines(folder / "chat.jsonl", WordsLine) if line.words),
         quality=tuple(_lines(folder / "quality.jsonl", QualitySecond)),
         events=tuple(_event(line) for line in _lines(folder / "facts.jsonl", FactLine)),
     )

@@ -7,6 +7,7 @@
     live/people/TOKEN/camera-0001.jsonl what the second look needs to know of that piece (`PieceLine`s)
     live/people/TOKEN/microphone-0001.mp4, .jsonl
     live/people/TOKEN/words.jsonl       redacted utterances (`WordsLine`)
+    live/people/TOKEN/chat.jsonl        redacted messages of the chat, likewise; written when the call is over
     live/people/TOKEN/quality.jsonl     `recorder.bundle.quality.QualitySecond`
     live/people/TOKEN/facts.jsonl       `FactLine`: what happened to this participant's tracks, for the log
     log.jsonl                           hash-chained; call-wide events only, none that tells participants apart
@@ -27,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recorder.bundle.manifest import MediaKind
 from recorder.bundle.transcript import SpokenToken
+from redaction.model import Span, Token
 
 __all__ = [
     "LIVE_SCHEMA",
@@ -39,6 +41,7 @@ __all__ = [
     "SegmentProofs",
     "Stay",
     "WordsLine",
+    "stored_token",
 ]
 
 LIVE_SCHEMA: Final = "offrecord/live/1"
@@ -164,3 +167,14 @@ class WordsLine(_Record):
     start: float
     end: float
     words: tuple[SpokenToken, ...]
+
+
+def stored_token(token: Token, span: Span) -> SpokenToken:
+    """Return a token as a line holds it, at a span of call time."""
+    return SpokenToken(
+        text=token.text,
+        start=round(span.start, 3),
+        end=round(span.end, 3),
+        entity_type=str(token.entity_type) if token.entity_type else None,
+        located=token.located,
+    )

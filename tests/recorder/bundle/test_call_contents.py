@@ -23,6 +23,7 @@ def person(*checks: Check, speaks: bool = True, microphone: bool = True) -> Part
         stays=(Span(0, 4),),
         tracks=(TrackContents("microphone", Path("none"), (Span(0, 4),)),) if microphone else (),
         utterances=(said,) if speaks else (),
+        chat=(),
         quality=(),
         events=(),
         stills=(),

@@ -61,6 +61,7 @@ def person(token: str, order: int, colour: tuple[int, int, int], word: str) -> S
         [StagedPicture(moving(colour), 0.0, 1.5 + order / 4)],
         [StagedSound(tone_at(2.0, beep=order / 2, hertz=BEEPS[token]))] if token in BEEPS else (),
         [(word, order / 2, order / 2 + 0.3, None), (f"PERSON {order}", order, order + 0.3, "PERSON")],
+        chat=[(order / 2 + 1, ((f"{word}-written", None), (f"PERSON {order}", "PERSON"), ("wrote", None)))],
         stays=[(0, 3)],
         events=[gap(order / 4, order / 4 + 0.1), (figure, "microphone")],
         quality_seconds=3,
@@ -179,7 +180,7 @@ def test_figures_are_of_those_who_stay(bundle: Path) -> None:
     assert people is not None
     assert (people.recorded, people.not_recorded) == (2, 3)
     assert manifest.coverage.video.frames == sum(entry.coverage.video.frames for entry in people.people)
-    assert manifest.redacted == {"PERSON": 2, "faces": 2}
+    assert manifest.redacted == {"PERSON": 4, "faces": 2}
     assert {entry.track for entry in manifest.gaps} == {"P01-camera", "P02-camera"}
     assert {still.track for still in manifest.stills} <= {"P01-camera", "P02-camera"}
     frames = next(check for check in manifest.checks if check.name == "picture-as-redacted").figure
@@ -234,6 +235,24 @@ def test_pseudonyms_have_no_gap(bundle: Path) -> None:
     spoken = json.loads((bundle / "transcript.json").read_text())["utterances"]
     words = [word["text"] for item in spoken for word in item["words"] if word["entity_type"]]
     assert words == ["PERSON 1", "PERSON 2"]
+
+
+def test_chat_of_the_erased_goes_and_the_others_keep_theirs(bundle: Path) -> None:
+    """Messages stand under their senders' numbers, before and after; pseudonyms are those of the transcript."""
+
+    def messages() -> list[tuple[str, str, str, float]]:
+        chat = json.loads((bundle / "chat.json").read_text())["messages"]
+        return [(one["sender"], one["speaker"], one["text"], one["time"]) for one in chat]
+
+    assert messages() == [
+        (f"P0{order}", f"P0{order}", f"{word}-written [PERSON {order}] wrote", order / 2 + 1)
+        for order, word in enumerate(("alpha", "bravo", "echo"), start=1)
+    ]
+    erased(bundle, participant="P01")
+    assert messages() == [
+        ("P01", "P01", "bravo-written [PERSON 1] wrote", 2.0),
+        ("P02", "P02", "echo-written [PERSON 2] wrote", 2.5),
+    ]
 
 
 def test_everybody_can_be_erased_one_after_the_other(bundle: Path) -> None:

@@ -79,6 +79,9 @@ def test_a_page_is_opened_by_a_browser_alone(monkeypatch: pytest.MonkeyPatch, tm
         ("http://example.com/room", ["--browser"]),
         ("https://example.com/room", ["--browser", "--adapter", "nobody"]),
         ("https://example.com/room", ["--browser", "--allow-host", "*"]),
+        ("https://example.com/room", ["--browser", "--consent-page", "http://example.org"]),
+        ("https://example.com/room", ["--browser", "--consent-listen", "127.0.0.1:1"]),
+        ("room://127.0.0.1:0", ["--consent-page", "https://example.org"]),
     ):
         with pytest.raises(UsageError):
             join.main([url, "-o", str(tmp_path), *flags], standalone_mode=False)

@@ -18,7 +18,7 @@ from redaction.model import Samples, Word
 from redaction.policy import Policy
 from redaction.stages import AudioStages
 from redaction.text.find import PersonalDataFinder
-from tests.recorder.live.capture.test_words import TellingReader
+from tests.recorder.live.text.test_words import TellingReader
 
 RATE = 48_000
 

@@ -94,6 +94,7 @@ class StagedPerson:
     events: Sequence[tuple[Event, MediaKind | None]] = ()
     quality_seconds: int = 0
     cut_off: bool = False
+    chat: Sequence[tuple[float, tuple[tuple[str, str | None], ...]]] = ()
 
 
 @dataclass(slots=True)
@@ -174,6 +175,12 @@ def _admit(journal: Journal, person: StagedPerson, policy: Policy, *, covered: b
         )
         line = WordsLine(id=1, language="en", start=tokens[0].start, end=tokens[-1].end, words=tokens)
         journal.words(token, line)
+    for number, (time, typed) in enumerate(person.chat, start=1):
+        tokens = tuple(
+            SpokenToken(text=text, start=time, end=time, entity_type=kind, located=False)
+            for text, kind in typed
+        )
+        journal.chat(token, WordsLine(id=number, language="en", start=time, end=time, words=tokens))
     for event, kind in person.events:
         journal.fact(token, event, track=kind)
     for second in range(1, person.quality_seconds + 1):

@@ -205,6 +205,7 @@ def test_who_is_dropped_leaves_no_track_word_or_number(bundle: Path) -> None:
     assert manifest.participants is not None
     assert [one.id for one in manifest.participants.people] == ["P01", "P02"]
     assert WORD not in (bundle / "transcript.json").read_text()
+    assert not (bundle / "chat.json").exists()
     assert manifest.review[0].changed == {"drop": 1}
     assert all(share < 0.0005 for share in green_shares(bundle / "recording.mp4"))
     assert green_share(np.zeros((4, 4, 3), np.uint8)) == 0
@@ -213,9 +214,11 @@ def test_who_is_dropped_leaves_no_track_word_or_number(bundle: Path) -> None:
 
 
 def test_a_cut_of_a_call_shortens_every_track(bundle: Path) -> None:
-    """All tracks and the recording are as long as the call is afterwards."""
+    """All tracks and the recording are as long as the call is afterwards; messages move with it, or go."""
     save(bundle, {"kind": "cut", "start": 1, "end": 2})
     manifest = read_manifest(bundle)
+    messages = json.loads((bundle / "chat.json").read_text())["messages"]
+    assert [(one["text"], one["time"]) for one in messages] == [("written later", 3.0)]
     assert manifest.duration == pytest.approx(SECONDS - 1, abs=0.2)
     assert all(span.end <= manifest.duration + 0.1 for track in manifest.tracks for span in track.spans)
     assert len(verify_bundle(bundle)) == 5

@@ -17,12 +17,12 @@ import aiohttp
 import pytest
 
 from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent_page.links import ConsentLinks
+from recorder.call.consent_page.pages import ConsentPages
 from recorder.call.http.http_server import Address, listening
 from recorder.call.source import Answer
 from recorder.call.zoom.endpoint import zoom_application
-from recorder.call.zoom.links import ConsentLinks
 from recorder.call.zoom.meetings import MeetingJob, MeetingOutcome, ZoomMeetings
-from recorder.call.zoom.pages import ZoomPages
 from recorder.call.zoom.webhook import Announcement, ZoomWebhook
 from redaction.policy import Policy
 from tests.paths import ROOT
@@ -104,7 +104,7 @@ async def served(folder: Path, *, most: int = 2, port: int = 0) -> AsyncIterator
         meetings = ZoomMeetings(group, job, most=most, links=links, module=module, ended=ended.append)
         address = Address(port=port)
         public = f"http://127.0.0.1:{port}" if port else "http://127.0.0.1"
-        pages = ZoomPages(
+        pages = ConsentPages(
             links,
             NoticeTexts.of(Policy()),
             public_url=public,
@@ -359,7 +359,7 @@ def test_pages_are_closed_to_scripts_and_caches(tmp_path: Path) -> None:
 
 def test_links_are_bounded_and_end_with_the_meeting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of too many participants those who are gone make way; after the meeting no code leads anywhere."""
-    monkeypatch.setattr("recorder.call.zoom.links.MOST_LINKS", 3)
+    monkeypatch.setattr("recorder.call.consent_page.links.MOST_LINKS", 3)
     links = ConsentLinks()
     links.present("m", [("1", "Nobody")])
     assert links.listed() == []

@@ -19,7 +19,7 @@ from aiohttp import web
 import recorder.call.zoom.people as people_module
 import recorder.call.zoom.socket as socket_module
 import recorder.call.zoom.source as source_module
-from recorder.call.source import Answer, Ended, LiveKind, TrackKey
+from recorder.call.source import Answer, CallSource, Ended, LiveKind, TrackKey
 from recorder.call.zoom import pictures, tracks
 from recorder.call.zoom.media import ZoomMeeting
 from recorder.call.zoom.socket import ZoomHosts
@@ -52,7 +52,7 @@ def source_of(server: ZoomServer, certificate: Path, **more: object) -> ZoomSour
 
 
 class _Stage:
-    def __init__(self, server: ZoomServer, source: ZoomSource) -> None:
+    def __init__(self, server: ZoomServer, source: CallSource) -> None:
         self.server = server
         self.source = source
         self._ids: dict[str, int] = {}

@@ -17,8 +17,8 @@ from recorder.live.capture import audio_worker as sounds
 from recorder.live.capture.age_state import ParticipantAge
 from recorder.live.capture.audio_track import Microphone, ResampledInput, loudness
 from recorder.live.capture.audio_worker import AudioWorker
-from recorder.live.capture.words import Late
 from recorder.live.store.journal import Journal, SegmentPaths
+from recorder.live.text.words import Late
 from redaction.model import AudioBlock, Samples
 from redaction.policy import MinorsSection, Policy, VoiceSection
 from redaction.video.people.adulthood import AgeVerdict

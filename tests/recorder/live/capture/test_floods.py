@@ -35,10 +35,10 @@ from redaction.video.screen.decide import Judge
 from redaction.video.screen.ocr import Place, Reading
 from redaction.video.screen.reader import ScreenReader
 from redaction.video.view import Picture
-from tests.recorder.live.capture.test_words import TellingReader
 from tests.recorder.live.fakes import FakeSource, FakeView
 from tests.recorder.live.scene import picture
 from tests.recorder.live.speech import Scripted, stages_of
+from tests.recorder.live.text.test_words import TellingReader
 from tests.redaction.video.scene import FakeDetector
 
 ADA, MALLORY = "ada", "mallory"

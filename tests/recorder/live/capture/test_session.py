@@ -43,6 +43,7 @@ class FakeRecording:
     given: list[tuple[str, str]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    chats: list[tuple[str, str, float]] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     adults: set[str] = field(default_factory=set)
     failing: StorageFailed | None = None
@@ -71,6 +72,9 @@ class FakeRecording:
             raise self.failing
         self.forgotten.append(token)
         self.journal.erase(token)
+
+    def chat(self, token: str, text: str, time: float) -> None:
+        self.chats.append((token, text, time))
 
     def know_names(self, names: Iterable[str]) -> None:
         self.names += names
@@ -198,6 +202,28 @@ def test_a_yes_is_recorded_and_written_down(tmp_path: Path) -> None:
     assert played.recording.ended == [0]
     assert b'"packets":50' in (tmp_path / "live" / "people" / person.token / "quality.jsonl").read_bytes()
     assert played.view.shown[0].people[0].standing is ParticipantState.RECORDED
+
+
+def test_only_what_those_who_are_recorded_write_is_kept(tmp_path: Path) -> None:
+    """Before a yes, after a no, of others, of strangers, and commands, well typed or not: nothing is handed on."""
+
+    async def script(_source: FakeSource, to: CallObserver) -> Ended:
+        to.can_ask(True, 0)
+        to.joined("a", "Rosa Diaz", 0.1)
+        to.joined("b", "Ben", 0.1)
+        to.chat("a", "before", 0.2)
+        to.chat("a", "/record yes", 0.3)
+        for sender, text in (("a", "kept"), ("a", "/record  maybe"), ("b", "silent"), ("c", "stranger")):
+            to.chat(sender, text, 0.4)
+        to.chat("a", "/record no", 0.5)
+        to.chat("a", "after", 0.6)
+        await settle()
+        return Ended.OVER
+
+    played = stage(tmp_path, script)
+    played.play()
+    assert [(text, time) for _, text, time in played.recording.chats] == [("kept", 0.4)]
+    assert [token for token, _, _ in played.recording.chats] == played.recording.forgotten
 
 
 def test_a_withdrawal_takes_effect_on_the_next_picture_and_erases(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The consent page of a Zoom meeting, and the page on which a host finds its links."""
+"""The consent page of a call, and the page on which a host finds its links."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from recorder.call.consent.notice import NoticeTexts
+from recorder.call.consent_page.links import ConsentLink, ConsentLinks
 from recorder.call.http.http_server import read_body, refusal
 from recorder.call.source import Answer
-from recorder.call.zoom.links import ConsentLink, ConsentLinks
 
-__all__ = ["ZoomPages"]
+__all__ = ["ConsentPages"]
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,7 +38,7 @@ _STANDING: Final = {
 Answered = Callable[[ConsentLink, Answer, bool | None], None]
 
 
-class ZoomPages:
+class ConsentPages:
     """Serves both pages.
 
     Args:
@@ -65,6 +65,10 @@ class ZoomPages:
         """Return the address of the host's page."""
         return f"{self._url}/host/{self._key}"
 
+    def url_of(self, link: ConsentLink) -> str:
+        """Return the address of a participant's page, for them alone."""
+        return f"{self._url}/consent/{link.code}"
+
     def attach(self, application: web.Application) -> None:
         """Add the routes."""
         application.router.add_get("/consent/{code}", self._page)
@@ -74,7 +78,7 @@ class ZoomPages:
         application.router.add_get("/consent.css", self._style)
 
     async def _style(self, _request: web.Request) -> web.Response:
-        content = files("recorder.call.zoom").joinpath("consent.css").read_bytes()
+        content = files("recorder.call.consent_page").joinpath("consent.css").read_bytes()
         return web.Response(body=content, content_type="text/css", charset="utf-8")
 
     # -- for participants ------------------------------------------------------------------------------------------
@@ -163,7 +167,7 @@ class ZoomPages:
         return response
 
     def _row(self, link: ConsentLink) -> str:
-        url = f"{self._url}/consent/{link.code}"
+        url = self.url_of(link)
         again = f'<form method=post><button name="renew" value="{link.code}">new link</button></form>'
         return (
             f'<tr><td>{escape(link.name)}</td><td><a href="{escape(url)}">{escape(url)}</a></td>'

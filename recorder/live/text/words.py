@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from recorder.bundle.transcript import SpokenToken
-from recorder.live.store.schema import WordsLine
-from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Token, Utterance, Word
+from recorder.live.store.schema import WordsLine, stored_token
+from redaction.model import EntityType, Event, EventKind, RedactedUtterance, Span, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
 from redaction.text.known import Memory
 from redaction.text.ner import Opinion, WordReader
+from redaction.text.recording_text import typed_findings
 from redaction.text.redact import TokenMask, TokenOfWords, WordMasks, tokens_of
 
 __all__ = ["Late", "Spoken", "WordBook"]
@@ -73,7 +73,7 @@ class Spoken:
             language=self.utterance.language,
             start=round(min(span.start for span in spans), 3),
             end=round(max(span.end for span in spans), 3),
-            words=tuple(_spoken(token) for token in tokens),
+            words=tuple(stored_token(token, token.span) for token in tokens),
         )
 
     def events(self, policy: Policy) -> Iterator[Event]:
@@ -191,6 +191,26 @@ class WordBook:
             masks = self._masks.of(words, self._finder.find_known(words, self._memories))
             return [late for item, own in zip(history, masks, strict=True) for late in self._again(item, own)]
 
+    def typed(self, lines: Sequence[Utterance]) -> list[RedactedUtterance]:
+        """Search messages of the chat with all that is known by now; what is found in them is known from then on.
+
+        Args:
+            lines: in order of time; `track` is whose each is.
+
+        Returns:
+            They, redacted; of who was forgotten without a word.
+        """
+        with self._lock:
+            self._learn()
+            wanted = [one if one.track not in self._forgotten else replace(one, words=()) for one in lines]
+            findings = self._finder.find_on(wanted, self._memories)
+            findings += typed_findings(wanted, tuple(self._names), first=0)
+            masks = self._masks.of(wanted, findings)
+            return [
+                Spoken(0, one, own, one.words).redacted(self._policy)
+                for one, own in zip(wanted, masks, strict=True)
+            ]
+
     def forget(self, token: str) -> None:
         """Drop all words of a participant, and the names and numbers that came from them alone."""
         with self._lock:
@@ -244,16 +264,6 @@ def masked_runs(masks: Sequence[TokenMask | None]) -> Iterator[tuple[int, int, T
                 last += 1
             yield at, last, mask
         at = last
-
-
-def _spoken(token: Token) -> SpokenToken:
-    return SpokenToken(
-        text=token.text,
-        start=round(token.span.start, 3),
-        end=round(token.span.end, 3),
-        entity_type=str(token.entity_type) if token.entity_type else None,
-        located=token.located,
-    )
 
 
 class _RememberingReader(WordReader):

@@ -106,9 +106,13 @@ class ConsentLinks:
         """Return the link of a code; it is long enough that nobody guesses one."""
         return self._codes.get(code) if len(code) <= 64 else None
 
+    def latest(self, meeting: str, participant: str) -> ConsentLink | None:
+        """Return the link of a participant that counts."""
+        return self._meetings.get(meeting, OrderedDict()).get(participant)
+
     def note(self, meeting: str, participant: str, text: str) -> None:
         """Write something to a participant's page."""
-        link = self._meetings.get(meeting, OrderedDict()).get(participant)
+        link = self.latest(meeting, participant)
         if link is not None:
             link.notes.append(text[:2000])
             del link.notes[:-MOST_NOTES]

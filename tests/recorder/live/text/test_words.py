@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from recorder.live.capture.words import BEFORE_S, Late, Spoken, WordBook
+from recorder.live.text.words import BEFORE_S, Late, Spoken, WordBook
 from redaction.model import EntityType, Span, Utterance, Word
 from redaction.policy import Policy
 from redaction.text.find import PersonalDataFinder
@@ -209,7 +209,7 @@ def test_what_is_searched_again_is_not_read_again() -> None:
 
 def test_memory_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a call without end the oldest words go."""
-    monkeypatch.setattr("recorder.live.capture.words.MOST_WORDS", 50)
+    monkeypatch.setattr("recorder.live.text.words.MOST_WORDS", 50)
     book, _ = book_of()
     for number in range(100):
         released(book, said("ten words are in this line of the long call", 10.0 * number))
