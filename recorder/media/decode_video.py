@@ -21,6 +21,7 @@ from recorder.media.containers.fragmented import lost_in_fragments
 from recorder.media.containers.lost_bytes import LostBytes
 from recorder.media.containers.matroska import lost_in_matroska
 from recorder.media.deinterlace import Deinterlacer
+from recorder.media.encode import LAST_FRAME_S
 from recorder.media.opening import MAX_PIXELS_PER_S, open_media
 from recorder.media.orient import Upright
 from recorder.media.packets import packets, prepare_packets
@@ -40,9 +41,8 @@ _MOST_WAITING: Final = 256
 _LONGEST_TAIL_S: Final = 600
 _TAIL_TOLERANCE_S: Final = 1
 _FLOOD_SLACK_S: Final = 2.0
-_LONG_S: Final = Fraction(1, 2)
+_LONG_S: Final = Fraction(1, 10)  # a last picture that stands no longer is given once
 _NEVER: Final = 2**62
-_ENCODED_S: Final = Fraction(1, 30)  # for so long the encoder lets the last frame stand
 
 
 def read_video(
@@ -203,7 +203,7 @@ class _Reader:
             return
         if (end - shown.pts) * time_base <= _LONG_S:
             return
-        self._last = end - round(_ENCODED_S / time_base)
+        self._last = end - round(LAST_FRAME_S / time_base)
         yield replace(shown, pts=self._last)
 
     def _mark(self, raw: int | None) -> None:

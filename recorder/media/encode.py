@@ -32,6 +32,7 @@ from redaction.model import AudioBlock, VideoFrame
 from redaction.policy import OutputSection
 
 __all__ = [
+    "LAST_FRAME_S",
     "STORED_HZ",
     "AudioWriter",
     "VideoWriter",
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 STORED_HZ: Final = 48_000
+LAST_FRAME_S: Final = Fraction(1, 30)
+"""For so long the encoder lets the last frame of a file stand."""
 _AUDIO_BIT_RATE: Final = 64_000
 _KEY_EVERY_S: Final = 2
 _FINEST: Final = Fraction(1, 90_000)
@@ -111,7 +114,7 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         with media_errors():
             self._container = create_mp4(path, _FRAGMENTED_MP4 if fragmented else _QUIET_MP4)
-            stream = self._container.add_stream("libx264", rate=Fraction(30))
+            stream = self._container.add_stream("libx264", rate=1 / LAST_FRAME_S)
             stream.width, stream.height = self._padded
             stream.pix_fmt = "yuv420p"
             context = stream.codec_context

@@ -30,6 +30,8 @@ _NOMINAL_RATE: Final = Fraction(25)
 _FEWEST_BYTES_PER_S: Final = 125
 _SLOWEST, _FASTEST = Fraction(1, 10), Fraction(1000)
 _CUT_OFF_S: Final = 1
+_ONE_END_FOR_ALL: Final = frozenset({"matroska", "webm", "flv", "mpegts"})
+"""Containers that tell no end of a track. libav gives their tracks the end of the whole, where it finds no start."""
 _TRUSTED_LEAD: Final = Fraction(1)
 _ENCRYPTED_TAGS: Final = frozenset({"encv", "enca", "encs", "drms", "drmi", "drmv", "drma"})
 _NOT_A_PICTURE_TRACK: Final = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -112,7 +114,9 @@ def probe(untrusted: Input, *, own: bool = False) -> Probe:
         sizes = _sizes(untrusted, container, streams, firsts)
         tracks = _describe(streams, firsts, sizes)
         zero = Fraction(0) if own else min(track.start for track in tracks)
-        tracks = tuple(_ending(track, streams[n], zero) for n, track in enumerate(tracks))
+        tracks = tuple(
+            _ending(track, streams[n], zero, container.format.name) for n, track in enumerate(tracks)
+        )
         duration = _declared_duration(container, zero, tracks)
         most = Fraction(max(container.size, 0), _FEWEST_BYTES_PER_S)
     if duration is None:
@@ -368,8 +372,8 @@ def _start(stream: VideoStream | AudioStream, first: First) -> Fraction | None:
     return seen if declared is None or abs(seen - declared) < _TRUSTED_LEAD else min(seen, declared)
 
 
-def _ending(track: Track, stream: VideoStream | AudioStream, zero: Fraction) -> Track:
-    if not stream.duration or stream.duration < 0:
+def _ending(track: Track, stream: VideoStream | AudioStream, zero: Fraction, container: str) -> Track:
+    if not stream.duration or stream.duration < 0 or _ONE_END_FOR_ALL.intersection(container.split(",")):
         return track
     end = (stream.start_time or 0) * track.raw_time_base + stream.duration * track.raw_time_base - zero
     return replace(track, end=end) if 0 < end <= LONGEST_RECORDING_S else track

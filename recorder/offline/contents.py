@@ -32,7 +32,7 @@ class Results:
         speech: what was heard; None without audio.
         audio: what is stored of it; None without audio.
         text: of what was next to the media.
-        duration: when the last decoded frame or sample is, in seconds.
+        duration: when the last decoded frame or sample ends, in seconds.
     """
 
     info: SourceInfo

@@ -290,7 +290,7 @@ class _Redaction:
         return self.audio.render()
 
     def _duration(self, pictures: Sequence[RedactedVideo], heard: RedactedSpeech | None) -> float:
-        """Return when the last decoded frame or sample is; what the container claims is only an estimate."""
+        """Return when the last decoded frame or sample ends; what the container claims is only an estimate."""
         ends = [heard.seconds if heard is not None else 0.0]
         ends += [picture.stored.seconds for picture in pictures]
         return max(ends)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder.media.encode import LAST_FRAME_S
 from recorder.media.source import TrackInfo
 from redaction.model import (
     Box,
@@ -71,8 +72,8 @@ class StoredVideo:
 
     @property
     def seconds(self) -> float:
-        """When its last frame is shown, 0 when it has none."""
-        return self.proofs[-1].time if self.proofs else 0.0
+        """When its last frame ends, 0 when it has none."""
+        return self.proofs[-1].time + float(LAST_FRAME_S) if self.proofs else 0.0
 
 
 class Ledger:

@@ -8,6 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -23,7 +25,7 @@ from tests.paths import SHARED_DATA
 FIELD = SHARED_DATA.parent / "field"
 
 
-def screen(path: Path, codec: str, times: list[float]) -> Path:
+def screen(path: Path, codec: str, times: list[float], *, sound_s: float = 0) -> Path:
     """Write a screen of which a picture is stored at some times alone, as recorders do that store changes."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(30))
@@ -31,7 +33,7 @@ def screen(path: Path, codec: str, times: list[float]) -> Path:
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.options = {"deadline": "realtime", "auto-alt-ref": "0", "lag-in-frames": "0"}
-        packets: list[Packet[Stream]] = []
+        packets: list[Packet[Stream]] = _sound(container, sound_s) if sound_s else []
         for number, time in enumerate(times):
             picture = np.full((240, 320, 3), 60 + 20 * (number % 8), np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -41,6 +43,28 @@ def screen(path: Path, codec: str, times: list[float]) -> Path:
         for packet in packets:
             container.mux(packet)
     return path
+
+
+def _sound(container: OutputContainer, seconds: float) -> list[Packet[Stream]]:
+    stream = container.add_stream("mp2", rate=48_000)
+    assert isinstance(stream, AudioStream)
+    packets: list[Packet[Stream]] = []
+    for start in range(0, round(seconds * 48_000), 1152):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
+        packets += stream.encode(frame)
+    return [*packets, *stream.encode(None)]
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+@pytest.mark.parametrize("times", [[0], [0, 2, 4, 6, 8], [0, 0.04, 0.08, 6]])
+def test_a_screen_at_rest_while_talk_goes_on_is_no_loss(
+    tmp_path: Path, suffix: str, times: list[float]
+) -> None:
+    """Matroska and MPEG-TS tell no end of a track: that the sound goes on longer covers no picture and is no gap."""
+    items = list(FileSource(screen(tmp_path / f"talk.{suffix}", "libx264", times, sound_s=10)).video("V1"))
+    assert not [item for item in items if isinstance(item, Gap)]
+    assert not [item for item in items if isinstance(item, VideoFrame) and item.whole_cover]
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("libvpx", "mkv"), ("libx264", "mkv")])
@@ -54,7 +78,7 @@ def test_a_screen_at_rest_is_no_loss(tmp_path: Path, codec: str, suffix: str) ->
     assert len(frames) == len(times)
 
 
-@pytest.mark.parametrize("rate", [Fraction(1, 2), Fraction(1)])
+@pytest.mark.parametrize("rate", [Fraction(1, 4), Fraction(1, 2), Fraction(1), Fraction(5)])
 def test_the_last_picture_lasts_as_long_as_it_did(tmp_path: Path, rate: Fraction) -> None:
     """A slide every two seconds: the last one is given again just before its end, so that what is stored lasts on."""
     path = tmp_path / "slides.mp4"

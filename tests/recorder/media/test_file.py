@@ -90,7 +90,13 @@ def test_odd_pictures(tmp_path: Path, name: str, options: dict[str, Any], shape:
     source = FileSource(clip.path)
     items = list(source.video("V1"))
     frames = frames_of(items)
-    assert [frame_number(frame) for frame in frames] == list(range(len(clip.times)))
+    numbers = [frame_number(frame) for frame in frames]
+    last = len(clip.times) - 1
+    slow = (
+        options.get("fps", 30) < 10
+    )  # whose last picture stands for long, and is given again before it ends
+    assert numbers == [*range(last + 1), *([last] if slow else [])]
+    frames = frames[: last + 1]
     late = frames[0].time - clip.times[0]
     assert 0 <= late < 0.1
     steps = zip(frames, clip.times, strict=True)
