@@ -125,7 +125,7 @@ def mended_audio(
     if stored:
         verified = verify_audio(
             stored,
-            raw=RawWords(mends.words.cores, mends.words.numbers),
+            raw=RawWords(mends.words.cores, mends.words.numbers, phrases=mends.words.phrases),
             duration=mends.cuts.duration,
             policy=policy,
             stages=stages(),

@@ -104,10 +104,10 @@ class MuteMend(_Spanned):
 
 
 class WordMend(_Mend):
-    """Mask a word wherever it is said, written or shown."""
+    """Mask a word, or several that stand in a row, wherever they are said, written or shown."""
 
     kind: Literal["word"] = "word"
-    text: str = Field(min_length=1, max_length=80, pattern=r"^\S+$", repr=False)
+    text: str = Field(min_length=1, max_length=80, pattern=r"^\S+( \S+){0,7}$", repr=False)
     entity_type: EntityType = EntityType.OTHER
 
 

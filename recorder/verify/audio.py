@@ -22,6 +22,7 @@ from redaction.stages import AudioStages
 from redaction.text.known import Memory
 from redaction.text.lexicon import CLOSED, fold, is_ordinary, namelike, stem
 from redaction.text.person_names import compact
+from redaction.text.phrases import phrase_runs
 
 __all__ = [
     "RawWords",
@@ -77,12 +78,14 @@ class RawWords:
         numbers: digits.
         known: what was found in the first search, by which it is found again in other spellings.
         names: known from elsewhere, such as a list of participants.
+        phrases: words in a row of which none is personal by itself, as they are compared.
     """
 
     words: frozenset[str] = field(default=frozenset(), repr=False)
     numbers: frozenset[str] = field(default=frozenset(), repr=False)
     known: Mapping[str, Memory] = field(default_factory=dict, repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
+    phrases: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, heard: RedactedSpeech, names: Sequence[str] = ()) -> RawWords:
@@ -260,6 +263,7 @@ class _Verification:
             for number, utterance in enumerate(utterances)
             for at in _compared(utterance, self._raw)
         }
+        said |= set(_in_a_row(utterances, self._raw.phrases))
         found: dict[str, list[HeardWord]] = {}
         for number, at in sorted({*kinds, *said}):
             utterance = utterances[number]
@@ -320,6 +324,20 @@ def _compared(utterance: Utterance, raw: RawWords) -> Iterator[int]:
                 yield from dict.fromkeys(owners[match.start() : match.start() + len(number)])
         else:
             yield from (at for run, places in runs if run == number for at in dict.fromkeys(places))
+
+
+def _in_a_row(utterances: Sequence[Utterance], phrases: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
+    """Yield the words of phrases, as utterance and place in it; a phrase may be broken between two of one track."""
+    for track in {one.track for one in utterances} if phrases else ():
+        places = [
+            (number, at)
+            for number, one in enumerate(utterances)
+            if one.track == track
+            for at in range(len(one.words))
+        ]
+        cores = [compact(stem(fold(utterances[number].words[at].text))) for number, at in places]
+        for first, last in phrase_runs(cores, phrases):
+            yield from places[first:last]
 
 
 def _telling(core: str) -> bool:

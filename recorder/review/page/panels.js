@@ -141,8 +141,8 @@ export class Transcript {
   }
 
   update(told) {
-    const masked = told.mends.filter((mend) => mend.kind === "word").map((mend) => bare(mend.text));
-    for (const word of this.words) word.classList.toggle("gone", masked.includes(bare(word.textContent)));
+    const gone = new Set(told.mends.filter((mend) => mend.kind === "word").flatMap((mend) => this.runs(mend.text).flat()));
+    for (const word of this.words) word.classList.toggle("gone", gone.has(word));
   }
 
   pick(word, go) {
@@ -158,7 +158,15 @@ export class Transcript {
     return this.picked && !this.picked.classList.contains("kind") ? this.picked.textContent.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "") : "";
   }
 
-  count(text) { const own = bare(text); return own ? this.words.filter((word) => bare(word.textContent) === own).length : 0; }
+  count(text) { return this.runs(text).length; }
+
+  // Where a word, or several in a row, stand in the transcript.
+  runs(text) {
+    const parts = text.split(/\s+/).map(bare).filter(Boolean);
+    const said = this.words.map((word) => bare(word.textContent));
+    if (!parts.length) return [];
+    return said.flatMap((_, at) => (parts.every((part, number) => said[at + number] === part) ? [this.words.slice(at, at + parts.length)] : []));
+  }
 
   _key(event) {
     const number = this.words.indexOf(event.target);

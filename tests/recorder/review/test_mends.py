@@ -37,7 +37,7 @@ def test_a_box_is_rounded_outward() -> None:
         COVER | {"end": float("inf")},
         COVER | {"more": 1},
         {"kind": "word", "text": ""},
-        {"kind": "word", "text": "two words"},
+        {"kind": "word", "text": "two  words"},
         {"kind": "word", "text": "x" * 81},
         {"kind": "word", "text": "x", "entity_type": "SECRET"},
         {"kind": "mute", "start": 1, "end": 2, "who": "P1;"},
