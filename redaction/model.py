@@ -200,11 +200,16 @@ class Examined(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedactedFrame:
-    """A frame that may be stored, with what was done to it."""
+    """A frame that may be stored, with what was done to it.
+
+    Attributes:
+        spared: places in which a person said that what looks like a face is none.
+    """
 
     frame: VideoFrame
     covers: tuple[Cover, ...]
     examined: Examined
+    spared: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +355,7 @@ class EventKind(StrEnum):
     ENDED = "ended"  # a batch: how a try of a recording ended
     DELETED = "deleted"  # a source or a bundle, and why
     LOAD = "load"  # the machine could not keep up: what was spared, or taken up again
+    HINT = "hint"  # what a reviewer said of a place held: no face, or an adult; the place, and when
     REVIEWED = "reviewed"  # a person looked at the bundle: the old manifest's sha256, and how many mends
     ERASED = "erased"  # a participant's folder was removed; not whose
 

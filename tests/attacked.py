@@ -28,7 +28,7 @@ from redaction.model import AudioBlock, Box, RedactedUtterance, Span, Token
 from redaction.policy import Policy
 from samples.picture import portrait
 
-__all__ = ["PEOPLE", "StagedFaces", "blurred_copy", "stage_faces", "stage_voices"]
+__all__ = ["PEOPLE", "StagedFaces", "blurred_copy", "portrait_of", "stage_faces", "stage_voices"]
 
 PEOPLE: Final = 6
 _FPS: Final = 6
@@ -63,7 +63,7 @@ def stage_faces(
     path: Path, *, people: int = PEOPLE, seconds: float = 2.0, alike: bool = False
 ) -> StagedFaces:
     """Make a gallery without sound; `alike` shows one person in every tile."""
-    tiles = [_person(0 if alike else number) for number in range(people)]
+    tiles = [portrait_of(0 if alike else number) for number in range(people)]
     with av.open(str(path), "w") as container:
         video = _video(container, _COLUMNS * _TILE, -(-people // _COLUMNS) * _TILE)
         for number in range(round(seconds * _FPS)):
@@ -156,7 +156,7 @@ def _corner(number: int) -> tuple[int, int]:
     return number % _COLUMNS * _TILE, number // _COLUMNS * _TILE
 
 
-def _person(number: int) -> _Tile:
+def portrait_of(number: int) -> _Tile:
     """Return a head that is somebody else's for each number, uint8 (240, 240, 3) BGR."""
     head = portrait()[_HEAD.y1 : _HEAD.y2, _HEAD.x1 : _HEAD.x2].copy()
     chance = np.random.default_rng(100 + number)

@@ -13,6 +13,7 @@ from recorder.bundle.manifest import (
     Check,
     Coverage,
     GapEntry,
+    HintsEntry,
     Manifest,
     Models,
     Participants,
@@ -58,6 +59,7 @@ class Origin:
     Attributes:
         voice: what became of the voices, `none` where there were none.
         review: who looked at it since, and what they changed; the latest stands last.
+        hints: what a reviewer gave back before it was made; None where nobody gave hints.
     """
 
     version: str
@@ -70,6 +72,7 @@ class Origin:
     models: tuple[Models, ...]
     voice: VoiceMethod
     review: tuple[ReviewEntry, ...] = ()
+    hints: HintsEntry | None = None
 
     @classmethod
     def of_policy(
@@ -117,6 +120,7 @@ class Origin:
             models=manifest.models,
             voice=manifest.voice.method,
             review=manifest.review,
+            hints=manifest.hints,
         )
 
 

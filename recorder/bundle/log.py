@@ -30,12 +30,12 @@ LOG: Final = "log.jsonl"
 GENESIS: Final = "0" * 64
 EVENT_KEYS: Final = frozenset(
     {
-        "action", "adults", "bridged", "bytes", "channels", "check", "count", "covered_whole", "detected", "engine",
-        "entity_type", "examined", "failures", "figure", "files", "frames", "height", "in_doubt", "incomplete",
-        "kind", "language", "level", "limit", "located", "lowest_score", "method", "minors", "model", "name", "passed",
-        "reason", "recording", "result", "round", "rule", "sample_rate", "score", "seconds", "sha256", "speaker",
-        "speakers", "state", "status", "threshold",
-        "tracklet", "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
+        "action", "adults", "bottom", "bridged", "bytes", "channels", "check", "count", "covered_whole", "detected",
+        "engine", "entity_type", "examined", "failures", "figure", "files", "frames", "height", "in_doubt",
+        "incomplete", "kind", "language", "left", "level", "limit", "located", "lowest_score", "method", "minors",
+        "model", "name", "passed", "reason", "recording", "result", "right", "round", "rule", "sample_rate",
+        "score", "seconds", "sha256", "speaker", "speakers", "state", "status", "threshold", "top", "tracklet",
+        "tracklets", "uncovered_seconds", "unexamined", "utterances", "version", "width", "words",
     }
 )  # fmt: skip
 _LONGEST_LINE: Final = 1 << 20

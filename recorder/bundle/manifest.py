@@ -20,6 +20,7 @@ __all__ = [
     "Coverage",
     "FileEntry",
     "GapEntry",
+    "HintsEntry",
     "Manifest",
     "Models",
     "Participants",
@@ -36,8 +37,9 @@ MediaKind = Literal["camera", "screen", "microphone"]
 VOICE_CHECK: Final = "voice-not-recognised"
 """Name of the check that compares the stored voices with those that spoke."""
 
-SCHEMA: Final = "offrecord/bundle/1.2"
-"""1.1: of a recorded file, too, `stills` and `tracks[].file` are known; 1.2: `review`. Older ones are read as is."""
+SCHEMA: Final = "offrecord/bundle/1.3"
+"""1.1: of a recorded file, too, `stills` and `tracks[].file` are known; 1.2: `review`; 1.3: `hints`. Older ones are
+read as is."""
 
 
 class BundleState(StrEnum):
@@ -230,10 +232,24 @@ class ReviewEntry(_Entry):
     changed: dict[Literal["cover", "whole", "mute", "word", "drop", "cut"], int] = {}
 
 
+class HintsEntry(_Entry):
+    """What a reviewer gave back before this run: places that are no face, adults, and words that are no name.
+
+    Attributes:
+        given: how many hints of each kind there were.
+        used: how many of them had a part; the log says when and where, of words nothing says which.
+    """
+
+    given: dict[Literal["face", "adult", "word"], int] = {}
+    used: dict[Literal["face", "adult", "word"], int] = {}
+
+
 class Manifest(_Entry):
     """Everything a reader of a bundle may rely on."""
 
-    schema_version: Literal["offrecord/bundle/1", "offrecord/bundle/1.1", "offrecord/bundle/1.2"] = SCHEMA
+    schema_version: Literal[
+        "offrecord/bundle/1", "offrecord/bundle/1.1", "offrecord/bundle/1.2", "offrecord/bundle/1.3"
+    ] = SCHEMA
     state: BundleState
     version: str
     created: datetime
@@ -253,6 +269,7 @@ class Manifest(_Entry):
     notes: tuple[str, ...] = ()
     participants: Participants | None = None
     review: tuple[ReviewEntry, ...] = ()
+    hints: HintsEntry | None = None
     stills: tuple[StillEntry, ...] = ()
     files: dict[str, FileEntry]
     log_lines: int

@@ -155,6 +155,7 @@ def _manifest(contents: BundleContents) -> Manifest:
         notes=contents.notes,
         participants=contents.participants,
         review=origin.review,
+        hints=origin.hints,
         stills=contents.stills,
         files={},
         log_lines=0,

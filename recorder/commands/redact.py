@@ -23,6 +23,7 @@ from redaction.errors import ExitCode, OffrecordError, StorageFailed, Unreadable
 from redaction.policy import Policy
 
 if TYPE_CHECKING:
+    from recorder.offline.hints import ReviewHints
     from redaction.stages import Stages
 
 __all__ = ["redact", "redact_all"]
@@ -54,6 +55,12 @@ def _paths(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option(
     "--roster", multiple=True, help="A name that must be masked wherever it is said; may be repeated."
 )
+@click.option(
+    "--hints",
+    "hints_file",
+    type=click.Path(path_type=Path),
+    help="What a reviewer gave back of the one INPUT: the hints.toml that `offrecord review` writes.",
+)
 @click.option("--force", is_flag=True, help="Replace a bundle that exists already.")
 @click.option(
     "--delete-source", is_flag=True, help="Delete each input once its bundle is verified and published."
@@ -70,6 +77,7 @@ def redact(
     folder: Path,
     policy_file: Path | None,
     roster: tuple[str, ...],
+    hints_file: Path | None,
     force: bool,
     delete_source: bool,
     as_json: bool,
@@ -88,6 +96,7 @@ def redact(
         inputs,
         folder,
         policy=policy,
+        hints=None if hints_file is None else _hints(hints_file),
         force=force,
         delete_source=delete_source,
         mode=ProgressMode.choose(as_json=as_json, quiet=quiet),
@@ -100,6 +109,12 @@ def redact(
     return int(overall(outcomes))
 
 
+def _hints(path: Path) -> ReviewHints:
+    from recorder.offline.hints import read_hints  # brings the engine with it
+
+    return read_hints(path)
+
+
 def redact_all(
     inputs: Sequence[Path],
     folder: Path,
@@ -109,14 +124,20 @@ def redact_all(
     delete_source: bool,
     mode: ProgressMode,
     name: str | None = None,
+    hints: ReviewHints | None = None,
 ) -> list[FileOutcome]:
     """Redact every input; one that fails does not stop the others, an interruption does.
 
     Raises:
         UnreadableInput: a folder holds no recording.
+        UsageError: there are hints, which are for one recording, and several recordings.
         ModelUnavailable: a model file is missing or altered.
     """
     recordings = _expanded(inputs)
+    if hints is not None:
+        if len(recordings) != 1:
+            raise UsageError("Hints are for one recording; name it alone.")
+        policy = hints.allowing(policy)
     from redaction.stages import Stages  # takes seconds to import; a mistyped path is told at once
 
     last = {path: number for number, recording in enumerate(recordings, start=1) for path in recording.files}
@@ -142,6 +163,7 @@ def redact_all(
                         else None,
                         mode=mode,
                         name=name,
+                        hints=hints,
                     )
                 )
                 if outcomes[-1].code is ExitCode.INTERRUPTED:
@@ -164,6 +186,7 @@ def _one(
     deleted: Sequence[Path] | None,
     mode: ProgressMode,
     name: str | None,
+    hints: ReviewHints | None,
 ) -> FileOutcome:
     from recorder.commands.bounds import BoundedProgress, within_bounds
     from recorder.offline.recording import refuse_other
@@ -177,6 +200,8 @@ def _one(
         opened = recording.open()
         refuse_unknown(opened.source)
         named = name or bundle_name(*recording.read)
+        if hints is not None:
+            hints.require_recording(named)
         if force:
             refuse_other(folder / f"{named}.offrecord")
         writer = BundleWriter(folder, named, replace=force)
@@ -195,6 +220,7 @@ def _one(
                 stages=stages,
                 run=Run(progress, cancellation),
                 beside=opened.beside,
+                hints=hints,
             )
         _delete(deleted or ())
     except OffrecordError as error:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recorder.bundle.chat import stored
 from recorder.bundle.contents import RECORDING, TRACKS, BundleContents, Origin, gap_entry, models_used
-from recorder.bundle.manifest import AudioCoverage, Check, Coverage, StillEntry, TrackEntry, VideoCoverage
+from recorder.bundle.manifest import (
+    AudioCoverage,
+    Check,
+    Coverage,
+    HintsEntry,
+    StillEntry,
+    TrackEntry,
+    VideoCoverage,
+)
 from recorder.bundle.transcript import speaker_names
 from recorder.media.source import SourceInfo, TrackInfo
 from recorder.offline.video import RedactedVideo
@@ -33,6 +41,7 @@ class Results:
         audio: what is stored of it; None without audio.
         text: of what was next to the media.
         duration: when the last decoded frame or sample ends, in seconds.
+        hints: what a reviewer gave back; None where there were no hints.
     """
 
     info: SourceInfo
@@ -42,6 +51,7 @@ class Results:
     audio: RenderedAudio | None
     text: RedactedText
     duration: float
+    hints: HintsEntry | None = None
 
 
 def file_contents(
@@ -60,20 +70,21 @@ def file_contents(
     names = speaker_names(transcript)
     gaps = [gap for video in videos for gap in video.gaps] + list(speech.gaps if speech else ())
     files = {video.stored.track.id: view_file(number) for number, video in enumerate(videos, start=1)}
-    return BundleContents(
-        origin=Origin.of_policy(
+    origin = Origin.of_policy(
+        policy,
+        models=models_used(
             policy,
-            models=models_used(
-                policy,
-                video=bool(videos),
-                audio=speech is not None,
-                speakers=speech is not None
-                and speech.speakers_told_apart
-                and len({item.track for item in speech.utterances}) <= 1,
-                written=text is not NO_TEXT,
-            ),
-            audio=audio is not None,
+            video=bool(videos),
+            audio=speech is not None,
+            speakers=speech is not None
+            and speech.speakers_told_apart
+            and len({item.track for item in speech.utterances}) <= 1,
+            written=text is not NO_TEXT,
         ),
+        audio=audio is not None,
+    )
+    return BundleContents(
+        origin=replace(origin, hints=results.hints),
         duration=results.duration,
         tracks=tuple(_track_entry(track, files.get(track.id)) for track in results.info.tracks),
         gaps=tuple(gap_entry(gap) for gap in gaps),

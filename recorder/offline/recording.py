@@ -74,15 +74,23 @@ def _only(path: Path) -> Recording:
 def refuse_other(place: Path) -> None:
     """Let nothing but a bundle of a recorded file be replaced; of which one its name says, see `bundle_name`.
 
+    Nor is one that a reviewer mended: another run from the source would lose what they covered, muted and masked.
+
     Raises:
         UsageError: something else stands there.
     """
     if not place.exists() or place.is_symlink():
         return
     try:
-        of_a_file = read_manifest(place).participants is None
+        manifest = read_manifest(place)
+        of_a_file = manifest.participants is None
     except OffrecordError:
         of_a_file = False
+    else:
+        if any(entry.changed for entry in manifest.review):
+            raise UsageError(
+                "A reviewer mended the bundle in that place, and another run would lose it; move it away first."
+            )
     if not of_a_file:
         raise UsageError(
             "What stands in the bundle's place is no bundle of a recorded file; move it away first."

@@ -20,6 +20,7 @@ from recorder.media.encode import mux
 from recorder.media.source import Source
 from recorder.offline.audio import AudioVerdict, FileAudio, listen
 from recorder.offline.contents import Results, file_contents, transcript_of, view_file
+from recorder.offline.hints import HintedRun, ReviewHints
 from recorder.offline.known_text import cover_known_text
 from recorder.offline.video import RedactedVideo, redact_video
 from recorder.runtime.context import Run
@@ -54,6 +55,7 @@ def redact_file(
     stages: Stages,
     run: Run,
     beside: Sidecars = NO_SIDECARS,
+    hints: ReviewHints | None = None,
     before_publishing: Callable[[], None] | None = None,
 ) -> Published:
     """Redact one recording into a bundle and publish it; on any error the partial bundle is removed.
@@ -64,6 +66,7 @@ def redact_file(
         stages: the models.
         run: is told of the progress, and stops the work when somebody asks.
         beside: what lies beside the media.
+        hints: places that a reviewer gave back; their words are among those that the models' policy lets stand.
         before_publishing: looks once more, when all is verified, and raises if it must not be published.
 
     Raises:
@@ -72,7 +75,7 @@ def redact_file(
     try:
         log = ChainedLog(writer.path(LOG))
         with closing(log):
-            redaction = _Redaction(source, writer, log, stages, run, beside, before_publishing)
+            redaction = _Redaction(source, writer, log, stages, run, beside, hints, before_publishing)
             return redaction.publish()
     finally:
         writer.discard()
@@ -87,6 +90,7 @@ class _Redaction:
         stages: Stages,
         run: Run,
         beside: Sidecars,
+        hints: ReviewHints | None,
         before_publishing: Callable[[], None] | None,
     ) -> None:
         self.began = time.monotonic()
@@ -102,6 +106,7 @@ class _Redaction:
         self.checks: list[Check] = []
         self.before_publishing = before_publishing
         self.beside = beside
+        self.hints = HintedRun(hints, self.info.video, beside)
         self.notes += ["roster-declares-adults"] if beside.everybody_adult else []
         self.notes += ["declared-minors-left-out"] if beside.minors_left_out else []
         self.written = NO_TEXT
@@ -194,6 +199,7 @@ class _Redaction:
                 policy=self._declared,
                 stages=self.video,
                 run=self.run,
+                hints=self.hints.places_of(self.source, track, run=self.run),
             )
             for track in self.info.video
         ]
@@ -368,7 +374,9 @@ class _Redaction:
         if self.written is not NO_TEXT:
             self.checks.append(check_text(self.written, transcript_of(sound, self.written)))
         duration = self._duration(pictures, heard)
-        return Results(self.info, tuple(pictures), tuple(stills), heard, sound, self.written, duration)
+        hints = self.hints.entry(transcript_of(sound, self.written), self.written.chat)
+        videos, seen = tuple(pictures), tuple(stills)
+        return Results(self.info, videos, seen, heard, sound, self.written, duration, hints)
 
     def _state(self, state: BundleState) -> None:
         self.log.append(Event(EventKind.STATE, detail={"state": str(state)}))

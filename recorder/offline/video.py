@@ -20,6 +20,7 @@ from redaction.model import (
     VideoFrame,
 )
 from redaction.policy import Policy
+from redaction.video.hints import HintedPlaces
 from redaction.video.redact import VideoRedactor, VideoStages, VideoSummary
 
 __all__ = ["RedactedVideo", "redact_video"]
@@ -50,8 +51,9 @@ def redact_video(
     policy: Policy,
     stages: VideoStages,
     run: Run,
+    hints: HintedPlaces | None = None,
 ) -> RedactedVideo:
-    """Redact one video track into an MP4 file without sound.
+    """Redact one video track into an MP4 file without sound; `hints` are what a person said of places in it.
 
     Raises:
         UnreadableInput: nothing of the track can be decoded.
@@ -59,7 +61,12 @@ def redact_video(
         Interrupted: the run was cancelled.
     """
     redactor = VideoRedactor(
-        width=track.width, height=track.height, policy=policy, stages=stages, track=track.id
+        width=track.width,
+        height=track.height,
+        policy=policy,
+        stages=stages,
+        track=track.id,
+        hints=hints,
     )
     gaps: list[Gap] = []
     ledger = Ledger()

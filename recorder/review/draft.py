@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from recorder.bundle.log import LOG, read_log
 from recorder.bundle.manifest import Check, Manifest, ReviewEntry, StillEntry, TrackEntry
@@ -23,9 +24,12 @@ from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Box, Event, EventKind, Span, VideoFrame
 from redaction.policy import Policy
 from redaction.stages import Stages
+from redaction.video.hints import HintKind
 from redaction.video.screen.reader import ScreenReader
 
 __all__ = ["Eyes", "ReviewDraft", "Wanted", "mended_track", "path_of", "replaced_checks", "whole_events"]
+
+_BAD: Final = "The bundle holds what this version does not understand; nothing was changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,7 @@ class ReviewDraft:
         try:
             known = [line.as_event() for line in read_log(self.bundle / LOG)]
         except (OSError, ValueError, KeyError, TypeError):
-            raise UnreadableInput(
-                "The bundle holds what this version does not understand; nothing was changed."
-            ) from None
+            raise UnreadableInput(_BAD) from None
         return [
             moved
             for event in known
@@ -108,6 +110,22 @@ class ReviewDraft:
             and not (event.kind is EventKind.VERIFY and not event.track)
             and (moved := self.moved(event)) is not None
         ]
+
+    def spared(self, track: str) -> tuple[tuple[Span, Box], ...]:
+        """Return when hints of no face held in a track, in times before the cuts, and where.
+
+        Raises:
+            UnreadableInput: this version does not understand the log.
+        """
+        try:
+            return tuple(
+                (line.span, Box(*(int(line.detail[edge]) for edge in ("left", "top", "right", "bottom"))))
+                for line in read_log(self.bundle / LOG)
+                if line.event == EventKind.HINT and line.track == track and line.span is not None
+                if line.detail.get("kind") == HintKind.FACE.value
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UnreadableInput(_BAD) from None
 
     def moved(self, event: Event) -> Event | None:
         """Return an event at its new time; None when it is cut out."""
@@ -189,6 +207,7 @@ def mended_track(
         ),
         words=_word_boxes(source, track.id, eyes, run),
         cuts=draft.cuts,
+        spared=draft.spared(track.id),
     )
     if not mends:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from redaction.model import Box, Span, VideoFrame
 from redaction.policy import OutputSection
 from redaction.video.cover import evened, shows_cover, solid
 
-__all__ = ["VideoMends", "mended_video", "proofs_of_stored"]
+__all__ = ["VideoMends", "cover_patches", "mended_video", "proofs_of_stored"]
 
 _LEAST_BLOCKS: Final = 32
 _SOLID: Final = 0.6
@@ -45,12 +45,14 @@ class VideoMends:
         whole: stretches that are covered whole.
         words: boxes by the number of the frame.
         cuts: what goes.
+        spared: when a hint of an earlier run held, and where: what looks like a face there is none.
     """
 
     paths: tuple[CoverPath, ...]
     whole: tuple[Span, ...]
     words: Mapping[int, Sequence[Box]]
     cuts: Cuts
+    spared: tuple[tuple[Span, Box], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.paths or self.whole or self.words or self.cuts)
@@ -110,7 +112,9 @@ def mended_video(
                 mended = VideoFrame(mended.y, mended.u, mended.v, moved, frame.time_base)
                 if proofs and mended.time <= proofs[-1].time:
                     continue  # two frames that a cut brought together
-                proofs.append(_proof(mended, boxes, shown))
+                proof = _proof(mended, boxes, shown)
+                spared = tuple(box for span, box in mends.spared if span.start <= frame.time < span.end)
+                proofs.append(replace(proof, spared=spared))
                 with storage_errors():
                     writer.write(mended)
     finally:
@@ -177,7 +181,7 @@ def _proof(frame: VideoFrame, boxes: Sequence[Box], shown: NDArray[np.bool_]) ->
         for across, down in _WITHIN
     ]
     where = np.array(points, np.uint16).reshape(-1, 2)
-    edges = [*boxes, *_patches(shown)]
+    edges = [*boxes, *cover_patches(shown)]
     return FrameProof(
         frame.time,
         where,
@@ -186,7 +190,7 @@ def _proof(frame: VideoFrame, boxes: Sequence[Box], shown: NDArray[np.bool_]) ->
     )
 
 
-def _patches(shown: NDArray[np.bool_]) -> Iterator[Box]:
+def cover_patches(shown: NDArray[np.bool_]) -> Iterator[Box]:
     """Yield the boxes of patches that are covered: what a detector thinks it sees in one of them is no find."""
     small = np.ascontiguousarray(shown[::2, ::2]).view(np.uint8)
     height, width = shown.shape

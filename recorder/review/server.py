@@ -33,6 +33,7 @@ _FILES: Final = {
     "review.js": "text/javascript",
     "player.js": "text/javascript",
     "panels.js": "text/javascript",
+    "giveback.js": "text/javascript",
     "talk.js": "text/javascript",
     "review.css": "text/css",
 }
@@ -81,6 +82,7 @@ class ReviewServer:
             "state": self._state,
             "job": self._job,
             "source": self._source_picture,
+            "hints": self._hints,
         }.items():
             routes.add_get(f"{base}/r/{{number:[0-9]{{1,6}}}}/api/{name}", handler)
         routes.add_get(f"{base}/r/{{number:[0-9]{{1,6}}}}/media/{{file:[a-z0-9/.-]{{1,80}}}}", self._media)
@@ -163,6 +165,15 @@ class ReviewServer:
         picture = await asyncio.to_thread(self._source.picture, time)
         return web.Response(body=picture, content_type="image/jpeg")
 
+    async def _hints(self, request: web.Request) -> web.Response:
+        session = await self._session(request)
+        text = await asyncio.to_thread(session.hints)
+        return web.Response(
+            text=text,
+            content_type="application/toml",
+            headers={"Content-Disposition": 'attachment; filename="hints.toml"'},
+        )
+
     async def _act(self, request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
         act = request.match_info["act"]
@@ -184,6 +195,15 @@ def _mend(session: ReviewSession, data: dict[str, Any]) -> None:
 def _undo(session: ReviewSession, data: dict[str, Any]) -> None:
     number = data.get("number")
     session.unmend(number if isinstance(number, int) and not isinstance(number, bool) else None)
+
+
+def _give_back(session: ReviewSession, data: dict[str, Any]) -> None:
+    session.give_back(data.get("mark"))
+
+
+def _keep_covered(session: ReviewSession, data: dict[str, Any]) -> None:
+    number = data.get("number")
+    session.keep_covered(number if isinstance(number, int) and not isinstance(number, bool) else -1)
 
 
 def _look(session: ReviewSession, data: dict[str, Any]) -> None:
@@ -227,6 +247,8 @@ def _stop(session: ReviewSession, _data: dict[str, Any]) -> None:
 _ACTS: Final[dict[str, Callable[[ReviewSession, dict[str, Any]], None]]] = {
     "mend": _mend,
     "undo": _undo,
+    "giveback": _give_back,
+    "keepcovered": _keep_covered,
     "look": _look,
     "played": _played,
     "sign": _sign,

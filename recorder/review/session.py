@@ -17,6 +17,7 @@ from recorder.bundle.opened import Bundle, open_bundle
 from recorder.bundle.writer import MANIFEST, digest_file, settle_replaced
 from recorder.review.draft import Wanted
 from recorder.review.follow_cover import CoverPath, follow, standing
+from recorder.review.give_back import Marks, why_not
 from recorder.review.job import Job
 from recorder.review.lanes import lanes_of
 from recorder.review.mends import CoverMend, Mend, parsed_mend, require_fitting
@@ -74,6 +75,7 @@ class ReviewSession:
         self._choices = choices
         self._lock = threading.RLock()
         self.job = Job()
+        self._marks = Marks(self._name)
         self._hold: Hold = store.claim(self.path)
         try:
             settle_replaced(self.path)
@@ -93,6 +95,10 @@ class ReviewSession:
             self.path, manifest_digest=self._digest, manifest=self.manifest
         )
         self._wanted: list[Wanted] = []
+
+    @property
+    def _name(self) -> str:
+        return self.path.name.removesuffix(".offrecord")
 
     @property
     def manifest(self) -> Manifest:
@@ -122,7 +128,7 @@ class ReviewSession:
             transcript = self._bundle.transcript()
             chat = self._bundle.chat()
             return {
-                "name": self.path.name.removesuffix(".offrecord"),
+                "name": self._name,
                 "digest": self._digest,
                 "duration": manifest.duration,
                 "purpose": manifest.purpose,
@@ -154,6 +160,7 @@ class ReviewSession:
                     for one in (transcript.utterances if transcript else ())
                 ],
                 "chat": [one.model_dump(mode="json") for one in (chat.messages if chat else ())],
+                "notback": why_not(self._name, manifest),
                 "reviews": [one.model_dump(mode="json") for one in manifest.review],
                 **self.told_state(),
             }
@@ -166,6 +173,7 @@ class ReviewSession:
                 "looked": self._state.looked,
                 "seen": self._state.seen,
                 "mends": [self._told_mend(number, one) for number, one in enumerate(self._wanted)],
+                "marks": self._marks.told(),
                 "job": self.job.told(),
             }
 
@@ -231,6 +239,34 @@ class ReviewSession:
             if self.job.running:
                 raise UsageError("Something is being done already; wait for it.")
             del self._wanted[-1 if number is None else number]
+
+    def give_back(self, untrusted: object) -> None:
+        """Take up that something was covered or masked for nothing.
+
+        Raises:
+            UsageError: it cannot be understood, does not fit the bundle, or there are too many.
+        """
+        with self._lock:
+            videos = {view.track: self.path / view.file for view in self._views if view.track}
+            self._marks.add(untrusted, self.manifest, videos)
+
+    def keep_covered(self, number: int) -> None:
+        """Take a mark back.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        with self._lock:
+            self._marks.remove(number)
+
+    def hints(self) -> str:
+        """Return the file of hints that the marks are, for a second run over the source.
+
+        Raises:
+            UsageError: nothing is marked.
+        """
+        with self._lock:
+            return self._marks.toml()
 
     def look(self, place: str, verdict: LookVerdict | None) -> None:
         """Note what the reviewer says of a place of the queue; None takes it back.

@@ -166,6 +166,7 @@ class Recording:
             voices={track: name for track, name in voices.items() if name},
             everybody_adult=ages.everybody_adult,
             minors_left_out=len(self.voices) - len(voices) if ages.minors else 0,
+            declares_minors=bool(ages.minors),
         )
 
     def _starts(self, messages: Sequence[SidecarMessage], duration: float) -> float | None:

@@ -37,12 +37,14 @@ class FrameProof:
         points: uint16 (n, 2) x and y of pixels inside covers.
         luma: uint8 (n,) what stands there after redaction.
         boxes: uint16 (k, 4) xyxy of the covers.
+        spared: places in which what looks like a face is none, as a person said.
     """
 
     time: float
     points: NDArray[np.uint16]
     luma: NDArray[np.uint8]
     boxes: NDArray[np.uint16]
+    spared: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -97,7 +99,8 @@ class Ledger:
         if redacted.examined is Examined.COVERED:
             boxes.append(Box(0, 0, frame.width, frame.height))
         edges = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], np.uint16).reshape(-1, 4)
-        self.proofs.append(FrameProof(frame.time, where, frame.y[where[:, 1], where[:, 0]].copy(), edges))
+        luma = frame.y[where[:, 1], where[:, 0]].copy()
+        self.proofs.append(FrameProof(frame.time, where, luma, edges, redacted.spared))
         self._rank(redacted)
 
     def _rank(self, redacted: RedactedFrame) -> None:

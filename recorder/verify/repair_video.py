@@ -228,9 +228,11 @@ def _extended(proof: FrameProof, frame: VideoFrame, boxes: Sequence[Box]) -> Fra
     )
     where = np.concatenate([proof.points, points])
     edges = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], np.uint16).reshape(-1, 4)
-    return FrameProof(
-        proof.time,
-        where,
-        frame.y[where[:, 1], where[:, 0]].copy(),  # a mosaic that is covered anew shows grey, not its blocks
-        np.concatenate([proof.boxes, edges]),
+    return replace(
+        proof,
+        points=where,
+        luma=frame.y[
+            where[:, 1], where[:, 0]
+        ].copy(),  # a mosaic that is covered anew shows grey, not its blocks
+        boxes=np.concatenate([proof.boxes, edges]),
     )

@@ -225,6 +225,7 @@ def _settled(
     """
     text = search is not None
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
+    covers += () if text else proof.spared
     suspects: list[Suspect] = []
     shown = frame
     for turn in range(_LOOKS_AGAIN):

@@ -52,6 +52,7 @@ class Sidecars:
         voices: whose voice a sound track holds, by track id.
         everybody_adult: a list of all people says that each declared to be an adult.
         minors_left_out: voices of declared minors that are not read at all.
+        declares_minors: a list of people says that somebody is a minor.
     """
 
     names: tuple[str, ...] = field(default=(), repr=False)
@@ -61,6 +62,7 @@ class Sidecars:
     voices: Mapping[str, str] = field(default_factory=dict, repr=False)
     everybody_adult: bool = False
     minors_left_out: int = 0
+    declares_minors: bool = False
 
 
 NO_SIDECARS = Sidecars()

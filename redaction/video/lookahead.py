@@ -15,6 +15,7 @@ from redaction.video.faces.examine import Cadence, Examiner, FrameLook
 from redaction.video.faces.follow import Pursuit
 from redaction.video.faces.link import Linker
 from redaction.video.faces.tracklet import Reach, Tracklet
+from redaction.video.hints import HintedPlaces, PlaceVerdict
 from redaction.video.labels import Labels
 from redaction.video.people.adulthood import Ages, AgeVerdict
 from redaction.video.people.silhouette_track import Moment, Outlines
@@ -122,8 +123,10 @@ class LookAhead:
         screen: ScreenWatch | None = None,
         reader: Executor | None = None,
         labels: Labels | None = None,
+        hints: HintedPlaces | None = None,
     ) -> None:
         self._screen = screen
+        self._hints = hints
         self._labels = labels
         self._reader = reader
         self._reading: Future[None] | None = None
@@ -151,6 +154,11 @@ class LookAhead:
         key = min(self._examiner.cadence.key, room * self._interval / 3)
         look = self._examiner.examine(frame, key=key)
         hidden = self._examiner.covered(frame.time)
+        if (
+            self._hints is not None
+        ):  # what is spared is not covered: text in it is searched for like elsewhere
+            hints, time = self._hints, frame.time
+            hidden = [box for box in hidden if not hints.touches(box, time)]
         if look.failed:
             self.failures += 1
         for item, face in look.links:
@@ -222,6 +230,10 @@ class LookAhead:
         for item in self._linker.tracklets:
             self._end(item)
         self._linker.tracklets = []
+        if self._hints is not None and self._last_time is not None:
+            self._hints.finish(self._last_time + self._interval)
+            self.events += self._hints.events
+            self._hints.events.clear()
         return drafts
 
     def _time(self, frame: VideoFrame) -> None:
@@ -240,10 +252,17 @@ class LookAhead:
             whole = "detector" if held.look.failed else "source"
         covers: list[Cover | Removal] = []
         people = minors = 0
-        for item in self._linker.tracklets:
-            place = self._place(item, held.frame)
-            if place is None:
+        placed = [
+            (item, place)
+            for item in self._linker.tracklets
+            if (place := self._place(item, held.frame)) is not None
+        ]
+        hinted = self._hinted(held.frame, placed)
+        for item, place in placed:
+            if item.number in hinted.spared:
                 continue
+            if item.number in hinted.adults:
+                self._ages.believe(item.number)
             age = self._ages.decide(item.number)
             minor = self._ages.removes(age)
             people += 1
@@ -264,7 +283,12 @@ class LookAhead:
         for item in over:
             self._end(item)
         gone = tuple(item.number for item in over)
-        return Draft(held.frame, held.look.examined, whole, tuple(covers), people, minors, gone)
+        return Draft(held.frame, held.look.examined, whole, tuple(covers), people, minors, gone, hinted.boxes)
+
+    def _hinted(self, frame: VideoFrame, placed: Sequence[tuple[Tracklet, _HeadCover]]) -> PlaceVerdict:
+        if self._hints is None:
+            return PlaceVerdict()
+        return self._hints.look(frame, {item.number: box for item, (box, _) in placed})
 
     def _cover(self, item: Tracklet, held: _Held, place: _HeadCover, *, minor: bool) -> Cover | Removal:
         box, mask = place

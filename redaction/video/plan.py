@@ -56,6 +56,7 @@ class Draft:
         people: visible tracklets.
         minors: those of them that are removed as minors.
         over: tracklets that no later frame shows.
+        spared: places in which what looks like a face is none, as a person said.
     """
 
     frame: VideoFrame
@@ -65,6 +66,7 @@ class Draft:
     people: int
     minors: int
     over: tuple[int, ...]
+    spared: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class PlannedCovers:
         whole: why it is covered whole: source, detector, screen, silhouette, unsure or memory; empty when it is not.
         people: visible tracklets.
         minors: those of them that are removed as minors.
+        spared: see `Draft`.
     """
 
     frame: VideoFrame
@@ -83,6 +86,7 @@ class PlannedCovers:
     whole: str = ""
     people: int = 0
     minors: int = 0
+    spared: tuple[Box, ...] = ()
 
 
 class Planner:
@@ -113,7 +117,9 @@ class Planner:
             for number in draft.over:
                 self._outlines.forget(number)
         if not whole:
-            return PlannedCovers(frame, tuple(covers), draft.examined, "", draft.people, draft.minors)
+            return PlannedCovers(
+                frame, tuple(covers), draft.examined, "", draft.people, draft.minors, draft.spared
+            )
         reason = CoverReason.MINOR if whole == "unsure" else CoverReason.WHOLE
         cover = Cover(Box(0, 0, frame.width, frame.height), reason)
         return PlannedCovers(frame, (cover,), Examined.COVERED, whole, draft.people, draft.minors)

@@ -15,6 +15,7 @@ from redaction.video.cover import covered, covered_whole
 from redaction.video.faces.confirm import FLOOR, Review, ReviewedDetector, ReviewedPair
 from redaction.video.faces.detect import CenterFace, Detection, FaceDetector, YuNet
 from redaction.video.faces.examine import Cadence
+from redaction.video.hints import HintedPlaces
 from redaction.video.labels import Labels
 from redaction.video.lookahead import Bounds, LookAhead, TrackletRecord, Verdict
 from redaction.video.people.adulthood import AgeJudging, Ages, AgeVerdict
@@ -125,6 +126,7 @@ class VideoRedactor:
         bounds: how much is held.
         cadence: how often is looked.
         adult: what the participant whose camera this is declared to be, see `Ages`; None for everything else.
+        hints: what a person said of places in this track.
         threaded: False looks and outlines in the caller's thread.
     """
 
@@ -139,6 +141,7 @@ class VideoRedactor:
         bounds: Bounds | None = None,
         cadence: Cadence | None = None,
         adult: bool | None = None,
+        hints: HintedPlaces | None = None,
         threaded: bool = True,
     ) -> None:
         if width < 2 or height < 2:
@@ -159,6 +162,7 @@ class VideoRedactor:
             screen=self._screen,
             reader=self._readers,
             labels=Labels() if policy.faces.label else None,
+            hints=hints,
         )
         self._planner = Planner(None if stages.silhouettes is None else Outlines(stages.silhouettes))
         self._pixelate = policy.faces.method == "mosaic"
@@ -291,7 +295,7 @@ class VideoRedactor:
             self._end_alone(time)
         elif self._alone is None:
             self._alone = time
-        return RedactedFrame(self._rendered(item), item.covers, item.examined)
+        return RedactedFrame(self._rendered(item), item.covers, item.examined, item.spared)
 
     def _rendered(self, item: PlannedCovers) -> VideoFrame:
         if item.whole:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import av
@@ -15,11 +13,7 @@ import pytest
 
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import MANIFEST, digest_file
-from recorder.call.http.http_server import Address
 from recorder.media.file import FileSource
-from recorder.review.desk import Desk, bundles_in
-from recorder.review.server import ReviewServer, new_secret
-from recorder.review.session import Choices
 from redaction.audio.listening.align import PocketsphinxAligner
 from redaction.audio.listening.listen import Listener
 from redaction.audio.listening.transcribe import WhisperTranscriber
@@ -30,6 +24,7 @@ from redaction.video.screen.reader import ScreenReader
 from tests.e2e.browser import CHROMIUM, Page, browser
 from tests.e2e.conftest import needs_models
 from tests.e2e.reviewed import HOSTILE, SIZE, WORD, green_share, object_at, staged_call
+from tests.e2e.served import ready, served
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
@@ -39,28 +34,6 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published call of three."""
     needs_models()
     return staged_call(tmp_path_factory.mktemp("call"))
-
-
-@asynccontextmanager
-async def served(place: Path, *, choices: Choices | None = None) -> AsyncIterator[str]:
-    """Serve a review while the block runs; yields the address."""
-    desk = Desk(bundles_in(place), choices or Choices())
-    server = ReviewServer(desk, secret=new_secret())
-    told: asyncio.Queue[str] = asyncio.Queue()
-    over = asyncio.Event()
-    serving = asyncio.create_task(server.serve(Address(), told=told.put_nowait, over=over.is_set))
-    try:
-        yield await told.get()
-    finally:
-        over.set()
-        await serving
-        desk.close()
-
-
-async def ready(page: Page) -> None:
-    """Wait until the page of a recording works, on a screen of the usual size."""
-    await page.size(1280, 800)
-    await page.until("document.documentElement?.dataset.ready === 'yes'", 60)
 
 
 async def cover_the_object(page: Page, time: float) -> None:

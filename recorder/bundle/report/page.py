@@ -7,7 +7,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from recorder.bundle.manifest import Manifest, ReviewEntry
+from recorder.bundle.manifest import HintsEntry, Manifest, ReviewEntry
 from recorder.bundle.report.timeline import clock
 
 __all__ = ["figures", "report_page"]
@@ -47,7 +47,22 @@ def figures(manifest: Manifest) -> list[tuple[str, str]]:
             ("Sound that is silent", f"{audio.silenced:.1f} s of {audio.seconds:.1f} s"),
             ("Voices", manifest.voice.method),
         ]
+    if manifest.hints is not None:
+        rows.append(("Given back by hints of a reviewer", _hints(manifest.hints)))
     return rows + [("Looked at by a person", _review(manifest, entry)) for entry in manifest.review]
+
+
+_HINTS: Final = {
+    "face": "places that are no face",
+    "adult": "people who are adults",
+    "word": "words that are no name",
+}
+
+
+def _hints(entry: HintsEntry) -> str:
+    """Say how many hints there were and how many had a part."""
+    told = [f"{entry.used.get(kind, 0)} of {count} {_HINTS[kind]}" for kind, count in entry.given.items()]
+    return ", ".join(told) or "none"
 
 
 _CHANGES: Final = {

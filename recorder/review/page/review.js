@@ -1,6 +1,7 @@
 // The page of one recording: keys, dialogs, and what they do.
 import { ask, at, clock, tell } from "./talk.js";
 import { Player } from "./player.js";
+import { drawFor, drawnFor, listen as listenGiving, openGiving, showMarks } from "./giveback.js";
 import { Queue, Transcript, showMends } from "./panels.js";
 
 const STATES = { new: "Not looked at", work: "In work", signed: "Signed", back: "Sent back" };
@@ -10,6 +11,7 @@ let player = null;
 let queue = null;
 let transcript = null;
 let nextOne = null;
+let saved = 0;
 
 function say(text, bad = false) { at("say").textContent = text; at("say").classList.toggle("bad", bad); }
 
@@ -26,6 +28,7 @@ function take(state) {
   queue.update(told);
   transcript.update(told);
   showMends(told, (number) => attempt(async () => take(await tell("api/undo", { number }))));
+  showMarks(told, (work) => attempt(async () => { saved = 0; take(await work()); }));
 }
 
 function span() { return { start: player.picked.start, end: player.picked.end }; }
@@ -76,18 +79,42 @@ async function fine() {
   next();
 }
 
-function drawCover() {
+function drawCover() { draw(null); }
+
+function draw(what) {
+  drawFor(what);
   if (!player.view || !player.view.width) { say("There is no picture to cover.", true); return; }
   at("drawing").hidden = false;
   at("tools").hidden = true;
   player.startDrawing();
   at("drawing").querySelector("input:checked").focus({ preventScroll: true });
-  say("A box is drawn in the middle. Arrow keys move it, Shift and arrows size it, Enter covers.");
+  say(`A box is drawn in the middle. Arrow keys move it, Shift and arrows size it, Enter ${what ? "marks" : "covers"}.`);
+}
+
+async function markDrawn(what) {
+  const place = player.drawnOn();
+  if (!place) { say("Draw inside the picture.", true); return; }
+  const time = player.time;
+  stopDrawing();
+  await mark({ ...what, ...place, time });
+}
+
+function mark(what) {
+  return attempt(async () => {
+    take(await tell("api/giveback", { mark: what }));
+    saved = 0;
+    const place = queue.current;
+    if (what.kind !== "word" && place && place.track === what.track && place.start - 1 < what.time && what.time < place.end + 1) {
+      take(await tell("api/look", { place: place.id, verdict: "nothing" }));
+    }
+    say("Marked. It comes back when the source is redacted again with hints.toml.");
+  });
 }
 
 function stopDrawing() { at("drawing").hidden = true; at("tools").hidden = false; player.stopDrawing(); at("cover").focus({ preventScroll: true }); }
 
 async function coverDrawn() {
+  if (drawnFor()) { await markDrawn(drawnFor()); return; }
   const place = player.drawnOn();
   if (!place) { say("Draw inside one participant's picture.", true); return; }
   const long = at("drawing").elements.long.value;
@@ -183,7 +210,7 @@ async function sign(then) {
     sessionStorage.setItem("signname", at("signname").value);
     at("signing").close();
     if (then && await follow()) return;
-    if (told.mends.length) { told.mends = []; location.reload(); return; }
+    if (told.mends.length) { forget(); location.reload(); return; }
     take(state);
     say("Signed. The new version is verified and in its place.");
   } catch (error) {
@@ -200,7 +227,7 @@ async function follow() {
   const list = await ask("../../api/list");
   const open = list.rows.filter((row) => !row.bad && !row.elsewhere && row.number !== here && ["new", "work"].includes(row.standing));
   nextOne = open.find((row) => row.number > here) || open[0];
-  told.mends = [];
+  forget();
   await tell("api/close", {});
   location.href = nextOne ? `../${nextOne.number}/` : "../../";
   return true;
@@ -212,8 +239,11 @@ async function sendPlayed() {
 }
 
 async function sendBack() {
-  await attempt(async () => { take(await tell("api/sendback", {})); say("Sent back: it is marked in the list, and nothing of it changed."); });
+  await attempt(async () => { take(await tell("api/sendback", {})); say(told.marks.length ? "Sent back. Save hints.toml for the second run." : "Sent back: it is marked in the list, and nothing of it changed."); });
 }
+
+function unsaved() { return told.mends.length || told.marks.length > saved; }
+function forget() { told.mends = []; told.marks = []; }
 
 const KEYS = {
   " ": () => player.toggle(),
@@ -234,6 +264,7 @@ const KEYS = {
   d: openDrop,
   x: cut,
   u: undo,
+  g: () => openGiving(told, span()),
   s: openSign,
   "/": () => at("search").focus(),
   "?": () => at("keys").showModal(),
@@ -288,12 +319,12 @@ async function begin() {
   for (const [id, act] of Object.entries({
     play: () => player.toggle(), next, fine, mend: mendHere, cover: drawCover, whole: coverWhole, mute, mask: openMask,
     drop: openDrop, cut, undo, sign: openSign, sendback: sendBack, help: () => at("keys").showModal(), nodraw: stopDrawing,
-    signnext: () => sign(true),
+    signnext: () => sign(true), giveback: () => openGiving(told, span()), savehints: () => { saved = told.marks.length; },
   })) at(id).addEventListener("click", act);
   at("back").addEventListener("click", async (event) => {
     event.preventDefault();
-    if (told.mends.length && !confirm("Leave? What was not signed is gone.")) return;
-    told.mends = [];
+    if (unsaved() && !confirm("Leave? What was not signed, and hints that were not saved, are gone.")) return;
+    forget();
     await sendPlayed();
     await attempt(() => tell("api/close", {}));
     location.href = "../../";
@@ -302,10 +333,11 @@ async function begin() {
   at("nosign").addEventListener("click", async () => { if (told.job && !at("working").hidden) await attempt(() => tell("api/stop", {})); at("signing").close(); });
   at("drawing").addEventListener("submit", (event) => { event.preventDefault(); coverDrawn(); });
   at("maskword").addEventListener("input", counts);
-  at("maskform").addEventListener("submit", () => mend({ kind: "word", text: at("maskword").value.trim(), entity_type: at("maskkind").value }, "It is masked wherever it is said or shown once you sign."));
+  at("maskform").addEventListener("submit", () => mend({ kind: "word", text: at("maskword").value.trim().replace(/\s+/g, " "), entity_type: at("maskkind").value }, "It is masked wherever it is said or shown once you sign."));
+  listenGiving({ word: mark, draw, span });
   at("dropform").addEventListener("submit", () => mend({ kind: "drop", who: at("dropwho").value }, `${at("dropwho").value} goes once you sign.`));
   at("signform").addEventListener("submit", (event) => { event.preventDefault(); sign(false); });
-  window.addEventListener("beforeunload", (event) => { if (told.mends.length) event.preventDefault(); });
+  window.addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
   setInterval(() => { if (!document.querySelector("dialog[open]") && player.played().length) sendPlayed(); }, 10000);
   document.documentElement.dataset.ready = "yes";
   if (told.standing === "signed") say("This version is signed.");

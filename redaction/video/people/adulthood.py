@@ -77,6 +77,7 @@ class _Known:
     time: float = float("-inf")
     adult: bool = False
     minor: bool = False
+    declared: bool = False
 
 
 class Ages:
@@ -114,6 +115,12 @@ class Ages:
         known.weight += max(0.0, x2 - x1) * max(0.0, y2 - y1)
         if self._judge is not None and face.landmarks is not None:
             self._judge.observe(known.identity, frame, face)
+
+    def believe(self, number: int) -> None:
+        """Take a tracklet's person for somebody who declared to be an adult, as a reviewer said."""
+        known = self._known.get(number)
+        if known is not None:
+            known.declared = True
 
     def decide(self, number: int) -> AgeVerdict:
         """Return what counts for a tracklet from now on."""
@@ -162,7 +169,7 @@ class Ages:
     def _believes(self, known: _Known) -> bool:
         if not self._minors.believes_declared:
             return False
-        if self._minors.all_declared_adult:
+        if self._minors.all_declared_adult or known.declared:
             return True
         most = max(one.weight for one in self._known.values())
         return self.adult is True and known.weight >= _MAIN_SHARE * most

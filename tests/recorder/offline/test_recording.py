@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from recorder.bundle.manifest import ReviewEntry
 from recorder.bundle.verify_files import verify_bundle
 from recorder.offline.recording import redact_recording, refuse_other
 from redaction.errors import OffrecordError, UnreadableInput, UsageError
 from redaction.policy import Policy
 from redaction.stages import Stages
 from tests.media import make_clip
+from tests.recorder.bundle.bundles import file_contents, published_file
 
 
 def test_one_recording_is_redacted_with_models_that_are_shared(tmp_path: Path, stages: Stages) -> None:
@@ -54,3 +58,19 @@ def test_only_a_bundle_of_a_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine.offrecord").mkdir()
     with pytest.raises(UsageError, match="no bundle of a recorded file"):
         refuse_other(tmp_path / "mine.offrecord")
+
+
+def test_a_bundle_that_a_reviewer_mended_is_not_replaced(tmp_path: Path) -> None:
+    """Another run would lose what they covered; one that was only signed, or sent back, may be made anew."""
+    entry = ReviewEntry(time=datetime.now(UTC), follows="0" * 64)
+    signed = replaced_origin(tmp_path / "signed", entry)
+    refuse_other(signed)
+    mended = replaced_origin(tmp_path / "mended", entry.model_copy(update={"changed": {"cover": 1}}))
+    with pytest.raises(UsageError, match="A reviewer mended"):
+        refuse_other(mended)
+
+
+def replaced_origin(folder: Path, entry: ReviewEntry) -> Path:
+    """Publish a file that somebody looked at."""
+    origin = replace(file_contents().origin, review=(entry,))
+    return published_file(folder, origin=origin).path

@@ -13,6 +13,7 @@ from redaction.model import Box, Examined, RedactedFrame, VideoFrame
 from redaction.policy import FacesSection, MinorsSection, Policy, ScreenSection
 from redaction.video.faces.detect import Detection
 from redaction.video.faces.examine import Cadence
+from redaction.video.hints import HintedPlaces
 from redaction.video.lookahead import Bounds
 from redaction.video.people.adulthood import AgeVerdict
 from redaction.video.redact import VideoRedactor, VideoStages
@@ -149,6 +150,7 @@ def redactor(
     bounds: Bounds | None = None,
     cadence: Cadence | None = None,
     threaded: bool = False,
+    hints: HintedPlaces | None = None,
 ) -> VideoRedactor:
     """Return the engine with fake models."""
     eyes = detector or FakeDetector()
@@ -161,6 +163,7 @@ def redactor(
         bounds=bounds,
         cadence=cadence,
         threaded=threaded,
+        hints=hints,
     )
 
 
