@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.paths import ROOT
 
-__all__ = ["SLOW", "pytest_collection_modifyitems", "real_models"]
+__all__ = ["SLOW", "pytest_collection_modifyitems", "pytest_ignore_collect", "real_models"]
 
 SLOW: Final = (
     "cli",  # the whole command
@@ -54,10 +56,19 @@ def real_models() -> None:
     """Stand before a model: a fixture that loads one asks for this, and every test behind it is slow."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what `make check` leaves out."""
+    return (config.option.markexpr == "not slow" and _is_slow(collection_path)) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make check` leaves out."""
     for item in items:
-        place = item.path.relative_to(ROOT / "tests")
-        slow = any(place.is_relative_to(room) for room in SLOW)
-        if slow or "real_models" in getattr(item, "fixturenames", ()):
+        if _is_slow(item.path) or "real_models" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+@functools.cache
+def _is_slow(path: Path) -> bool:
+    place = path.relative_to(ROOT / "tests")
+    return any(place.is_relative_to(room) for room in SLOW)

@@ -220,7 +220,8 @@ class _Shot:
 def _add_picture(
     container: OutputContainer, codec: str, shot: _Shot, options: Mapping[str, str]
 ) -> VideoStream:
-    video = container.add_stream(codec, rate=shot.rate, options=dict(options))
+    quick = {"deadline": "realtime", "cpu-used": "8"} if codec.startswith("libvpx") else {}
+    video = container.add_stream(codec, rate=shot.rate, options={**quick, **options})
     assert isinstance(video, VideoStream)
     video.width, video.height = shot.size[::-1] if shot.rotation in (90, 270) else shot.size
     video.pix_fmt = shot.pix_fmt

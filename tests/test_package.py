@@ -46,6 +46,7 @@ def wanted() -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_file_of_the_packages(built: tuple[Path, Path]) -> None:
     """Nothing that a module reads beside itself is left out, and nothing else is in it."""
     with zipfile.ZipFile(built[1]) as wheel:

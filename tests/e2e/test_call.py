@@ -391,7 +391,7 @@ def test_a_bot_that_was_killed_is_started_again(speaker: SampleParticipant, tmp_
     _search(_on_disk(out), YuNet())
 
 
-MOMENTS = int(os.environ.get("OFFRECORD_KILLS", "2"))
+MOMENTS = int(os.environ.get("OFFRECORD_KILLS", "1"))
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))

@@ -15,7 +15,7 @@ import pytest
 
 from tests.paths import ROOT
 
-SECONDS = float(os.environ.get("OFFRECORD_FUZZ_SECONDS", "100"))
+SECONDS = float(os.environ.get("OFFRECORD_FUZZ_SECONDS", "40"))
 FILES = int(os.environ.get("OFFRECORD_FUZZ_FILES", "200"))
 PATIENCE_S = 60.0
 DOCUMENTED = {"0", "3", "5"}

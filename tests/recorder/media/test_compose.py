@@ -167,6 +167,7 @@ def test_recording_is_as_long_as_the_call_and_begins_at_its_start(tmp_path: Path
     assert len(info.audio) == 1
 
 
+@pytest.mark.slow
 def test_flash_and_beep_stay_together(tmp_path: Path) -> None:
     """Five moments of picture and sound are within 60 ms of each other."""
     for moment in (0.4, 1.3, 2.6):

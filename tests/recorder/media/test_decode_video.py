@@ -109,6 +109,7 @@ def test_what_this_program_wrote_has_its_frames_and_no_more(tmp_path: Path, time
     assert [frame.time for frame in frames] == pytest.approx(times, abs=0.001)
 
 
+@pytest.mark.slow
 def test_more_pixels_a_second_than_any_recording_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with more pictures than time allows is refused with a sentence, not worked on for hours."""
     monkeypatch.setattr("recorder.media.decode_video.MAX_PIXELS_PER_S", 320 * 240 * 25)

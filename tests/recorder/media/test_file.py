@@ -259,6 +259,7 @@ def test_live_recordings_that_state_no_length(tmp_path: Path) -> None:
     assert FileSource(clip.path).info().duration == pytest.approx(1.6, abs=0.05)
 
 
+@pytest.mark.slow
 def test_8k_pictures(tmp_path: Path) -> None:
     """An 8K picture is within bounds."""
     clip = make_clip(

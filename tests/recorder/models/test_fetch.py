@@ -274,6 +274,7 @@ fetch(["toy.one"])
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(cache: Path, tmp_path: Path) -> None:
     """Two fetches into one cache both succeed and download once between them."""
     log = tmp_path / "log"

@@ -208,6 +208,7 @@ def test_empty_recording_has_no_findings(rules_only: PersonalDataFinder) -> None
     assert rules_only.find(speak("")) == []
 
 
+@pytest.mark.slow
 def test_time_grows_with_the_length_only(rules_only: PersonalDataFinder) -> None:
     """Four times the talk, with four times the names and numbers, takes at most eight times as long."""
 

@@ -164,6 +164,7 @@ def test_frames_too_large_to_hold_are_covered() -> None:
     assert engine.summary.incomplete == 9
 
 
+@pytest.mark.slow
 def test_memory_of_a_long_run_does_not_grow() -> None:
     """After a thousand frames the engine holds no more thumbnails, frames or sightings than after two hundred."""
     engine = redactor()

@@ -203,6 +203,7 @@ def _claim_all(folder: str, queue: multiprocessing.Queue[list[str]]) -> None:
     os._exit(0)
 
 
+@pytest.mark.slow
 def test_two_jobs_never_claim_the_same(tmp_path: Path) -> None:
     """Two processes on one destination at once share the work without overlap or remainder."""
     context = multiprocessing.get_context("spawn")

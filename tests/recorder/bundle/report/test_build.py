@@ -127,6 +127,7 @@ def test_a_manifest_cannot_bring_in_a_file_from_elsewhere(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@pytest.mark.slow
 def test_page_is_drawn_by_a_browser(tmp_path: Path) -> None:
     """In a browser the bars and lines are seen in their colours."""
     call_report(tmp_path, manifest())

@@ -96,6 +96,7 @@ def test_a_size_that_stays_makes_one_new_piece(tmp_path: Path) -> None:
     assert max(luma.max() for piece in pieces for _, luma in piece) < 170
 
 
+@pytest.mark.slow
 def test_a_size_that_flaps_makes_no_storm_of_pieces(tmp_path: Path) -> None:
     """A size that changes ten times a second for ten seconds leaves one piece."""
     track = track_of(tmp_path)

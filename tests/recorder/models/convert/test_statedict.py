@@ -164,6 +164,7 @@ def test_broken_files_are_refused(data: bytes) -> None:
         read_state_dict(data)
 
 
+@pytest.mark.slow
 def test_an_inflating_file_is_refused_before_it_is_read() -> None:
     """A small file that would inflate beyond the limit is refused."""
     stream = io.BytesIO()
