@@ -2,9 +2,9 @@
 
 Source: `words/en/ordinary.txt` holds the lower-case entries of the misaki lexicon (Apache-2.0) that are most frequent
 in the CMU Sphinx US English language model (BSD), less the names among them, plus words of meetings written for
-this project. `words/en/uncommon.txt` holds the further lower-case entries of that lexicon that are in the CMU Sphinx
-dictionary (BSD) too, less all that Faker (MIT) or the lexicon has as a name. `words/en/cities.txt` holds towns of the
-time zone database (public domain) and further large ones. The other lists were written for this project.
+this project. `words/en/uncommon.txt` holds the further lower-case entries of that lexicon, less all that Faker (MIT) or
+the lexicon has as a name. `words/en/cities.txt` holds towns of the time zone database (public domain) and further large
+ones. The other lists were written for this project.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Item:
         if self.cased and self.upper:
             return not self.ordinary or namelike(self.core) or self.capital
         if self.cased:
-            return self.listed and not self.ordinary
+            return self.listed and not self.ordinary and not self.uncommon
         return not self.ordinary or namelike(self.core)
 
     @property

@@ -10,7 +10,7 @@ from redaction.text.lexicon import CLOSED, namelike
 from redaction.text.numbers import code_runs
 from redaction.text.passage import Item, Passage, items_of
 from redaction.text.rules.dates import MONTHS, SMALL_UNITS, is_ordinal
-from redaction.text.rules.names import RELATIONS, TITLES
+from redaction.text.rules.names import KIN, RELATIONS, TITLES
 from redaction.text.rules.phrases import Phrases
 from redaction.text.vocabulary import word_set
 
@@ -20,6 +20,8 @@ ASKED: Phrases[EntityType] = Phrases.of_kinds("asked")
 # What asks only in a short sentence or in one that speaks of a person, and what asks only where it is said alone.
 ASKED_WEAK: Phrases[EntityType] = Phrases.of_kinds("asked_weak")
 ASKED_SHORT: Phrases[EntityType] = Phrases.of_kinds("asked_short")
+ASKED_WHO: Phrases[EntityType] = Phrases.of_kinds("asked_who")
+ASKING_WHO = word_set("asking_who")
 ASKED_OF = word_set("asked_of")
 SHORT_SENTENCE, ALONE, LONGEST_SENTENCE = 4, 4, 12  # items
 LONGEST_ANSWER = 12
@@ -43,6 +45,7 @@ GOES_ON = word_set(
 SAYING = word_set("asking_not")
 WAITS = word_set("waits")
 _UNITS = word_set("units")
+FIELDS = word_set("asked_fields")
 AFTER_ASKED = word_set("asked_after")
 _WORD_LETTERS = word_set("one_letter_words")
 
@@ -111,7 +114,8 @@ def _answer(items: Passage, kind: EntityType, *, fresh: bool, by_yes: bool) -> I
     told = set(_told(items, kind, fresh=fresh and not by_yes, shortest=3 if by_yes else 1))
     for at, item in enumerate(items):
         inside = item.core in INSIDE and at - 1 in told and at + 1 in told and not items[at - 1].closes
-        if at in told or inside or (item.core in TITLES and at + 1 in told and kind is EntityType.PERSON):
+        title = item.core in TITLES and item.core not in KIN and kind is EntityType.PERSON
+        if at in told or inside or (title and at + 1 in told):
             yield item
 
 
@@ -150,7 +154,11 @@ def _question(utterance: Utterance, items: Passage) -> EntityType | None:
     """Return what the end of an utterance asks for; a statement that only mentions it asks for nothing."""
     marked = utterance.words[-1].text.rstrip().endswith("?")
     found = [(*one, True) for one in ASKED.find(items)]
-    found += [(*one, _speaks_of_person(items, one[0], one[2])) for one in ASKED_WEAK.find(items)]
+    found += [
+        (*one, not _goes_with(items, one[1]) and _speaks_of_person(items, one[0], one[2]))
+        for one in ASKED_WEAK.find(items)
+    ]
+    found += [(*one, _asks_who(items, one[0])) for one in ASKED_WHO.find(items)]
     found += [(*one, _alone(items, one[1])) for one in ASKED_SHORT.find(items)]
     found = sorted(one for one in found if one[3])
     if not found:
@@ -180,6 +188,19 @@ def _alone(items: Passage, end: int) -> bool:
     while rest < len(items) and items[rest].core in AFTER_ASKED and not items[rest - 1].closes:
         rest += 1
     return len(_sentence(items, end - 1)) <= ALONE and (rest == len(items) or items[rest - 1].closes)
+
+
+def _asks_who(items: Passage, at: int) -> bool:
+    """Tell whether a sentence asks for somebody's name, in so many words or in few: `and your doctor?`."""
+    sentence = _sentence(items, at)
+    return len(sentence) <= SHORT_SENTENCE or any(item.core in ASKING_WHO for item in sentence)
+
+
+def _goes_with(items: Passage, end: int) -> bool:
+    """Tell whether what is asked for is only the first word of another thing: `the password policy`."""
+    if end >= len(items) or items[end - 1].pauses:
+        return False
+    return items[end].core in FIELDS
 
 
 def _speaks_of_person(items: Passage, at: int, kind: EntityType) -> bool:

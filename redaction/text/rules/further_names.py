@@ -127,6 +127,8 @@ def _ends_as_name(passage: Passage, at: int) -> bool:
 def _is_name(item: Item) -> bool:
     if is_product(item.core) or not item.alphabetic:
         return False
+    if item.uncommon and not item.upper:
+        return False
     if item.strange or item.capital:
         return True
     joining = item.stem in FUNCTION_WORDS and (item.stem in STOPS or item.stem in VERBLIKE)

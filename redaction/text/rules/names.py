@@ -28,6 +28,9 @@ BEFORE = Phrases.of_sections("name_cues")
 WEAK = word_set("name_cues_weak")
 RELATIONS = word_set("relations")
 FAMILY_AFTER, FAMILY_BEFORE = word_set("family_after"), word_set("family_before")
+# What a thing may be too: `the mitochondria are` is no family.
+FAMILY_THINGS = word_set("family_things")
+OWNERS = word_set("determiners")
 FAMILIES = frozenset({"family", "kids", "twins", "brothers", "sisters", "household", "residence"})
 NOT_FAMILIES = frozenset(
     {"royal", "holy", "long", "little", "small", "new", "young", "good", "whole", "true", "happy"}
@@ -175,6 +178,8 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
             yield Hit(at, last, PERSON, 0.4, "family", strong=False)
         elif last == at > 0 and namelike(passage[at].core) and _house_of(passage, at):
             yield Hit(at, at + 1, PERSON, 0.4, "family", strong=False)
+        elif last == at + 1 and at > 0 and _owner(passage, at):
+            yield Hit(at, last, PERSON, 0.4, "owner", strong=False)
         item = passage[at]
         if item.capital and not is_product(item.core) and item.stem not in NAMELIKE_MONTHS:
             if namelike(item.core):
@@ -187,11 +192,24 @@ def find_strange(passage: Passage) -> Iterator[Hit]:
 def _family(passage: Passage, at: int, last: int) -> bool:
     """Tell whether a strange word is a family's name: `the Abernathys are`, `the Brightwater account`."""
     after = passage[last].core if last < len(passage) and not passage[at].pauses else ""
-    if passage[at - 1].core != "the":
+    if passage[at - 1].core != "the" or (_in_dictionary(passage[at]) and after not in FAMILY_THINGS):
         return False
     ends = passage[at].pauses or last == len(passage)
     plural = ends and passage[at].stem.endswith("s") and at > 1 and passage[at - 2].core in FAMILY_BEFORE
     return after in FAMILY_AFTER or plural
+
+
+def _owner(passage: Passage, at: int) -> bool:
+    """Tell whether a strange word owns something: `that's Barenblat's laptop`, and not `the dropdown's broken`."""
+    item = passage[at]
+    owns = (
+        item.core.endswith("'s") and item.strange and not _in_dictionary(item) and not is_product(item.core)
+    )
+    return owns and len(item.stem) > 2 and passage[at - 1].core not in OWNERS
+
+
+def _in_dictionary(item: Item) -> bool:
+    return item.uncommon and not item.upper
 
 
 def _house_of(passage: Passage, at: int) -> bool:

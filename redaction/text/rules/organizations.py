@@ -21,6 +21,7 @@ SCHOOL_ENDS = word_set("school_ends")
 SCHOOL_WORDS = word_set("school_words")
 SCHOOL_KINDS = word_set("school_kinds")
 SCHOOLS_OF = word_set("schools_of")
+OUR_LADY = ["our", "lady", "of"]
 AT_SCHOOL = Phrases.of_sections("school_cues")
 AT_WORK = Phrases.of_sections("work_cues")
 JOBS, WORKING = word_set("jobs"), word_set("working")
@@ -43,6 +44,10 @@ def find_schools(passage: Passage) -> Iterator[Hit]:
         if item.core in SCHOOLS_OF and at + 2 < len(passage) and passage[at + 1].core == "of":
             last = _name_run(passage, at + 2, longest=3)
             if last > at + 2:
+                yield Hit(at, last, SCHOOL, 0.8, "school")
+        if [word.core for word in passage[at : at + 3]] == OUR_LADY:
+            last = _name_run(passage, at + 3, longest=3)
+            if last > at + 3:
                 yield Hit(at, last, SCHOOL, 0.8, "school")
     for _, end, how in AT_SCHOOL.find(passage):
         yield from _after(passage, end, SCHOOL, vague=how == "vague", rule="at-school")

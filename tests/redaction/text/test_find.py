@@ -117,7 +117,10 @@ def test_strange_word_needs_less_certainty() -> None:
     ("line", "score", "found"),
     [
         ("they grab a window here", 0.6, []),
-        ("they grab a window here", 0.9, ["window"]),
+        ("they grab a window here", 0.9, []),
+        ("they grab a window here", 0.96, ["window"]),
+        ("they grab a zorblat window here", 0.9, ["zorblat", "window"]),
+        ("They grab a window here.", 1.0, []),
         ("They grab a Window here.", 0.6, ["Window"]),
         ("they ask hunter here", 0.4, []),
         ("they ask hunter here", 0.6, ["hunter"]),
@@ -126,7 +129,7 @@ def test_strange_word_needs_less_certainty() -> None:
 )
 def test_everyday_word_needs_more_certainty(line: str, score: float, found: list[str]) -> None:
     """An everyday word is masked on the model's word alone only if it is sure, or the word has a capital."""
-    names = ("window", "hunter", "upstairs")
+    names = ("window", "hunter", "upstairs", "zorblat")
     finder = PersonalDataFinder(SpeechSection(), model=NamingModel(*names, score=score))
     assert masked(finder, line) == [found]
 

@@ -17,6 +17,8 @@ from tests.redaction.text.conftest import masked
         ("what is the passcode?", "S2: heron blue", ["heron", "blue"]),
         ("can you spell that", "S2: sure b r z", ["b", "r", "z"]),
         ("I'll need your last name.", "S2: Hunter.", ["Hunter."]),
+        ("Who is your boss?", "S2: My sister, Hunter.", ["Hunter."]),
+        ("And your boss?", "S2: Hunter.", ["Hunter."]),
         ("Okay, and your surname.", "S2: Hunter.", ["Hunter."]),
     ],
 )
@@ -36,6 +38,8 @@ def test_answer_is_masked(
         ("You log in with your email address.", "S2: Use the old one at work."),
         ("we store your email address and your phone number", "S2: so it still works"),
         ("people type their name or your address", "S2: then drop the column"),
+        ("What's the password policy?", "S2: At least twelve characters."),
+        ("When did you disagree with your boss?", "S2: Over some deadline."),
     ],
 )
 def test_no_answer_is_left(rules_only: PersonalDataFinder, lines: tuple[str, str]) -> None:

@@ -78,6 +78,9 @@ PERSONAL = [
     ("ours is a year and a half", "a year and a half", AGE),
     ("he was crawling at eleven months", "eleven months", AGE),
     ("the brezlaws are coming", "brezlaws", PERSON),
+    ("that's brezlaw's laptop", "brezlaw's", PERSON),
+    ("She coaches at Our Lady of Mercy.", "Our Lady of Mercy.", SCHOOL),
+    ("my address was cat lady 42 at hotmail dot com", "cat lady 42 at hotmail dot com", EMAIL),
     ("she sells for brezlaw plumbing", "brezlaw plumbing", WORK),
     ("he studies at brezlaw community college", "brezlaw community college", SCHOOL),
 ]  # fmt: skip
@@ -114,6 +117,11 @@ PLAIN = [
     "the last four builds were green",
     "your email address goes into the second field",
     "we take ten and a half percent",
+    "the isosceles are drawn first",
+    "A triangle with two equal sides is called isosceles.",
+    "the kubernetes's broken again",
+    "how long have you had it",
+    "Easter Monday is a holiday.",
 ]
 
 
