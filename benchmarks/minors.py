@@ -1,11 +1,14 @@
 """How many minors are found and how many adults are removed, and whether a child leaves the picture altogether.
 
-Run from the repository's root: `.venv/bin/python -m benchmarks.minors [curve|stills|child] [--dump FOLDER]`. Needs the
-shared data folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models. Redacted frames go to the dump folder.
+Run from the repository's root: `.venv/bin/python -m benchmarks.minors [curve|held-out|stills|child] [--dump FOLDER]`.
+Needs the shared data folder, `../shared/data` or `OFFRECORD_SHARED_DATA`, and the models. Redacted frames go to the
+dump folder.
 
 `curve` shows five views of each labelled face to the judge of ages (`minors_views`) at several sizes, and prints who is
 removed by each profile and as a declared adult, by age, size, sex and race, and the curve behind these points.
 `--cache` keeps what the nets and the judge said between runs.
+
+`held-out` prints the same by constants fitted to other people (`minors_held_out`).
 
 `stills` shows each labelled face to the whole picture engine as a still of half a second, alone in a grey frame twice
 its size. A still is one view however long it stays, and that is the harder case: real calls give many. Labels are used
@@ -30,6 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import DATA, frame_of, frames_of, mask_of, save
 from benchmarks.minors_curve import print_curve, print_groups, print_points, print_views
+from benchmarks.minors_held_out import print_held_out
 from benchmarks.minors_views import NATIVE, gather
 from redaction.model import CoverReason, RedactedFrame, VideoFrame
 from redaction.policy import Policy
@@ -164,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=["curve", "stills", "child"])
+    parser.add_argument("what", nargs="*", choices=["curve", "held-out", "stills", "child"])
     parser.add_argument("--sizes", type=int, nargs="*", help="face heights in pixels; 0 is native")
     parser.add_argument("--dump", type=Path)
     parser.add_argument("--cache", type=Path, help="file for what was measured for the curve")
@@ -174,6 +178,8 @@ def main() -> None:
         stages = replace(VideoStages.load(policy), judge=AgeJudge(), silhouettes=silhouettes)
         if not given.what or "curve" in given.what:
             curve(stages.thorough, given.sizes or CURVE_SIZES, given.cache)
+        if "held-out" in given.what:
+            print_held_out(gather(stages.thorough, sizes=CURVE_SIZES, views=VIEWS, cache=given.cache))
         if not given.what or "stills" in given.what:
             stills(stages, SIZES if given.sizes is None else [size or None for size in given.sizes])
         if not given.what or "child" in given.what:
