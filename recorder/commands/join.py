@@ -344,7 +344,7 @@ async def announce_address(source: CallSource) -> None:
     from recorder.call.room.source import RoomSource
 
     if isinstance(source, SourceWithPage):
-        echo(f"Consent links for the host: {source.host_url}", err=True)
+        echo(f"Consent links for the host: {await source.host_url()}", err=True)
     elif isinstance(source, RoomSource):
         echo(f"The room is open: {await source.url()}", err=True)
     elif isinstance(source, WhipSource):

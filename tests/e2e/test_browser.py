@@ -98,7 +98,8 @@ def test_one_connection_for_everybody_and_each_is_themselves(tmp_path: Path) -> 
             server = await stack.enter_async_context(janus(tmp_path / "janus"))
             url = demo_url(await stack.enter_async_context(demo_pages(server)), "mvideoroomtest.html")
             ann = await _enter(stack, url, tmp_path, "Ann")
-            await _enter(stack, url, tmp_path, "Ben")
+            grey, hertz = PEOPLE["Ben"]
+            await stack.enter_async_context(_joined(server, "Ben", round(hertz), grey))
             stage = BrowserBot(url)
             who: dict[str, str] = {}
             async with recorded(stage, observed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -11,13 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.e2e.browser import CHROMIUM, browser, write_camera, write_microphone
-from tests.e2e.test_browser import BrowserBot, much
-from tests.e2e.test_janus import assert_owner, studio
-from tests.recorder.call.contract import recorded, run
-from tests.recorder.call.observed import ObservedCall, until
+from tests.e2e.browser import CHROMIUM, browser, write_camera
+from tests.e2e.conftest import needs_models, run_offrecord
+from tests.e2e.joining import joining, lumas, spoken, write_sound
 
 PACKAGES = ("open-easyrtc@2.1.8", "express@4.22.1", "socket.io@4.8.1")
 SERVER = """
@@ -28,6 +28,7 @@ easyrtc.setOption("appIceServers", []);
 easyrtc.listen(app, require("socket.io")(server), null, () => server.listen(+process.argv[2], "127.0.0.1"));
 """
 PAGE = "demos/demo_multiparty.html"
+GREYS = {"speaks": 70, "listens": 200}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -85,39 +86,44 @@ async def example(folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-def test_a_page_without_an_adapter_is_joined(installed: Path, tmp_path: Path) -> None:
-    """Its people are unknown participants, apart from each other; each one's video and audio is theirs."""
+def test_a_page_without_an_adapter_is_recorded(installed: Path, tmp_path: Path) -> None:
+    """The command joins, and records what the policy allows: two unknown participants, each track its owner's.
 
-    async def go() -> None:
-        observed = ObservedCall()
-        people = {"a": (70, 450.0), "b": (200, 950.0)}
+    Under the default policy, where nobody can be asked, it records nothing, and says so.
+    """
+    needs_models()
+    sounds = {"speaks": spoken(0.0), "listens": np.full(48_000, 0.0, np.float32)}
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[consent]\ndefault = "allow"\nif_unasked = "policy"\n')
+
+    async def go() -> tuple[int, int]:
         async with AsyncExitStack() as stack:
             url = await stack.enter_async_context(example(installed))
-            for name, (grey, hertz) in people.items():
+            for name, grey in GREYS.items():
                 (tmp_path / name).mkdir()
                 camera = write_camera(tmp_path / f"{name}.mjpeg", grey)
-                microphone = write_microphone(tmp_path / f"{name}.wav", hertz)
+                microphone = write_sound(tmp_path / f"{name}.wav", sounds[name])
                 await stack.enter_async_context(
                     browser(url, tmp_path / name, camera=camera, microphone=microphone)
                 )
-            bot = BrowserBot(url)
-            async with recorded(bot, observed):
-                await until(lambda: len(observed.people) == 2, within=60)
-                assert observed.asks == [False]
-                assert set(observed.people.values()) == {"Guest"}
-                for participant in list(observed.people):
-                    observed.received.add(participant)
-                    await bot.source.receive(participant, True)
-                for participant in list(observed.people):
-                    await until(lambda p=participant: much(observed, p), within=40)  # type: ignore[misc]
-        found: set[str] = set()
-        for participant in {track.participant for track in observed.pictures}:
-            for name, (grey, hertz) in people.items():
-                try:
-                    assert_owner(observed, participant, hertz=hertz, luma=studio(grey))
-                except AssertionError:
-                    continue
-                found.add(name)
-        assert found == set(people)
+            (tmp_path / "asked").mkdir()
+            async with joining(url, tmp_path / "asked") as bot:
+                refused = await bot.ended()
+            async with joining(url, tmp_path, "--policy", str(policy), "--for", "25s") as bot:
+                return refused, await bot.ended()
 
-    run(go, within=180)
+    assert asyncio.run(asyncio.wait_for(go(), 300)) == (4, 0)
+    assert not list((tmp_path / "asked" / "out").iterdir())
+    (bundle,) = (tmp_path / "out").glob("*.offrecord")
+    assert run_offrecord(["verify", str(bundle)]).returncode == 0
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert [person["via"] for person in manifest["participants"]["people"]] == ["policy", "policy"]
+    shown = {who: lumas(bundle / "tracks" / f"{who.lower()}-camera.mp4") for who in ("P01", "P02")}
+    greys = {who: min(GREYS.values(), key=lambda one: abs(one - seen[0])) for who, seen in shown.items()}
+    assert set(greys.values()) == set(GREYS.values())
+    for who, seen in shown.items():
+        assert len(seen) > 30
+        assert max(abs(luma - greys[who]) for luma in seen) < 14
+    transcript = json.loads((bundle / "transcript.json").read_text())["utterances"]
+    assert "export" in json.dumps(transcript)
+    assert {greys[one["speaker"]] for one in transcript} == {GREYS["speaks"]}

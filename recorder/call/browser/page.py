@@ -28,6 +28,8 @@ __all__ = ["MeetingPage", "page_script"]
 _START_S: Final = 60.0
 _OPENED_S: Final = 30.0
 _LOOK_S: Final = 5.0
+_NO_ANSWER: Final = "the meeting's page cannot be opened: there is no answer from its address"
+_NOT_TRUSTED: Final = "the meeting's page cannot be opened: the certificate of its address is not trusted"
 
 
 def page_script(secret: str, name: str, *, adapters: Sequence[Adapter], allowed: Sequence[str]) -> str:
@@ -69,6 +71,10 @@ class MeetingPage:
         devtools: of the browser.
         hosts: that the page may ask; requests to others are not answered, and counted.
         on_blocked: told of each that was not.
+
+    Attributes:
+        crashed: the process that the page lived in is gone.
+        status: of HTTP, with which the meeting's address answered last; 0 before it has.
     """
 
     def __init__(self, devtools: DevTools, hosts: AllowedHosts, on_blocked: Callable[[], None]) -> None:
@@ -78,13 +84,15 @@ class MeetingPage:
         self._secret = "_" + secrets.token_hex(16)
         self._target = ""
         self._session = ""
+        self._frame = ""
         self.crashed = False
+        self.status = 0
 
-    async def open(self, untrusted_url: str, *, name: str, adapters: Sequence[Adapter]) -> bool:
-        """Open the meeting's page; return whether there was an answer.
+    async def open(self, untrusted_url: str, *, name: str, adapters: Sequence[Adapter]) -> str:
+        """Open the meeting's page; return why it cannot be opened, nothing where there was an answer.
 
         Raises:
-            BrowserLost: the browser does not answer.
+            BrowserLost: the browser is gone, or does not answer.
             CommandRefused: it does not do as it is told.
         """
         ask = self._devtools.ask
@@ -112,8 +120,15 @@ class MeetingPage:
         await self._page("Emulation.setFocusEmulationEnabled", enabled=True)
         script = page_script(self._secret, name, adapters=adapters, allowed=self._hosts.names)
         await self._page("Page.addScriptToEvaluateOnNewDocument", source=script)
-        opened = await self._page("Page.navigate", url=untrusted_url, within=_OPENED_S)
-        return not opened.get("errorText")
+        try:
+            opened = await self._page("Page.navigate", url=untrusted_url, within=_OPENED_S)
+        except BrowserLost:
+            if self._devtools.lost:
+                raise
+            return _NO_ANSWER
+        self._frame = str(opened.get("frameId", ""))
+        failed = str(opened.get("errorText") or "")
+        return (_NOT_TRUSTED if failed.startswith("net::ERR_CERT") else _NO_ANSWER) if failed else ""
 
     async def look(self) -> Look | None:
         """Ask how everything is; None where the page cannot be asked, or answers out of bounds.
@@ -163,6 +178,11 @@ class MeetingPage:
             self._count(given.get("request"))
         elif event.method == "Network.webSocketCreated":
             self._count(given)
+        elif event.method == "Network.responseReceived" and given.get("frameId") == self._frame:
+            response = given.get("response")
+            if given.get("type") == "Document" and isinstance(response, dict):
+                status = response.get("status")
+                self.status = status if isinstance(status, int) else 0
         return ""
 
     async def dismiss(self) -> None:

@@ -39,6 +39,9 @@ _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0)
 _LEAVING_S: Final = 3.0
 _MOST_EVENTS: Final = 1000
 _KEPT_OUT: Final = frozenset({PageState.REFUSED, PageState.REMOVED, PageState.OVER, PageState.LOST})
+_NOT_LET_IN: Final = "the meeting's page did not let the bot in in time; another --adapter may know its way"
+_FIRST_ERROR: Final = 400
+"""Statuses from here on are errors. Source: RFC 9110, 15.5."""
 _SILENCE: Final = np.zeros(48_000, np.float32)
 
 
@@ -175,13 +178,12 @@ class BrowserSource:
         try:
             async with running_chromium(setting, events.append) as devtools:
                 page = MeetingPage(devtools, self._hosts, self._count_blocked)
-                if await page.open(self._url, name=self._name, adapters=self._adapters):
+                failed = await page.open(self._url, name=self._name, adapters=self._adapters)
+                if not failed:
                     return await self._attend(page, events, observer)
         except (BrowserLost, CommandRefused):
             return None
-        if self._been_inside:
-            return None
-        return UnreadableInput("the meeting's page cannot be opened: there is no answer from its address")
+        return None if self._been_inside else UnreadableInput(failed)
 
     async def _attend(
         self, page: MeetingPage, events: deque[DevToolsEvent], observer: CallObserver
@@ -212,6 +214,11 @@ class BrowserSource:
         inside = waiting = False
         while not self._closing.is_set():
             await self._heed(page, events)
+            if page.status >= _FIRST_ERROR and not inside:
+                self._refuse_if_never_inside(
+                    f"the meeting's address answers with an error (HTTP {page.status})"
+                )
+                return None
             look = await page.look()
             now = self.clock.now()
             if look is None:
@@ -238,12 +245,10 @@ class BrowserSource:
             await self._sleep(_LOOK_S)
         return Ended.OVER
 
-    def _refuse_if_never_inside(self) -> None:
+    def _refuse_if_never_inside(self, sentence: str = _NOT_LET_IN) -> None:
         """Raise where the bot was never in: a meeting that was lost is joined again, one that never was is not."""
         if not self._been_inside:
-            raise UnreadableInput(
-                "the meeting's page did not let the bot in in time; another --adapter may know its way"
-            )
+            raise UnreadableInput(sentence)
 
     async def _heed(self, page: MeetingPage, events: deque[DevToolsEvent]) -> None:
         """Do what events ask for: other pages are closed, dialogues answered."""

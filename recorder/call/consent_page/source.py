@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from pathlib import Path
@@ -111,10 +112,11 @@ class SourceWithPage:
         self._observer: CallObserver | None = None
         self._clock = CallClock()
         self._told: set[str] = set()
+        self._open = asyncio.Event()
 
-    @property
-    def host_url(self) -> str:
-        """Where whoever hosts the call finds the links; it is a secret of theirs."""
+    async def host_url(self) -> str:
+        """Return where whoever hosts the call finds the links, once it can be opened; it is a secret of theirs."""
+        await self._open.wait()
         return self._pages.host_url
 
     @property
@@ -136,6 +138,7 @@ class SourceWithPage:
         outcome: Ended | OffrecordError
         async with listening(application, address, turned_away=crowd_of(observer)):
             self._observer = observer
+            self._open.set()
             observer.can_ask(True, self._clock.now())
             try:
                 outcome = await self._source.run(_AskingByPage(observer, self._links))

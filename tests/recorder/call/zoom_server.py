@@ -7,74 +7,41 @@ with a wrong signature, stream or order gets the documented status, and nothing 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import hmac
 import itertools
 import json
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 from aiohttp import WSMsgType, web
 
 from tests.recorder.call.certificate import self_signed
-from tests.recorder.call.senders import coded_pictures
+from tests.recorder.call.zoom_media import (
+    FPS,
+    RATE,
+    Colour,
+    MediaConnection,
+    ZoomPerson,
+    h264_of,
+    jpeg_of,
+    now_ms,
+    send,
+    send_media,
+    tone_of,
+)
+
+__all__ = [
+    "CLIENT_ID", "CLIENT_SECRET", "FPS", "MEETING", "RATE", "STREAM", "ZoomServer", "h264_of", "jpeg_of",
+    "signature_of", "tone_of", "zoom_server",
+]  # fmt: skip
 
 CLIENT_ID, CLIENT_SECRET = "zoom-test-client", "zoom-test-client-secret"
 MEETING, STREAM = "4444AAAiAAAAAiAiAiiAii==", "609340fb2a7946909659956c8aa9250c"
-RATE = 16_000
-FPS = 25
 KINDS = {1: "audio", 2: "video", 4: "deskshare", 8: "transcript", 16: "chat"}
-
-Colour = tuple[int, int, int]
-
-
-@dataclass
-class ZoomPerson:
-    """Somebody in the meeting; `sound` is int16 at 16,000 Hz, said over and over."""
-
-    id: int
-    name: str
-    sound: np.ndarray[Any, np.dtype[np.int16]]
-    pictures: tuple[bytes, ...]
-    camera: bool = True
-    muted: bool = False
-    shares: bytes = b""
-
-
-def tone_of(hertz: float) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """Return a second of a tone."""
-    return (8000 * np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE)).astype(np.int16)
-
-
-@lru_cache(maxsize=16)
-def h264_of(colour: Colour) -> tuple[bytes, ...]:
-    """Return a second of H264 pictures in Annex B, the first a key frame with its parameter sets."""
-    return tuple(data for data, _ in coded_pictures(colour, codec="H264"))
-
-
-@lru_cache(maxsize=16)
-def jpeg_of(colour: Colour, width: int = 640, height: int = 360) -> bytes:
-    """Return a JPEG picture of one YUV colour."""
-    context = av.CodecContext.create("mjpeg", "w")
-    context.width, context.height, context.pix_fmt = width, height, "yuvj420p"
-    planes = np.empty((height * 3 // 2, width), np.uint8)
-    planes[:height] = colour[0]
-    planes[height : height * 5 // 4], planes[height * 5 // 4 :] = colour[1], colour[2]
-    frame = av.VideoFrame.from_ndarray(planes, format="yuvj420p")
-    frame.pts = 0
-    context.time_base = frame.time_base = Fraction(1, FPS)
-    packets = [*context.encode(frame), *context.encode(None)]
-    return b"".join(bytes(packet) for packet in packets)
 
 
 def signature_of(meeting: str, stream: str, secret: str = CLIENT_SECRET) -> str:
@@ -82,13 +49,18 @@ def signature_of(meeting: str, stream: str, secret: str = CLIENT_SECRET) -> str:
     return hmac.new(secret.encode(), f"{CLIENT_ID},{meeting},{stream}".encode(), hashlib.sha256).hexdigest()
 
 
-@dataclass(eq=False)
-class _Media:
-    socket: web.WebSocketResponse
-    kinds: int
-    parameters: dict[str, dict[str, int]]
-    sequence: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+def _judge(message: dict[str, Any], kind: int, *, taken: bool) -> int:
+    """Return the documented status of a handshake, 0 for one that is right; `taken`: somebody else is connected."""
+    if message.get("msg_type") != kind:
+        return 1
+    if message.get("protocol_version") != 1:
+        return 4
+    if message.get("rtms_stream_id") != STREAM:
+        return 2
+    expected = signature_of(MEETING, STREAM)
+    if message.get("meeting_uuid") != MEETING or message.get("signature") != expected:
+        return 3
+    return 8 if kind == 1 and taken else 0
 
 
 class ZoomServer:
@@ -122,11 +94,11 @@ class ZoomServer:
         self.chosen = 0
         self.subscribed: set[int] = set()
         self.signals: list[web.WebSocketResponse] = []
-        self.medias: list[_Media] = []
+        self.medias: list[MediaConnection] = []
         self.handshakes = 0
         self._ids = itertools.count(16_778_240, 1024)
         self._answered = 0
-        self._shown: dict[int, int] = {}
+        self.shown: dict[int, int] = {}
 
     # -- staging ---------------------------------------------------------------------------------------------------
 
@@ -164,7 +136,7 @@ class ZoomServer:
     async def speak(self, user: int) -> None:
         """Make somebody the active speaker."""
         self.speaker = user
-        self._shown[user] = 0
+        self.shown[user] = 0
         await self._event(2, user_id=user, user_name=self.people[user].name)
 
     def rename(self, user: int, name: str) -> None:
@@ -174,7 +146,7 @@ class ZoomServer:
     async def camera(self, user: int, on: bool) -> None:
         """Turn a camera on or off."""
         self.people[user].camera = on
-        self._shown[user] = 0
+        self.shown[user] = 0
         await self._event(8 if on else 9, participants=[{"user_id": user}])
 
     async def share(self, user: int, picture: bytes) -> None:
@@ -188,11 +160,11 @@ class ZoomServer:
     async def chat(self, text: str, user: int | None = None) -> None:
         """Write in the chat; the documents know no sender."""
         who = {} if user is None else {"user_id": user, "user_name": self.people[user].name}
-        await self.media_says({"msg_type": 18, "content": {"timestamp": _now(), "data": text, **who}}, 16)
+        await self.media_says({"msg_type": 18, "content": {"timestamp": now_ms(), "data": text, **who}}, 16)
 
     async def stop(self, reason: int = 6) -> None:
         """End the stream."""
-        await self.signal_says({"msg_type": 8, "state": 4, "reason": reason, "timestamp": _now()})
+        await self.signal_says({"msg_type": 8, "state": 4, "reason": reason, "timestamp": now_ms()})
 
     async def cut(self) -> None:
         """Lose every connection at once, as a network does."""
@@ -210,13 +182,13 @@ class ZoomServer:
     async def signal_says(self, message: object) -> None:
         """Send something over every signaling connection: an object, a text or bytes."""
         for socket in list(self.signals):
-            await _send(socket, message)
+            await send(socket, message)
 
     async def media_says(self, message: object, kind: int) -> None:
         """Send something over every connection for a kind of media."""
         for media in list(self.medias):
             if media.kinds & kind or media.kinds == 32:
-                await _send(media.socket, message)
+                await send(media.socket, message)
 
     def heard(self, kind: int) -> list[dict[str, Any]]:
         """Return every message of a kind that clients sent."""
@@ -237,7 +209,7 @@ class ZoomServer:
             if first is None:
                 return socket
             self.handshakes += 1
-            status = self.refuse if self.refuse is not None else self._judge(first, 1)
+            status = self.refuse if self.refuse is not None else _judge(first, 1, taken=bool(self.signals))
             urls = {name: f"{self.url}/media/{name}" for name in ("audio", "video", "deskshare", "chat")}
             urls = {**(urls if self.split else {}), "all": f"{self.url}/media/all"}
             answer: dict[str, Any] = {
@@ -246,15 +218,15 @@ class ZoomServer:
             }  # fmt: skip
             if not status:
                 answer["media_server"] = {"server_urls": urls}
-            await _send(socket, answer)
+            await send(socket, answer)
             if status:
                 await socket.close()
                 return socket
             self.signals.append(socket)
-            await _send(
-                socket, {"msg_type": 9, "state": 2, "timestamp": _now(), "rtms_session_id": "session-1"}
+            await send(
+                socket, {"msg_type": 9, "state": 2, "timestamp": now_ms(), "rtms_session_id": "session-1"}
             )
-            await _send(socket, {"msg_type": 6, "event": {"event_type": 1, "timestamp": _now()}})
+            await send(socket, {"msg_type": 6, "event": {"event_type": 1, "timestamp": now_ms()}})
             task = asyncio.create_task(self._keep_alive(socket))
             while (message := await self._hear(socket, "signaling")) is not None:
                 await self._signaled(socket, message)
@@ -285,12 +257,12 @@ class ZoomServer:
         elif kind == 28:
             self.chosen = message["user_id"] if message["subscribe"] else 0
             self.asked_video.append(self.chosen)
-            self._shown[self.chosen] = 0
+            self.shown[self.chosen] = 0
             answer = {"msg_type": 29, "user_id": message["user_id"], "status_code": 0, "reason": "OK"}
-            await _send(socket, {**answer, "timestamp": _now()})
+            await send(socket, {**answer, "timestamp": now_ms()})
         elif kind == 21:
             answer = {"msg_type": 22, "rtms_stream_id": STREAM, "status_code": 0, "reason": "OK"}
-            await _send(socket, {**answer, "timestamp": _now()})
+            await send(socket, {**answer, "timestamp": now_ms()})
             await socket.close()
         elif kind == 13:
             self._answered += 1
@@ -302,7 +274,7 @@ class ZoomServer:
         first = await self._hear(socket, "media")
         if first is None:
             return socket
-        status = self._judge(first, 3)
+        status = _judge(first, 3, taken=False)
         kinds = first.get("media_type")
         if not status and (not isinstance(kinds, int) or not 0 < kinds <= 63):
             status = 14
@@ -323,7 +295,7 @@ class ZoomServer:
             for kind, name in KINDS.items()
             if isinstance(kinds, int) and (kinds & kind or kinds == 32)
         }
-        await _send(
+        await send(
             socket,
             {
                 "msg_type": 4, "protocol_version": 1, "status_code": status, "reason": "" if not status else "refused",
@@ -333,11 +305,11 @@ class ZoomServer:
         if status or not isinstance(kinds, int):
             await socket.close()
             return socket
-        media = _Media(socket, kinds, parameters)
+        media = MediaConnection(socket, kinds, parameters)
         self.medias.append(media)
         media.tasks = [
             asyncio.create_task(self._keep_alive(socket)),
-            asyncio.create_task(self._send_media(media)),
+            asyncio.create_task(send_media(self, media)),
         ]
         try:
             while await self._hear(socket, "media") is not None:
@@ -347,18 +319,6 @@ class ZoomServer:
             for task in media.tasks:
                 task.cancel()
         return socket
-
-    def _judge(self, message: dict[str, Any], kind: int) -> int:
-        if message.get("msg_type") != kind:
-            return 1
-        if message.get("protocol_version") != 1:
-            return 4
-        if message.get("rtms_stream_id") != STREAM:
-            return 2
-        expected = signature_of(MEETING, STREAM)
-        if message.get("meeting_uuid") != MEETING or message.get("signature") != expected:
-            return 3
-        return 8 if kind == 1 and self.signals else 0
 
     async def _hear(self, socket: web.WebSocketResponse, part: str) -> dict[str, Any] | None:
         message = await socket.receive()
@@ -373,85 +333,14 @@ class ZoomServer:
             if socket.closed:
                 return
             # the documents show no sequence, and Zoom's own client answers no request without one
-            await _send(socket, {"msg_type": 12, "timestamp": _now(), "sequence": number})
+            await send(socket, {"msg_type": 12, "timestamp": now_ms(), "sequence": number})
             await asyncio.sleep(self.keep_alive_s)
 
     async def _event(self, kind: int, **what: Any) -> None:
         if kind in self.subscribed:
             await self.signal_says(
-                {"msg_type": 6, "event": {"event_type": kind, "timestamp": _now(), **what}}
+                {"msg_type": 6, "event": {"event_type": kind, "timestamp": now_ms(), **what}}
             )
-
-    # -- media -----------------------------------------------------------------------------------------------------
-
-    async def _send_media(self, media: _Media) -> None:
-        """Send what was asked for, in real time, once the client is ready."""
-        while not self.ready:
-            await asyncio.sleep(0.01)
-        senders = []
-        if "audio" in media.parameters:
-            senders.append(self._send_audio(media, media.parameters["audio"]))
-        if "video" in media.parameters:
-            senders.append(self._send_video(media, media.parameters["video"]))
-        if "deskshare" in media.parameters:
-            senders.append(self._send_share(media, media.parameters["deskshare"]))
-        await asyncio.gather(*senders)
-
-    async def _send_audio(self, media: _Media, parameters: dict[str, int]) -> None:
-        step = max(20, min(1000, parameters.get("send_rate", 20)))
-        count = RATE * step // 1000
-        start, number = time.monotonic(), 0
-        while True:
-            place = number * count
-            for person in list(self.people.values()):
-                if not person.muted:
-                    samples = np.take(person.sound, range(place, place + count), mode="wrap")
-                    await self._content(media, 14, person, samples.astype("<i2").tobytes())
-            number += 1
-            await asyncio.sleep(max(0.0, start + number * step / 1000 - time.monotonic()))
-
-    async def _send_video(self, media: _Media, parameters: dict[str, int]) -> None:
-        step = 1 / parameters.get("fps", 5)
-        start, number = time.monotonic(), 0
-        while True:
-            user = self.chosen if parameters.get("data_opt") == 4 else self.speaker
-            person = self.people.get(user)
-            if person is not None and person.camera:
-                shown = self._shown.get(user, 0)
-                self._shown[user] = shown + 1
-                data = person.pictures[shown % len(person.pictures)]
-                self.sent_video[user] = self.sent_video.get(user, 0) + 1
-                await self._content(media, 15, person, data)
-            number += 1
-            await asyncio.sleep(max(0.0, start + number * step - time.monotonic()))
-
-    async def _send_share(self, media: _Media, parameters: dict[str, int]) -> None:
-        while True:
-            for person in list(self.people.values()):
-                if person.shares:
-                    await self._content(media, 16, person, person.shares)
-            await asyncio.sleep(0.25)
-
-    async def _content(self, media: _Media, kind: int, person: ZoomPerson, data: bytes) -> None:
-        content = {
-            "user_id": person.id, "user_name": person.name + self.tags, "data": base64.b64encode(data).decode(),
-            "length": len(data), "timestamp": _now(),
-        }  # fmt: skip
-        await _send(media.socket, {"msg_type": kind, "content": content})
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
-
-
-async def _send(socket: web.WebSocketResponse, message: object) -> None:
-    try:
-        if isinstance(message, bytes):
-            await socket.send_bytes(message)
-        else:
-            await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-    except (ConnectionError, RuntimeError):
-        return  # it is gone; whoever reads from it sees that
 
 
 @asynccontextmanager

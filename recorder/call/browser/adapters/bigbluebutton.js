@@ -33,8 +33,8 @@
     if (kind !== "video") return null;
     for (const video of document.querySelectorAll("video")) {
       if (!video.srcObject || !video.srcObject.getTracks().includes(receiver.track)) continue;
-      const tile = video.closest("[data-test='webcamItem'], [data-test='webcamContainer']");
-      const shown = tile && tile.querySelector("[data-test='webcamUserName'], [class*='dropdown'], span");
+      const tile = video.closest("[data-test='webcamItem'], [data-test='webcamItemTalkingUser'], [data-test='webcamContainer']");
+      const shown = tile && tile.querySelector("[data-test='webcamUserName'], [class*='userName'], [class*='dropdown'], span");
       const name = shown ? shown.textContent.trim() : "";
       const same = [...document.querySelectorAll("[data-test='userListItem']")]
         .filter((one) => one.textContent.trim() === name);

@@ -14,7 +14,7 @@
     if (this.entered) return "over";
     const web = document.querySelector("[data-tid='joinOnWeb']");
     const field = document.querySelector("[data-tid='prejoin-display-name-input']");
-    const button = document.querySelector("#prejoin-join-button");
+    const button = document.querySelector("[data-tid='prejoin-join-button'], #prejoin-join-button");
     if (web) {
       web.click();
     } else if (field && field.value !== name) {

@@ -3,14 +3,16 @@
   // Written from what is publicly known of Zoom's page; not tried here. The page mostly brings media by data channels and
   // draws it on a canvas: then there is no track to hand over, and nothing is recorded. `serve --zoom` is the way.
   name: "zoom",
+  // Some addresses show the client in a frame of the same origin.
+  root: () => (document.getElementById("webclient") || {}).contentDocument || document,
   step({name}) {
-    if (document.querySelector(".footer__leave-btn-container, [aria-label='Leave']")) {
+    if (this.root().querySelector(".footer__leave-btn-container, [aria-label='Leave']")) {
       this.entered = true;
       return "in";
     }
     if (this.entered) return "over";
-    const field = document.querySelector("#input-for-name, #inputname");
-    const button = document.querySelector("button.preview-join-button, #joinBtn");
+    const field = this.root().querySelector("#input-for-name, #inputname");
+    const button = this.root().querySelector("button.preview-join-button, #joinBtn");
     if (field && field.value !== name) {
       Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, name);
       field.dispatchEvent(new Event("input", {bubbles: true}));
@@ -18,9 +20,11 @@
       this.pressed = true;
       button.click();
     }
-    return document.querySelector(".waiting-room-container, .wr-main") ? "waiting" : "joining";
+    return this.root().querySelector(".waiting-room-container, .wr-main") ? "waiting" : "joining";
   },
-  tiles: () => [...document.querySelectorAll("video-player[node-id], [data-user-id]")],
+  tiles() {
+    return [...this.root().querySelectorAll("video-player[node-id], [data-user-id]")];
+  },
   people() {
     const found = this.tiles().map((tile) => {
       const shown = tile.closest(".video-avatar__avatar, .gallery-video-container__video-frame");
@@ -35,7 +39,7 @@
     return owners.length === 1 ? {participant: owners[0].getAttribute("node-id") || owners[0].dataset.userId} : null;
   },
   leave() {
-    const button = document.querySelector(".footer__leave-btn-container button, [aria-label='Leave']");
+    const button = this.root().querySelector(".footer__leave-btn-container button, [aria-label='Leave']");
     if (button) button.click();
   },
 })

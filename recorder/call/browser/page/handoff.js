@@ -102,6 +102,13 @@
     connection.addEventListener("track", (event) => noteTrack(connection, event));
   }
 
+  // Nobody looks at the page: drawing what it receives would cost as much as receiving it.
+  document.addEventListener("DOMContentLoaded", () => {
+    const style = new CSSStyleSheet();
+    style.replaceSync("video { visibility: hidden !important; }");
+    document.adoptedStyleSheets.push(style);
+  });
+
   window.RTCPeerConnection = new Proxy(Native, {
     construct(target, given, made) {
       if (given.length) given = [ownServers(given[0]), ...given.slice(1)];

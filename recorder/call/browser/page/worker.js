@@ -1,8 +1,24 @@
 // Sees every coded frame that the page receives before it is decoded, and hands those of the tracks that are wanted on.
+// Of what can be handed on as it is, nothing is decoded here: nobody looks at the page, and nobody listens to it.
 "use strict";
 const MOST_PENDING = 60; // frames that wait to be sent on; a second or two of one track
+// What the page decodes instead: one grey picture of 16 x 16 pixels, whole in itself. Without any, it would ask whoever
+// sends for a new key frame again and again.
+const BLANK = {
+  "video/VP8": bytes("EAIAnQEqEAAQAABHCIWFiJmEiAICAAYZaAAA"),
+  "video/H264": bytes("AAAAAWdCwArd6EAAAAMAQAAADyPEieAAAAABaM4PLIAAAAABZYiEBLye"),
+};
 const routes = new Map();
 const transformers = new Map();
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer;
+}
+
+// Whether frames can be handed on as they are; the others the page decodes, and codes again for the recorder.
+function passable(coding, type) {
+  return (coding === "audio/opus" || coding in BLANK) && type >= 96 && type < 128;
+}
 
 // A frame goes on as it is; nothing is decoded and coded again. Until a key frame has come, video goes nowhere.
 function hand(route, frame) {
@@ -36,8 +52,9 @@ async function pump({readable, writable, options: {id, kind}}) {
       }
       const route = routes.get(id);
       if (route) hand(route, frame);
-      // nobody listens to the page: sound that can be handed on as it is need not be decoded for it
-      if (coding !== "audio/opus") writer.write(frame).catch(() => {});
+      const passes = passable(coding, type);
+      if (passes && kind === "video") frame.data = BLANK[coding];
+      if (!passes || kind === "video") writer.write(frame).catch(() => {});
     }
   } finally {
     routes.delete(id);

@@ -45,6 +45,8 @@ class FakeMeeting:
     async def page(self, request: web.Request) -> web.StreamResponse:
         """Serve the page."""
         self.asked.append(request.path)
+        if request.path.endswith("/404"):
+            raise web.HTTPNotFound
         return web.Response(text=(HERE / "meeting.html").read_text(), content_type="text/html")
 
     async def control(self, request: web.Request) -> web.StreamResponse:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
+import numpy as np
 import psutil
 import pytest
-from aiohttp import web
 
 from recorder.call.browser import chromium
 from recorder.call.browser.source import BrowserLimits, BrowserSource
@@ -25,6 +24,7 @@ from tests.recorder.call.browser.meeting import ADAPTER, FakeMeeting, fake_meeti
 from tests.recorder.call.browser.test_chromium import children
 from tests.recorder.call.contract import PEOPLE, CallSourceContract, Stage, assert_is, received, recorded, run
 from tests.recorder.call.observed import ObservedCall, until
+from tests.recorder.call.senders import middle_colour
 
 pytestmark = [
     pytest.mark.slow,
@@ -141,6 +141,46 @@ def test_other_codings_names_and_the_chat() -> None:
     run(go, within=60)
 
 
+def test_video_and_audio_of_one_participant_stay_together() -> None:
+    """A flash and a beep that a participant sends at once are less than 100 ms apart on the call's clock."""
+
+    async def go() -> None:
+        observed = ObservedCall()
+        async with browser_stage() as stage, recorded(stage, observed):
+            hertz, colour = PEOPLE["Ann"]
+            await stage.enter("Ann", hertz=hertz, colour=colour, beats=True)
+            await until(lambda: observed.people)
+            ann = await received(stage, observed, "Ann")
+            await until(
+                lambda: len(_flashes(observed, ann)) >= 7 and len(_beeps(observed, ann)) >= 7, within=40
+            )
+        flashes, beeps = _flashes(observed, ann), _beeps(observed, ann)
+        apart = [min((beep - flash for beep in beeps), key=abs) for flash in flashes[2:-1]]
+        assert abs(median(apart)) < 0.1, apart
+
+    run(go, within=90)
+
+
+def _flashes(observed: ObservedCall, who: str) -> list[float]:
+    """Return when pictures become bright."""
+    seen = [(video.time, middle_colour(video.frame)[0] > 128) for video in observed.pictures_of(who)]
+    return [time for (_, before), (time, bright) in pairwise(seen) if bright and not before]
+
+
+def _beeps(observed: ObservedCall, who: str) -> list[float]:
+    """Return when it becomes loud, to 10 ms."""
+    found: list[float] = []
+    loud = True
+    for block in observed.sounds_of(who):
+        step = block.sample_rate // 100
+        for at in range(0, len(block.samples) - step + 1, step):
+            now = float(np.abs(block.samples[at : at + step]).max()) > 0.1
+            if now and not loud:
+                found.append(block.time + at / block.sample_rate)
+            loud = now
+    return found
+
+
 def test_a_killed_browser_and_a_crashed_page_are_opened_again() -> None:
     """SIGKILL of the browser, then of the page's own process: everybody has left, and the meeting is joined anew."""
 
@@ -177,50 +217,6 @@ def _noting(made: list[Path]) -> Callable[[], Path]:
     return noted
 
 
-def test_a_killed_recorder_leaves_nothing_of_the_call(tmp_path: Path) -> None:
-    """SIGKILL in the middle of a call: no browser, no folder, and no file that holds what the page knew or showed."""
-    marker = "zq8markerzq8"
-    context = multiprocessing.get_context("spawn")
-
-    async def go() -> None:
-        async with fake_meeting() as meeting:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_record_until_killed, args=(meeting.url, str(tmp_path), theirs))
-            process.start()
-            hertz, colour = PEOPLE["Ann"]
-            await meeting.do("enter", name=f"Ann {marker}", hertz=hertz, colour=colour)
-            await meeting.run(_STORING.replace("MARKER", marker))
-            folder = Path(await asyncio.to_thread(ours.recv))
-            process.kill()
-            await asyncio.to_thread(process.join)
-            await until(lambda: not folder.exists() and children(folder) == [], within=20)
-            files = [
-                path for place in (tmp_path, Path("/dev/shm")) for path in place.rglob("*") if path.is_file()
-            ]
-            assert [path for path in files if _holds(path, marker.encode())] == []
-
-    run(go, within=90)
-
-
-def _record_until_killed(url: str, temporary: str, told: multiprocessing.connection.Connection) -> None:
-    os.environ["TMPDIR"] = temporary
-    made: list[Path] = []
-    chromium.memory_folder = _noting(made)
-
-    async def go() -> None:
-        observed = ObservedCall()
-        source = BrowserSource(url, adapter=ADAPTER)
-        running = asyncio.create_task(source.run(observed))
-        await until(lambda: observed.people, within=40)
-        await source.receive(next(iter(observed.people)), True)
-        await until(lambda: observed.seen > 20, within=40)
-        await asyncio.sleep(2)
-        told.send(str(made[0]))
-        await running
-
-    asyncio.run(go())
-
-
 def _kill(folder: Path, kind: str) -> None:
     """Kill the browser's first process, or those of a kind, which may be that of the page."""
     found = [p for p in children(folder) if p.name().startswith("chrom")]
@@ -237,108 +233,9 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_nothing_of_the_page_is_written_and_nobody_else_is_asked() -> None:
-    """What a page stores stays in memory, what it downloads is refused, other hosts and pages get nothing."""
-
-    async def go() -> None:
-        observed = ObservedCall()
-        made: list[Path] = []
-        marker = "zq7markerzq7"
-        async with _listener() as (elsewhere, asked), browser_stage() as stage:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(chromium, "memory_folder", _noting(made))
-                async with recorded(stage, observed):
-                    hertz, colour = PEOPLE["Ann"]
-                    await stage.enter(f"Ann {marker}", hertz=hertz, colour=colour)
-                    await until(lambda: observed.people)
-                    await stage.meeting.run(_STORING.replace("MARKER", marker))
-                    await stage.meeting.run(_ELSEWHERE.replace("ELSEWHERE", elsewhere))
-                    ann = await received(stage, observed, f"Ann {marker}")
-                    await heard_and_seen(observed, ann, more=60)
-                    for process in children(made[0]):
-                        if "--type=renderer" in _command(process) and process.pid != _largest(made[0]):
-                            process.send_signal(
-                                signal.SIGSEGV
-                            )  # one that the page does not live in: no dump of it
-                    await asyncio.sleep(0.5)
-                    files = [path for path in made[0].rglob("*") if path.is_file()]
-                    assert len(files) > 10
-                    for text in (marker.encode(), marker.encode("utf-16-le")):
-                        assert [path for path in files if _holds(path, text)] == []
-                    assert [path for path in files if path.suffix in {".dmp", ".part", ".crdownload"}] == []
-                    assert await stage.meeting.run("meeting.popup === null || meeting.popup.closed") is True
-        assert asked == []
-        assert stage.source.blocked >= 3
-
-    run(go, within=90)
-
-
-_STORING = """(async () => {
-  localStorage.setItem("m", "MARKER"); sessionStorage.setItem("m", "MARKER");
-  document.cookie = "m=MARKER; max-age=9999";
-  const cache = await caches.open("m"); await cache.put("/m", new Response("MARKER".repeat(1000)));
-  await new Promise((done) => { const open = indexedDB.open("m");
-    open.onupgradeneeded = () => open.result.createObjectStore("m");
-    open.onsuccess = () => { const t = open.result.transaction("m", "readwrite");
-      t.objectStore("m").put("MARKER", "m"); t.oncomplete = done; }; });
-  const link = document.createElement("a"); link.download = "m.txt";
-  link.href = URL.createObjectURL(new Blob(["MARKER".repeat(1000)])); link.click();
-})()"""
-_ELSEWHERE = """(async () => {
-  fetch("http://ELSEWHERE/fetch").catch(() => {});
-  new Image().src = "http://ELSEWHERE/image"; new WebSocket("ws://ELSEWHERE/socket");
-  new Worker(URL.createObjectURL(new Blob(["fetch('http://ELSEWHERE/worker')"])));
-  navigator.sendBeacon("http://ELSEWHERE/beacon", "x");
-  meeting.popup = window.open("http://ELSEWHERE/popup");
-  const frame = document.createElement("iframe"); frame.src = "http://ELSEWHERE/frame"; document.body.append(frame);
-  const stun = new RTCPeerConnection({iceServers: [{urls: "stun:ELSEWHERE"}, {urls: ["turn:ELSEWHERE?transport=tcp"],
-    username: "x", credential: "x"}]});
-  stun.createDataChannel("x"); await stun.setLocalDescription();
-  setTimeout(() => alert("a dialogue stops a page"), 200);
-})()"""
-
-
-def _largest(folder: Path) -> int:
-    renderers = [process for process in children(folder) if "--type=renderer" in _command(process)]
-    return max(renderers, key=lambda process: int(process.memory_info().rss)).pid
-
-
-def _holds(path: Path, text: bytes) -> bool:
-    try:
-        return text in path.read_bytes()
-    except OSError:
-        return False
-
-
-@asynccontextmanager
-async def _listener() -> AsyncIterator[tuple[str, list[str]]]:
-    """Listen on an address that is not the meeting's, by TCP and UDP; yield it, and what is asked there."""
-    asked: list[str] = []
-
-    class Datagrams(asyncio.DatagramProtocol):
-        def datagram_received(self, data: bytes, addr: object) -> None:
-            asked.append("udp")
-
-    async def note(request: web.Request) -> web.Response:
-        asked.append(request.path)
-        return web.Response(text="x", headers={"Access-Control-Allow-Origin": "*"})
-
-    application = web.Application()
-    application.router.add_route("*", "/{any:.*}", note)
-    runner = web.AppRunner(application, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.3", 0).start()
-    address = ("127.0.0.3", runner.addresses[0][1])
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Datagrams, local_addr=address)
-    try:
-        yield f"{address[0]}:{address[1]}", asked
-    finally:
-        transport.close()
-        await asyncio.wait_for(runner.cleanup(), 5)
-
-
-def test_a_page_that_does_not_let_the_bot_in_is_told() -> None:
-    """Never joining, refusing, and no answer at all are UnreadableInput, each with its sentence."""
+def test_a_page_that_does_not_let_the_bot_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never joining, refusing, no answer, none in time, and an error are UnreadableInput, each with its sentence."""
+    monkeypatch.setattr("recorder.call.browser.page._OPENED_S", 1.0)
 
     async def go() -> None:
         async with fake_meeting() as meeting:
@@ -347,11 +244,26 @@ def test_a_page_that_does_not_let_the_bot_in_is_told() -> None:
                 kept_out = BrowserSource(f"{meeting.url}?state={state}", adapter=ADAPTER, limits=short)
                 with pytest.raises(UnreadableInput, match=sentence):
                     await kept_out.run(ObservedCall())
-            nobody = BrowserSource("http://127.0.0.1:9/", limits=short)
-            with pytest.raises(UnreadableInput, match="no answer"):
-                await nobody.run(ObservedCall())
+            async with silent_server() as silent:
+                for url, sentence in (
+                    ("http://127.0.0.1:9/", "no answer"),
+                    (silent, "no answer"),
+                    (f"{meeting.url}absent/404", "HTTP 404"),
+                ):
+                    with pytest.raises(UnreadableInput, match=sentence):
+                        await BrowserSource(url, limits=short).run(ObservedCall())
 
     run(go, within=60)
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[str]:
+    """Take connections and say nothing; yield the address."""
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        server.close()
 
 
 def test_a_meeting_that_ends_and_a_page_that_hangs() -> None:

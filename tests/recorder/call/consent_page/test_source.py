@@ -121,7 +121,7 @@ async def beside(call: _Call) -> AsyncIterator[tuple[SourceWithPage, ObservedCal
 
 async def links_of(source: SourceWithPage, http: aiohttp.ClientSession) -> dict[str, str]:
     """Return the link of everybody, from the host's page."""
-    async with http.get(source.host_url) as answer:
+    async with http.get(await source.host_url()) as answer:
         page = await answer.text()
     return dict(re.findall(r"<td>([^<]+)</td><td><a href=\"([^\"]+)\"", page))
 

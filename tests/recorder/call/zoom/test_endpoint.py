@@ -152,8 +152,14 @@ def test_a_meeting_from_start_to_end(tmp_path: Path) -> None:
     run(go)
 
 
-def test_nothing_is_joined_by_what_is_refused(tmp_path: Path) -> None:
-    """Forged, replayed, oversized, compressed, of another type, method or event: refused, and no process begins."""
+def test_nothing_is_joined_by_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forged, replayed, large, slow, compressed, of another path, type, method or event: refused, nothing begins."""
+    monkeypatch.setattr("recorder.call.http.http_server._BODY_TIMEOUT_S", 0.3)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"event": '
+        await asyncio.sleep(1.0)
+        yield b"0}"
 
     async def go() -> None:
         async with served(tmp_path) as it:
@@ -166,6 +172,11 @@ def test_nothing_is_joined_by_what_is_refused(tmp_path: Path) -> None:
             assert await it.webhook(STARTED, headers={"Content-Encoding": "gzip"}) == 415
             async with it.http.get(f"{it.url}/zoom") as answer:
                 assert answer.status == 405
+            for path in ("/zoom/", "/", "/zoom/consent", "/../zoom.toml"):
+                async with it.http.post(f"{it.url}{path}", data=b"{}", headers=JSON) as answer:
+                    assert answer.status == 404, path
+            async with it.http.post(f"{it.url}/zoom", data=slowly(), headers=JSON) as answer:
+                assert answer.status == 408
             async with it.http.post(f"{it.url}/zoom", headers={**JSON, "Host": "evil.example"}) as answer:
                 assert answer.status == 421
             assert await it.page("/healthz") == (200, "ok\n")
