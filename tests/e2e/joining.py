@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import av
@@ -23,7 +24,7 @@ from samples.speech import SCRIPT, speak_call
 from tests.e2e.conftest import COMMAND
 
 __all__ = [
-    "RATE", "Joined", "browser_of", "files_in", "free_url", "joining", "lumas", "profile_of", "spoken",
+    "RATE", "Joined", "browser_of", "files_in", "free_url", "heard", "joining", "lumas", "profile_of", "spoken",
     "write_pictures", "write_sound",
 ]  # fmt: skip
 
@@ -159,6 +160,12 @@ def spoken(hertz: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     said = np.repeat(speak_call(SCRIPT[:1]).samples, 2)
     time = np.arange(len(said)) / RATE
     return np.asarray(said + 0.25 * np.sin(2 * np.pi * hertz * time) * (time % 1.0 < 0.4), np.float32)
+
+
+def heard(transcript: list[dict[str, Any]]) -> list[str]:
+    """Return which harmless words of the spoken line stand in a transcript; not every one is understood each time."""
+    words = {word["text"].lower().strip(".,") for one in transcript for word in one["words"]}
+    return [word for word in ("hello", "name", "work", "export", "team") if word in words]
 
 
 def lumas(path: Path) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -18,16 +19,19 @@ from typing import Any
 
 import aiohttp
 import av
+import cv2
 import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
 
+from redaction.errors import ModelUnavailable
 from redaction.video.faces.detect import YuNet
-from samples.participants import SampleParticipant, make_participants
-from samples.speech import SCRIPT
+from samples.picture import portrait
 from tests.e2e.browser import CHROMIUM, browser
 from tests.e2e.conftest import COMMAND, needs_models, run_offrecord
+from tests.e2e.joining import RATE as SOUND_RATE
+from tests.e2e.joining import spoken
 from tests.e2e.test_call import (
     AGREED_HZ,
     NAMES,
@@ -60,50 +64,47 @@ WEBHOOK_SECRET, HOST_KEY = "marker-webhook-secret", "marker-host-key-of-tests"
 CHAT = "Write to zephyrine dot quollbridge at example dot com"
 
 
-@pytest.fixture(scope="module")
-def speaker(tmp_path_factory: pytest.TempPathFactory) -> SampleParticipant:
-    """A participant with a face who says names."""
-    needs_models()
-    return make_participants(tmp_path_factory.mktemp("people"), script=SCRIPT[:1])[0]
-
-
-def coded(frames: list[NDArray[np.uint8]] | Path) -> tuple[bytes, ...]:
-    """Return pictures, or those of a file, as H264."""
+def coded(picture: NDArray[np.uint8]) -> tuple[bytes, ...]:
+    """Return a second of a picture, uint8 (H, W, 3) RGB, as H264."""
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = 640, 360, "yuv420p"
     context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
     context.bit_rate, context.gop_size = 2_500_000, FPS
     context.options = {"preset": "ultrafast", "tune": "zerolatency"}
     packets = []
-    with av.open(str(frames)) if isinstance(frames, Path) else _Still(frames) as source:
-        for number, frame in enumerate(source.decode(video=0)):
-            plain = frame.reformat(width=640, height=360, format="yuv420p")
-            plain.pts, plain.time_base = number, Fraction(1, FPS)
-            packets += [bytes(packet) for packet in context.encode(plain)]
+    for number in range(FPS):
+        shown = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(640, 360, "yuv420p")
+        shown.pts, shown.time_base = number, Fraction(1, FPS)
+        packets += [bytes(packet) for packet in context.encode(shown)]
     return (*packets, *(bytes(packet) for packet in context.encode(None)))
 
 
-class _Still:
-    """Frames that stand."""
-
-    def __init__(self, frames: list[NDArray[np.uint8]]) -> None:
-        self._frames = frames * FPS
-
-    def __enter__(self) -> _Still:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def decode(self, video: int) -> list[av.VideoFrame]:
-        """Return them."""
-        return [av.VideoFrame.from_ndarray(frame, format="rgb24") for frame in self._frames]
+def face() -> NDArray[np.uint8]:
+    """Return a photograph with a face in the middle of a grey wall, uint8 (360, 640, 3) RGB."""
+    try:
+        photograph = cv2.resize(cv2.cvtColor(portrait(), cv2.COLOR_BGR2RGB), (360, 360))
+    except ModelUnavailable:
+        pytest.skip("the photograph cannot be had here")
+    wall = np.full((360, 640, 3), 120, np.uint8)
+    wall[:, 140:500] = photograph
+    return wall
 
 
-def sound_of(path: Path | None, hertz: float) -> NDArray[np.int16]:
-    """Return what is planted as Zoom's server sends it."""
-    planted = _planted_sound(path, hertz)[::3]
-    return np.asarray(np.clip(planted * 32767, -32768, 32767), np.int16)
+def as_mp4(picture: NDArray[np.uint8]) -> bytes:
+    """Return a second of a picture as the search takes it."""
+    data = io.BytesIO()
+    with av.open(data, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for _ in range(FPS):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode(None))
+    return data.getvalue()
+
+
+def sent(planted: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return what is planted, at 48,000 Hz, as Zoom's server sends it."""
+    return np.asarray(np.clip(planted[::3] * 32767, -32768, 32767), np.int16)
 
 
 class _Server:
@@ -193,21 +194,25 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-async def staged(zoom: ZoomServer, speaker: SampleParticipant) -> tuple[int, int]:
+async def staged(zoom: ZoomServer, said: NDArray[np.float32]) -> tuple[int, int]:
     """Let in one who will agree and one who will not; both send what is planted."""
     agreeing, refusing = [await zoom.join(name) for name in NAMES]
-    zoom.people[agreeing].sound = sound_of(speaker.path, AGREED_HZ)
-    zoom.people[agreeing].pictures = coded(speaker.path)
-    zoom.people[refusing].sound = sound_of(None, REFUSED_HZ)
-    zoom.people[refusing].pictures = coded(_pattern())
+    zoom.people[agreeing].sound, zoom.people[agreeing].pictures = sent(said), coded(face())
+    zoom.people[refusing].sound = sent(_planted_sound(None, REFUSED_HZ))
+    zoom.people[refusing].pictures = coded(_pattern()[0])
     return agreeing, refusing
 
 
-def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: Path) -> None:
+def test_nothing_planted_is_ever_written(tmp_path: Path) -> None:
     """One agrees by their link, one never does; the network is cut; the bundle is verified, and no byte holds a marker.
 
     Zoom sends whoever speaks here, so that pictures of the one who did not agree do reach the process.
     """
+    needs_models()
+    said_by_her = spoken(AGREED_HZ)
+    seconds = len(said_by_her) / SOUND_RATE
+    with pytest.raises(AssertionError, match="a face"):
+        _search({"camera": as_mp4(face())}, YuNet())
     trace = tmp_path / "trace"
     before: list[str] = []
     if shutil.which("strace") is not None:
@@ -218,13 +223,13 @@ def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: P
 
     async def meeting() -> list[str]:
         async with zoom_server(tmp_path) as (zoom, certificate):
-            agreeing, refusing = await staged(zoom, speaker)
+            agreeing, refusing = await staged(zoom, said_by_her)
             async with serving(tmp_path, certificate, before=before, video="active-speaker") as server:
                 assert await server.webhook("started", server_urls=f"{zoom.url}/signaling") == 204
                 await until(lambda: len(zoom.medias) == 4, within=90)
                 await server.answer(NAMES[0], "adult")
                 await zoom.share(refusing, jpeg_of((120, 90, 160), 1280, 720))
-                await asyncio.sleep(speaker.duration / 2)
+                await asyncio.sleep(seconds / 2)
                 await zoom.speak(refusing)
                 await zoom.chat(CHAT, agreeing)
                 await zoom.chat(CHAT, refusing)
@@ -233,7 +238,7 @@ def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: P
                 await zoom.speak(agreeing)
                 await zoom.cut()
                 await until(lambda: zoom.handshakes == 2, within=30)
-                await asyncio.sleep(speaker.duration / 2 + 1)
+                await asyncio.sleep(seconds / 2 + 1)
                 assert zoom.sent_video[refusing] > 20
                 assert await server.webhook("stopped", stop_reason=6) == 204
                 line = b""

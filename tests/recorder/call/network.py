@@ -72,6 +72,8 @@ class Network(asyncio.DatagramProtocol):
         if address != self._sender:
             self._transport.sendto(data, self._sender)
             return
+        if self._receiver is None:
+            return  # whoever answers is not known yet
         media = len(data) > 1 and 127 < data[0] < 192 and not 192 <= data[1] <= 208
         if not media:
             self._transport.sendto(data, self._receiver)

@@ -23,6 +23,7 @@ from tests.e2e.browser import CHROMIUM
 from tests.recorder.call.browser.meeting import ADAPTER, FakeMeeting, fake_meeting
 from tests.recorder.call.browser.test_chromium import children
 from tests.recorder.call.contract import PEOPLE, CallSourceContract, Stage, assert_is, received, recorded, run
+from tests.recorder.call.network import Network
 from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import middle_colour
 
@@ -179,6 +180,31 @@ def _beeps(observed: ObservedCall, who: str) -> list[float]:
                 found.append(block.time + at / block.sample_rate)
             loud = now
     return found
+
+
+def test_packets_that_are_lost_on_the_way_to_the_page_are_asked_for_again() -> None:
+    """With one packet of twenty lost, pictures and sound go on, and are the participant's."""
+
+    async def go() -> None:
+        observed = ObservedCall()
+        network = Network(loss=0.05)
+        async with browser_stage() as stage, recorded(stage, observed):
+            hertz, colour = PEOPLE["Ann"]
+            await stage.enter("Ann", hertz=hertz, colour=colour, apart=True)
+            do = stage.meeting.do
+            offer = await network.between(await do("offer", name="Ann"))
+            answer = network.behind(await do("answer", name="Ann", sdp=offer))
+            await do("accept", name="Ann", sdp=answer)
+            ann = await received(stage, observed, "Ann")
+            await heard_and_seen(observed, ann)
+            seen, began = len(observed.pictures_of(ann)), asyncio.get_running_loop().time()
+            await heard_and_seen(observed, ann, more=120)
+            rate = (len(observed.pictures_of(ann)) - seen) / (asyncio.get_running_loop().time() - began)
+        network.close()
+        assert_is(observed, ann, "Ann", last=120)
+        assert rate > 15
+
+    run(go, within=90)
 
 
 def test_a_killed_browser_and_a_crashed_page_are_opened_again() -> None:
