@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from tests.paths import ROOT
 
@@ -49,6 +50,11 @@ SLOW: Final = (
     "samples",  # the sample call is made anew
 )
 """Below `tests/`; everything else needs no model and no server, and runs in `make check`."""
+
+
+# How long an example takes says more of the machine than of what is tested.
+settings.register_profile("offrecord", deadline=None)
+settings.load_profile("offrecord")
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def test_a_live_call(short_call: Sample, tmp_path: Path) -> None:
             opened = next(line for line in bot.stderr if "The room is open" in line)
             url = opened.split()[-1]
             guests = [sys.executable, "-m", "samples.guests", url, "--seconds", str(GUESTS_S)]
-            subprocess.run(guests, cwd=ROOT, env=_environment(), timeout=300, check=True)
+            subprocess.run(guests, cwd=ROOT, env=_environment(), timeout=600, check=True)
             bot.send_signal(signal.SIGINT)
             printed, errors = bot.communicate(timeout=400)
         finally:

@@ -274,9 +274,9 @@ def test_full_disk(tmp_path: Path) -> None:
     """A disk that fills up is a storage failure, in each writer and in mux."""
     _write_video(tmp_path / "v.mp4", frames=60)
     _write_audio(tmp_path / "a.m4a")
-    process = multiprocessing.get_context("fork").Process(target=_fill_up, args=(tmp_path,))
+    process = multiprocessing.get_context("spawn").Process(target=_fill_up, args=(tmp_path,))
     process.start()
-    process.join(30)
+    process.join(120)
     assert process.exitcode == 7
 
 
