@@ -9,7 +9,7 @@ from recorder.call.consent.state import Action, ConsentBook, ConsentOutcome
 from recorder.call.source import Answer
 from redaction.policy import ConsentSection, Policy
 
-__all__ = ["MARKED", "TEXTS", "Room"]
+__all__ = ["MARKED", "SILENCE_IS_YES", "TEXTS", "Room"]
 
 TEXTS = NoticeTexts.of(Policy())
 
@@ -74,3 +74,4 @@ class Room:
 
 
 MARKED = ConsentSection(yes_tag="[rec]", no_tag="[no-rec]")
+SILENCE_IS_YES = ConsentSection(default="allow")

@@ -11,6 +11,7 @@ import pytest
 
 from recorder.media.file import FileSource
 from recorder.media.source import Source
+from tests.joined_media import make_joined_clip
 from tests.media import (
     Clip,
     beep_times,
@@ -19,7 +20,6 @@ from tests.media import (
     frames_of,
     gaps_of,
     make_clip,
-    make_joined_clip,
     samples_of,
 )
 from tests.recorder.sources.contract import SourceContract
