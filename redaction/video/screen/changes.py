@@ -117,34 +117,35 @@ def grown_box(mask: ChangeBlocks, across: int, down: int) -> ChangeBlocks:
     return np.asarray(cv2.dilate(mask.view(np.uint8), kernel), dtype=np.uint8).view(np.bool_)
 
 
-def grounds(luma: ChangeLuma, *, block: int) -> NDArray[np.float32]:
-    """Return the share of pixels around each block that are of one brightness, float32, of the shape of `changed`.
+def grounds(luma: ChangeLuma, where: ChangeBlocks, *, block: int) -> NDArray[np.float32]:
+    """Return the share of pixels around each block that are of one brightness, float32; 0 where nobody asked.
 
     Writing stands on a ground: 16 levels of luma hold most of what is around it. What moves before a camera and looks
     like strokes, columns, fences, folds and leaves, is shaded all over.
+
+    Args:
+        luma: uint8 (H, W).
+        where: the blocks that are asked for, of the shape of `changed`.
+        block: side of a block in pixels.
     """
-    height, width = luma.shape
-    rows, columns = -(-height // block), -(-width // block)
+    rows, columns = where.shape
     level = luma[::2, ::2] // _LEVEL
-    row = (np.arange(level.shape[0]) * 2 // block)[:, None] * columns
-    place = (row + (np.arange(level.shape[1]) * 2 // block)[None, :]) * _LEVELS + level
-    counts = np.bincount(place.ravel(), minlength=rows * columns * _LEVELS).astype(np.float32)
-    counts = counts.reshape(rows, columns, _LEVELS)
-    window = (5, 3)
-    near = np.dstack(
-        [
-            cv2.boxFilter(
-                np.ascontiguousarray(counts[:, :, at : at + 4]),
-                -1,
-                window,
-                normalize=False,
-                borderType=cv2.BORDER_CONSTANT,
-            )
-            for at in range(0, _LEVELS, 4)
-        ]
-    )
-    most = (near[:, :, 1:] + near[:, :, :-1]).max(axis=2)
-    return np.asarray(most / np.maximum(near.sum(axis=2), 1), dtype=np.float32)
+    row = (np.arange(level.shape[0]) * 2 // block + 1)[:, None] * (columns + 4)
+    place = (row + (np.arange(level.shape[1]) * 2 // block + 2)[None, :]) * _LEVELS + level
+    pixels = np.bincount(place.ravel(), minlength=(rows + 2) * (columns + 4) * _LEVELS)
+    counts = pixels.astype(np.uint16).reshape(-1, _LEVELS)
+    down, across = np.nonzero(where)
+    first = (
+        down * (columns + 4) + across
+    )  # of the window of 3 by 5 blocks, since one row and two columns lie before
+    near = np.zeros((len(first), _LEVELS), np.uint16)
+    for at in range(3):
+        for step in range(5):
+            near += counts[first + at * (columns + 4) + step]
+    most = (near[:, 1:] + near[:, :-1]).max(axis=1)
+    result = np.zeros(where.shape, np.float32)
+    result[where] = most / np.maximum(near.sum(axis=1), 1)
+    return result
 
 
 def hide(mask: ChangeBlocks, boxes: Sequence[Box], *, block: int) -> None:

@@ -368,7 +368,7 @@ def _writing(frame: VideoFrame, unread: ChangeBlocks, block: int) -> ChangeBlock
     top, bottom = max(0, int(rows[0]) - 1), min(height, int(rows[-1]) + 2)
     left, right = max(0, int(columns[0]) - 2), min(width, int(columns[-1]) + 3)
     part = unread[top:bottom, left:right]
-    ground = grounds(frame.y[top * block : bottom * block, left * block : right * block], block=block)
+    ground = grounds(frame.y[top * block : bottom * block, left * block : right * block], part, block=block)
     may_be = part & ((ground >= _GROUND) | grown_box(part & (ground >= _SURE_GROUND), _BESIDE, 0))
     lines = cv2.morphologyEx(may_be.view(np.uint8), cv2.MORPH_OPEN, np.ones((1, _LINE), np.uint8))
     if not lines.any():

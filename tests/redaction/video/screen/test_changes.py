@@ -3,7 +3,7 @@
 import numpy as np
 
 from redaction.model import Box
-from redaction.video.screen.changes import boxes_of, changed, hide, likeness, strokes, within
+from redaction.video.screen.changes import boxes_of, changed, grounds, hide, likeness, strokes, within
 from tests.redaction.video.screen.made import write
 
 
@@ -52,3 +52,19 @@ def test_likeness_sees_the_same_text_paler_and_in_part() -> None:
     assert likeness(now, faint, box) > 0.9
     assert likeness(now, page("Siobhan"), box) > 0.3
     assert likeness(now, page(), box) == 0.0
+
+
+def test_ground_is_the_share_of_the_likeliest_brightness_around_a_block() -> None:
+    """It is what counting the pixels around each block that is asked for gives, at the edges too; others have none."""
+    rng = np.random.default_rng(3)
+    for height, width, block in ((83, 203, 8), (64, 120, 5), (50, 150, 12)):
+        luma = rng.integers(90, 130, (height, width), np.uint8)
+        where = rng.random((-(-height // block), -(-width // block))) < 0.3
+        found = grounds(luma, where, block=block)
+        half = luma[::2, ::2] // 8
+        rows, columns = np.arange(half.shape[0]) * 2 // block, np.arange(half.shape[1]) * 2 // block
+        for row, column in np.ndindex(*where.shape):
+            near = half[np.abs(rows - row) <= 1][:, np.abs(columns - column) <= 2]
+            counts = np.bincount(near.ravel(), minlength=32)
+            share = (counts[1:] + counts[:-1]).max() / max(1, counts.sum())
+            assert found[row, column] == (np.float32(share) if where[row, column] else 0)
