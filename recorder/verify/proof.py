@@ -141,10 +141,12 @@ def _covered_area(redacted: RedactedFrame) -> int:
             target[:] = True
         else:
             target |= _quartered(cover, box)
-    rows, columns = np.full(union.shape[0], 2), np.full(union.shape[1], 2)
-    rows[-1] -= frame.height % 2
-    columns[-1] -= frame.width % 2
-    return int(rows @ union @ columns)
+    area = 4 * np.count_nonzero(union)
+    if frame.height % 2:
+        area -= 2 * np.count_nonzero(union[-1])
+    if frame.width % 2:
+        area -= (2 * np.count_nonzero(union[:, -1])) - (frame.height % 2) * int(union[-1, -1])
+    return int(area)
 
 
 def _quartered(cover: Cover, area: Box) -> NDArray[np.bool_]:

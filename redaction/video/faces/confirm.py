@@ -70,10 +70,13 @@ class Review:
         side = _side(face.box)
         needed = _LARGE_SCORE if side >= _LARGE_PX else _SMALL_SCORE if side >= _TINY_PX else _TINY_SCORE
         stands, unseen = believed, 1.0
-        crops = [_cut(picture, face.box, size=size) for size in self._sizes]
-        missed = [1.0] * len(crops)
+        crops: dict[int, tuple[Picture, Rect]] = {}
+        missed = [1.0] * len(self._sizes)
         for detector in self._panel:
-            for index, (crop, box) in enumerate(crops):
+            for index, size in enumerate(self._sizes):
+                if index not in crops:  # often the first settles it
+                    crops[index] = _cut(picture, face.box, size=size)
+                crop, box = crops[index]
                 seen = [item.score for item in detector.detect(crop) if overlap(item.box, box)[0] > _SAME]
                 lost = 1 - max(seen, default=0.0)
                 missed[index] *= lost
