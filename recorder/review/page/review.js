@@ -111,7 +111,7 @@ function mark(what) {
   });
 }
 
-function stopDrawing() { at("drawing").hidden = true; at("tools").hidden = false; player.stopDrawing(); at("cover").focus({ preventScroll: true }); }
+function stopDrawing() { at("drawing").hidden = true; at("tools").hidden = false; player.stopDrawing(); at(drawnFor() ? "giveback" : "cover").focus({ preventScroll: true }); }
 
 async function coverDrawn() {
   if (drawnFor()) { await markDrawn(drawnFor()); return; }
@@ -293,6 +293,7 @@ function drawingKey(event) {
 function showSource(time) {
   if (!told.source) return;
   at("raw").hidden = false;
+  at("beside").classList.add("two");
   clearTimeout(showSource.wait);
   showSource.wait = setTimeout(() => { at("rawpicture").src = `api/source?time=${time.toFixed(2)}`; }, 150);
 }
@@ -341,7 +342,7 @@ async function begin() {
   setInterval(() => { if (!document.querySelector("dialog[open]") && player.played().length) sendPlayed(); }, 10000);
   document.documentElement.dataset.ready = "yes";
   if (told.standing === "signed") say("This version is signed.");
-  else say(queue.places.length ? `${queue.places.length} places are worth a look. Press n for the first, ? for all keys.` : "Nothing needs a look first. Play it through, then press s to sign.");
+  else say(queue.places.length ? `${queue.places.length === 1 ? "One place is" : `${queue.places.length} places are`} worth a look. Press n for the first, ? for all keys.` : "Nothing needs a look first. Play it through, then press s to sign.");
 }
 
 begin().catch((error) => { at("facts").textContent = ""; say(error.message, true); });
