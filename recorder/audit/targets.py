@@ -149,7 +149,12 @@ def _originals(folder: Path) -> list[SourceRecording]:
         return [SourceRecording(recording_at(folder), "", folder.stem)]
     if not folder.is_dir():
         raise UnreadableInput("The originals are not there; check the path given to --originals.")
-    return [_original(one, folder) for one in recordings_in(folder)]
+    found = [_original(one, folder) for one in recordings_in(folder)]
+    if not found:
+        raise UnreadableInput(
+            "The folder of originals holds no recording; check the path given to --originals."
+        )
+    return found
 
 
 def _original(recording: Recording, folder: Path) -> SourceRecording:

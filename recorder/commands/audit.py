@@ -11,6 +11,7 @@ from rich.table import Table
 
 from recorder.audit.limits import LIMITS, limits_with
 from recorder.commands.display.progress import ProgressMode, watched
+from recorder.commands.options import require_local
 from recorder.runtime.context import Cancellation, Run
 from recorder.runtime.signals import stopping
 from recorder.runtime.terminal import echo, echo_json
@@ -90,6 +91,9 @@ def audit_command(
     Example: offrecord audit redacted --originals recordings --html audit.html
     """
     wanted = limits_with(limits)
+    require_local(target, "An audit")
+    if gallery is not None and originals is None:
+        raise UsageError("A gallery is compared beside the originals; give --originals too.")
     if page is not None and not page.parent.is_dir():
         raise UsageError("The folder for the page is not there; check the path given to --html.")
     from recorder.audit import attack  # takes seconds to import; a mistyped option is told at once

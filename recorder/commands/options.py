@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +14,10 @@ from recorder.operations.log import LogFormat, LogLevel, configure_log
 from redaction.errors import UsageError
 from redaction.policy import Policy
 
-__all__ = ["load_policy", "log_options", "output_option"]
+__all__ = ["load_policy", "log_options", "output_option", "require_local"]
 
 _LARGEST_POLICY: Final = 1 << 20
+_STORE: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -68,6 +70,20 @@ def _remember(context: click.Context, _parameter: click.Parameter, value: str) -
 def _set_up(context: click.Context, _parameter: click.Parameter, value: str) -> None:
     context.meta["recorder.log_level"] = LogLevel(value)
     configure_log(context.meta["recorder.log_format"], LogLevel(value))
+
+
+def require_local(place: Path, what: str) -> None:
+    """Refuse the URL of a store, of which a path keeps `s3:/bucket`.
+
+    Args:
+        place: as it was given.
+        what: begins the sentence, such as `A review`.
+
+    Raises:
+        UsageError: it is a URL.
+    """
+    if not place.exists() and _STORE.match(str(place)):
+        raise UsageError(f"{what} works on folders of this machine; copy the bundles out of the store first.")
 
 
 def load_policy(policy_file: Path | None, roster: Sequence[str] = ()) -> Policy:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recorder.commands.options import load_policy, log_options
+from recorder.commands.options import load_policy, log_options, require_local
 from recorder.runtime.context import Cancellation
 from recorder.runtime.signals import stopping
 from recorder.runtime.terminal import echo
@@ -54,7 +54,8 @@ def review(
     manifest says who looked at how much and what they changed. Ctrl-C ends it; what was not signed is gone.
 
     \b
-    Exit status: 0 ended; 2 usage; 5 there is no bundle; 7 the disk refused.
+    Exit status: 0 ended; 2 usage; 3 BUNDLE is not whole; 5 there is no bundle, or the port is taken;
+    7 the disk refused, or somebody else has BUNDLE open.
 
     Example: offrecord review redacted/recording-3f9a1c20d4e5.offrecord
     """
@@ -65,6 +66,7 @@ def review(
     from recorder.review.source_view import SourceView
 
     share = _share(sample)
+    require_local(place, "A review")
     bundles = bundles_in(place.absolute())
     if source is not None and len(bundles) != 1:
         raise UsageError("A source can be shown beside one bundle only.")
@@ -73,6 +75,8 @@ def review(
     desk = Desk(bundles, Choices(policy=policy, keep_old=keep_old), sample=share)
     cancellation = Cancellation()
     try:
+        if desk.single:
+            desk.session(0)  # what is wrong with it is said here, rather than on a page
         with stopping(cancellation):
             server = ReviewServer(desk, secret=new_secret(), source=view)
             asyncio.run(

@@ -31,6 +31,8 @@ def bundles_in(place: Path) -> tuple[Path, ...]:
         if place.is_symlink() or not place.is_dir():
             raise UnreadableInput("There is no bundle at that place.")
         return (place,)
+    if place.name.endswith(f"{_SUFFIX}.partial"):
+        raise UnreadableInput("That bundle was never finished; redact its source again.")
     try:
         found = sorted(
             item

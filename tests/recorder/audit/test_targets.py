@@ -58,6 +58,13 @@ def test_originals_of_something_else_are_refused(folders: tuple[Path, Path], tmp
         attacked_at(folders[1], other)
 
 
+def test_originals_that_hold_nothing_are_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """An audit without any original would compare nothing and break no limit."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UnreadableInput, match="holds no recording"):
+        attacked_at(folders[1], tmp_path / "empty")
+
+
 def test_nothing_there_is_no_audit(tmp_path: Path) -> None:
     """An empty folder, and a place that is not there, are said to be so."""
     for place in (tmp_path, tmp_path / "nowhere"):

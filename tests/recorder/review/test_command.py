@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from recorder.review.state import StateStore
 from tests.cli.running import place_in, run
 from tests.recorder.bundle.bundles import published_file
 
@@ -37,6 +40,9 @@ def test_it_prints_an_address_with_a_secret_and_ends_when_asked(tmp_path: Path) 
     ("arguments", "status", "sentence"),
     [
         (["nowhere"], 5, "no bundle"),
+        (["s3://bucket/dest"], 2, "copy the bundles out of the store"),
+        (["{unfinished}"], 5, "never finished"),
+        (["{altered}"], 3, "not the one that was published"),
         (["{bundle}", "--sample", "0"], 2, "share"),
         (["{bundle}", "--sample", "120%"], 2, "share"),
         (["{bundle}", "--sample", "some"], 2, "share"),
@@ -49,8 +55,30 @@ def test_what_cannot_be_is_said_in_a_sentence(
 ) -> None:
     """Each mistake has its documented status and a sentence, and nothing is served."""
     bundle = published_file(tmp_path).path
+    unfinished = shutil.copytree(bundle, tmp_path / "other.offrecord.partial")
+    altered = Path(shutil.copytree(bundle, tmp_path / "altered.offrecord"))
+    (altered / "report.html").write_text("another")
     place = place_in(tmp_path)
-    done = run(["review", *(argument.format(bundle=bundle) for argument in arguments)], place)
+    places = {"bundle": bundle, "unfinished": unfinished, "altered": altered}
+    done = run(["review", *(argument.format(**places) for argument in arguments)], place)
     assert done.status == status, done.err
     assert sentence in done.err
     assert place.leftovers() == []
+
+
+def test_what_somebody_else_has_open_is_said_before_a_page_is_served(tmp_path: Path) -> None:
+    """A second reviewer of one bundle is told so at once, with the status of storage."""
+    bundle = published_file(tmp_path).path
+    with StateStore(tmp_path).claim(bundle):
+        done = run(["review", str(bundle)], place_in(tmp_path))
+    assert done.status == 7
+    assert "Somebody else has this recording open" in done.err
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    """Nothing is served elsewhere instead."""
+    bundle = published_file(tmp_path).path
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run(["review", str(bundle), "--port", str(taken.getsockname()[1])], place_in(tmp_path))
+    assert done.status == 5
+    assert "taken" in done.err
