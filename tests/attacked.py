@@ -75,7 +75,7 @@ def stage_faces(
     return StagedFaces(path, faces)
 
 
-def stage_voices(originals: Path, *, people: int = 5, **stored: Path) -> None:
+def stage_voices(originals: Path, *, people: int = 6, **stored: Path) -> None:
     """Make three recordings of each speaker, a folder each, and the same as each method of the engine stores them.
 
     The words are given to the method, which otherwise would be heard; in what is said nothing is personal.

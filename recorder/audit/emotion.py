@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import cv2
@@ -12,7 +12,15 @@ import pyworld
 from numpy.typing import NDArray
 
 from recorder.audit.detectors import FaceSighting, Picture3
-from recorder.audit.outcome import AttackOutcome, AuditVerdict, Control, Interval, bootstrap, judged
+from recorder.audit.outcome import (
+    AttackOutcome,
+    Control,
+    Interval,
+    Meanings,
+    Measured,
+    against_control,
+    bootstrap,
+)
 from recorder.audit.recognisers import Aligned, aligned, shows_nothing
 from recorder.audit.speech import SPEECH_HZ, Said
 from redaction.model import Samples
@@ -124,46 +132,34 @@ def _row(
     attack: str, attacker: str, readings: list[_Reading], limit: float, asked: str, *, by_person: bool
 ) -> AttackOutcome:
     asked = asked.format(count=len(readings))
+    row = AttackOutcome(attack, attacker, "share of answers", limit=limit)
     if len(readings) < _FEWEST:
-        return AttackOutcome(
-            attack, attacker, "share of answers", AuditVerdict.NOT_RUN,
-            f"{len(readings)} moments could be read beside an original; at least {_FEWEST} are needed.",
-        )  # fmt: skip
+        few = f"{len(readings)} moments could be read beside an original; at least {_FEWEST} are needed."
+        return replace(row, meaning=few)
     people = np.array([reading.person for reading in readings])
     above = _above_median(np.stack([reading.values for reading in readings]), people if by_person else None)
     groups = [np.flatnonzero(people == name) for name in np.unique(people)]
     best, best_chance, best_interval = _beyond(above, 1, groups)
     figure, chance, interval = _beyond(above, 2, groups)
     skill = (best - best_chance) / max(1e-9, 1 - best_chance)
-    able = skill >= _CONTROL_LEAST and best_interval.low > 0
-    read = interval.low > limit
-    unclear = not read and interval.high >= best - best_chance
-    control = Control(
-        "the originals, made a little worse: agreement beyond guessing",
-        max(0.0, skill),
-        able and not unclear,
-        best_interval,
-    )
-    told = f"{asked} The answers agree in {100 * figure:.0f} %; guessing gives {100 * chance:.0f} %."
-    if read:
-        told += " Feelings can be read."
-    elif not able:
-        told += " The originals vary too little, or are too few, to tell."
-    elif unclear:
-        told += " There is too little to tell: attack more recordings."
-    return AttackOutcome(
-        attack,
-        attacker,
-        "share of answers",
-        judged(control, good=not read),
-        told,
-        figure,
-        Interval(chance + interval.low, chance + interval.high),
-        len(readings),
-        chance,
-        limit,
-        control,
-        facts={"agreement beyond guessing": round(figure - chance, 3)},
+    row = replace(row, chance=chance, facts={"agreement beyond guessing": round(figure - chance, 3)})
+    return against_control(
+        row,
+        Measured(figure, Interval(chance + interval.low, chance + interval.high), len(readings)),
+        Control(
+            "the originals, made a little worse: agreement beyond guessing",
+            max(0.0, skill),
+            passed=True,
+            interval=best_interval,
+        ),
+        Meanings(
+            f"{asked} The answers agree in {100 * figure:.0f} %; guessing gives {100 * chance:.0f} %.",
+            " Feelings can be read.",
+            unable=" The originals vary too little, or are too few, to tell.",
+        ),
+        recognised=interval.low > limit,
+        able=skill >= _CONTROL_LEAST and best_interval.low > 0,
+        apart=interval.high < best - best_chance,
     )
 
 

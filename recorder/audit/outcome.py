@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import sqrt
 from typing import Final
@@ -17,6 +17,9 @@ __all__ = [
     "Control",
     "Interval",
     "LookAt",
+    "Meanings",
+    "Measured",
+    "against_control",
     "bootstrap",
     "equal_error",
     "judged",
@@ -108,8 +111,8 @@ class AttackOutcome:
     attack: str
     attacker: str
     unit: str
-    verdict: AuditVerdict
-    meaning: str
+    verdict: AuditVerdict = AuditVerdict.NOT_RUN
+    meaning: str = ""
     figure: float | None = None
     interval: Interval | None = None
     trials: int = 0
@@ -126,6 +129,74 @@ def judged(control: Control, *, good: bool) -> AuditVerdict:
     if not control.passed:
         return AuditVerdict.INVALID
     return AuditVerdict.PASSED if good else AuditVerdict.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure with its interval, and what that rests on."""
+
+    figure: float
+    interval: Interval
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What is said of an attack that is judged beside the unredacted control.
+
+    Attributes:
+        told: what was measured.
+        recognised: added where the attack succeeds.
+        unable: added where it does not even succeed on the control.
+        unclear: added where it cannot be told from the control.
+        safe: added where it fails, as it should.
+    """
+
+    told: str
+    recognised: str
+    unable: str = ""
+    unclear: str = " There are too few to tell the two apart: attack more recordings."
+    safe: str = ""
+
+
+def against_control(
+    row: AttackOutcome,
+    found: Measured,
+    control: Control,
+    meanings: Meanings,
+    *,
+    recognised: bool,
+    able: bool,
+    apart: bool,
+) -> AttackOutcome:
+    """Return a row of the audit with its verdict, judged beside the same attack on what was not redacted.
+
+    Args:
+        row: with the names of attack, attacker and unit, and with chance and limit.
+        found: on what was stored.
+        control: on the originals; whether it passed is decided here.
+        meanings: what to say.
+        recognised: whether the attack succeeded on what was stored, beyond what guessing explains.
+        able: whether it succeeds on the originals.
+        apart: whether the two figures can be told from each other.
+    """
+    unclear = not recognised and not apart
+    control = replace(control, passed=able and not unclear)
+    if recognised:
+        more = meanings.recognised
+    elif not able:
+        more = meanings.unable
+    else:
+        more = meanings.unclear if unclear else meanings.safe
+    return replace(
+        row,
+        verdict=judged(control, good=not recognised),
+        meaning=meanings.told + more,
+        figure=found.figure,
+        interval=found.interval,
+        trials=found.trials,
+        control=control,
+    )
 
 
 def wilson(hits: float, trials: int) -> Interval:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +15,13 @@ from recorder.audit.detectors import FaceSighting, Picture3, shared_area
 from recorder.audit.faces_left import FaceSearch
 from recorder.audit.outcome import (
     AttackOutcome,
-    AuditVerdict,
     Control,
     Interval,
+    Meanings,
+    Measured,
+    against_control,
     bootstrap,
     equal_error,
-    judged,
     wilson,
 )
 from recorder.audit.recognisers import Aligned, FaceRecogniser, aligned, shows_nothing
@@ -125,6 +126,7 @@ class Reidentification:
                         subjects if enrolled_stored else known,
                         enrolled_stored,
                         limits["re-identification"],
+                        gallery=bool(self.gallery) and not enrolled_stored,
                     )
                 )
         for tracks in self.faces.values():
@@ -164,45 +166,48 @@ class Reidentification:
         subjects: list[tuple[list[_Face], list[_Face]]],
         enrolled_stored: bool,
         limit: float,
+        *,
+        gallery: bool,
     ) -> AttackOutcome:
         way = "redacted the same way" if enrolled_stored else "clean"
-        attack = f"re-identification, {name}, enrolled {way}"
-        if len(subjects) < _FEWEST:
-            return AttackOutcome(
-                attack, name, "share of people", AuditVerdict.NOT_RUN,
-                f"{len(subjects)} people were seen in originals; at least {_FEWEST} are needed to tell them apart.",
-            )  # fmt: skip
-        control_scores = _scores(subjects, number, enrolled=False, tested=False)
-        scores = _scores(subjects, number, enrolled=enrolled_stored, tested=True)
         people = len(subjects)
-        hits, control_hits = _first(scores), _first(control_scores)
-        interval, control_interval = wilson(hits, people), wilson(control_hits, people)
-        chance = 1 / people
-        figure, best = hits / people, control_hits / people
-        able = best >= _CONTROL_LEAST and control_interval.low > chance
-        recognised = interval.low > chance + limit
-        unclear = not recognised and interval.high >= control_interval.low
-        control = Control(
-            "the originals, recognised by the same", best, able and not unclear, control_interval
+        row = AttackOutcome(
+            f"re-identification, {name}, enrolled {way}", name, "share of people", limit=limit
         )
-        return AttackOutcome(
-            attack,
-            name,
-            "share of people",
-            judged(control, good=not recognised),
-            _meaning(people, hits, best, way, unclear=unclear and able, recognised=recognised),
-            figure,
-            interval,
-            people,
-            chance,
-            limit,
-            control,
+        if people < _FEWEST:
+            who = "people of the gallery" if gallery else "people"
+            few = f"{people} {who} were seen in originals; at least {_FEWEST} are needed to tell them apart."
+            return replace(row, meaning=few)
+        originals = _scores(subjects, number, enrolled=False, tested=False)
+        scores = _scores(subjects, number, enrolled=enrolled_stored, tested=True)
+        best, found = _named(originals), _named(scores)
+        chance = 1 / people
+        row = replace(
+            row,
+            chance=chance,
             facts={
                 "area under the ROC": round(_area(scores), 3),
-                "area under the ROC, originals": round(_area(control_scores), 3),
+                "area under the ROC, originals": round(_area(originals), 3),
                 "equal error rate": round(equal_error(*_trials(scores)), 3),
             }
             | _ends("area under the ROC", _area_interval(scores)),
+        )
+        reading = Meanings(
+            f"Of {people} people, the recogniser names {100 * best.figure:.0f} % in the originals and "
+            f"{100 * found.figure:.0f} % in what was stored, knowing pictures of them that are {way}.",
+            " That is more than guessing: they can be recognised.",
+            safe=" That is what guessing gives.",
+        )
+        return against_control(
+            row,
+            found,
+            Control(
+                "the originals, recognised by the same", best.figure, passed=True, interval=best.interval
+            ),
+            reading,
+            recognised=found.interval.low > chance + limit,
+            able=best.figure >= _CONTROL_LEAST and best.interval.low > chance,
+            apart=found.interval.high < best.interval.low,
         )
 
 
@@ -227,19 +232,10 @@ def _portraits(path: Path, search: FaceSearch) -> Iterator[Aligned]:
         yield cut
 
 
-def _meaning(people: int, hits: float, best: float, way: str, *, unclear: bool, recognised: bool) -> str:
-    told = (
-        f"Of {people} people, the recogniser names {100 * best:.0f} % in the originals and "
-        f"{100 * hits / people:.0f} % in what was stored, knowing pictures of them that are {way}."
-    )
-    if recognised:
-        return told + " That is more than guessing: they can be recognised."
-    if unclear:
-        return (
-            told
-            + " There are too few people to tell that from the originals' figure: attack more recordings."
-        )
-    return told + " That is what guessing gives."
+def _named(scores: NDArray[np.float64]) -> Measured:
+    """Return the share of people who are named right."""
+    hits, people = _first(scores), len(scores)
+    return Measured(hits / people, wilson(hits, people), people)
 
 
 def _scores(

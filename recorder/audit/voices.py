@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -13,10 +13,11 @@ from recorder.audit.outcome import (
     AttackOutcome,
     AuditVerdict,
     Control,
-    Interval,
+    Meanings,
+    Measured,
+    against_control,
     bootstrap,
     equal_error,
-    judged,
 )
 from recorder.audit.speech import Said
 from recorder.audit.voice_vectors import VoiceRecogniser
@@ -27,6 +28,17 @@ _FEWEST: Final = 4
 _ENROLLED: Final = 3
 _CONTROL_MOST: Final = 0.2
 _CHANCE: Final = 0.5
+_WITHIN: Final = "within a recording"
+_WHERE: Final = {
+    "ignorant": "",
+    "informed": ", in several recordings each",
+    _WITHIN: ", in one recording",
+}
+_KNOWS: Final = {
+    "ignorant": "originals of them",
+    "informed": "other stored recordings of them",
+    _WITHIN: "the rest of the same stored recording",
+}
 
 _Vector = NDArray[np.float32]
 
@@ -56,15 +68,17 @@ class VoiceAttack:
             self.speakers.setdefault(one.speaker, []).append(_Utterance(one.recording, pairs))
 
     def outcomes(self, limits: dict[str, float]) -> list[AttackOutcome]:
-        """Return the rows of the audit: two of each recogniser; every vector is zeroed then."""
+        """Return the rows of the audit: three of each recogniser; every vector is zeroed then."""
         speakers = [said for said in self.speakers.values() if len(said) > 1]
-        elsewhere = [said for said in speakers if len({one.recording for one in said}) > 1]
+        known = {
+            "ignorant": speakers,
+            "informed": [said for said in speakers if len({one.recording for one in said}) > 1],
+            _WITHIN: [said for said in speakers if len({one.recording for one in said}) < len(said)],
+        }
         rows = [
-            self._row(
-                number, recogniser.name, elsewhere if informed else speakers, informed, limits["voices"]
-            )
+            self._row(number, recogniser.name, those, attacker, limits["voices"])
             for number, recogniser in enumerate(self.recognisers)
-            for informed in (False, True)
+            for attacker, those in known.items()
         ]
         for said in self.speakers.values():
             for pairs in said:
@@ -75,69 +89,61 @@ class VoiceAttack:
         return rows
 
     def _row(
-        self,
-        number: int,
-        name: str,
-        speakers: list[list[_Utterance]],
-        informed: bool,
-        limit: float,
+        self, number: int, name: str, speakers: list[list[_Utterance]], attacker: str, limit: float
     ) -> AttackOutcome:
-        attacker = "informed" if informed else "ignorant"
-        attack = f"voices, {name}, {attacker}"
+        within = attacker == _WITHIN
+        row = AttackOutcome(
+            f"voices, {name}, {attacker}", name, "equal error rate", limit=None if within else limit
+        )
         if len(speakers) < _FEWEST:
-            return AttackOutcome(
-                attack, name, "equal error rate", AuditVerdict.NOT_RUN,
-                f"{len(speakers)} speakers said two things or more beside an original"
-                + (", in several recordings each" if informed else "")
-                + f"; at least {_FEWEST} are needed.",
-            )  # fmt: skip
-        best, best_interval, _ = _error(speakers, number, enrolled=0, tested=0)
-        figure, interval, trials = _error(speakers, number, enrolled=int(informed), tested=1)
-        recognised = figure < limit and not interval.holds(_CHANCE)
-        unclear = not recognised and interval.low <= best_interval.high
-        able = best <= _CONTROL_MOST
-        control = Control("the originals, recognised by the same", best, able and not unclear, best_interval)
-        return AttackOutcome(
-            attack,
-            name,
-            "equal error rate",
-            judged(control, good=not recognised),
-            _meaning(
-                len(speakers),
-                best,
-                figure,
-                informed=informed,
-                recognised=recognised,
-                unclear=unclear and able,
-            ),
-            figure,
-            interval,
-            trials,
-            _CHANCE,
-            limit,
+            few = f"{len(speakers)} speakers said two things or more beside an original{_WHERE[attacker]}"
+            return replace(row, meaning=f"{few}; at least {_FEWEST} are needed.")
+        row = replace(row, chance=_CHANCE)
+        best = _error(speakers, number, enrolled=0, tested=0)
+        found = _error(speakers, number, enrolled=int(attacker != "ignorant"), tested=1, within=within)
+        told = (
+            f"{len(speakers)} speakers, the attacker knowing {_KNOWS[attacker]}: the recogniser errs in "
+            f"{100 * best.figure:.0f} % on originals and in {100 * found.figure:.0f} % on what was stored; guessing "
+            "errs in 50 %."
+        )
+        control = Control(
+            "the originals, recognised by the same", best.figure, passed=True, interval=best.interval
+        )
+        able = best.figure <= _CONTROL_MOST
+        if within:
+            return replace(
+                row,
+                verdict=AuditVerdict.TOLD,
+                meaning=told + " Within a recording one voice stands for a speaker on purpose.",
+                figure=found.figure,
+                interval=found.interval,
+                trials=found.trials,
+                control=replace(control, passed=able),
+            )
+        reading = Meanings(told, " The voices can be recognised.")
+        return against_control(
+            row,
+            found,
             control,
+            reading,
+            recognised=found.figure < limit and not found.interval.holds(_CHANCE),
+            able=able,
+            apart=found.interval.low > best.interval.high,
         )
 
 
-def _meaning(
-    speakers: int, best: float, figure: float, *, informed: bool, recognised: bool, unclear: bool
-) -> str:
-    knows = "stored recordings of them" if informed else "originals of them"
-    told = (
-        f"{speakers} speakers, the attacker knowing {knows}: the recogniser errs in {100 * best:.0f} % on originals "
-        f"and in {100 * figure:.0f} % on what was stored; guessing errs in 50 %."
-    )
-    if recognised:
-        return told + " The voices can be recognised."
-    if unclear:
-        return told + " There are too few speakers to tell the two apart: attack more recordings."
-    return told
-
-
 def _error(
-    speakers: list[list[_Utterance]], number: int, *, enrolled: int, tested: int
-) -> tuple[float, Interval, int]:
-    """Return the equal error rate, its interval from drawing speakers, and the number of trials."""
+    speakers: list[list[_Utterance]], number: int, *, enrolled: int, tested: int, within: bool = False
+) -> Measured:
+    """Return the equal error rate, its interval from drawing speakers, and the number of trials.
+
+    Args:
+        speakers: what each of them said.
+        number: of the recogniser.
+        enrolled: 0 where originals are known, 1 where what was stored is.
+        tested: the same of what is tested.
+        within: what is known of a speaker comes from the same recording; otherwise, of what was stored, from another.
+    """
     target: list[NDArray[np.float64]] = []
     impostor: list[NDArray[np.float64]] = []
     means = [_mean([said.vectors[number][enrolled] for said in one[:_ENROLLED]]) for one in speakers]
@@ -145,11 +151,10 @@ def _error(
         own, others = [], []
         for said in one:
             vector = said.vectors[number][tested]
-            # Within a recording a synthetic voice stands for a speaker: what is known must come from another.
             rest = [
                 other.vectors[number][enrolled]
                 for other in one
-                if other is not said and (not enrolled or other.recording != said.recording)
+                if other is not said and (not enrolled or (other.recording == said.recording) == within)
             ]
             if rest:
                 own.append(float(vector @ _mean(rest[:_ENROLLED])))
@@ -163,7 +168,7 @@ def _error(
             np.concatenate([target[at] for at in picked]), np.concatenate([impostor[at] for at in picked])
         ),
     )
-    return figure, interval, sum(map(len, target)) + sum(map(len, impostor))
+    return Measured(figure, interval, sum(map(len, target)) + sum(map(len, impostor)))
 
 
 def _mean(vectors: Sequence[_Vector]) -> _Vector:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recorder.audit.outcome import AuditVerdict, Control, Interval, bootstrap, equal_error, judged, wilson
+from recorder.audit.outcome import (
+    AttackOutcome,
+    AuditVerdict,
+    Control,
+    Interval,
+    Meanings,
+    Measured,
+    against_control,
+    bootstrap,
+    equal_error,
+    judged,
+    wilson,
+)
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:
@@ -48,3 +60,31 @@ def test_drawing_groups_gives_an_interval_around_their_figure() -> None:
     interval = bootstrap(range(60), lambda picked: float(values[picked].mean()))
     assert interval.holds(0.5)
     assert interval.high - interval.low < 0.06
+
+
+@pytest.mark.parametrize(
+    ("recognised", "able", "apart", "verdict", "said"),
+    [
+        (True, True, True, AuditVerdict.FAILED, "recognised"),
+        (True, True, False, AuditVerdict.FAILED, "recognised"),
+        (False, True, True, AuditVerdict.PASSED, "safe"),
+        (False, True, False, AuditVerdict.INVALID, "unclear"),
+        (False, False, True, AuditVerdict.INVALID, "unable"),
+        (True, False, True, AuditVerdict.INVALID, "recognised"),
+    ],
+)
+def test_an_attack_is_judged_beside_its_control(
+    recognised: bool, able: bool, apart: bool, verdict: AuditVerdict, said: str
+) -> None:
+    """It passes only where it would succeed on the originals and can be told from that."""
+    row = against_control(
+        AttackOutcome("an attack", "a net", "share", limit=0.4, chance=0.5),
+        Measured(0.2, Interval(0.1, 0.3), 12),
+        Control("the originals", 0.9, passed=True),
+        Meanings("Told.", " recognised", unable=" unable", unclear=" unclear", safe=" safe"),
+        recognised=recognised,
+        able=able,
+        apart=apart,
+    )
+    assert (row.verdict, row.meaning) == (verdict, f"Told. {said}")
+    assert (row.figure, row.trials, row.limit, row.chance) == (0.2, 12, 0.4, 0.5)
