@@ -84,6 +84,16 @@ def test_a_face_outside_what_is_covered_is_a_suspect(stored: Path) -> None:
     assert max(found[0].look.shape) <= 32
 
 
+def test_what_a_person_calls_no_face_is_no_suspect_while_their_hint_held(stored: Path) -> None:
+    """In its place and on those frames alone."""
+    place = Box(100, 20, 140, 60)
+    held = [replace(proof, spared=(place,) if proof.time < 1.5 else ()) for proof in proofs()]
+    found = searched(stored, held, FakeLook(place)).suspects
+    assert {suspect.time for suspect in found} == {2.0}
+    beside = searched(stored, held, FakeLook(Box(10, 70, 30, 90))).suspects
+    assert {suspect.time for suspect in beside} == {0.0, 1.0, 2.0}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
