@@ -1,0 +1,1 @@
+"""What attackers learn of people and voices of the data folder."""
