@@ -327,9 +327,13 @@ def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: P
 
     async def call() -> Recorder:
         async with recording(out, "--alone", "2s", before=before) as recorder:
-            async with guests(recorder.url, speaker) as (_, refusing):
+            async with guests(recorder.url, speaker) as (agreeing, refusing):
+                await agreeing.say(f"this is {NAMES[0]} for Laura Bennett and {NAMES[1]}")
+                await refusing.say(f"Daniel Carter wrote before {NAMES[1]} agreed")
                 await asyncio.sleep(speaker.duration / 2)
                 await refusing.answer(Answer.YES)
+                await asyncio.sleep(1)
+                await refusing.say(f"{NAMES[1]} wrote while agreeing")
                 await asyncio.sleep(speaker.duration / 2)
                 await refusing.answer(Answer.NO)
                 await asyncio.sleep(3)
@@ -357,6 +361,8 @@ def test_nothing_planted_is_ever_written(speaker: SampleParticipant, tmp_path: P
     assert searched["seconds"] > 5
     document = json.loads((bundle / "manifest.json").read_text())
     assert {track["id"] for track in document["tracks"]} == {"P01-camera", "P01-microphone"}
+    (message,) = json.loads((bundle / "chat.json").read_text())["messages"]
+    assert re.fullmatch(r"this is (\[PERSON \d\]) for (\[PERSON \d\]) and (\[PERSON \d\])", message["text"])
     assert run_offrecord(["verify", str(bundle)]).returncode == 0
 
 

@@ -17,7 +17,10 @@ __all__ = ["MOST_TYPED", "CallChat"]
 
 MOST_TYPED: Final = 500
 """Of one participant; who writes more has the rest left out."""
-_MOST_OF_ALL: Final = 5000
+_MOST_LETTERS: Final = 100_000
+"""Of one participant. Searching takes half a millisecond a word, so that nobody can hold up the end of a call by more
+than ten seconds, and all together by more than two minutes. Source: docs/calls.md."""
+_MOST_OF_ALL: Final = 1_000_000
 _LONGEST_MESSAGE: Final = 2000
 _BETWEEN_S: Final = 10.0
 """Messages are searched as if each came so long after the one before. Source: `redaction.text.recording_text`."""
@@ -43,7 +46,7 @@ class CallChat:
         self._language = "en" if language == "auto" else language
         self._lock = threading.Lock()
         self._typed: dict[str, list[_Typed]] = {}
-        self._count = 0
+        self._letters = 0  # of everybody
         self._forgotten: set[str] = set()
 
     def add(self, token: str, text: str, time: float) -> None:
@@ -51,16 +54,18 @@ class CallChat:
         line = clean_line(text, longest=_LONGEST_MESSAGE)
         with self._lock:
             own = self._typed.setdefault(token, [])
-            full = len(own) >= MOST_TYPED or self._count >= _MOST_OF_ALL
+            letters = sum(len(one.text) for one in own) + len(line)
+            full = len(own) >= MOST_TYPED or letters > _MOST_LETTERS
+            full = full or self._letters + len(line) > _MOST_OF_ALL
             if line and not full and token not in self._forgotten:
-                self._count += 1
+                self._letters += len(line)
                 own.append(_Typed(token, time, line))
 
     def forget(self, token: str) -> None:
         """Drop what somebody wrote, and take nothing more of them."""
         with self._lock:
             self._forgotten.add(token)
-            self._count -= len(self._typed.pop(token, ()))
+            self._letters -= sum(len(one.text) for one in self._typed.pop(token, ()))
 
     def search(self, book: WordBook) -> None:
         """Have what was typed known where words are still to be stored."""

@@ -10,7 +10,7 @@ import pytest
 
 from recorder.live.text.chat import MOST_TYPED, CallChat
 from recorder.live.text.words import WordBook
-from tests.recorder.live.scene import ADA, BOB, journal_of, lines
+from tests.recorder.live.scene import ADA, BOB, CID, journal_of, lines
 from tests.recorder.live.text.test_words import book_of, released, said
 
 
@@ -22,7 +22,7 @@ def texts(folder: Path, token: str) -> list[str]:
 
 def stored(folder: Path, chat: CallChat, book: WordBook, *, refused: tuple[str, ...] = ()) -> None:
     """Store a chat, but for messages of some people."""
-    journal = journal_of(folder, ADA, BOB)
+    journal = journal_of(folder, ADA, BOB, CID)
     chat.search(book)
     chat.store(book, journal, may_store=lambda token, _time: token not in refused)
     journal.close()
@@ -93,11 +93,14 @@ def test_floods_are_bounded(tmp_path: Path) -> None:
     """Of one participant so many messages are kept, each cut to a length; another's are kept beside them."""
     book, reader = book_of()
     chat = CallChat("en")
-    for number in range(MOST_TYPED + 50):
+    for number in range(30):
         chat.add(ADA, f"word{number} " + "x" * 50_000, float(number))
+    for number in range(MOST_TYPED + 50):
+        chat.add(CID, f"word{number}", float(number))
     chat.add(BOB, "hello all", 3.0)
     stored(tmp_path, chat, book)
-    assert len(texts(tmp_path, ADA)) == MOST_TYPED
+    assert sum(map(len, texts(tmp_path, ADA))) <= 100_000
+    assert len(texts(tmp_path, CID)) == MOST_TYPED
     assert texts(tmp_path, BOB) == ["hello all"]
     stored_line = json.loads((tmp_path / "live" / "people" / ADA / "chat.jsonl").read_text().split("\n")[0])
     assert sum(len(word["text"]) for word in stored_line["words"]) <= 2000
