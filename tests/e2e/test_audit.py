@@ -92,10 +92,7 @@ def test_a_blurred_copy_fails_on_re_identification(staged: StagedFaces, tmp_path
 
 
 def test_disguise_fails_on_voices_and_resynthesis_passes(attackers: None, tmp_path: Path) -> None:
-    """Both attackers with CAM++ say so, which knows the six made speakers; the weaker recogniser may be unsure only.
-
-    Voices are drawn at random, so of resynthesis the limit leaves room for a bad draw.
-    """
+    """So say both attackers; of disguise the weaker recogniser, which errs in 14 % on the originals, may be unsure."""
     stage_voices(
         tmp_path / "original", disguise=tmp_path / "disguise", resynthesize=tmp_path / "resynthesize"
     )
@@ -103,10 +100,9 @@ def test_disguise_fails_on_voices_and_resynthesis_passes(attackers: None, tmp_pa
     rows = audited([str(tmp_path / "disguise"), *originals], status=3)
     assert voice_verdicts(rows, "CAM++") == ["failed", "failed"]
     assert "passed" not in voice_verdicts(rows, "Resemblyzer")
-    more = ["--attack", "emotion", "--limit", "voices=0.25"]
-    rows = audited([str(tmp_path / "resynthesize"), *originals, *more], status=0)
-    assert voice_verdicts(rows, "CAM++") == ["passed", "passed"]
-    assert "failed" not in voice_verdicts(rows, "Resemblyzer")
+    rows = audited([str(tmp_path / "resynthesize"), *originals, "--attack", "emotion"], status=0)
+    for recogniser in ("CAM++", "Resemblyzer"):
+        assert voice_verdicts(rows, recogniser) == ["passed", "passed"]
     assert rows["emotion, voice"]["control"]["passed"]
 
 
