@@ -44,6 +44,9 @@ _FACE_LOOK_PX: Final = 32
 LUMA_TOLERANCE: Final = 40
 TIME_TOLERANCE_S: Final = 0.002
 _COVERED_SHARE: Final = 0.55
+_SPARED_SHARE: Final = 1 / 200
+"""Least share of a spared place that the thing in it fills. A place is 2.6 times a cover, which may be a whole body."""
+
 _LOOKERS: Final = 2
 _LOOKS_WAITING: Final = 3
 _LOOKS_AGAIN: Final = 3
@@ -225,14 +228,14 @@ def _settled(
     """
     text = search is not None
     covers = [Box(*(int(edge) for edge in row)) for row in proof.boxes]
-    covers += () if text else proof.spared
     suspects: list[Suspect] = []
     shown = frame
     for turn in range(_LOOKS_AGAIN):
         boxes: list[Box] = []
         for found, score in find(shown, turn > 0):
             box = found.clipped(frame.width, frame.height)
-            if box.area and not _mostly_covered(box, covers) and not (text and _is_edge(shown, box, search)):
+            known = _is_edge(shown, box, search) if text else _is_spared(box, proof.spared)
+            if box.area and not known and not _mostly_covered(box, covers):
                 part = frame.y[box.y1 : box.y2, box.x1 : box.x2]
                 kept = part.copy() if text else _small(part)
                 suspects.append(Suspect(index, frame.time, box, score, kept, text))
@@ -285,6 +288,11 @@ def _is_edge(frame: VideoFrame, box: Box, search: ScreenSearch | None) -> bool:
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (min(side, _FACE_LOOK_PX) for side in picture.shape)
     return np.array(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _is_spared(box: Box, places: Sequence[Box]) -> bool:
+    """Tell whether what looks like a face is what a person called none, rather than something small beside it."""
+    return any(box.area >= _SPARED_SHARE * place.area and _mostly_covered(box, [place]) for place in places)
 
 
 def _mostly_covered(box: Box, covers: Sequence[Box]) -> bool:

@@ -132,7 +132,13 @@ class LookAhead:
         self._reading: Future[None] | None = None
         self._bounds = bounds or Bounds()
         self._linker = Linker()
-        self._examiner = Examiner(quick=quick, thorough=thorough, linker=self._linker, cadence=cadence)
+        self._examiner = Examiner(
+            quick=quick,
+            thorough=thorough,
+            linker=self._linker,
+            cadence=cadence,
+            spared=(hints or HintedPlaces()).touches,
+        )
         self._pursuit = Pursuit(self._linker)
         self._ages = ages
         self._remove_all = remove_all

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -120,12 +120,20 @@ class Examiner:
     """Looks at the frames of one track in order and feeds the linker.
 
     A frame is BRIDGED only when no block outside what is covered differs from what a detector last saw there. What
-    is covered for this purpose is a subset of what will be covered on that frame, see `Tracklet.covers_at`.
+    is covered for this purpose is a subset of what will be covered on that frame, see `Tracklet.covers_at`; `spared`
+    tells what may yet be left uncovered.
     """
 
     def __init__(
-        self, *, quick: FaceDetector, thorough: FaceDetector, linker: Linker, cadence: Cadence | None = None
+        self,
+        *,
+        quick: FaceDetector,
+        thorough: FaceDetector,
+        linker: Linker,
+        cadence: Cadence | None = None,
+        spared: Callable[[Box, float], bool] = lambda _box, _time: False,
     ) -> None:
+        self._spared = spared
         self._quick = quick
         self._thorough = thorough
         self._linker = linker
@@ -207,11 +215,12 @@ class Examiner:
     def covered(self, time: float) -> list[Box]:
         """Return boxes that are sure to be covered on a frame at this time, whatever comes later."""
         reach = self._linker.reach
-        return [
+        boxes = [
             Box.outward(*kept_face(item.last.box))
             for item in self._linker.active()
             if time - item.last.time <= min(reach.hull, reach.extend_weak) and not item.doubtful
         ]
+        return [box for box in boxes if not self._spared(box, time)]
 
     def _look_key(self, frame: VideoFrame, now: Thumbnail, shot: _Shot) -> list[tuple[Tracklet, Detection]]:
         base, deep = scales(frame)

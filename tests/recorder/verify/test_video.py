@@ -92,6 +92,9 @@ def test_what_a_person_calls_no_face_is_no_suspect_while_their_hint_held(stored:
     assert {suspect.time for suspect in found} == {2.0}
     beside = searched(stored, held, FakeLook(Box(10, 70, 30, 90))).suspects
     assert {suspect.time for suspect in beside} == {0.0, 1.0, 2.0}
+    wide = [replace(proof, spared=(Box(0, 0, WIDTH, HEIGHT),)) for proof in proofs()]
+    assert searched(stored, wide, FakeLook(place)).suspects == ()
+    assert len(searched(stored, wide, FakeLook(Box(100, 20, 108, 28))).suspects) == 3
 
 
 @pytest.mark.parametrize(

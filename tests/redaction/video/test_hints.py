@@ -99,6 +99,14 @@ def test_who_comes_into_the_place_is_covered(intruder: Box) -> None:
     assert all(seen[95:])
 
 
+def test_a_face_too_small_to_change_the_place_ends_the_hint() -> None:
+    """It is seen as a second face there, though no part of the place changes by ten levels."""
+    place, lamp, small = Box(6, 4, 106, 92), Box(20, 20, 90, 84), Box(94, 8, 97, 11)
+    frames = [frame([lamp] if index < 40 else [lamp, small], index) for index in range(90)]
+    box = Box(small.x1, small.y1, small.x2, small.y2)
+    assert not any(shown(frames, hinted(frames[0], box=place), box=box))
+
+
 def test_two_faces_in_the_place_are_both_covered() -> None:
     """Nobody can tell of which the hint speaks."""
     small, other = Box(16, 20, 30, 44), Box(36, 20, 50, 44)
