@@ -8,7 +8,7 @@ dump folder.
 removed by each profile and as a declared adult, by age, size, sex and race, and the curve behind these points.
 `--cache` keeps what the nets and the judge said between runs.
 
-`held-out` prints the same by constants fitted to other people (`minors_held_out`).
+`held-out` prints the same by constants fitted to other people (`minors_fit`).
 
 `stills` shows each labelled face to the whole picture engine as a still of half a second, alone in a grey frame twice
 its size. A still is one view however long it stays, and that is the harder case: real calls give many. Labels are used
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import DATA, frame_of, frames_of, mask_of, save
 from benchmarks.minors_curve import print_curve, print_groups, print_points, print_views
-from benchmarks.minors_held_out import print_held_out
+from benchmarks.minors_fit import print_held_out
 from benchmarks.minors_views import NATIVE, gather
 from redaction.model import CoverReason, RedactedFrame, VideoFrame
 from redaction.policy import Policy

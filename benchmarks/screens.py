@@ -1,19 +1,24 @@
 """How much of the personal text on screens is covered, on the shared frames, through the whole picture engine.
 
-    python -m benchmarks.screens [--strict] [--verbose]
+    python -m benchmarks.screens [--strict | --lines] [--verbose]
 
 Each frame of `../shared/data/screens` (or `OFFRECORD_SHARED_DATA`) is shown for two seconds of one video, as PNG and as
 JPEG at quality 35; a box counts as covered on a frame when at least 95 % of its pixels are. The least of its frames
 counts for personal boxes, the last for others.
+
+`--lines` judges lines by what they say alone: those of `benchmarks/data/screen_lines.txt` and `screen_lines_2.txt`, in
+which words in braces are personal.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,11 +26,16 @@ from numpy.typing import NDArray
 
 from benchmarks.faces import DATA
 from redaction.model import Box, RedactedFrame, VideoFrame
-from redaction.policy import MinorsSection, Policy, ScreenSection
+from redaction.policy import MinorsSection, Policy, ScreenSection, SpeechSection
+from redaction.text import PersonalDataFinder
 from redaction.video.redact import VideoRedactor, VideoStages
+from redaction.video.screen.decide import Judge, SeenText
+from redaction.video.screen.ocr import Reading
 
 RATE, SECONDS = 10, 2
 COVERED = 0.95
+LINES = Path(__file__).resolve().parent / "data"
+BRACES = re.compile(r"[{}]")
 
 
 def as_frame(picture: NDArray[np.uint8], index: int, rate: int = RATE) -> VideoFrame:
@@ -66,6 +76,27 @@ def redacted(frames: Iterator[VideoFrame], stages: VideoStages, policy: Policy) 
         engine.close()
 
 
+def lines(*, verbose: bool) -> None:
+    """Print how many personal and other lines are covered, by what they say."""
+    finder = PersonalDataFinder(SpeechSection())
+    for name in ("screen_lines.txt", "screen_lines_2.txt"):
+        judge = Judge(finder, text="personal")
+        counts = {True: [0, 0], False: [0, 0]}
+        for line in (LINES / name).read_text("utf-8").splitlines():
+            if not line or line.startswith("# "):
+                continue
+            personal, text = "{" in line, BRACES.sub("", line)
+            covered = judge.personal([SeenText(Box(0, 0, 200, 20), Reading(text, 0.95))])[0]
+            counts[personal][0] += covered
+            counts[personal][1] += 1
+            if verbose and covered != personal:
+                print("  " + text)
+        print(
+            f"{name}: personal covered {counts[True][0]} of {counts[True][1]}, "
+            f"others {counts[False][0]} of {counts[False][1]}"
+        )
+
+
 def main() -> None:
     """Print the shares."""
     parser = argparse.ArgumentParser(
@@ -75,7 +106,11 @@ def main() -> None:
     parser.add_argument(
         "--verbose", action="store_true", help="name what was missed and what was covered needlessly"
     )
+    parser.add_argument("--lines", action="store_true", help="judge lines by what they say alone")
     chosen = parser.parse_args()
+    if chosen.lines:
+        lines(verbose=chosen.verbose)
+        return
     policy = Policy(
         screen=ScreenSection(text="all" if chosen.strict else "personal", codes=True),
         minors=MinorsSection(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from redaction.model import Box, EntityType, Span, TextFinding, Utterance, Word
-from redaction.text.find import PersonalDataFinder
+from redaction.text.find import MODEL_RULE, PersonalDataFinder
 from redaction.text.known import Memory
-from redaction.text.lexicon import fold, is_ordinary, is_product, namelike
+from redaction.text.lexicon import fold, is_ordinary, is_product, is_uncommon, namelike
+from redaction.text.vocabulary import word_set
 from redaction.video.screen.ocr import Reading
 
 __all__ = ["Judge", "SeenText", "parted"]
@@ -26,6 +27,12 @@ _APART_S: Final = 100.0
 _CAMEL: Final = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])|(?<=[.,;:)>])(?=[A-Za-z])|(?<=[A-Za-z])(?=[(<])")
 _CLOCK: Final = re.compile(r"^\W*\d{1,2}[:.]\d{2}\s*([AaPp]\.?[Mm]\.?)?\W*$")
 _LETTERS: Final = re.compile(r"[^\W\d_]")
+_CODE: Final = re.compile(r"[_=/~#()\[\]{}<>\\]|\w\.\w|\d|^-")
+_PARTS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_FILE_ENDINGS: Final = word_set("file_endings")
+_MOST_DIGITS: Final = 3
+_ANYBODY: Final = word_set("nobody") | word_set("devices") | word_set("screen_guests")
+_COMMANDS: Final = word_set("screen_commands")
 _SCRIPT: Final = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ]")
 
 
@@ -47,9 +54,10 @@ class SeenText:
 class Judge:
     """Tells which lines on a screen are personal.
 
-    A line is personal when the finder says so of it, of it with joined words parted, or, if it is short, of it as
-    the answer to `Name:`; when it is short and stands at the corner of a tile, where a meeting window writes a name;
-    when it is short and a time stands on its right, as over a message; and when it cannot be read for sure.
+    A line is personal when the finder says so of it, of it with joined words parted, or, if it is short and no caption,
+    of it as the answer to `Name:` (what only the name model takes for personal is not, where it is code or a file's
+    name that no name is a part of); when it is short and stands at the corner of a tile, where a meeting window writes
+    a name; when it is short and a time stands on its right, as over a message; and when it cannot be read for sure.
     """
 
     def __init__(self, finder: PersonalDataFinder, *, text: Literal["personal", "all", "none"]) -> None:
@@ -164,7 +172,7 @@ class Judge:
         """Take note of what was found, and of names that stand alone."""
         for finding in found:
             text, skipped = asked[finding.utterance]
-            if finding.last <= skipped:
+            if finding.last <= skipped or _of_code(finding, utterances[finding.utterance], skipped):
                 continue
             self._known[text] = True
             if finding.entity_type is EntityType.PERSON and _tag_like(text.partition("(")[0].strip()):
@@ -202,7 +210,11 @@ def _to_search(texts: Iterable[str]) -> tuple[list[tuple[str, int]], list[Uttera
 
 def parted(text: str) -> list[str]:
     """Return the words of a line, also those whose spaces a reader lost."""
-    return _CAMEL.sub(" ", text).split()
+    return [
+        part
+        for word in text.split()
+        for part in ([word] if is_product(fold(word)) or _nobodys(word) else _CAMEL.sub(" ", word).split())
+    ]
 
 
 def _variants(text: str) -> list[tuple[list[str], int]]:
@@ -212,7 +224,7 @@ def _variants(text: str) -> list[tuple[list[str], int]]:
     result = [(plain, 0)]
     if apart != plain:
         result.append((apart, 0))
-    if _tag_like(text) and not _everyday(apart):
+    if _tag_like(text) and not _everyday(apart) and not _caption(apart):
         result.append((["Name:", *apart], 1))
     return result
 
@@ -235,6 +247,45 @@ def _everyday(words: Sequence[str]) -> bool:
         or is_product(core)
         or (is_ordinary(core) and not namelike(core))
         for core in cores
+    )
+
+
+def _caption(words: Sequence[str]) -> bool:
+    """Tell whether a line of everyday words begins as no name does: `Raise hand`, `Page 3 of 12`, `Mark as unread`."""
+    cores = [core for core in map(fold, words) if core]
+    if len(cores) < 2 or cores[0] in _ANYBODY:
+        return False
+    if not all(is_ordinary(core) or not _LETTERS.search(core) for core in cores):
+        return False
+    command = cores[0] in _COMMANDS and not namelike(cores[1])
+    return command or not namelike(cores[0])
+
+
+def _of_code(finding: TextFinding, utterance: Utterance, skipped: int) -> bool:
+    """Tell whether only the name model found something, and all of that is code, a file's name or a small number.
+
+    Of what was asked as a name a number may be a part: `Guest 2`.
+    """
+    words = [word.text for word in utterance.words[finding.first : finding.last]]
+    named = skipped > 0 or fold(utterance.words[0].text) in _ANYBODY
+    if not all(map(_nobodys, words)) or (named and not any(map(_LETTERS.search, words))):
+        return False
+    again = finding.rule.startswith("again") and any(map(_LETTERS.search, words))
+    return finding.rule == MODEL_RULE or again
+
+
+def _nobodys(word: str) -> bool:
+    """Tell whether a word is code, a file's name, a version or a small number in which no part may be a name."""
+    if not _CODE.search(word) or "@" in word or sum(map(str.isdigit, word)) > _MOST_DIGITS:
+        return False
+    parts = [part.lower() for part in _PARTS.findall(word)]
+    return all(
+        len(part) == 1
+        or part in _FILE_ENDINGS
+        or is_product(part)
+        or (is_ordinary(part) and not namelike(part))
+        or is_uncommon(part)
+        for part in parts
     )
 
 

@@ -35,6 +35,18 @@ def seen(text: str, *, y: int = 100, x: int = 40, score: float = 0.99, cornered:
         ("great, thanks!", False),
         ("9:41 AM", False),
         ("Totals are rounded to two decimals.", False),
+        ("kowalczyk", True),
+        ("kowalczyk.json", True),
+        ("by fitzwilliam, 2 days ago", True),
+        ("PIN 4417", True),
+        ("10.0.8.15", True),
+        ("Grace Page", True),
+        ("Guest 2", True),
+        ("package.json", False),
+        ("kubectl get pods", False),
+        ("Raise hand", False),
+        ("Page 3 of 12", False),
+        ("Row 14, column 3", False),
     ],
 )
 def test_line_by_what_it_says(finder: PersonalDataFinder, text: str, personal: bool) -> None:
