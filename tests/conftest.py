@@ -19,6 +19,7 @@ SLOW: Final = (
     "recorder/batch/engines",  # worker processes
     "recorder/batch/stores/test_open.py",  # an S3 server
     "recorder/bundle/test_erase.py",  # bundles that are verified by real models
+    "recorder/bundle/test_erase_in_turns.py",
     "recorder/call/http/test_hostile.py",  # web servers
     "recorder/call/http/test_whep_source.py",
     "recorder/call/http/test_whip_source.py",

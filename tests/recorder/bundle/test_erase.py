@@ -7,21 +7,17 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
-from av.video.stream import VideoStream
 
 from recorder.bundle.erase import erase_participant
 from recorder.bundle.manifest import Manifest
-from recorder.bundle.publish import Published
 from recorder.bundle.quality import Quality
 from recorder.bundle.verify_files import read_manifest, verify_bundle
 from recorder.bundle.writer import BundleWriter
 from recorder.live.finish.finish import finish
-from recorder.media.concat import cut_video
 from recorder.runtime.context import Cancellation, Run
 from redaction.errors import (
     ExitCode,
@@ -32,8 +28,8 @@ from redaction.errors import (
     UsageError,
 )
 from redaction.model import Event, EventKind
-from redaction.policy import OutputSection
 from tests.cli.running import place_in, run
+from tests.recorder.bundle.erasing import ADA, BLUE, BOB, EVE, GREEN, RED, erased, has_colour, log_of
 from tests.recorder.bundle.test_writer import publish
 from tests.recorder.live.fakes import deaf_and_blind
 from tests.recorder.live.staged import (
@@ -47,8 +43,6 @@ from tests.recorder.live.staged import (
     tone_at,
 )
 
-ADA, BOB, EVE = "a" * 16, "b" * 16, "e" * 16
-BLUE, RED, GREEN = (40, 80, 160), (160, 60, 40), (20, 160, 90)
 BEEPS = {ADA: 1500.0, BOB: 700.0}
 
 
@@ -90,16 +84,6 @@ def bundle(original: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def erased(bundle: Path, **who: str) -> Published:
-    """Erase somebody."""
-    return erase_participant(bundle, run=Run(), **who)  # type: ignore[arg-type]
-
-
-def log_of(bundle: Path) -> list[dict[str, Any]]:
-    """Return the lines of the log."""
-    return [json.loads(line) for line in (bundle / "log.jsonl").read_text().splitlines()]
-
-
 def snapshot(bundle: Path) -> dict[str, str]:
     """Return the digest of every file."""
     return {
@@ -107,18 +91,6 @@ def snapshot(bundle: Path) -> dict[str, str]:
         for item in bundle.rglob("*")
         if item.is_file()
     }
-
-
-def has_colour(path: Path, colour: tuple[int, int, int]) -> bool:
-    """Tell whether a fair part of any picture of a file has a colour."""
-    with av.open(str(path)) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            if number % 5:
-                continue
-            picture = frame.to_ndarray(format="rgb24").astype(int)
-            if (np.abs(picture - np.array(colour)).max(axis=2) < 30).mean() > 0.02:
-                return True
-    return False
 
 
 def power_at(path: Path, hertz: float) -> float:
@@ -371,104 +343,3 @@ def test_command_erases_and_says_what_failed(bundle: Path, tmp_path: Path) -> No
     assert ran.status == 0, ran.err
     assert json.loads(ran.out)["participants"] == 2
     assert place.leftovers() == []
-
-
-def in_turns(folder: Path, *, sizes: tuple[tuple[int, int], ...] = ()) -> Path:
-    """Return the bundle of a call in which the first and the last were there alone for a while."""
-    people = [
-        StagedPerson(
-            token,
-            order,
-            [StagedPicture(moving(colour), start + 0.2, 2.0)],
-            [StagedSound(tone_at(2.0, beep=0.5, hertz=900.0 + 300 * order), start + 0.1)],
-            [(word, start + 1, start + 1.3, None)],
-            stays=[(start, start + 3)],
-            events=[gap(start + 0.5, start + 0.6)],
-            quality_seconds=2,
-        )
-        for order, (token, colour, word, start) in enumerate(
-            [(ADA, BLUE, "alpha", 5.0), (BOB, RED, "bravo", 9.0), (EVE, GREEN, "echo", 15.0)], start=1
-        )
-    ]
-    return finish(stage(folder, people).writer, stages=deaf_and_blind(), run=Run(), not_recorded=0).path
-
-
-def seconds_of(path: Path) -> float:
-    """Return how long a file says it is."""
-    with av.open(str(path)) as container:
-        return float(container.duration or 0) / 1e6
-
-
-@pytest.mark.parametrize(
-    ("gone", "begin", "length"), [(("P01",), 4, 9), (("P03",), 0, 7), (("P01", "P02"), 4, 3)]
-)
-def test_a_bundle_lasts_as_long_as_those_in_it(
-    tmp_path: Path, gone: tuple[str, ...], begin: float, length: float
-) -> None:
-    """Nothing tells when or how long somebody was there who was erased, or that the bot waited for anybody."""
-    bundle = in_turns(tmp_path)
-    before = read_manifest(bundle)
-    assert before.duration == pytest.approx(13, abs=0.3)
-    for number, who in enumerate(gone):
-        erased(bundle, participant=f"P{int(who[1:]) - number:02d}")
-    after = read_manifest(bundle)
-    verify_bundle(bundle)
-    assert after.duration == pytest.approx(length, abs=0.3)
-    assert (after.created - before.created).total_seconds() == (begin if gone != ("P01", "P02") else 10)
-    assert (after.expires - after.created).days == after.retention_days
-    assert after.participants is not None
-    stays = [stay for person in after.participants.people for stay in person.stays]
-    assert min(stay.start for stay in stays) == 0
-    files = [bundle / "recording.mp4", *sorted((bundle / "tracks").iterdir())]
-    assert [seconds_of(path) for path in files] == pytest.approx([length] * len(files), abs=0.3)
-    for track in after.tracks:
-        assert all(0 <= span.start <= span.end <= length + 0.3 for span in track.spans)
-    told = [line["span"] for line in log_of(bundle) if "span" in line]
-    assert told
-    assert max(end for _, end in told) <= length + 0.3
-    quality = Quality.model_validate_json((bundle / "quality.json").read_bytes())
-    assert max(one.time for person in quality.participants for one in person.seconds) <= length + 1
-    colours = {"P01": BLUE, "P02": RED, "P03": GREEN}
-    left = [colour for who, colour in colours.items() if who not in gone]
-    for number, colour in enumerate(left, start=1):
-        assert has_colour(bundle / f"tracks/p{number:02d}-camera.mp4", colour)
-        assert has_colour(bundle / "recording.mp4", colour)
-
-
-def test_where_everybody_stays_to_the_end_tracks_are_not_touched(tmp_path: Path) -> None:
-    """Who is erased and was there no longer than the others leaves their tracks as they are, byte for byte."""
-    bundle = in_turns(tmp_path)
-    before = read_manifest(bundle)
-    erased(bundle, participant="P02")
-    after = read_manifest(bundle)
-    assert after.duration == before.duration
-    assert after.files["tracks/p02-camera.mp4"] == before.files["tracks/p03-camera.mp4"]
-
-
-@pytest.mark.parametrize("later", [False, True])
-def test_a_track_is_cut_whether_frames_wait_for_later_ones_or_not(tmp_path: Path, later: bool) -> None:
-    """A cut track, taken over or encoded anew, is black until its first picture, and shows each at its time."""
-    path, out = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.options = {"bf": "2" if later else "0", "b-adapt": "0"}
-        for number in range(100):
-            level = 16 if number < 62 else 90 + 2 * (number - 62)
-            picture = av.VideoFrame.from_ndarray(np.full((72, 64), level, np.uint8), format="yuv420p")
-            picture.planes[1].update(bytes([128]) * picture.planes[1].buffer_size)
-            picture.planes[2].update(bytes([128]) * picture.planes[2].buffer_size)
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
-    cut_video(path, out, begin=6.0, end=9.0, size=(64, 48), output=OutputSection(), run=Run())
-    with av.open(str(out)) as container:
-        shown = [
-            (float(frame.time or 0), frame.to_ndarray()[:48].mean()) for frame in container.decode(video=0)
-        ]
-        assert float(container.duration or 0) / 1e6 == pytest.approx(3, abs=0.1)
-    assert shown[0][0] == 0
-    assert all(level < 20 for time, level in shown if time < 0.19)
-    late = [(time, level) for time, level in shown if time >= 0.2]
-    assert [level for _, level in late] == pytest.approx([90 + 20 * (time - 0.2) for time, _ in late], abs=4)
-    assert len(late) == 28

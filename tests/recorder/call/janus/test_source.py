@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,26 +14,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recorder.call.janus import source as module
-from recorder.call.janus.protocol import (
-    MAX_MESSAGE,
-    MAX_PEOPLE,
-    JanusAddress,
-    Joined,
-    PublisherJoined,
-    Removed,
-    Room,
-    parse_janus_message,
-)
 from recorder.call.janus.source import JanusSource
-from recorder.call.janus.textroom import BindRule, TextChannel, TextUsers
-from recorder.call.janus.websocket import JanusLink
 from recorder.call.rtc.clock import CallClock
 from recorder.call.source import Ended, LiveKind
-from redaction.errors import UnreadableInput, UsageError
+from redaction.errors import UnreadableInput
 from tests.recorder.call.contract import CallSourceContract, Colour, received, recorded, run
 from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus
 from tests.recorder.call.observed import ObservedCall, until
@@ -79,192 +64,6 @@ class TestContract(CallSourceContract):
         """Serve a room."""
         async with staged() as stage:
             yield stage
-
-
-# Addresses and messages.
-
-
-@pytest.mark.parametrize(
-    ("url", "websocket", "room"),
-    [
-        ("janus+ws://localhost:8188/1234", "ws://localhost:8188/", 1234),
-        ("janus+wss://janus.example/janus-ws/team-room", "wss://janus.example/janus-ws", "team-room"),
-        ("janus+ws://[::1]:8188/5", "ws://[::1]:8188/", 5),
-    ],
-)
-def test_addresses_are_read(url: str, websocket: str, room: int | str) -> None:
-    """Scheme, host, port, path and room are told apart."""
-    assert JanusAddress.parse(url) == JanusAddress(websocket, room)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ws://x/1",
-        "janus+ws:///1",
-        "janus+ws://host:x/1",
-        "janus+ws://host",
-        "janus+ws://me:pin@host/1",
-        "janus+ws://h/1?pin=2",
-    ],
-)
-def test_other_addresses_are_usage_errors(url: str) -> None:
-    """What is no address of a room, or carries a secret, is refused without repeating it."""
-    with pytest.raises(UsageError) as refusal:
-        JanusAddress.parse(url)
-    assert "pin=2" not in refusal.value.sentence
-
-
-scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=20)
-anything = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
-    max_leaves=12,
-)
-keys = [
-    "id",
-    "display",
-    "streams",
-    "attendees",
-    "publishers",
-    "joining",
-    "leaving",
-    "unpublished",
-    "kicked",
-    "videoroom",
-    "error_code",
-]
-
-
-@given(st.dictionaries(st.sampled_from(keys), anything, max_size=6), anything)
-def test_whatever_a_server_says_is_an_event_or_nothing(data: dict[str, object], other: object) -> None:
-    """No message, however formed, raises."""
-    text = json.dumps(
-        {"janus": "event", "plugindata": {"data": data}, "jsep": other, "error": other, "sender": other}
-    )
-    message = parse_janus_message(text)
-    assert message is not None
-    room = Room()
-    list(room.apply(message.data))
-    list(room.apply({**message.data, "publishers": [data, {"id": 5, "streams": [data]}]}))
-    assert len(room.people) <= MAX_PEOPLE
-    assert parse_janus_message(json.dumps(other)) is None or isinstance(other, dict)
-
-
-def test_messages_are_bounded() -> None:
-    """A message beyond the bound, nested too deeply or no JSON is none."""
-    assert parse_janus_message('{"janus":"event","x":"' + "a" * MAX_MESSAGE + '"}') is None
-    assert parse_janus_message("[" * 100_000) is None
-    assert parse_janus_message("hello") is None
-
-
-def test_kinds_and_codecs_come_from_what_is_published() -> None:
-    """Described or second pictures are screens; VP9 and AV1 are not decodable; more than one of a kind is left out."""
-    room = Room()
-    streams = [
-        {"type": "video", "mid": "0", "codec": "av1", "description": "My screen"},
-        {"type": "audio", "mid": "1", "codec": "opus"},
-        {"type": "video", "mid": "2", "codec": "h264", "simulcast": True},
-        {"type": "data", "mid": "3"},
-        {"type": "video", "mid": "4", "codec": "vp8"},
-        {"type": "audio", "mid": "5", "codec": "opus", "disabled": True},
-    ]
-    events = list(
-        room.apply({"videoroom": "event", "publishers": [{"id": 9, "display": "x", "streams": streams}]})
-    )
-    assert isinstance(events[0], Joined)
-    assert isinstance(events[1], PublisherJoined)
-    found = {s.mid: (s.kind, s.decodable, s.simulcast) for s in events[1].feed.streams}
-    assert found == {
-        "0": (LiveKind.SCREEN, False, False),
-        "1": (LiveKind.MICROPHONE, True, False),
-        "2": (LiveKind.CAMERA, True, True),
-    }
-
-
-def test_the_bot_itself_and_placeholders_are_nobody() -> None:
-    """The bot's own feed and Janus' dummy publisher are not participants; being kicked is being removed."""
-    room = Room()
-    me = {
-        "videoroom": "joined",
-        "id": 1,
-        "publishers": [{"id": 1, "display": "bot"}, {"id": 2, "dummy": True}],
-    }
-    assert list(room.apply(me)) == []
-    assert list(room.apply({"videoroom": "event", "leaving": "ok", "reason": "kicked"})) == [Removed()]
-
-
-# Whose words count in the text room.
-
-
-def test_words_count_for_who_named_the_user_from_inside() -> None:
-    """A user who was in the text room when a participant named them speaks for that participant alone."""
-    users = TextUsers(BindRule())
-    users.entered("u1", 1.0)
-    users.entered("7", 1.0)
-    users.claimed("7", "u1", 2.0)
-    assert users.speaks_for("u1", {}) == ["7"]
-    assert users.speaks_for("7", {}) == []
-    assert users.user_of("7") == "u1"
-
-
-def test_a_name_that_was_free_once_speaks_for_nobody() -> None:
-    """Leaving the text room frees the name: who takes it then has no voice for its former owner."""
-    users = TextUsers(BindRule())
-    users.entered("u1", 1.0)
-    users.claimed("7", "u1", 2.0)
-    users.exited("u1")
-    users.entered("u1", 3.0)
-    assert users.speaks_for("u1", {}) == []
-    users.claimed("8", "u2", 10.0)
-    users.entered("u2", 60.0)
-    assert users.speaks_for("u2", {}) == []
-
-
-def test_who_leaves_the_video_room_has_no_voice() -> None:
-    """Words of a participant who left count no more."""
-    users = TextUsers(BindRule())
-    users.listed(["u1"])
-    users.claimed("7", "u1", 2.0)
-    users.left("7")
-    assert users.speaks_for("u1", {}) == []
-
-
-def test_names_alone_count_only_where_that_is_said() -> None:
-    """A user named like an id is that participant under the rule by name alone."""
-    room = Room()
-    list(room.apply({"videoroom": "event", "publishers": [{"id": 7, "display": "x", "streams": []}]}))
-    assert TextUsers(BindRule()).speaks_for("7", room.people) == []
-    assert TextUsers(BindRule(by_name=True)).speaks_for("7", room.people) == ["7"]
-    assert TextUsers(BindRule(by_name=True)).speaks_for("8", room.people) == []
-
-
-def test_a_no_counts_in_a_flood_of_somebody_else() -> None:
-    """When others write more than is listened to, yeses and talk are dropped, and every no and erase is heard."""
-    on_text: list[tuple[str, str]] = []
-
-    async def flood() -> None:
-        channel = TextChannel(
-            JanusLink(None, None),  # type: ignore[arg-type]
-            ROOM,
-            TextUsers(BindRule()),
-            on_text=lambda user, words: on_text.append((user, words)),
-            now=lambda: 1.0,
-            name="bot",
-        )
-        for user, text in [
-            *[("noisy", "talk")] * 500, ("u1", "/record yes"), ("u1", "/record no"), ("u2", "/record erase"),
-        ]:  # fmt: skip
-            channel._message(json.dumps({"textroom": "message", "from": user, "text": text}))
-        await channel.close()
-
-    asyncio.run(flood())
-    assert 0 < on_text.count(("noisy", "talk")) < 200
-    assert on_text[-2:] == [("u1", "/record no"), ("u2", "/record erase")]
-    assert ("u1", "/record yes") not in on_text
-
-
-# The bot in a room.
 
 
 def test_call_time_begins_when_the_bot_joins() -> None:
