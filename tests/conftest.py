@@ -24,9 +24,13 @@ SLOW: Final = (
     "recorder/call/http/test_whep_source.py",
     "recorder/call/http/test_whip_source.py",
     "recorder/call/janus/test_source.py",
+    "recorder/call/room/test_hostile.py",
+    "recorder/call/room/test_pages.py",
     "recorder/call/room/test_source.py",
     "recorder/call/rtc/test_codecs.py",
-    "recorder/call/rtc/test_peer.py",  # connections in real time
+    "recorder/call/rtc/test_connection.py",  # connections in real time
+    "recorder/call/rtc/test_peer.py",
+    "recorder/call/rtc/test_peer_outages.py",
     "recorder/call/zoom/test_endpoint.py",  # web servers and processes
     "recorder/call/zoom/test_source.py",  # calls in real time
     "recorder/live/capture/test_audio_worker.py",  # calls in real time

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aioice.ice
 import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -19,11 +18,7 @@ from tests.recorder.call.contract import CallSourceContract, Colour, received, r
 from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, coded_tone
 
-
-@pytest.fixture(autouse=True)
-def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server of the tests is reached on loopback."""
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: LOOPBACK)
+pytestmark = pytest.mark.usefixtures("loopback_senders")
 
 
 class Server:

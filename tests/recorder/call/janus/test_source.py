@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aioice.ice
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,11 +24,7 @@ from tests.recorder.call.janus_server import ROOM, FakeJanus, Person, fake_janus
 from tests.recorder.call.observed import ObservedCall, until
 from tests.recorder.call.senders import LOOPBACK
 
-
-@pytest.fixture(autouse=True)
-def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server of the tests is reached on loopback."""
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: LOOPBACK)
+pytestmark = pytest.mark.usefixtures("loopback_senders")
 
 
 class _Stage:

@@ -5,99 +5,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
 
-import aioice.ice
-import aiortc
 import av
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtcdtlstransport import RTCCertificate, RtpRouter
-from aiortc.rtp import RtpPacket
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from recorder.call.rtc import connection, hooks
 from recorder.call.rtc import tracks as pipeline
 from recorder.call.rtc.clock import CallClock
 from recorder.call.rtc.codecs import AudioDecoder, VideoDecoder
 from recorder.call.rtc.peer import BadDescription, Peer, PeerEnd
 from recorder.call.source import LiveKind, TrackKey
-from redaction.errors import InternalError
 from redaction.model import Samples
-from tests.recorder.call.network import Network
 from tests.recorder.call.observed import ObservedCall, until
-from tests.recorder.call.senders import LOOPBACK, CodedTrack, coded_pictures, middle_colour, pitch, sending
+from tests.recorder.call.rtc.lines import CAMERA, MICROPHONE, line, run
+from tests.recorder.call.senders import LOOPBACK, coded_pictures, middle_colour, pitch, sending
 
-CAMERA = TrackKey("p", LiveKind.CAMERA)
-MICROPHONE = TrackKey("p", LiveKind.MICROPHONE)
-
-
-@pytest.fixture(autouse=True)
-def loopback_senders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Senders of the tests are reached on loopback; the recorder's peers have an argument for that."""
-    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: LOOPBACK)
-
-
-@dataclass
-class Line:
-    """A sender, the peer that receives it, and what was told of it."""
-
-    peer: Peer
-    observed: ObservedCall
-    sender: RTCPeerConnection
-    tracks: list[CodedTrack]
-    network: Network
-    ended: asyncio.Future[PeerEnd] | None = None
-    clock: CallClock = field(default_factory=CallClock)
-
-    def receive(self, wanted: bool) -> None:
-        """Receive."""
-        if wanted:
-            self.observed.received.add("p")
-        self.peer.receive(wanted)
-
-
-@asynccontextmanager
-async def line(network: Network | None = None, **sender: object) -> AsyncIterator[Line]:
-    """Connect a sender with a peer."""
-    observed, clock, network = ObservedCall(), CallClock(), network or Network()
-    observed.joined("p", "", 0)
-    peer = Peer("p", observed, clock, host_addresses=LOOPBACK)
-    connection, tracks = sending(**sender)  # type: ignore[arg-type]
-    await connection.setLocalDescription(await connection.createOffer())
-    answer = await peer.answer(await network.between(connection.localDescription.sdp))
-    await connection.setRemoteDescription(RTCSessionDescription(network.behind(answer), "answer"))
-    here = Line(peer, observed, connection, tracks, network, clock=clock)
-    try:
-        async with asyncio.TaskGroup() as group:
-            here.ended = group.create_task(peer.run())
-            await until(lambda: peer.connected)
-            yield here
-            await peer.close()
-    finally:
-        await peer.close()
-        await connection.close()
-        network.close()
-    assert observed.wrong == []
-    assert observed.open == set()
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    """Run a test's coroutine."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await test()
-
-    asyncio.run(bounded())
+pytestmark = pytest.mark.usefixtures("loopback_senders")
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
@@ -157,111 +82,6 @@ def test_nothing_is_decoded_before_it_is_wanted_or_after(monkeypatch: pytest.Mon
             await until(lambda: here.observed.pictures.get(TrackKey("p", LiveKind.CAMERA, 2)))
             assert here.observed.sounds[TrackKey("p", LiveKind.MICROPHONE, 2)]
             assert here.observed.lost == []
-
-    run(go)
-
-
-@pytest.mark.parametrize(("loss", "jitter"), [(0.01, 0.0), (0.05, 0.03), (0.1, 0.0), (0.2, 0.02)])
-def test_sound_that_arrived_is_delivered_whatever_was_lost(loss: float, jitter: float) -> None:
-    """At least 97 % of the sound packets that came through are handed on; every hole is told as lost."""
-
-    async def go() -> None:
-        async with line(Network(loss=0, delay=0.02, jitter=jitter)) as here:
-            here.receive(True)
-            await until(lambda: len(here.observed.sounds.get(MICROPHONE, [])) > 5)
-            sound_type = next(kind for kind in here.network.passed if kind == 96)
-            before, had = here.network.passed[sound_type], len(here.observed.sounds[MICROPHONE])
-            here.network.loss = loss
-            await asyncio.sleep(4)
-            here.network.loss = 0
-            await asyncio.sleep(0.4)
-            came = here.network.passed[sound_type] - before
-            got = len(here.observed.sounds[MICROPHONE]) - had
-            assert came > 120
-            assert got >= 0.97 * came - 2
-            holes = [
-                (a.time + len(a.samples) / 48000, b.time)
-                for a, b in itertools.pairwise(here.observed.sounds[MICROPHONE])
-                if b.time - a.time - len(a.samples) / 48000 > 1e-4
-            ]
-            observed = {(start, end) for track, start, end, _ in here.observed.lost if track == MICROPHONE}
-            assert set(holes) == observed
-            if loss >= 0.1:
-                assert observed
-                assert sum(sample.lost for _, sample in here.observed.samples) > 0
-
-    run(go)
-
-
-def test_pictures_survive_loss_by_asking_again() -> None:
-    """At 5 % loss with reordering at least nine of ten pictures are seen; only whole ones are."""
-
-    async def go() -> None:
-        async with line(Network(loss=0.05, delay=0.01, jitter=0.02), colour=(200, 30, 220)) as here:
-            here.receive(True)
-            await until(lambda: here.observed.pictures.get(CAMERA))
-            seen = len(here.observed.pictures[CAMERA])
-            start = time.monotonic()
-            await asyncio.sleep(4)
-            rate = (len(here.observed.pictures[CAMERA]) - seen) / (time.monotonic() - start)
-            assert rate > 27
-            for picture in here.observed.pictures[CAMERA][::10]:
-                assert middle_colour(picture.frame) == pytest.approx((200, 30, 220), abs=4)
-
-    run(go)
-
-
-def test_an_outage_is_one_hole_in_the_sound_and_repaired_in_the_picture() -> None:
-    """After 1.5 s without a packet the sound has one hole, told as lost; pictures were asked for again, or are told."""
-
-    async def go() -> None:
-        async with line() as here:
-            here.receive(True)
-            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 10)
-            here.network.cut = True
-            await asyncio.sleep(1.5)
-            here.network.cut = False
-            seen = len(here.observed.pictures[CAMERA])
-            await until(lambda: len(here.observed.pictures[CAMERA]) > seen + 60)
-            holes = [
-                (start, end, reason)
-                for track, start, end, reason in here.observed.lost
-                if track == MICROPHONE
-            ]
-            assert len(holes) == 1
-            assert holes[0][2] == "loss"
-            assert 1.4 < holes[0][1] - holes[0][0] < 1.7
-            observed = {(start, end) for track, start, end, _ in here.observed.lost if track == CAMERA}
-            for earlier, later in itertools.pairwise(here.observed.pictures[CAMERA]):
-                assert later.time - earlier.time < 0.2 or (earlier.time, later.time) in observed
-
-    run(go)
-
-
-@pytest.mark.parametrize("seconds", [3.0, 12.0])
-def test_a_long_outage_is_one_hole_and_then_it_goes_on(
-    seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After an outage sound and picture are there again in their right places, and all that was missed is told."""
-    # ICE itself ends after 27 to 33 s, and who comes back then is a new track
-    monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 9)
-
-    async def go() -> None:
-        async with line() as here:
-            here.receive(True)
-            await until(lambda: len(here.observed.pictures.get(CAMERA, [])) > 10)
-            here.network.cut = True
-            await asyncio.sleep(seconds)
-            here.network.cut = False
-            last = here.observed.pictures[CAMERA][-1].time
-            await until(lambda: here.observed.pictures[CAMERA][-1].time > last + seconds + 1)
-            sounds, pictures = here.observed.sounds[MICROPHONE], here.observed.pictures[CAMERA]
-            for track, found in ((MICROPHONE, sounds), (CAMERA, pictures)):
-                (hole,) = [(a, b) for of, a, b, _ in here.observed.lost if of == track and b - a > 1]
-                assert hole[1] - hole[0] == pytest.approx(seconds, abs=1.5)
-                assert not [one for one in found if hole[0] + 0.03 < one.time < hole[1] - 1e-6]
-            assert abs(sounds[-1].time - here.clock.now()) < 0.5
-            assert abs(pictures[-1].time - here.clock.now()) < 0.5
 
     run(go)
 
@@ -336,23 +156,6 @@ def test_quality_is_told_every_second() -> None:
     run(go)
 
 
-def test_the_round_trip_is_that_of_the_path() -> None:
-    """What the path takes both ways is told, nothing while it is cut, and again afterwards."""
-
-    async def go() -> None:
-        async with line() as here:
-            here.receive(True)
-            here.network.path = 0.08
-            await until(lambda: any((s.round_trip_ms or 0) > 150 for _, s in here.observed.samples))
-            assert all((s.round_trip_ms or 0) < 400 for _, s in here.observed.samples)
-            here.network.cut = True
-            await until(lambda: here.observed.samples[-1][1].round_trip_ms is None)
-            here.network.cut, here.network.path = False, 0.0
-            await until(lambda: 0 < (here.observed.samples[-1][1].round_trip_ms or 0) < 100)
-
-    run(go)
-
-
 def test_a_sender_that_goes_ends_the_run() -> None:
     """When the other side closes, run returns LOST soon, not after the half minute that ICE takes."""
 
@@ -386,55 +189,6 @@ async def pulled(
     await other.setLocalDescription(await other.createAnswer())
     await peer.accept(answering(other.localDescription.sdp))
     return peer
-
-
-def test_a_sender_with_an_rsa_certificate_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has no elliptic key, as GStreamer, is connected with all the same."""
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sender")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    theirs: Any = RTCCertificate(key=key, cert=certificate)  # type: ignore[arg-type] # aiortc's own are elliptic
-    make = theirs._create_ssl_context
-
-    def without_elliptic_keys(**profiles: Any) -> Any:
-        context = make(**profiles)
-        context.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256")
-        return context
-
-    monkeypatch.setattr(theirs, "_create_ssl_context", without_elliptic_keys)
-    monkeypatch.setattr(
-        RTCPeerConnection,
-        "__init__",
-        _certified(theirs, RTCPeerConnection.__init__),
-    )
-
-    async def go() -> None:
-        async with line() as here:
-            here.receive(True)
-            await until(lambda: here.observed.pictures.get(CAMERA) and here.observed.sounds.get(MICROPHONE))
-
-    run(go)
-
-
-def _certified(certificate: Any, init: Callable[..., None]) -> Callable[..., None]:
-    """Give connections, but those of the recorder, another certificate."""
-
-    def made(self: Any, *arguments: Any, **named: Any) -> None:
-        init(self, *arguments, **named)
-        if not isinstance(self, connection.MediaConnection):
-            self._RTCPeerConnection__certificates = [certificate]
-
-    return made
 
 
 def test_a_peer_can_offer() -> None:
@@ -562,54 +316,5 @@ def test_only_named_addresses_are_offered_and_no_server_is_asked() -> None:
         assert ice.stun_server is None
         assert ice.turn_server is None
         await peer.close()
-
-    run(go)
-
-
-def test_another_aiortc_is_told_before_anything_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version whose private names may differ, or that lacks one, is an InternalError that names it."""
-    hooks.check_hooks.cache_clear()
-    monkeypatch.setattr(aiortc, "__version__", "9.9.9")
-    with pytest.raises(InternalError, match=r"9\.9\.9"):
-        hooks.check_hooks()
-    monkeypatch.undo()
-    monkeypatch.delattr(RtpRouter, "route_rtp")
-    with pytest.raises(InternalError, match="route_rtp"):
-        hooks.check_hooks()
-    monkeypatch.undo()
-    hooks.check_hooks()
-
-
-def test_sources_are_remembered_in_bounded_number() -> None:
-    """A sender that invents SSRCs fills no table."""
-
-    async def go() -> None:
-        async with line() as here:
-            here.receive(True)
-            await until(lambda: here.observed.open)
-            router = here.peer._connection.getTransceivers()[0].receiver.transport._rtp_router
-            for ssrc in range(5000):
-                router.route_rtp(RtpPacket(payload_type=96, ssrc=ssrc))
-            assert len(router.ssrc_table) <= connection.MAX_SOURCES
-
-    run(go)
-
-
-def test_packets_that_cannot_be_parsed_do_not_end_the_connection() -> None:
-    """Malformed RTP and RTCP is dropped; media goes on."""
-
-    async def go() -> None:
-        async with line() as here:
-            here.receive(True)
-            await until(lambda: here.observed.sounds.get(MICROPHONE))
-            transport = here.peer._connection.getTransceivers()[0].receiver.transport
-            noise = np.random.default_rng(2)
-            extension = bytes.fromhex("90 60 0001 00000001 00000001 bede 0001 33 01 02 03".replace(" ", ""))
-            await transport._handle_rtp_data(extension, arrival_time_ms=0)
-            for size in range(1, 60):
-                await transport._handle_rtp_data(b"\x90" + noise.bytes(size), arrival_time_ms=0)
-                await transport._handle_rtcp_data(b"\x81\xc8" + noise.bytes(size))
-            heard = len(here.observed.sounds[MICROPHONE])
-            await until(lambda: len(here.observed.sounds[MICROPHONE]) > heard + 10)
 
     run(go)
