@@ -35,6 +35,8 @@ SLOW: Final = (
     "recorder/call/zoom/test_source.py",  # calls in real time
     "recorder/live/capture/test_audio_worker.py",  # calls in real time
     "recorder/live/capture/test_engine.py",
+    "recorder/live/capture/test_engine_load.py",
+    "recorder/live/capture/test_engine_models.py",
     "recorder/live/capture/test_floods.py",
     "recorder/live/capture/test_record.py",
     "recorder/live/capture/test_socket_floods.py",  # web servers

@@ -15,8 +15,8 @@ from redaction.errors import ModelUnavailable
 from redaction.policy import Policy
 from redaction.video.redact import VideoStages
 from tests.paths import SHARED_DATA
+from tests.recorder.live.capture.live_call import Call, clip
 from tests.recorder.live.capture.test_audio_worker import blocks, call_sound
-from tests.recorder.live.capture.test_engine import Call, clip
 from tests.recorder.live.scene import ADA, BOB, CID, lines, wait_until
 
 FACES = SHARED_DATA / "faces"

@@ -3,155 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-import av
-import numpy as np
-import pytest
-
-from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.state import ConsentBook, ConsentHistory, ConsentState
-from recorder.call.source import (
-    Answer,
-    CallObserver,
-    Ended,
-    LiveKind,
-    QualitySample,
-    TimedAudio,
-    TimedVideo,
-    TrackKey,
-)
-from recorder.live.capture.engine import LaneState
-from recorder.live.capture.monitor import CallLimits
-from recorder.live.capture.session import CallSession
+from recorder.call.consent.state import ConsentHistory, ConsentState
+from recorder.call.source import Answer, CallObserver, Ended, LiveKind, QualitySample, TrackKey
 from recorder.live.capture.status import ParticipantState
-from recorder.live.store.journal import Journal
-from redaction.errors import ConsentRefused, InternalError, RedactionIncomplete, StorageFailed
-from redaction.policy import ConsentSection, Policy
-from tests.recorder.live.fakes import FakeSource, FakeView, Script, settle
-
-
-@dataclass
-class FakeRecording:
-    """Remembers what it was given."""
-
-    journal: Journal
-    lanes: dict[int, str] = field(default_factory=dict)
-    given: list[tuple[str, str]] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    chats: list[tuple[str, str, float]] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
-    adults: set[str] = field(default_factory=set)
-    failing: StorageFailed | None = None
-
-    def declare_adult(self, token: str) -> None:
-        self.adults.add(token)
-
-    def open(self, token: str, kind: LiveKind, *, time: float) -> int:
-        self.lanes[len(self.lanes)] = token
-        return len(self.lanes) - 1
-
-    def video(self, lane: int, video: TimedVideo) -> None:
-        self.given.append((self.lanes[lane], "picture"))
-
-    def audio(self, lane: int, audio: TimedAudio) -> None:
-        self.given.append((self.lanes[lane], "sound"))
-
-    def lost(self, lane: int, start: float, end: float, reason: str) -> None:
-        self.given.append((self.lanes[lane], "lost"))
-
-    def end(self, lane: int, time: float) -> None:
-        self.ended.append(lane)
-
-    def forget(self, token: str) -> None:
-        if self.failing is not None:
-            raise self.failing
-        self.forgotten.append(token)
-        self.journal.erase(token)
-
-    def chat(self, token: str, text: str, time: float) -> None:
-        self.chats.append((token, text, time))
-
-    def know_names(self, names: Iterable[str]) -> None:
-        self.names += names
-
-    def spoken_s(self, token: str) -> float:
-        return 0.25
-
-    refused_tracks = 0
-
-    def state(self, lane: int) -> LaneState:
-        return LaneState(speaking=True)
-
-
-@dataclass
-class Stage:
-    """A session with everything around it."""
-
-    session: CallSession
-    source: FakeSource
-    recording: FakeRecording
-    journal: Journal
-    view: FakeView
-
-    def play(self, *, most_s: float = 20, close: bool = True) -> Ended | None:
-        async def within() -> Ended | None:
-            async with asyncio.timeout(most_s):
-                return await self.session.run()
-
-        try:
-            return asyncio.run(within())
-        finally:
-            if close:
-                self.journal.close()
-
-
-def stage(
-    folder: Path, script: Script, *, consent: ConsentSection | None = None, limits: CallLimits | None = None
-) -> Stage:
-    journal = Journal(folder)
-    source, recording, view = FakeSource(script), FakeRecording(journal), FakeView()
-    book = ConsentBook(consent or ConsentSection(), NoticeTexts.of(Policy()))
-    session = CallSession(
-        source,
-        recording=recording,
-        journal=journal,
-        book=book,
-        limits=limits or CallLimits(alone_s=60, at_most_s=60),
-        view=view,
-    )
-    return Stage(session, source, recording, journal, view)
-
-
-def camera(participant: str) -> TrackKey:
-    return TrackKey(participant, LiveKind.CAMERA)
-
-
-def picture(time: float) -> TimedVideo:
-    return TimedVideo(av.VideoFrame(16, 16, "yuv420p"), time)
-
-
-def sound(time: float) -> TimedAudio:
-    return TimedAudio(np.zeros(960, np.float32), 48_000, time)
-
-
-async def agreed(to: CallObserver, *, name: str = "Rosa") -> None:
-    """Let the first participant join, be asked, and agree."""
-    to.can_ask(True, 0)
-    to.joined("a", name, 0.1)
-    to.answered("a", Answer.YES, 0.2)
-    await settle()
-
-
-def failing(folder: Path, script: Script) -> Stage:
-    """Return a session that cannot erase what it stored."""
-    played = stage(folder, script)
-    played.recording.failing = StorageFailed("The output could not be stored.")
-    return played
+from redaction.policy import ConsentSection
+from tests.recorder.live.capture.session_stage import agreed, camera, picture, sound, stage
+from tests.recorder.live.fakes import FakeSource, settle
 
 
 def test_media_of_somebody_silent_goes_nowhere(tmp_path: Path) -> None:
@@ -325,55 +185,6 @@ def test_while_nobody_could_withdraw_all_are_paused(tmp_path: Path) -> None:
     assert person.stays[0].end == 1
 
 
-def test_a_call_that_cannot_ask_ends_with_consent_refused(tmp_path: Path) -> None:
-    """Without a way to ask, the default policy leaves with the error of status 4 and stores nothing."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(False, -20)
-        to.joined("a", "Rosa", 0.1)
-        await asyncio.sleep(30)
-        return Ended.OVER
-
-    played = stage(tmp_path, script)
-    with pytest.raises(ConsentRefused):
-        played.play()
-    assert played.source.closed
-
-
-def test_it_leaves_when_alone_and_when_time_is_up(tmp_path: Path) -> None:
-    """The bot leaves by itself when nobody else is there, and after the longest time."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        to.joined("a", "Rosa", 0.1)
-        to.left("a", 0.2)
-        await asyncio.sleep(30)
-        return Ended.OVER
-
-    for limits, reason in ((CallLimits(alone_s=1, at_most_s=60), "alone"), (CallLimits(60, 1), "time is up")):
-        folder = tmp_path / reason
-        folder.mkdir()
-        played = stage(folder, script, limits=limits)
-        assert played.play() is None
-        assert ("leaving", {"reason": reason}) in played.view.events
-        assert played.source.closed
-
-
-def test_a_failed_erasure_ends_the_call_with_its_error(tmp_path: Path) -> None:
-    """When what was stored cannot be erased the session fails with the status of storage, never silently."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        await agreed(to)
-        to.answered("a", Answer.ERASE, 0.3)
-        await asyncio.sleep(30)
-        return Ended.OVER
-
-    played = failing(tmp_path, script)
-    with pytest.raises(StorageFailed):
-        played.play()
-    assert played.source.closed
-
-
 def test_every_consent_is_written_down_as_it_changes(tmp_path: Path) -> None:
     """Who is asked, agrees, refuses or withdraws is told to whoever writes it down at once, not at the end."""
     kept: list[list[str]] = []
@@ -396,47 +207,6 @@ def test_every_consent_is_written_down_as_it_changes(tmp_path: Path) -> None:
     played.session._enforcer._write_receipts = keep
     played.play()
     assert kept[0] == ["given"]
-
-
-def test_a_disk_that_is_nearly_full_ends_the_call(tmp_path: Path) -> None:
-    """Below the limit the bot leaves, all tracks are ended, and the error has the status of storage."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        await agreed(to)
-        to.track_started(camera("a"), 0.3)
-        await asyncio.sleep(30)
-        return Ended.OVER
-
-    played = stage(tmp_path, script, limits=CallLimits(60, 60, least_free=1))
-    with pytest.raises(StorageFailed, match="nearly full"):
-        played.play()
-    assert played.source.closed
-    assert played.recording.ended == [0]
-    assert len(played.journal.people()) == 1
-
-
-def test_an_error_of_the_engine_ends_the_call(tmp_path: Path) -> None:
-    """What a worker thread reports makes the bot leave, and is raised."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        to.can_ask(True, 0)
-        await asyncio.to_thread(played.session.failed, RedactionIncomplete("A stage failed."))
-        await asyncio.sleep(30)
-        return Ended.OVER
-
-    played = stage(tmp_path, script)
-    with pytest.raises(RedactionIncomplete):
-        played.play()
-
-
-def test_a_call_that_cannot_be_joined_raises_its_error(tmp_path: Path) -> None:
-    """An error of the source is the session's."""
-
-    async def script(_source: FakeSource, _to: CallObserver) -> Ended:
-        raise StorageFailed("stands for any error of a source")
-
-    with pytest.raises(StorageFailed):
-        stage(tmp_path, script).play()
 
 
 def test_silence_counts_only_of_who_was_told(tmp_path: Path) -> None:
@@ -477,97 +247,6 @@ def test_an_erasure_overtakes_what_waits(tmp_path: Path) -> None:
     played = stage(tmp_path, script)
     played.play()
     assert len(played.journal.people()) == 40
-
-
-def test_who_withdrew_is_erased_though_something_else_failed(tmp_path: Path) -> None:
-    """An erasure that waits behind a deed that fails is carried out before the error is raised."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        await agreed(to)
-        to.joined("b", "Kim", 0.3)
-        played.journal.admit = full  # type: ignore[method-assign,assignment]
-        to.answered("b", Answer.YES, 0.4)
-        await asyncio.sleep(0)  # it is being written down
-        to.answered("a", Answer.ERASE, 0.5)
-        await asyncio.sleep(30)
-        return Ended.OVER
-
-    def full(_person: object) -> None:
-        time.sleep(0.05)
-        raise StorageFailed("The disk is full.")
-
-    played = stage(tmp_path, script)
-    with pytest.raises(StorageFailed):
-        played.play()
-    assert len(set(played.recording.forgotten)) == 1  # a slow machine may do it twice
-    assert not list((tmp_path / "live" / "people").iterdir())
-    assert not played.session.withdrawal_failed
-
-
-def test_an_erasure_that_cannot_be_done_is_owned_up_to(tmp_path: Path) -> None:
-    """Whoever asks after the call is told that something may lie there of somebody who withdrew."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        await agreed(to)
-        to.answered("a", Answer.ERASE, 0.3)
-        return Ended.OVER
-
-    played = failing(tmp_path, script)
-    with pytest.raises(StorageFailed):
-        played.play()
-    assert played.session.withdrawal_failed
-
-
-def test_a_minor_found_after_the_call_is_erased(tmp_path: Path) -> None:
-    """Pictures that are looked at after the bot has left may still tell a minor, of whom nothing stays."""
-
-    async def script(_source: FakeSource, to: CallObserver) -> Ended:
-        await agreed(to, name="Kim")
-        return Ended.OVER
-
-    played = stage(tmp_path, script)
-    played.play(close=False)
-    (folder,) = (tmp_path / "live" / "people").iterdir()
-    played.session.minor_found(folder.name)
-    assert folder.exists()
-    played.session.settle()
-    assert not folder.exists()
-    assert not played.session.anyone_recorded
-    assert played.session.counts == {"removed": 1}
-    played.journal.close()
-
-
-def test_what_could_not_be_stored_after_the_call_is_raised(tmp_path: Path) -> None:
-    """An error of the engine that comes after the bot has left is not lost."""
-
-    async def script(_source: FakeSource, _to: CallObserver) -> Ended:
-        return Ended.OVER
-
-    played = stage(tmp_path, script)
-    played.play()
-    played.session.settle()
-    played.session.failed(StorageFailed("The disk is full."))
-    with pytest.raises(StorageFailed):
-        played.session.settle()
-
-
-def test_errors_of_a_source_carry_a_status_and_no_content(tmp_path: Path) -> None:
-    """What a source raises in a task group keeps its status; what nobody foresaw tells a place alone."""
-
-    async def refused(_source: FakeSource, _to: CallObserver) -> Ended:
-        raise ExceptionGroup("tasks", [ExceptionGroup("tasks", [ValueError("Rosa"), StorageFailed("Full.")])])
-
-    async def broken(_source: FakeSource, _to: CallObserver) -> Ended:
-        raise ExceptionGroup("tasks", [ValueError("Rosa Diaz")])
-
-    for number, (script, kind) in enumerate(((refused, StorageFailed), (broken, InternalError))):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        played = stage(folder, script)
-        with pytest.raises(kind) as caught:
-            played.play()
-        assert "Rosa" not in caught.value.sentence
-        assert played.source.closed
 
 
 def test_names_and_stays_without_end_are_bounded(tmp_path: Path) -> None:
