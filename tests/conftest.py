@@ -18,6 +18,8 @@ SLOW: Final = (
     "e2e",
     "recorder/batch/engines",  # worker processes
     "recorder/batch/stores/test_open.py",  # an S3 server
+    "recorder/batch/stores/test_remote_destination.py",
+    "recorder/batch/stores/test_remote_source.py",
     "recorder/bundle/test_erase.py",  # bundles that are verified by real models
     "recorder/bundle/test_erase_in_turns.py",
     "recorder/call/http/test_hostile.py",  # web servers
