@@ -34,7 +34,8 @@ SLOW: Final = (
     "recorder/call/rtc/test_peer.py",
     "recorder/call/rtc/test_peer_outages.py",
     "recorder/call/zoom/test_endpoint.py",  # web servers and processes
-    "recorder/call/zoom/test_source.py",  # calls in real time
+    "recorder/call/zoom/test_hostile.py",  # calls in real time
+    "recorder/call/zoom/test_source.py",
     "recorder/live/capture/test_audio_worker.py",  # calls in real time
     "recorder/live/capture/test_engine.py",
     "recorder/live/capture/test_engine_load.py",
