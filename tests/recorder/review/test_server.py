@@ -221,3 +221,28 @@ def test_nonsense_is_refused_in_a_sentence(bundle: Path, act: str, data: dict[st
         assert set(await answer.json()) == {"error"}
 
     asked(bundle, questions)
+
+
+def test_hints_are_handed_to_our_own_page_alone(tmp_path: Path) -> None:
+    """As a file to keep, to nobody of another origin, and not before something is marked."""
+    place = tmp_path / f"recording-{'0' * 32}.offrecord"
+    published_file(tmp_path).path.rename(place)
+
+    async def questions(url: str, secret: str, http: aiohttp.ClientSession) -> None:
+        hints = f"{url}/{secret}/r/0/api/hints"
+        assert (await http.get(hints)).status == 400
+        marked = await http.post(
+            f"{url}/{secret}/r/0/api/giveback",
+            json={"mark": {"kind": "word", "text": "<b>Quibble"}},
+            headers={"Origin": url},
+        )
+        assert marked.status == 200, await marked.text()
+        answer = await http.get(hints)
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="hints.toml"'
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert '"<b>Quibble"' in await answer.text()
+        foreign = await http.get(hints, headers={"Origin": "http://evil.example"})
+        assert foreign.status == 403
+        assert "Quibble" not in await foreign.text()
+
+    asked(place, questions)
