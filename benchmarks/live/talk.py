@@ -69,15 +69,19 @@ class Talk:
         face: the clip or photograph.
         said_s: talking time.
         stored_s: that of words which are in the transcript.
+        missing: when the words begin that are not in the transcript, in seconds.
         lost: why sound was not stored, with its seconds.
         minor: they were reported as a minor.
+        erased: at which second they were erased, how many bytes were stored by then, and whether some are left.
     """
 
     face: str
     said_s: float = 0.0
     stored_s: float = 0.0
     lost: Counter[str] = field(default_factory=Counter)
+    missing: list[float] = field(default_factory=list)
     minor: bool = False
+    erased: tuple[float, int, bool] | None = None
 
 
 def main() -> None:
@@ -94,6 +98,13 @@ def main() -> None:
             share = talk.stored_s / talk.said_s if talk.said_s else 0.0
             lost = ", ".join(f"{seconds:.1f} s {reason}" for reason, seconds in talk.lost.items())
             print(f"{name:9} {talk.face:26} {talk.said_s:8.1f} {share:7.1%} {talk.minor!s:>5}  {lost}")
+            if talk.missing and talk.stored_s:
+                print(f"{'':9} not stored: the words at {', '.join(map(str, talk.missing))} s")
+            if talk.erased is not None:
+                second, stored, left = talk.erased
+                print(
+                    f"{'':9} erased at {second:.1f} s: {stored} bytes from before, {'some' if left else 'none'} left"
+                )
         print(f"{name:9} pictures sent / stored: {pictures[0]} / {pictures[1]}", flush=True)
 
 
@@ -109,6 +120,7 @@ def measured(
     clips = [still(face) if face[0].isdigit() else vp8(face, SIZE) for face in faces]
     tokens = [f"{number:016x}" for number in range(len(faces))]
     minors: list[str] = []
+    erased: dict[str, tuple[float, int, bool]] = {}
     errors: list[BaseException] = []
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
@@ -120,6 +132,17 @@ def measured(
         consent = ConsentRecord(time=0, via="page", receipt="r")
         senders = []
         began = time.monotonic() + 0.5
+
+        def erase() -> None:
+            """Forget who turned out to be a minor, as a call does; note when, and what had been stored by then."""
+            for token in [token for token in minors if token not in erased]:
+                pieces = sum(
+                    path.stat().st_size for path in journal.folder(token).glob("*") if path.is_file()
+                )
+                engine.forget(token)
+                left = journal.folder(token).exists()
+                erased[token] = (max(0.0, time.monotonic() - began) / pace, pieces, left)
+
         for number, token in enumerate(tokens):
             journal.admit(PersonRecord(token=token, order=number, stays=(Stay(start=0),), consent=consent))
             if declared:
@@ -139,9 +162,11 @@ def measured(
             )
         for sender in senders:
             sender.start()
-        for sender in senders:
-            sender.join()
+        while any(sender.is_alive() for sender in senders):
+            erase()
+            time.sleep(0.1)
         engine.finish(Run())
+        erase()
         journal.close()
         if errors:
             raise errors[0]
@@ -150,10 +175,14 @@ def measured(
             place = journal.folder(token)
             stored = [span.padded(NEAR_S, NEAR_S) for span in stored_words(place)]
             talk.minor = token in minors
+            talk.erased = erased.get(token)
             talk.said_s = sum(word.duration for word in words)
             talk.stored_s = sum(
                 word.duration for word in words if any(span.overlaps(word) for span in stored)
             )
+            talk.missing = [
+                round(word.start, 1) for word in words if not any(span.overlaps(word) for span in stored)
+            ]
             talk.lost = gaps(place)
             for path in place.glob("camera-*.jsonl"):
                 stored_pictures += json.loads(path.read_text().splitlines()[-1])["counts"]["frames"]
