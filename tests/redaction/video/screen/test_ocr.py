@@ -1,4 +1,7 @@
-"""Lines of text are found and read by the real models."""
+"""Lines of text are found and read by the real models, and by a fake one how many at a time."""
+
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,3 +49,43 @@ def test_a_turned_line_is_as_thick_as_its_letters() -> None:
     (askew,) = reader.find(turned)
     assert askew.box.height > 3 * level.box.height
     assert askew.thick == pytest.approx(level.thick, rel=0.25)
+
+
+class FakeRecognition:
+    """Stands in for the net that reads: each line's letter tells its width, and the shapes asked for are kept."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def get_modelmeta(self) -> "FakeRecognition":
+        """Return the letters."""
+        return self
+
+    @property
+    def custom_metadata_map(self) -> dict[str, str]:
+        """One letter for each width there is."""
+        return {"character": "\n".join("abcdefghij")}
+
+    def get_inputs(self) -> list[SimpleNamespace]:
+        """Return its one input."""
+        return [SimpleNamespace(name="x")]
+
+    def run(self, names: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Read how wide the white part of each line is, in hundreds of pixels."""
+        values = feed["x"]
+        self.shapes.append(values.shape)
+        chances = np.zeros((len(values), 1, 12), np.float32)
+        for row, line in enumerate(values):
+            chances[row, 0, 1 + round(float((line[0, 24] == 1).sum()) / 100)] = 1.0
+        return [chances]
+
+
+def test_long_lines_are_read_few_at_a_time_and_each_keeps_its_place() -> None:
+    """No call holds more columns than three short lines, or one long one, and nothing is mixed up."""
+    net: Any = FakeRecognition()
+    reader = OnnxReader(net, net)
+    widths = [900, 100, 300, 100, 600, 200, 400, 100, 900]
+    read = reader.read([np.full((48, width, 3), 255, np.uint8) for width in widths])
+    assert [item.text for item in read] == ["abcdefghij"[width // 100] for width in widths]
+    assert all(count == 1 or count * columns <= 960 for count, _, _, columns in net.shapes)
+    assert sum(shape[0] for shape in net.shapes) == len(widths)
