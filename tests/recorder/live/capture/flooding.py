@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import sys
 from collections.abc import Awaitable, Callable
-from itertools import count
+from itertools import count, cycle
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -63,12 +64,49 @@ async def pushes(http: aiohttp.ClientSession, url: str, ready: asyncio.Event) ->
             ready.set()
 
 
+async def bodies(http: aiohttp.ClientSession, url: str, ready: asyncio.Event) -> None:
+    """Push two megabytes that unpack to two gigabytes, by every name that a packing has."""
+    packed = gzip.compress(bytes(2**20 * 20)) * 100
+    for packing in cycle(("gzip", "deflate", "br", "zstd", "gzip, gzip")):
+        headers = {"Content-Type": "application/sdp", "Content-Encoding": packing}
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            async with http.post(urljoin(url, "/whip"), data=packed, headers=headers):
+                ready.set()
+
+
+async def trickle(_http: aiohttp.ClientSession, url: str, ready: asyncio.Event) -> None:
+    """Send a head that never ends, a few bytes at a time."""
+    parts = urlsplit(url)
+    _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(b"POST /whip HTTP/1.1\r\n")
+    with contextlib.closing(writer):
+        for number in count():
+            writer.write(b"X-%d: a\r\n" % number)
+            await writer.drain()
+            ready.set()
+            await asyncio.sleep(0.05)
+
+
+async def long_names(http: aiohttp.ClientSession, url: str, ready: asyncio.Event) -> None:
+    """Join and rename with names of thousands of words."""
+    for number in count():
+        async with http.ws_connect(urljoin(url, "/signals"), headers={"Origin": url.rstrip("/")}) as socket:
+            await socket.send_json({"type": "join", "name": f"Ann{number} " * 1500})
+            for at in range(200):
+                await socket.send_json({"type": "rename", "name": f"Ann{number}{at} " * 1500})
+                ready.set()
+                await asyncio.sleep(0.05)
+
+
 FLOODS: dict[str, tuple[Flooder, int]] = {
     "names": (names, 30),
     "chat": (chat, 20),
     "silent": (silent, 64),
     "idle": (idle, 500),
     "pushes": (pushes, 20),
+    "bodies": (bodies, 8),
+    "trickle": (trickle, 300),
+    "long_names": (long_names, 10),
 }
 """What is done, and by how many at once."""
 

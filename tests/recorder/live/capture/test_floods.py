@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.state import ConsentBook
 from recorder.call.source import (
     Answer,
     CallObserver,
@@ -21,55 +19,15 @@ from recorder.call.source import (
     TimedAudio,
     TrackKey,
 )
-from recorder.live.capture.engine import LiveEngine
-from recorder.live.capture.monitor import CallLimits
-from recorder.live.capture.session import CallSession
-from recorder.live.store.journal import Journal
-from recorder.runtime.context import Run
 from redaction.model import Box
 from redaction.policy import ConsentSection, Policy
-from redaction.stages import Stages
-from redaction.text.find import PersonalDataFinder
-from redaction.video.redact import VideoStages
-from redaction.video.screen.decide import Judge
-from redaction.video.screen.ocr import Place, Reading
-from redaction.video.screen.reader import ScreenReader
-from redaction.video.view import Picture
-from tests.recorder.live.fakes import FakeSource, FakeView
+from tests.recorder.live.capture.flooded import check_obeyed, flooded_session
+from tests.recorder.live.fakes import FakeSource
 from tests.recorder.live.scene import picture
-from tests.recorder.live.speech import Scripted, stages_of
-from tests.recorder.live.text.test_words import TellingReader
-from tests.redaction.video.scene import FakeDetector
 
 ADA, MALLORY = "ada", "mallory"
-BOUND_S = 5.0
-"""Five times what is promised: the machine of a test has other work."""
 
 Flood = Callable[[CallObserver], Iterator[None]]
-
-
-class FakeBusyReader:
-    """Finds three lines in every picture, some of them new each time."""
-
-    def __init__(self) -> None:
-        self.read_so_far = 0
-
-    def find(self, picture: Picture) -> list[Place]:
-        """Return three places."""
-        return [Place(Box(8, 8 + 16 * at, 120, 20 + 16 * at), 12) for at in range(3)]
-
-    def read(self, lines: Sequence[Picture]) -> list[Reading]:
-        """Return a text for each line."""
-        self.read_so_far += 1
-        texts = ("Agenda for today", f"Item {self.read_so_far % 50}", "Total and remarks")
-        return [Reading(texts[at % 3], 0.99) for at in range(len(lines))]
-
-
-def models(rules: Policy) -> VideoStages:
-    """Return stages that see bright squares and read lines; the judge of the lines is the real one."""
-    eyes = FakeDetector()
-    judge = Judge(PersonalDataFinder(rules.speech, model=TellingReader()), text="personal")
-    return VideoStages(eyes, eyes, screen=ScreenReader(FakeBusyReader(), judge, None))
 
 
 def names(to: CallObserver) -> Iterator[None]:
@@ -103,7 +61,7 @@ def answers(to: CallObserver) -> Iterator[None]:
 def chat(to: CallObserver) -> Iterator[None]:
     """Somebody writes all the time, and nearly says a command."""
     for number in range(8000):
-        to.chat(MALLORY, ("/record maybe", "spam " * 200)[number % 2], number)
+        to.chat(MALLORY, ("/record maybe", "spam " * 30)[number % 2], number)
         yield
 
 
@@ -151,18 +109,6 @@ def test_a_withdrawal_is_obeyed_under_a_flood(
     tmp_path: Path, flood: Flood, record_property: Callable[[str, object], None]
 ) -> None:
     """While others flood the call, who says no is off the disk within seconds, and nothing of them comes back."""
-    rules = Policy(consent=ConsentSection())
-    stages = Stages(rules)
-    stages._audio = stages_of(Scripted(), policy=rules)
-    journal = Journal(tmp_path)
-    engine = LiveEngine(
-        stages=stages,
-        journal=journal,
-        cores=2,
-        on_minor=lambda _: None,
-        on_error=lambda _: None,
-        video=lambda: models(rules),
-    )
     took: list[float] = []
     people = tmp_path / "live" / "people"
 
@@ -197,23 +143,6 @@ def test_a_withdrawal_is_obeyed_under_a_flood(
         assert not folder.exists()
         return Ended.OVER
 
-    session = CallSession(
-        FakeSource(script),
-        recording=engine,
-        journal=journal,
-        book=ConsentBook(rules.consent, NoticeTexts.of(rules)),
-        limits=CallLimits(alone_s=60, at_most_s=120),
-        view=FakeView(),
-        free_bytes=lambda: 1 << 40,
-    )
-    engine.start()
-    try:
+    with flooded_session(tmp_path, FakeSource(script), Policy(consent=ConsentSection()), cores=2) as session:
         asyncio.run(session.run())
-    finally:
-        engine.finish(Run())
-        session.settle()
-        journal.close()
-    record_property("seconds", round(took[0], 3))
-    print(f"{flood.__name__}: erased after {took[0]:.3f} s")
-    assert took[0] < BOUND_S
-    assert not session.withdrawal_failed
+    check_obeyed(session, took[0], flood.__name__, record_property)

@@ -14,24 +14,16 @@ import numpy as np
 import pytest
 
 from recorder.call.consent.notice import NoticeTexts
-from recorder.call.consent.state import ConsentBook
 from recorder.call.http.tokens import Grant, Tokens
 from recorder.call.http.whip_source import WhipSource, serve_source
 from recorder.call.room.source import RoomSource
 from recorder.call.rtc.playback import LoopingVideo
 from recorder.call.source import Answer
-from recorder.live.capture.engine import LiveEngine
-from recorder.live.capture.monitor import CallLimits
 from recorder.live.capture.session import CallSession
-from recorder.live.store.journal import Journal
-from recorder.runtime.context import Run
 from redaction.policy import Policy
-from redaction.stages import Stages
 from samples.room_client import Guest, publish
+from tests.recorder.live.capture.flooded import check_obeyed, flooded_session
 from tests.recorder.live.capture.flooding import FLOODS
-from tests.recorder.live.capture.test_floods import BOUND_S, models
-from tests.recorder.live.fakes import FakeView
-from tests.recorder.live.speech import Scripted, stages_of
 
 SECRET = "secret-of-the-flooded-0001"
 GREY = np.full((96, 128, 3), 140, np.uint8)
@@ -112,28 +104,8 @@ def test_a_withdrawal_is_obeyed_while_strangers_flood_the_server(
         if way == "room"
         else serve_source(Tokens([(SECRET, Grant("a", "Ada", True))]))
     )
-    stages = Stages(rules)
-    stages._audio = stages_of(Scripted(), policy=rules)
-    journal = Journal(tmp_path)
-    engine = LiveEngine(
-        stages=stages,
-        journal=journal,
-        cores=1,
-        on_minor=lambda _: None,
-        on_error=lambda _: None,
-        video=lambda: models(rules),
-    )
-    session = CallSession(
-        source,
-        recording=engine,
-        journal=journal,
-        book=ConsentBook(rules.consent, NoticeTexts.of(rules)),
-        limits=CallLimits(alone_s=60, at_most_s=120),
-        view=FakeView(),
-        free_bytes=lambda: 1 << 40,
-    )
 
-    async def call() -> float:
+    async def call(session: CallSession) -> float:
         people = tmp_path / "live" / "people"
         running = asyncio.ensure_future(session.run())
         try:
@@ -143,14 +115,6 @@ def test_a_withdrawal_is_obeyed_while_strangers_flood_the_server(
             session.leave()
             await running
 
-    engine.start()
-    try:
-        took = asyncio.run(asyncio.wait_for(call(), 100))
-    finally:
-        engine.finish(Run())
-        session.settle()
-        journal.close()
-    record_property("seconds", round(took, 3))
-    print(f"{way} {kind}: erased after {took:.3f} s")
-    assert took < BOUND_S
-    assert not session.withdrawal_failed
+    with flooded_session(tmp_path, source, rules, cores=1) as session:
+        took = asyncio.run(asyncio.wait_for(call(session), 100))
+    check_obeyed(session, took, f"{way} {kind}", record_property)
