@@ -129,6 +129,8 @@ def _told(items: Passage, kind: EntityType, *, fresh: bool, shortest: int) -> It
     for at, item in enumerate(items[:LONGEST_CODE]):
         if at in coded:
             yield at
+        elif kind is EntityType.BIRTH_DATE and is_ordinal(item.core) and _dated(items, at):
+            yield at
         elif not item.core or item.core in NO_ANSWER or len(items) > LONGEST_ANSWER:
             continue
         elif kind in _COUNTED:
@@ -144,6 +146,12 @@ def _told(items: Passage, kind: EntityType, *, fresh: bool, shortest: int) -> It
             beside |= {at + 1} if not item.pauses else set()
             if not item.cased or (item.opens and item.upper) or not telling or beside & (telling | coded):
                 yield at
+
+
+def _dated(items: Passage, at: int) -> bool:
+    """Tell whether a word stands as the day of a date does: `the second`, `second of May`, but not `just a second`."""
+    after = items[at + 1].core if at + 1 < len(items) else ""
+    return after == "of" or after in MONTHS or (at > 0 and items[at - 1].core == "the")
 
 
 def _telling(item: Item) -> bool:

@@ -247,6 +247,8 @@ def test_any_words_are_searched(rules_only: PersonalDataFinder, lines: list[str]
         ("and then tendai asked whether oluchi was in", ["tendai", "oluchi"]),
         ("we moved to Ouagadougou in March", ["Ouagadougou"]),
         ("We use Postgres in production and Redis for caches.", []),
+        ("And so my fellow Americans, ask not what we do for the Nigerians and two Koreans.", []),
+        ("Ask my colleague Romana Nigerian.", ["Romana", "Nigerian."]),
     ],
 )
 def test_model_and_rules_together(finder: PersonalDataFinder, line: str, found: list[str]) -> None:

@@ -20,6 +20,13 @@ from tests.redaction.text.conftest import masked
         ("Who is your boss?", "S2: My sister, Hunter.", ["Hunter."]),
         ("And your boss?", "S2: Hunter.", ["Hunter."]),
         ("Okay, and your surname.", "S2: Hunter.", ["Hunter."]),
+        ("What's your date of birth?", "S2: The second of May.", ["second", "of", "May."]),
+        ("When's your birthday?", "S2: The second.", ["second."]),
+        ("and your son, what is he called", "S2: Max.", ["Max."]),
+        ("what's your daughter called", "S2: poppy", ["poppy"]),
+        ("what are your initials", "S2: d t", ["d", "t"]),
+        ("What's your IP?", "S2: Ten, twelve.", ["Ten,", "twelve."]),
+        ("and you are", "S2: june summers", ["june", "summers"]),
     ],
 )
 def test_answer_is_masked(
@@ -40,6 +47,8 @@ def test_answer_is_masked(
         ("people type their name or your address", "S2: then drop the column"),
         ("What's the password policy?", "S2: At least twelve characters."),
         ("When did you disagree with your boss?", "S2: Over some deadline."),
+        ("when's your birthday", "S2: just a second"),
+        ("and you are ready?", "S2: almost"),
     ],
 )
 def test_no_answer_is_left(rules_only: PersonalDataFinder, lines: tuple[str, str]) -> None:
