@@ -105,5 +105,12 @@ def _redacted(
         if isinstance(item, Gap):
             gaps.append(item)
         else:
-            yield from redactor.push(item)
-    yield from redactor.flush()
+            yield from _let_go(redactor.push(item))
+    yield from redactor.finish()
+
+
+def _let_go(frames: list[RedactedFrame]) -> Iterator[RedactedFrame]:
+    """Yield frames and keep none that was taken."""
+    frames.reverse()
+    while frames:
+        yield frames.pop()

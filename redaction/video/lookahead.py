@@ -44,7 +44,7 @@ class Bounds:
     """
 
     seconds: float = 1.5
-    bytes: int = 192 * 2**20
+    bytes: int = 144 * 2**20
     least: float = 0.1
 
 

@@ -194,18 +194,20 @@ class VideoRedactor:
 
     def flush(self) -> list[RedactedFrame]:
         """Return all frames that are still held; no more can be given."""
-        result: list[RedactedFrame] = []
+        return list(self.finish())
+
+    def finish(self) -> Iterator[RedactedFrame]:
+        """Yield all frames that are still held, each as soon as it is done; no more can be given."""
         while self._waiting:
-            result += self._all_done(self._waiting.popleft().result())
+            yield from self._all_done(self._waiting.popleft().result())
         drafts = self._ahead.finish()
         drafts.reverse()
         while drafts:
-            result += self._all_done(self._plans([drafts.pop()]))
+            yield from self._all_done(self._plans([drafts.pop()]))
         end = self._time + self._step
         self._end_whole(end)
         self._end_alone(end)
         self.close()
-        return result
 
     def close(self) -> None:
         """Stop the threads; frames still held are dropped."""
