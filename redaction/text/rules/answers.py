@@ -127,9 +127,7 @@ def _told(items: Passage, kind: EntityType, *, fresh: bool, shortest: int) -> It
     coded -= waits if kind is EntityType.AGE else waits | amounts
     telling = {at for at, item in enumerate(items) if _telling(item) and item.core not in NO_ANSWER}
     for at, item in enumerate(items[:LONGEST_CODE]):
-        if at in coded:
-            yield at
-        elif kind is EntityType.BIRTH_DATE and is_ordinal(item.core) and _dated(items, at):
+        if at in coded or (kind is EntityType.BIRTH_DATE and is_ordinal(item.core) and _dated(items, at)):
             yield at
         elif not item.core or item.core in NO_ANSWER or len(items) > LONGEST_ANSWER:
             continue
