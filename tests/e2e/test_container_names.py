@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import av
 import numpy as np
@@ -19,6 +19,9 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from tests.cli.running import place_in, run
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # of the types alone
 
 _PLACES: Final = (
     "title",
@@ -90,7 +93,7 @@ def stage(folder: Path, kind: str) -> tuple[Path, set[str]]:
     return path, {name for name in planted.values() if name.encode() in data or name == planted["file"]}
 
 
-def _chapter(title: str) -> dict[str, object]:
+def _chapter(title: str) -> Chapter:
     return {"id": 1, "start": 0, "end": 500, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
 
 
