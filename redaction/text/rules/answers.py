@@ -79,7 +79,8 @@ def find_answers(utterances: Sequence[Utterance]) -> Iterator[TextFinding]:
             asked.turns += 1
             words = list(_answer(items, asked.kind, fresh=asked.fresh, by_yes=asked.by_yes))
             asked.answered |= {item.core for item in words if item.core not in _WORD_LETTERS}
-            asked.fresh = asked.fresh and not words and len(items) <= LONGEST_ANSWER
+            told = words or any(map(_is_mask, items))  # what is masked already told it
+            asked.fresh = asked.fresh and not told and len(items) <= LONGEST_ANSWER
             kind = asked.kind
             if (counter := _question(utterance, items)) is not None:
                 asked = _Question(counter, speaker, by_yes=_asks_yes_or_no(items))
@@ -146,6 +147,11 @@ def _told(items: Passage, kind: EntityType, *, fresh: bool, shortest: int) -> It
                 yield at
 
 
+def _is_mask(item: Item) -> bool:
+    """Tell whether an item is no word: in words that are searched once more a dash stands for what is masked."""
+    return not any(map(str.isalnum, item.core))
+
+
 def _dated(items: Passage, at: int) -> bool:
     """Tell whether a word stands as the day of a date does: `the second`, `second of May`, but not `just a second`."""
     after = items[at + 1].core if at + 1 < len(items) else ""
@@ -170,6 +176,8 @@ def _question(utterance: Utterance, items: Passage) -> EntityType | None:
     if not found:
         return None
     begin, end, kind, _ = max(found, key=lambda one: (one[1], -one[0]))
+    if any(map(_is_mask, items[end:])):
+        return None  # `my number is —`: it is masked already, and nobody asked for it
     if any(item.closes for item in items[end - 1 : -1]):
         marked = False
     near = len(items) - end <= 3 or (marked and len(items) - end <= LONGEST_ANSWER)

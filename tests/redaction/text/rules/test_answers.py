@@ -79,3 +79,20 @@ def test_answer_in_parts(
 ) -> None:
     """An answer in several turns is masked, the listener's words between are not, nor talk after it."""
     assert masked(rules_only, *lines) == found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (
+            "My employee number is —",
+            "S2: I can fix that. What is your email?",
+            "It is —",
+            "S2: Let us talk again.",
+        ),
+        ("What's your surname?", "S2: It is —", "Thanks.", "S2: Great, so we talk about lunch."),
+    ],
+)
+def test_what_is_masked_already_is_the_answer(rules_only: PersonalDataFinder, lines: tuple[str, ...]) -> None:
+    """In words that are searched once more a dash is the answer: what is said next is none."""
+    assert masked(rules_only, *lines) == [[]] * len(lines)
