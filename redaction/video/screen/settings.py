@@ -22,7 +22,6 @@ class ScreenSettings:
         wait_s: what changed is looked at after this long, even if it has not come to rest.
         scroll_s: the same where known lines move along, as a page that scrolls: each look there would be out of
             date at once.
-        stray_s: the same where what is unread is in no row of three blocks and touches no known line.
         restless_s: pause between two looks at what does not come to rest.
         typed_s: a line that grew or shrank counts as being typed, and stays covered, for this long.
         settled: what is unread rests when at most this share of its blocks moved since the last frame.
@@ -47,7 +46,6 @@ class ScreenSettings:
     whole_moving_s: float = 2.0
     wait_s: float = 0.4
     scroll_s: float = 3.0
-    stray_s: float = 1.0
     restless_s: float = 1.0
     typed_s: float = 1.5
     settled: float = 0.1

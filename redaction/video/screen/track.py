@@ -84,7 +84,7 @@ class ScreenWatch:
         self._last: Sight | None = None
         self._lines: list[TextLine] = []
         self._moved = np.zeros((0, 0), np.bool_)
-        self._rested = self._strayed = float("-inf")
+        self._rested = float("-inf")
         self._whole = float("-inf")
         self._waiting: float | None = None
         self._unread_last = float("-inf")
@@ -235,8 +235,7 @@ class ScreenWatch:
             if not settled:
                 self._stirred = time
             again = int((unread & (time - surface.looked < _SETTINGS.pace_s)).sum()) > 0.5 * count
-            due_now = (not again and time - self._stirred >= _SETTINGS.rest_s) or time >= patience
-            if due_now and (known.any() or _runs(unread).any() or self._stray_is_due(time, self._waiting)):
+            if (not again and time - self._stirred >= _SETTINGS.rest_s) or time >= patience:
                 wanted |= unread
                 if not settled:
                     self._unsettled = time
@@ -248,18 +247,10 @@ class ScreenWatch:
             rests |= sharp & (time - surface.looked >= _SETTINGS.moving_s)
             self._moved = moves
             self._rested = time - _SETTINGS.still_s + _SETTINGS.sharp_s
-            if int(rests.sum()) > 2 and (_runs(rests).any() or self._stray_is_due(time, self._strayed)):
-                self._rested = self._strayed = time
+            if int(rests.sum()) > 2:
+                self._rested = time
                 wanted |= rests
         return wanted, moves, settled
-
-    def _stray_is_due(self, time: float, waiting: float) -> bool:
-        """Tell whether blocks that are in no row, and so hold no line, have waited for a look as long as they may.
-
-        Should they hold one all the same, the frames on which they have been since are held, and can be covered.
-        """
-        released = self._sights[0].frame.time
-        return time - waiting >= _SETTINGS.stray_s or released > waiting - _SETTINGS.pace_s
 
     def _stirs(self, sight: Sight, moves: ChangeBlocks) -> ChangeBlocks:
         """Return what of the blocks that moved did not go along with the picture."""
@@ -379,18 +370,12 @@ def _writing(frame: VideoFrame, unread: ChangeBlocks, block: int) -> ChangeBlock
     part = unread[top:bottom, left:right]
     ground = grounds(frame.y[top * block : bottom * block, left * block : right * block], part, block=block)
     may_be = part & ((ground >= _GROUND) | grown_box(part & (ground >= _SURE_GROUND), _BESIDE, 0))
-    lines = _runs(may_be)
+    lines = cv2.morphologyEx(may_be.view(np.uint8), cv2.MORPH_OPEN, np.ones((1, _LINE), np.uint8))
     if not lines.any():
         return None
     result = np.zeros_like(unread)
-    result[top:bottom, left:right] = lines
+    result[top:bottom, left:right] = lines > 0
     return result
-
-
-def _runs(blocks: ChangeBlocks) -> ChangeBlocks:
-    """Return which blocks stand in a row as long as the shortest line of writing is taken for."""
-    kernel = np.ones((1, _LINE), np.uint8)
-    return np.asarray(cv2.morphologyEx(blocks.view(np.uint8), cv2.MORPH_OPEN, kernel) > 0, np.bool_)
 
 
 def _centre_in(box: Box, where: Sequence[Box]) -> bool:
