@@ -128,8 +128,16 @@ class Page:
     async def until(self, expression: str, seconds: float = 15) -> None:
         """Wait until an expression holds."""
         async with asyncio.timeout(seconds):
-            while not await self.evaluate(f"Boolean({expression})"):
+            while not await self._holds(expression):
                 await asyncio.sleep(0.05)
+
+    async def _holds(self, expression: str) -> bool:
+        try:
+            return bool(await self.evaluate(f"Boolean({expression})"))
+        except RuntimeError as error:
+            if "navigated" not in str(error):  # a page that is being left has no answer yet
+                raise
+            return False
 
     def _listen(self, message: dict[str, Any]) -> None:
         if message.get("method") == "Log.entryAdded":
