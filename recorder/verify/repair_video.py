@@ -129,6 +129,7 @@ def reencode_covered(
     target = video.path.with_name(video.path.name + ".mended.mp4")
     proofs: list[FrameProof] = []
     pixels = added = 0
+    mosaic = policy.faces.method == "mosaic"
     writer = VideoWriter.of_track(target, video.track, policy.output)
     try:
         stored = zip(stored_frames(video.path, run), video.proofs, strict=True)
@@ -137,7 +138,7 @@ def reencode_covered(
             pixels += frame.width * frame.height
             if boxes:
                 before, frame = frame, with_covers(frame, boxes)
-                added += _newly_covered(before, frame, boxes)
+                added += _newly_covered(before, frame, boxes, known=proof.boxes if mosaic else ())
                 proof = _extended(proof, frame, boxes)
             proofs.append(proof)
             with storage_errors():
@@ -208,11 +209,25 @@ def _stands(suspect: Suspect, frame: VideoFrame) -> bool:
     return scale >= 1.0 and float((first * second).sum()) / scale >= (_ALIKE if suspect.text else _SAME)
 
 
-def _newly_covered(before: VideoFrame, after: VideoFrame, boxes: Sequence[Box]) -> int:
-    """Count the pixels of a frame that are covered and were not; only in boxes can there be one."""
+def _newly_covered(
+    before: VideoFrame, after: VideoFrame, boxes: Sequence[Box], *, known: Iterable[Iterable[int]]
+) -> int:
+    """Count the pixels of a frame that are covered and were not; only in boxes can there be one.
+
+    Args:
+        before: the frame.
+        after: the same with the boxes covered.
+        boxes: what was covered now.
+        known: xyxy of what was covered before and does not show grey, as a mosaic does not.
+    """
     count = 0
+    covers = [Box(*(int(edge) for edge in row)) for row in known]
     for box in joined(evened(box, width=before.width, height=before.height) for box in boxes):
-        count += int((shows_cover(_part(after, box)) & ~shows_cover(_part(before, box))).sum())
+        new = shows_cover(_part(after, box)) & ~shows_cover(_part(before, box))
+        for cover in covers:
+            inside = cover.intersection(box)
+            new[inside.y1 - box.y1 : inside.y2 - box.y1, inside.x1 - box.x1 : inside.x2 - box.x1] = False
+        count += int(new.sum())
     return count
 
 

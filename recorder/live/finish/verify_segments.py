@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from recorder.bundle.call_contents import MOST_STILLS, StoredStill, TrackContents
 from recorder.bundle.manifest import Check, MediaKind, VideoCoverage
 from recorder.live.store.fragments import cut_to_whole
@@ -17,9 +19,11 @@ from recorder.runtime.context import Run
 from recorder.runtime.storage import storage_errors
 from recorder.verify.proof import Highlight, StoredVideo
 from recorder.verify.repair_video import verify_video
+from recorder.verify.video import stored_frames
 from redaction.errors import RedactionIncomplete, UnreadableInput
 from redaction.model import Event, EventKind, Span
 from redaction.policy import Policy
+from redaction.video.cover import shows_cover
 from redaction.video.faces.second_detector import SecondLook
 from redaction.video.screen.reader import ScreenReader
 
@@ -161,7 +165,7 @@ def _look(
     looked = VerifiedSegment(
         kind=piece.kind,
         part=Part(copy, start, start + last + LAST_SHOWN_S, track.width, track.height),
-        counts=_counted(piece, count, repaired=verdict.video.repaired),
+        counts=_counted(piece, verdict.video, policy=policy, run=run),
         stills=tuple(
             StoredStill(piece.kind, start + item.time, item.rank, item.reason) for item in verdict.stills
         ),
@@ -170,11 +174,27 @@ def _look(
     return looked, shift
 
 
-def _counted(piece: StoredSegment, count: int, *, repaired: float) -> VideoCoverage:
+def _counted(piece: StoredSegment, video: StoredVideo, *, policy: Policy, run: Run) -> VideoCoverage:
     """Return the figures of a piece, with what the second look covered of it."""
-    counts = piece.counts if piece.closed else VideoCoverage(frames=count, unaccounted=count)
-    share = round(min(1.0, counts.share_of_area_covered + repaired), 4)
-    return counts.model_copy(update={"share_of_area_covered": share})
+    if piece.closed:
+        counts, share = piece.counts, piece.counts.share_of_area_covered + video.repaired
+    else:
+        count = len(video.proofs)
+        counts, share = VideoCoverage(frames=count, unaccounted=count), _share_shown(video, policy, run)
+    return counts.model_copy(update={"share_of_area_covered": round(min(1.0, share), 4)})
+
+
+def _share_shown(video: StoredVideo, policy: Policy, run: Run) -> float:
+    """Return the share of a picture that is covered, where nobody lived to say so: by what is stored of its covers."""
+    mosaic = policy.faces.method == "mosaic"
+    pixels = covered = 0
+    for frame, proof in zip(stored_frames(video.path, run), video.proofs, strict=True):
+        inside = np.zeros(frame.y.shape, np.bool_)
+        for x1, y1, x2, y2 in proof.boxes:
+            inside[y1:y2, x1:x2] = True
+        pixels += inside.size
+        covered += int((inside if mosaic else inside & shows_cover(frame)).sum())
+    return covered / max(1, pixels)
 
 
 def _left_out(piece: StoredSegment, reason: str) -> Event:

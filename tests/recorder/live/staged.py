@@ -35,6 +35,7 @@ from redaction.model import (
     VideoFrame,
 )
 from redaction.policy import Policy
+from redaction.video.cover import covered as paint
 
 __all__ = [
     "SPEAKING_HZ",
@@ -225,12 +226,10 @@ def _write_picture(
     )
     for number in range(round(picture.seconds * picture.fps)):
         time = picture.start + number / picture.fps
-        planes = planes_of(picture.draw(time))
-        luma = planes[0].copy()
-        if covered:
-            luma[COVERED.y1 : COVERED.y2, COVERED.x1 : COVERED.x2] = 96
-        frame = VideoFrame(luma, planes[1], planes[2], round(time / _TICKS), _TICKS)
         cover = Cover(COVERED, CoverReason.FACE, 1, 0.9)
+        frame = VideoFrame(*planes_of(picture.draw(time)), round(time / _TICKS), _TICKS)
+        if covered:
+            frame = paint(frame, [cover])
         piece.write(RedactedFrame(frame, (cover,), Examined.DETECTED))
     if cut_off:
         piece.abandon()

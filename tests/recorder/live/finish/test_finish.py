@@ -351,6 +351,7 @@ def test_frames_without_proof_are_cut_off(tmp_path: Path) -> None:
     bundle = finished(call, deaf_and_blind())
     assert bundle.manifest.coverage.video.frames == 30
     assert bundle.manifest.coverage.video.unaccounted == 30
+    assert bundle.manifest.coverage.video.share_of_area_covered == pytest.approx(40 * 40 / 19200, abs=0.005)
     assert bundle.manifest.tracks[0].spans[0].end < 2.3
 
 
