@@ -8,6 +8,7 @@ from dataclasses import replace
 from redaction.model import Box
 from redaction.video.change import Thumbnail, patch_change
 from redaction.video.faces.detect import BIRTH_SCORE, Detection, Rect, overlap
+from redaction.video.faces.faint import FaintFaces, FaintSight
 from redaction.video.faces.tracklet import Observation, Reach, Tracklet
 
 __all__ = ["Linker", "unchanged"]
@@ -37,6 +38,7 @@ class Linker:
         self._shot = 0
         self._shot_start = float("-inf")
         self._suspended: list[Tracklet] = []
+        self._faint = FaintFaces()
 
     def active(self) -> list[Tracklet]:
         """Return the tracklets that may still be seen again."""
@@ -46,6 +48,7 @@ class Linker:
         """Begin a new shot at a time: no tracklet crosses it."""
         self._shot += 1
         self._shot_start = time
+        self._faint.forget()
         self._suspended = self.active()
         for item in self._suspended:
             item.closed = True
@@ -87,10 +90,17 @@ class Linker:
             used_columns.add(column)
             self._see(free[row], time, faces[column])
             links.append((free[row], faces[column]))
+        faint: list[Detection] = []
         for column, face in enumerate(faces):
             known = any(_same(item.last.box, face.box) for item, _ in links)
-            if column not in used_columns and face.score >= BIRTH_SCORE and not known:
+            if column in used_columns or known:
+                continue
+            if face.score >= BIRTH_SCORE:
                 links.append((self._born(time, face), face))
+            else:
+                faint.append(face)
+        faint = [face for face in faint if not any(_same(item.last.box, face.box) for item in self.active())]
+        links += [(self._grown(sights), sights[-1][1]) for sights in self._faint.take(time, faint)]
         return links
 
     def hold(self, item: Tracklet, time: float) -> None:
@@ -175,6 +185,14 @@ class Linker:
         item.sightings = 1
         item.lowest = item.highest = face.score
         self.tracklets.append(item)
+        return item
+
+    def _grown(self, sights: Sequence[FaintSight]) -> Tracklet:
+        """Begin a tracklet of what was seen faintly, but time and again."""
+        item = self._born(*sights[0])
+        for time, face in sights[1:]:
+            self._see(item, time, face)
+        item.sightings = item.seen
         return item
 
     def _close_lost(self, time: float) -> None:
