@@ -1,6 +1,6 @@
 """Whether the covered share that the manifest states is the one in the stored pixels, for every policy.
 
-    python -m benchmarks.covered
+    python -m benchmarks.keep.covered
 
 One clip of 1280x720, two talking heads, one of them a child's, beside a chat with names, redacted by the command line
 under each policy. A pixel counts as covered when it shows the cover's grey where the source showed something else.
