@@ -16,7 +16,6 @@ from redaction.video.faces.detect import BIRTH_SCORE, Rect
 __all__ = ["Observation", "Reach", "Tracklet", "grown_face", "kept_face", "rect_hull"]
 
 _SMALL_PX = 32
-_LARGE_PX = 80
 _USUAL_S = 0.1
 _STEADY_S = 0.3
 _STILL = 0.06
@@ -157,12 +156,9 @@ class Tracklet:
         """Whether closer looks by two detectors, time and again, say that it is no face: then nothing is covered.
 
         Source: our own, on the shared clips, pans over photographs of crowds and generated scenes: what was seen once
-        or twice, never for sure, and missed thrice as often was a bag, a fold, a lamp or a leaf. A large face is not
-        overlooked so often: what no closer look settles there, and is missed half as often again as seen, is a sleeve.
+        or twice, never for sure, and missed thrice as often was a bag, a fold, a lamp or a leaf.
         """
-        x1, y1, x2, y2 = self.last.box
-        often = 1.5 if max(x2 - x1, y2 - y1) >= _LARGE_PX and not self.trust else 3.0
-        return self.doubtful and self.missed >= max(3.0, often * self.sightings)
+        return self.doubtful and self.missed >= 3 and self.missed >= 3 * self.sightings
 
     @property
     def doubtful(self) -> bool:

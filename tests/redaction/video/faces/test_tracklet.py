@@ -84,16 +84,6 @@ def test_what_closer_looks_miss_time_and_again_is_covered_nowhere() -> None:
         assert (box_at(linker.tracklets[0], 0.0) is None) == gone
 
 
-def test_large_face_that_no_closer_look_settles_is_given_up_sooner() -> None:
-    """Seen twice and missed three times, a large face is none; a small one, or one that was half settled, stays."""
-    for side, trust, gone in ((120.0, 0.0, True), (120.0, 0.5, False), (40.0, 0.0, False)):
-        linker = Linker()
-        for time in (0.0, 0.1):
-            linker.link(time, [Detection((100.0, 100.0, 100.0 + side, 100.0 + side), 0.6, trust=trust / 2)])
-        linker.tracklets[0].missed = 3
-        assert (box_at(linker.tracklets[0], 0.1) is None) == gone
-
-
 def test_growth_holds_hair_ears_and_chin() -> None:
     """A face seen plainly grows most above, one in doubt more, most below; one that lies as much on all sides."""
     plain, doubtful, lying = (grown_face((100, 100, 140, 150), room=room) for room in (0.0, 1.0, 2.0))
