@@ -53,9 +53,7 @@ _LOOKS_AGAIN: Final = 3
 _GROWTH: Final = 0.5
 _EDGE_SHARE: Final = 0.15
 _BLURRED_PX: Final = 9
-_HARDLY: Final = 0.65
-"""Share of what was found from which it may come of a cover, pixels around one that a codec blurs, and score of a face
-below which that is asked."""
+"""Share of a line from which it may be the edge of a cover, and pixels around one that a codec blurs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +198,9 @@ def _results(jobs: Sequence[Future[list[Suspect]]]) -> list[Suspect]:
 
 
 def _faces(look: SecondLook, frame: VideoFrame, proof: FrameProof, index: int) -> list[Suspect]:
-    def find(shown: VideoFrame, _: bool) -> list[tuple[Box, float]]:
-        found = [(Box.outward(*rect), score) for rect, score in look.search(shown)]
-        return [(box, score) for box, score in found if not _is_made_by_a_cover(look, shown, box, score)]
-
-    return _settled(frame, proof, index, find)
+    return _settled(
+        frame, proof, index, lambda shown, _: [(Box.outward(*r), s) for r, s in look.search(shown)]
+    )
 
 
 def _texts(search: ScreenSearch, frame: VideoFrame, proof: FrameProof, index: int) -> list[Suspect]:
@@ -287,31 +283,6 @@ def _is_edge(frame: VideoFrame, box: Box, search: ScreenSearch | None) -> bool:
     if not strokes(bare, block=block_of(frame)).any():
         return True
     return search is not None and not search.reads and not search.stands(replace(part, y=bare))
-
-
-def _is_made_by_a_cover(look: SecondLook, frame: VideoFrame, found: Box, score: float) -> bool:
-    """Tell whether what is hardly a face is none without the cover in it: a collar under a grey oval looks like one.
-
-    The cover is painted over with what is around it, and what is left is searched again.
-
-    Source: our own, the sample call; its collar scores .51 to .59 with the cover, and is not seen without.
-    """
-    box = found.clipped(frame.width, frame.height)
-    if score >= _HARDLY or not box.area:
-        return False
-    cover = shows_cover(frame)
-    if cover[box.y1 : box.y2, box.x1 : box.x2].mean() < _EDGE_SHARE:
-        return False
-    x, y = box.width // 2 + 8, box.height // 2 + 8
-    near = evened(Box(box.x1 - x, box.y1 - y, box.x2 + x, box.y2 + y), width=frame.width, height=frame.height)
-    blurred = cv2.dilate(cover.view(np.uint8), np.ones((_BLURRED_PX, _BLURRED_PX), np.uint8))
-    planes = (frame.y.copy(), frame.u.copy(), frame.v.copy())
-    for plane, step in zip(planes, (1, 2, 2), strict=True):
-        where = np.s_[near.y1 // step : -(-near.y2 // step), near.x1 // step : -(-near.x2 // step)]
-        hole = np.ascontiguousarray(blurred[::step, ::step][where])
-        plane[where] = cv2.inpaint(np.ascontiguousarray(plane[where]), hole, 3, cv2.INPAINT_TELEA)
-    bare = VideoFrame(*planes, frame.pts, frame.time_base)
-    return not any(Box.outward(*rect).intersection(box).area for rect, _ in look.search(bare))
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -18,12 +18,10 @@ from recorder.verify.video import VideoVerdict, search_video, stored_frames
 from redaction.errors import Interrupted, RedactionIncomplete
 from redaction.model import Box, VideoFrame
 from redaction.policy import Policy
-from redaction.video.cover import FILL
 from redaction.video.faces.second_detector import SecondLook, Sighting
 
 WIDTH, HEIGHT, FPS, FRAMES = 160, 96, 10, 25
 COVER = Box(40, 20, 80, 60)
-BESIDE = Box(44, 50, 76, 82)
 TRACK = TrackInfo("V1", TrackKind.VIDEO, WIDTH, HEIGHT, Fraction(FPS), Fraction(1, FPS), 0, 0)
 
 
@@ -40,47 +38,6 @@ class FakeLook(SecondLook):
         if self.place is None:
             return []
         return [((self.place.x1, self.place.y1, self.place.x2, self.place.y2), 0.7)]
-
-
-class FakeOutlineLook(SecondLook):
-    """Takes a grey shape that reaches into a place from above for a face, and a bright spot beside it."""
-
-    def __init__(self, *, score: float = 0.6, bright: bool = False) -> None:
-        self.score = score
-        self.bright = bright
-
-    def search(self, frame: VideoFrame) -> list[Sighting]:
-        """Return the place."""
-        part = frame.y[BESIDE.y1 : BESIDE.y2, BESIDE.x1 : BESIDE.x2]
-        seen = (np.abs(part[:8].astype(int) - FILL[0]) < 8).mean() > 0.5 or (
-            self.bright and (part > 170).sum() > 20
-        )
-        return [((BESIDE.x1, BESIDE.y1, BESIDE.x2, BESIDE.y2), self.score)] if seen else []
-
-
-def beside_a_cover(look: SecondLook, folder: Path) -> VideoVerdict:
-    """Search a film with a solid cover, and a bright spot below it."""
-    made: list[FrameProof] = []
-    with VideoWriter.of_track(folder / "v.mp4", TRACK, Policy().output) as writer:
-        for number in range(FRAMES):
-            y = np.full((HEIGHT, WIDTH), 40, np.uint8)
-            y[COVER.y1 : COVER.y2, COVER.x1 : COVER.x2] = FILL[0]
-            y[70:78, 56:64] = 200
-            chroma = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
-            writer.write(VideoFrame(y, chroma, chroma, number, Fraction(1, FPS)))
-            made += [replace(proof, time=number / FPS) for proof in proofs(luma=FILL[0])[:1]]
-    return search_video(folder / "v.mp4", made, [], look=look, run=Run(), reach=lambda _: None)
-
-
-@pytest.mark.parametrize(
-    ("score", "bright", "found"), [(0.6, False, False), (0.6, True, True), (0.7, False, True)]
-)
-def test_what_is_hardly_a_face_is_none_without_the_cover_in_it(
-    tmp_path: Path, score: float, bright: bool, found: bool
-) -> None:
-    """A collar below a cover is left; what is still seen without the cover, or seen well, is a suspect."""
-    verdict = beside_a_cover(FakeOutlineLook(score=score, bright=bright), tmp_path)
-    assert bool(verdict.suspects) is found
 
 
 @pytest.fixture
