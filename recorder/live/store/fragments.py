@@ -8,7 +8,7 @@ import struct
 from bisect import bisect_left
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import av
 import av.error
@@ -93,6 +93,28 @@ def cut_to_whole(source: Path, target: Path, *, proven: int | None) -> int:
     return count
 
 
+class _Beginning:
+    """The first bytes of a file: libav opens none that breaks off within the head of a fragment."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file, self._length = file, length
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`."""
+        left = max(0, self._length - self._file.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place, from the beginning, from here or from the end of what is shown."""
+        if whence == os.SEEK_END:
+            offset, whence = self._length + offset, os.SEEK_SET
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._file.tell()
+
+
 def _packets_up_to(path: Path, ends: list[int]) -> list[int]:
     """Return how many packets lie before each end."""
     if not ends:
@@ -100,7 +122,10 @@ def _packets_up_to(path: Path, ends: list[int]) -> list[int]:
     counts = [0] * len(ends)
     av.logging.set_level(None)
     try:
-        with av.open(f"file:{path}", mode="r", format="mp4") as container:
+        with (
+            path.open("rb") as file,
+            av.open(_Beginning(file, ends[-1]), mode="r", format="mp4") as container,
+        ):
             for packet in container.demux(container.streams[0]):
                 place = packet.pos
                 if packet.size and place is not None and place >= 0 and place + packet.size <= ends[-1]:

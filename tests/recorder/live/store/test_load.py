@@ -208,7 +208,7 @@ def test_policy_is_the_one_of_the_call(tmp_path: Path) -> None:
     assert recorded_policy(call(tmp_path)).faces.method == "solid"
 
 
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.77, 0.8, 0.83, 0.9, 0.99])
 def test_piece_is_cut_to_whole_fragments(tmp_path: Path, share: float) -> None:
     """A file that ends anywhere is cut to the fragments that are whole; the original is not touched."""
     media = person_folder(call(tmp_path)) / "camera-0001.mp4"
