@@ -194,6 +194,7 @@ def test_markup_in_a_bundle_is_text(call: Path, tmp_path: Path) -> None:
     async def go() -> None:
         async with served(bundle) as url, browser(url + "r/0/", tmp_path / "profile") as page:
             await ready(page)
+            await page.until("document.getElementById('transcript').textContent.trim() !== ''")
             assert HOSTILE in await page.text("transcript")
             assert await page.evaluate("document.querySelectorAll('#transcript img').length") == 0
             assert page.complaints == []
