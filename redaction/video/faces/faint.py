@@ -19,8 +19,9 @@ _LOST_S: Final = 0.5
 _MOST_PX: Final = 100
 _WITHIN_S: Final = 2.0
 _SAME: Final = 0.3
+_MOVED: Final = 0.5
 """Least score, sights and seconds from the first to the last of them; seconds without one after which all is forgotten,
-longest side, seconds that count, and overlap from one to the next.
+longest side, seconds that count, overlap from one to the next, and sides by which it must have moved meanwhile.
 
 Source: our own, on the street and on pans over crowds. A masked face between two signs is seen 21 times in 2.3 s, one
 look in three. Of what else is seen so often, most are heads from behind; the largest thing, 181 px of trousers, is too
@@ -57,7 +58,7 @@ class FaintFaces:
             chain.append((time, face))
             while time - chain[0][0] > _WITHIN_S:
                 chain.pop(0)
-            if len(chain) >= _OFTEN and time - chain[0][0] >= _SPAN_S:
+            if len(chain) >= _OFTEN and time - chain[0][0] >= _SPAN_S and _moved(chain):
                 grown.append(chain)
         self._chains = [chain for chain in self._chains if not any(chain is item for item in grown)]
         return grown
@@ -74,6 +75,16 @@ def _likeness(chain: Sequence[FaintSight], time: float, box: Rect) -> float:
     x1, y1, x2, y2 = end.box
     ahead = (x1 + dx, y1 + dy, x2 + dx, y2 + dy)
     return max(overlap(end.box, box)[0], overlap(ahead, box)[0])
+
+
+def _moved(chain: Sequence[FaintSight]) -> bool:
+    """Tell whether the sights are of different pictures: a badge on a still coat is seen again in each."""
+    return any(
+        max(at + far for at, far in places) - min(at + far for at, far in places) >= 2 * _MOVED * side
+        for axis in (0, 1)
+        for side in [min(_side(face.box) for _, face in chain)]
+        for places in [[(face.box[axis], face.box[axis + 2]) for _, face in chain]]
+    )
 
 
 def _side(box: Rect) -> float:

@@ -39,23 +39,24 @@ def test_what_is_seen_time_and_again_is_covered_from_its_first_sight_on() -> Non
 @pytest.mark.parametrize(
     "faces",
     [
-        [[seen(100.0)] for _ in range(7)],
+        [[seen(100.0 + 10 * at)] for at in range(7)],
+        [[seen(100.0 + at % 2)] for at in range(24)],
         [[seen(100.0 + 90 * at)] for at in range(12)],
-        [[seen(100.0, side=140.0)] for _ in range(12)],
-        [[seen(100.0, score=0.2)] for _ in range(12)],
-        [[seen(100.0, turn=90)] for _ in range(12)],
-        [[seen(100.0)] if at % 4 == 0 else [] for at in range(24)],
+        [[seen(100.0 + 20 * at, side=140.0)] for at in range(12)],
+        [[seen(100.0 + 10 * at, score=0.2)] for at in range(12)],
+        [[seen(100.0 + 10 * at, turn=90)] for at in range(12)],
+        [[seen(100.0 + 3 * at)] if at % 4 == 0 else [] for at in range(24)],
     ],
-    ids=["seldom", "elsewhere", "large", "too faint", "turned", "far apart"],
+    ids=["seldom", "still", "elsewhere", "large", "too faint", "turned", "far apart"],
 )
 def test_what_is_not_seen_well_enough_is_nothing(faces: list[list[Detection]]) -> None:
-    """Too few sights, scattered, large, fainter still, turned, or with long pauses begin no tracklet."""
+    """Too few sights, of a thing at rest, scattered, large, fainter still, turned, or with pauses begin no tracklet."""
     assert linked(faces).tracklets == []
 
 
 def test_sights_within_a_moment_are_no_more_than_a_few() -> None:
     """Many looks in a short time see the same picture."""
-    assert linked([[seen(100.0)] for _ in range(12)], step=0.05).tracklets == []
+    assert linked([[seen(100.0 + 10 * at)] for at in range(12)], step=0.05).tracklets == []
 
 
 def test_nothing_is_gathered_across_a_cut() -> None:
@@ -64,7 +65,7 @@ def test_nothing_is_gathered_across_a_cut() -> None:
     for at in range(12):
         if at == 6:
             linker.cut(at * STEP)
-        linker.link(at * STEP, [seen(100.0)])
+        linker.link(at * STEP, [seen(100.0 + 10 * at)])
     assert linker.tracklets == []
 
 
