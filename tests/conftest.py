@@ -49,6 +49,7 @@ SLOW: Final = (
     "recorder/models/convert/test_detectors.py",  # real models
     "recorder/models/convert/test_speakers.py",
     "recorder/review/test_command.py",  # the command
+    "recorder/review/test_give_back.py",  # real models
     "recorder/review/test_killed.py",  # processes that are killed
     "recorder/review/test_save.py",  # bundles are composed anew
     "recorder/review/test_views.py",
