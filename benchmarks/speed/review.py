@@ -86,7 +86,7 @@ async def served(place: Path, work: Callable[[Page, str], Awaitable[None]]) -> N
     serving = asyncio.create_task(server.serve(Address(), told=told.put_nowait, over=over.is_set))
     try:
         url = await told.get()
-        with tempfile.TemporaryDirectory() as profile:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             async with browser("about:blank", Path(profile)) as page:
                 await page.size(1280, 800)
                 await work(page, url)
