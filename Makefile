@@ -1,7 +1,7 @@
 # make install   .venv with everything, and the model files
 # make demo      the set-up, then stage a call, redact it and show where the result is
-# make check     lint, types, import rules and every test that needs no model and no server: under 90 seconds
-# make test      the set-up, then every test: under 20 minutes on 2 cores
+# make check     lint, types, import rules and every test that needs no model and no server: two minutes at first, on 2 cores
+# make test      the set-up, then every test: 20 minutes on 2 cores
 # make wheel     the wheel and the sdist, in dist/
 # All are safe to run again; none asks for anything.
 

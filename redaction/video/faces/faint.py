@@ -79,12 +79,12 @@ def _likeness(chain: Sequence[FaintSight], time: float, box: Rect) -> float:
 
 def _moved(chain: Sequence[FaintSight]) -> bool:
     """Tell whether the sights are of different pictures: a badge on a still coat is seen again in each."""
-    return any(
-        max(at + far for at, far in places) - min(at + far for at, far in places) >= 2 * _MOVED * side
-        for axis in (0, 1)
-        for side in [min(_side(face.box) for _, face in chain)]
-        for places in [[(face.box[axis], face.box[axis + 2]) for _, face in chain]]
-    )
+    least = _MOVED * min(_side(face.box) for _, face in chain)
+    for axis in (0, 1):
+        middles = [(face.box[axis] + face.box[axis + 2]) / 2 for _, face in chain]
+        if max(middles) - min(middles) >= least:
+            return True
+    return False
 
 
 def _side(box: Rect) -> float:
